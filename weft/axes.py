@@ -1,0 +1,28 @@
+"""Shape words for tensor signatures, checked at every call while the tests run.
+
+``batch`` examples, ``length`` tokens, ``vocab`` entries of the vocabulary, ``tokens`` a flat
+selection of positions.  Nothing is checked outside the tests, so production pays nothing.
+"""
+
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+TokenIds = Int[Tensor, "batch length"]
+TokenMask = Bool[Tensor, "batch length"]
+TokenFloats = Float[Tensor, "batch length"]
+BatchFloats = Float[Tensor, " batch"]
+Logits = Float[Tensor, "batch length vocab"]
+FlatLogits = Float[Tensor, "tokens vocab"]
+FlatFloats = Float[Tensor, " tokens"]
+Scalar = Float[Tensor, ""]
+
+__all__ = [
+    "BatchFloats",
+    "FlatFloats",
+    "FlatLogits",
+    "Logits",
+    "Scalar",
+    "TokenFloats",
+    "TokenIds",
+    "TokenMask",
+]

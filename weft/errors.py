@@ -1,0 +1,47 @@
+"""The exceptions that weft raises when something outside it is wrong.
+
+    WeftError
+    ├── ConfigError       an experiment or run file says something impossible   (ValueError)
+    ├── DataError         a data file is missing, changed or malformed          (ValueError)
+    ├── MaskingError      an example has nothing that may be masked             (ValueError)
+    ├── CheckpointError   a model directory cannot be loaded as it is           (ValueError)
+    ├── SamplingError     a generation request cannot be met                    (ValueError)
+    ├── ScoringError      a generation file cannot be read or scored            (ValueError)
+    └── TrainingError     training cannot start or must not go on               (RuntimeError)
+
+A message has three parts: what must hold, what was found, what to do.  Each exception also
+inherits the built-in it refines, so that callers who do not know weft can catch it.  The command
+line prints the message without a traceback and exits with code 2.
+"""
+
+
+class WeftError(Exception):
+    """Base of all errors whose cause lies outside weft."""
+
+
+class ConfigError(WeftError, ValueError):
+    """An experiment file or the run settings are wrong."""
+
+
+class DataError(WeftError, ValueError):
+    """A data file is missing, has changed or cannot be parsed."""
+
+
+class MaskingError(WeftError, ValueError):
+    """An example has no position that may be masked."""
+
+
+class CheckpointError(WeftError, ValueError):
+    """A model directory cannot be loaded or written."""
+
+
+class SamplingError(WeftError, ValueError):
+    """A generation request cannot be met by the sampler."""
+
+
+class ScoringError(WeftError, ValueError):
+    """A generation file cannot be read or scored."""
+
+
+class TrainingError(WeftError, RuntimeError):
+    """Training cannot start, or must stop."""
