@@ -1,1 +1,28 @@
+"""Typed descriptions of experiments and of how to run them, checked before any job starts."""
 
+from weft.config.experiment import (
+    BASE_RUN,
+    Experiment,
+    FineTuning,
+    Run,
+    StoredGenerations,
+    list_runs,
+    load_experiment,
+)
+from weft.config.methods import Method
+from weft.config.settings import Settings, find_experiment, read_settings, resolve_settings
+
+__all__ = [
+    "BASE_RUN",
+    "Experiment",
+    "FineTuning",
+    "Method",
+    "Run",
+    "Settings",
+    "StoredGenerations",
+    "find_experiment",
+    "list_runs",
+    "load_experiment",
+    "read_settings",
+    "resolve_settings",
+]

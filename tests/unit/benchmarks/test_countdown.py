@@ -1,0 +1,145 @@
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from weft.benchmarks.countdown import score_d1
+from weft.benchmarks.verdict import Score, Verdict
+from weft.errors import ScoringError
+
+CORRECT, WRONG, UNSCORABLE = Verdict.CORRECT, Verdict.WRONG, Verdict.UNSCORABLE
+
+
+def score(generation, reference=((3, 5, 20), 12)):
+    reference = [list(reference[0]), reference[1]] if isinstance(reference, tuple) else reference
+    return score_d1(generation, question="", reference=reference)
+
+
+@pytest.mark.parametrize(
+    ("generation", "expression", "verdict"),
+    [
+        pytest.param(r"\boxed{20 - 3 - 5}", "20 - 3 - 5", CORRECT, id="right"),
+        pytest.param(r"\boxed{20 - (5 + 3)}", "20 - (5 + 3)", CORRECT, id="any order"),
+        pytest.param(r"\boxed{20 - 3 - 5 = 12}", "20 - 3 - 5", CORRECT, id="left side of an equation"),
+        pytest.param(r"\boxed{20 - 3 - 5 = 99}", "20 - 3 - 5", CORRECT, id="the right side is not looked at"),
+        pytest.param(r"\boxed{x = 20 - 3 - 5}", "", WRONG, id="nothing but a blank on the left"),
+        pytest.param(r"\boxed{20 + 3 - 5}", "20 + 3 - 5", WRONG, id="another value"),
+        pytest.param(r"\boxed{4 * 3}", "4 * 3", WRONG, id="other numbers"),
+        pytest.param(r"\boxed{20 - 5 - 3 + 3 - 3}", "20 - 5 - 3 + 3 - 3", WRONG, id="a number used twice"),
+        pytest.param(r"\boxed{20 - 5}", "20 - 5", WRONG, id="a number left out"),
+        pytest.param(r"\boxed{12}", "12", WRONG, id="the target itself"),
+        pytest.param(r"\boxed{20, 3, 5}", "20, 3, 5", WRONG, id="a list"),
+        pytest.param(r"\boxed{20 / (5 - 5) + 3}", "20 / (5 - 5) + 3", WRONG, id="division by zero"),
+        pytest.param(r"\boxed{}", "", WRONG, id="an empty box ends the search"),
+        pytest.param(r"\boxed{20 - 3 - 5 <answer>20-3-5</answer>", "20-3-5", CORRECT, id="open box: tags"),
+        pytest.param(r"\boxed{20 - 3 - 5", r"\boxed{20 - 3 - 5", WRONG, id="open box: whole text"),
+        pytest.param("I get 20 - 3 - 5 = 12.", "20 - 3 - 5", CORRECT, id="no box: first equation"),
+        pytest.param(
+            "<answer>20 - 3 - 5</answer>", "<answer>20 - 3 - 5</answer>", WRONG, id="no box: no tags"
+        ),
+        pytest.param("20 - 3 - 5", "20 - 3 - 5", CORRECT, id="nothing but the expression"),
+        pytest.param("\\boxed{20 - 3\n- 5}", "20 - 3\n- 5", WRONG, id="two lines"),
+        pytest.param("\\boxed{(20 - 3\n- 5)}", "(20 - 3\n- 5)", CORRECT, id="two lines in brackets"),
+        pytest.param(r"\boxed{20 - 3 - 05}", "20 - 3 - 05", WRONG, id="leading zero"),
+        pytest.param("", "", WRONG, id="nothing"),
+    ],
+)
+def test_an_expression_is_right_or_wrong(generation, expression, verdict):
+    result = score(generation)
+    assert (result.extracted, result.verdict) == (expression, verdict)
+
+
+@pytest.mark.parametrize(
+    ("generation", "numbers", "target"),
+    [
+        (r"\boxed{6 \times 4}", [4, 6], 24),
+        (r"\boxed{6 \cdot 4}", [4, 6], 24),
+        (r"\boxed{24 \div 4}", [4, 24], 6),
+        (r"\boxed{10 / 3}", [3, 10], 3.333333),
+        (r"\boxed{2 ** 3}", [2, 3], 8),
+        (r"\boxed{7 // 2}", [2, 7], 3),
+        (r"\boxed{1.5 * 4}", [1, 4, 5], 6),
+        (r"\boxed{7 - -3}", [7, 3], 10),
+        (r"\boxed{5 - 5 + 0}", [5, 0, 5], 0),
+    ],
+)
+def test_what_python_understands_is_understood(generation, numbers, target):
+    assert score(generation, (numbers, target)).verdict is CORRECT
+
+
+def test_the_first_equation_with_a_number_on_its_right_counts():
+    assert score(r"\boxed{x=y, (=a, 3 + 4 =b, 20-3-5= 12, 3+4=7}").extracted == "20-3-5"
+
+
+def test_given_numbers_that_are_equal_are_used_that_often():
+    assert score(r"\boxed{3 + 3 + 4}", ([3, 4, 3], 10)).verdict is CORRECT
+    assert score(r"\boxed{3 + 4 + 4}", ([3, 4, 3], 11)).verdict is WRONG
+
+
+def test_values_are_compared_within_a_tolerance():
+    assert score(r"\boxed{1 / 3}", ([1, 3], 0.333332)).verdict is CORRECT
+    assert score(r"\boxed{1 / 3}", ([1, 3], 0.333322)).verdict is WRONG
+
+
+def test_a_power_that_takes_too_long_is_unscorable(quickly):
+    with quickly():
+        result = score(r"\boxed{99 ** 98 ** 97}", ([97, 98, 99], 1))
+    assert (result.verdict, result.credit) == (UNSCORABLE, 0.0)
+    assert "bits" in result.reason
+
+
+def test_a_power_of_other_numbers_is_not_even_looked_at(quickly):
+    with quickly():
+        assert score(r"\boxed{9 ** 9 ** 9 ** 9}").verdict is WRONG
+
+
+@pytest.mark.parametrize("deep", ["(" * 1000 + "20-3-5" + ")" * 1000, "-" * 100_000 + "20-3-5"])
+def test_deep_nesting_is_wrong(deep, quickly):
+    with quickly():
+        result = score(r"\boxed{" + deep + "}")
+    assert result.verdict is WRONG
+    assert result.reason
+
+
+def test_a_huge_float_is_wrong():
+    assert score(r"\boxed{9 ** 9999}", ([9, 9999], 0.5)).verdict is WRONG
+
+
+@pytest.mark.parametrize(
+    "reference", [None, "12", [[3, 5]], [[3, 5], None], [[3, "5"], 8], [[3, 5], True], [3, 5, 8], {"a": 1}]
+)
+def test_a_foreign_reference_is_an_error(reference):
+    with pytest.raises(ScoringError, match=r"\[\[numbers\], target\]"):
+        score(r"\boxed{3 + 5}", reference)
+
+
+def test_a_megabyte_is_scored_quickly(nasty_text, quickly):
+    for generation in (nasty_text, "\\boxed{" + nasty_text + "}", "\\boxed{20-3-5" + nasty_text + "}"):
+        with quickly():
+            score(generation)
+
+
+PIECES = [
+    "\\boxed{",
+    "}",
+    "<answer>",
+    "</answer>",
+    "20",
+    "3",
+    "5",
+    "+",
+    "-",
+    "*",
+    "/",
+    "(",
+    ")",
+    "=",
+    " ",
+    "\n",
+]
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.text() | st.lists(st.sampled_from(PIECES)).map("".join))
+def test_any_text_gets_a_score(generation):
+    assert isinstance(score(generation), Score)
+    assert isinstance(score("\\boxed{" + generation + "}"), Score)

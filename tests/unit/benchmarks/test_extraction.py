@@ -1,0 +1,51 @@
+import pytest
+
+from weft.benchmarks.extraction import read_answer_tags, read_last_box
+
+
+@pytest.mark.parametrize(
+    ("text", "content"),
+    [
+        pytest.param(r"so \boxed{7}.", "7", id="plain"),
+        pytest.param(r"\boxed{6} no, \boxed{7}", "7", id="the last of two"),
+        pytest.param(r"\boxed{\frac{1}{2}} {x}", r"\frac{1}{2}", id="balanced braces"),
+        pytest.param(r"\boxed{}", "", id="empty"),
+        pytest.param(r"\boxed{\boxed{7}}", "7", id="the inner of two"),
+        pytest.param(r"\boxed{7", None, id="never closed"),
+        pytest.param(r"\boxed{6} then \boxed{7", None, id="only the last counts"),
+        pytest.param(r"\boxed 7$ is", "7", id="space, up to the dollar sign"),
+        pytest.param(r"\boxed 7$ is \boxed{8}", "7", id="space before braces"),
+        pytest.param(r"\boxed 6$, \boxed 7$", "7", id="the last of two with spaces"),
+        pytest.param(r"so \fbox{7}.", r"\fbox{7}", id="framed box keeps its command"),
+        pytest.param(r"\fbox{7} \boxed{8}", "8", id="box before framed box"),
+        pytest.param("\\boxed\n{7}", "\\boxed\n{7}", id="not a plain box"),
+        pytest.param(r"\boxed}{{7}", r"\boxed}{{7}", id="closing brace first"),
+        pytest.param(r"\boxed}{7}", None, id="closing brace first, then too few"),
+        pytest.param("it is 7", "it is 7", id="no box: the whole text"),
+        pytest.param("", "", id="nothing"),
+    ],
+)
+def test_the_last_box_is_read(text, content):
+    assert read_last_box(text) == content
+
+
+@pytest.mark.parametrize(
+    ("text", "content"),
+    [
+        pytest.param("<answer> 7\n</answer>", "7", id="stripped"),
+        pytest.param("<answer>7</answer><answer>8</answer>", "7", id="the first of two"),
+        pytest.param("</answer><answer>7</answer>", "7", id="the closing tag behind the opening one"),
+        pytest.param("<answer>a<answer>b</answer>", "a<answer>b", id="from the first opening tag"),
+        pytest.param("<answer></answer>", "", id="empty"),
+        pytest.param("<answer>7", None, id="never closed"),
+        pytest.param("7</answer>", None, id="never opened"),
+    ],
+)
+def test_the_first_pair_of_answer_tags_is_read(text, content):
+    assert read_answer_tags(text) == content
+
+
+def test_a_megabyte_is_read_quickly(nasty_text, quickly):
+    with quickly():
+        read_last_box(nasty_text)
+        read_answer_tags(nasty_text)

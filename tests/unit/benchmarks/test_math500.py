@@ -1,0 +1,135 @@
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from weft.benchmarks.math500 import clean_up, is_equivalent, score_d1
+from weft.benchmarks.verdict import Score, Verdict
+from weft.errors import ScoringError
+
+
+def score(generation, reference="7"):
+    return score_d1(generation, question="", reference=reference)
+
+
+@pytest.mark.parametrize(
+    ("generation", "answer"),
+    [
+        pytest.param(r"so \boxed{7}.", "7", id="box"),
+        pytest.param("so 7", "so 7", id="no box: the whole text"),
+        pytest.param("<answer>7</answer>", "<answer>7</answer>", id="no box: tags do not count"),
+        pytest.param(r"\boxed{} <answer>7</answer>", "7", id="empty box: tags"),
+        pytest.param(r"\boxed{7 <answer>7</answer>", "7", id="open box: tags"),
+        pytest.param(r"\boxed{}", "", id="empty box, no tags"),
+        pytest.param(r"\boxed{7", None, id="open box, no tags"),
+    ],
+)
+def test_the_answer_is_the_last_box_or_else_the_tags(generation, answer):
+    result = score(generation)
+    assert result.extracted == answer
+    assert result.verdict is (Verdict.CORRECT if answer == "7" else Verdict.WRONG)
+
+
+@pytest.mark.parametrize(
+    ("answer", "cleaned"),
+    [
+        pytest.param("1 000\n", "1000", id="white space"),
+        pytest.param(r"1\!000", "1000", id="negative space"),
+        pytest.param(r"\dfrac{1}{2}", r"\frac{1}{2}", id="dfrac"),
+        pytest.param(r"\tfrac12", r"\frac{1}{2}", id="tfrac"),
+        pytest.param(r"\frac1{72}", r"\frac{1}{72}", id="first argument bare"),
+        pytest.param(r"\frac{72}1", r"\frac{72}1", id="second argument bare stays"),
+        pytest.param(r"\frac12\pi + \frac{1}{3}", r"\frac{1}{2}\pi+\frac{1}{3}", id="two fractions"),
+        pytest.param(r"\frac7", r"\frac7", id="half a fraction stays"),
+        pytest.param(r"\left( 1, 2 \right)", "(1,2)", id="left and right"),
+        pytest.param(r"90^\circ", "90", id="degrees"),
+        pytest.param(r"90^{\circ}", "90", id="degrees in braces"),
+        pytest.param(r"\$5", "5", id="dollars"),
+        pytest.param(r"50\%", "50", id="per cent"),
+        pytest.param(r"5\text{ cm}", "5", id="unit"),
+        pytest.param(r"\text{even}", r"\text{even}", id="a word is no unit"),
+        pytest.param(".25", "0.25", id="leading zero"),
+        pytest.param("3 + .25", "3+0.25", id="leading zero inside"),
+        pytest.param(r"\sqrt{.25}", r"\sqrt{0.25}", id="leading zero in braces"),
+        pytest.param(r"\sqrt2 + \sqrt{3}", r"\sqrt{2}+\sqrt{3}", id="roots"),
+        pytest.param("x = 5", "5", id="left side of two characters"),
+        pytest.param("x_1 = 5", "x_1=5", id="longer left side"),
+        pytest.param("a = b = 5", "a=b=5", id="two equations"),
+        pytest.param("0.5", r"\frac{1}{2}", id="one half"),
+        pytest.param("0.50", "0.50", id="only as 0.5"),
+        pytest.param("3/4", r"\frac{3}{4}", id="slash"),
+        pytest.param("-3/4", r"\frac{-3}{4}", id="slash and sign"),
+        pytest.param("03/4", "03/4", id="slash and leading zero"),
+        pytest.param("1/2/3", "1/2/3", id="two slashes"),
+        pytest.param(r"a \\ b", "a\\b", id="line break"),
+        pytest.param("", "", id="nothing"),
+    ],
+)
+def test_an_answer_is_cleaned_up(answer, cleaned):
+    assert clean_up(answer) == cleaned
+
+
+@pytest.mark.parametrize(
+    ("prediction", "reference", "is_same"),
+    [
+        pytest.param(r"\dfrac12", "1/2", True, id="fractions"),
+        pytest.param(r"\frac{2}{4}", r"\frac{1}{2}", False, id="no values"),
+        pytest.param("1,000", "1000", False, id="commas stay"),
+        pytest.param("x^2 / 2", "x^2/2", False, id="a slash between other things: as they are"),
+        pytest.param("x^2/2", "x^2/2", True, id="a slash between other things, same text"),
+        pytest.param(r"5\text{ cm}\text{ wide}", "5", False, id="two units: as they are"),
+        pytest.param(r"\sqrt", r"\sqrt", True, id="nothing under a root: as they are"),
+        pytest.param("7 ", r"\frac", False, id="a broken reference: as they are"),
+    ],
+)
+def test_answers_are_the_same_after_the_clean_up(prediction, reference, is_same):
+    assert is_equivalent(prediction, reference) is is_same
+
+
+@pytest.mark.parametrize(
+    "answer", [r"\sqrt", r"2\sqrt\sqrt3", r"\frac", r"\frac\frac12", "a/b", "/", "1/" + "2" * 5000]
+)
+def test_some_answers_cannot_be_cleaned_up(answer):
+    with pytest.raises(ValueError, match=r"argument|invalid literal|limit"):
+        clean_up(answer)
+
+
+@pytest.mark.parametrize("reference", [None, 7, ["7"]])
+def test_a_foreign_reference_is_an_error(reference):
+    with pytest.raises(ScoringError, match="must be a string"):
+        score(r"\boxed{7}", reference)
+
+
+def test_a_megabyte_is_scored_quickly(nasty_text, quickly):
+    for generation in (
+        nasty_text,
+        "\\boxed{" + nasty_text + "}",
+        "\\boxed{<answer>" + nasty_text + "</answer>",
+    ):
+        with quickly():
+            score(generation)
+
+
+PIECES = [
+    "\\boxed{",
+    "\\boxed ",
+    "}",
+    "{",
+    "$",
+    "\\frac",
+    "\\sqrt",
+    "\\text{ ",
+    "1",
+    "/",
+    "=",
+    ".",
+    " ",
+    "\\",
+    "%",
+]
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.text() | st.lists(st.sampled_from(PIECES)).map("".join))
+def test_any_text_gets_a_score(generation):
+    assert isinstance(score(generation), Score)
+    assert isinstance(score("\\boxed{" + generation + "}", reference=generation), Score)

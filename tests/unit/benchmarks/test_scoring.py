@@ -1,0 +1,138 @@
+import json
+
+import pytest
+
+from weft.benchmarks import SCORERS
+from weft.benchmarks.scoring import score_file, summarise, write_scores
+from weft.errors import ScoringError
+
+PUZZLE, SOLVED = "1030301020403001", "1234341221434321"
+
+
+def write_generations(path, benchmark, *rows):
+    """Write a file in our form; a row is example id, question, reference, generation."""
+    keys = ("example_id", "question", "reference", "generation")
+    records = [{"benchmark": benchmark, **dict(zip(keys, row, strict=True))} for row in rows]
+    path.write_text("".join(json.dumps(record) + "\n" for record in records))
+    return path
+
+
+@pytest.fixture
+def gsm8k_file(tmp_path):
+    return write_generations(
+        tmp_path / "gsm8k.jsonl",
+        "gsm8k",
+        ("b", "", 18.0, r"\boxed{18}"),
+        ("a", "", 18.0, r"\boxed{17}"),
+        ("c", "", 18.0, "\ud800\0"),
+    )
+
+
+def test_records_stand_in_file_order_with_these_keys(gsm8k_file):
+    assert list(score_file([gsm8k_file], benchmark="gsm8k", rules="d1"))[:2] == [
+        {
+            "example_id": "b",
+            "benchmark": "gsm8k",
+            "rules": "d1",
+            "extracted": "18.0",
+            "verdict": "correct",
+            "credit": 1.0,
+            "weight": 1,
+            "reason": "",
+        },
+        {
+            "example_id": "a",
+            "benchmark": "gsm8k",
+            "rules": "d1",
+            "extracted": "17.0",
+            "verdict": "wrong",
+            "credit": 0.0,
+            "weight": 1,
+            "reason": "the number is not the reference",
+        },
+    ]
+
+
+def test_several_files_follow_each_other(gsm8k_file):
+    records = score_file([gsm8k_file, gsm8k_file], benchmark="gsm8k", rules="d1")
+    assert [record["example_id"] for record in records] == ["b", "a", "c", "b", "a", "c"]
+
+
+def test_a_scorer_that_fails_gives_an_unscorable_record(gsm8k_file, monkeypatch):
+    def fail(generation, *, question, reference):
+        raise RecursionError("too deep")
+
+    monkeypatch.setitem(SCORERS["gsm8k"], "d1", fail)
+    record, *_ = score_file([gsm8k_file], benchmark="gsm8k", rules="d1")
+    assert (record["verdict"], record["credit"]) == ("unscorable", 0.0)
+    assert record["reason"] == "RecursionError: too deep"
+
+
+def test_a_foreign_reference_is_unscorable(tmp_path):
+    path = write_generations(tmp_path / "g.jsonl", "gsm8k", ("a", "", "18", r"\boxed{18}"))
+    (record,) = score_file([path], benchmark="gsm8k", rules="d1")
+    assert record["verdict"] == "unscorable"
+    assert record["reason"].startswith("ScoringError: a gsm8k reference must be")
+
+
+def test_unknown_rules_are_an_error_before_any_file_is_read(tmp_path):
+    with pytest.raises(ScoringError, match="rules"):
+        score_file([tmp_path / "missing"], benchmark="gsm8k", rules="d2")
+
+
+def test_scores_are_written_as_ascii_json_lines(gsm8k_file, tmp_path):
+    out_path = tmp_path / "new" / "folder" / "scores.jsonl"
+    records = list(score_file([gsm8k_file], benchmark="gsm8k", rules="d1"))
+    write_scores([*records, {"extracted": "\ud800 é"}], out_path)
+    content = out_path.read_bytes()
+    assert content.isascii()
+    assert content.endswith(b"}\n")
+    assert [json.loads(line) for line in content.splitlines()] == [*records, {"extracted": "\ud800 é"}]
+    assert [path.name for path in out_path.parent.iterdir()] == ["scores.jsonl"]
+
+
+def test_scores_are_written_whole_or_not_at_all(gsm8k_file, tmp_path):
+    out_path = tmp_path / "out" / "scores.jsonl"
+    write_scores([{"old": 1}], out_path)
+    records = score_file([gsm8k_file, tmp_path / "missing"], benchmark="gsm8k", rules="d1")
+    with pytest.raises(ScoringError, match="missing"):
+        write_scores(records, out_path)
+    assert out_path.read_text() == '{"old": 1}\n'
+    assert [path.name for path in out_path.parent.iterdir()] == ["scores.jsonl"]
+
+
+def test_a_place_that_cannot_be_written_is_an_error(gsm8k_file, tmp_path):
+    for out_path in (tmp_path, gsm8k_file / "scores.jsonl"):
+        with pytest.raises(ScoringError, match="cannot be written"):
+            write_scores([{"a": 1}], out_path)
+
+
+def test_accuracy_is_the_share_of_examples_that_are_right(gsm8k_file):
+    summary = summarise(score_file([gsm8k_file], benchmark="gsm8k", rules="d1"))
+    assert summary == {"n": 3, "num_correct": 1, "num_unscorable": 0, "accuracy": pytest.approx(1 / 3)}
+
+
+def test_sudoku_pools_empty_cells(tmp_path):
+    path = write_generations(
+        tmp_path / "s.jsonl",
+        "sudoku",
+        ("a", PUZZLE, SOLVED, f"<answer>{SOLVED}</answer>"),  # 8 of 8
+        ("b", SOLVED[:14] + "00", SOLVED, "<answer>123434122143432</answer>"),  # 1 of 2
+    )
+    summary = summarise(score_file([path], benchmark="sudoku", rules="d1"))
+    assert summary == {"n": 2, "num_correct": 1, "num_unscorable": 0, "accuracy": pytest.approx(9 / 10)}
+
+
+def test_unscorable_examples_are_counted_and_count_as_not_right(tmp_path):
+    path = write_generations(
+        tmp_path / "c.jsonl",
+        "countdown",
+        ("a", "", [[9, 9, 9], 1], r"\boxed{9 ** 9 ** 9}"),
+        ("b", "", [[3, 4], 7], r"\boxed{3 + 4}"),
+    )
+    summary = summarise(score_file([path], benchmark="countdown", rules="d1"))
+    assert summary == {"n": 2, "num_correct": 1, "num_unscorable": 1, "accuracy": 0.5}
+
+
+def test_no_records_have_accuracy_zero():
+    assert summarise([]) == {"n": 0, "num_correct": 0, "num_unscorable": 0, "accuracy": 0.0}

@@ -1,0 +1,158 @@
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from weft.errors import ScoringError
+from weft.stats.aggregate import AVERAGE, ScoreSet, aggregate
+
+IDS = ("q1", "q2", "q3", "q4")
+
+
+def score_set(method="sft", seed=1, benchmark="gsm8k", credit=(1, 0, 0, 1), **changes):
+    credit = np.asarray(credit, dtype=float)
+    one = ScoreSet(
+        run=method if seed is None else f"{method}-s1k-seed{seed}",
+        method=method,
+        dataset=None if seed is None else "s1k",
+        seed=seed,
+        benchmark=benchmark,
+        gen_length=48,
+        rules="d1",
+        example_ids=IDS,
+        credit=credit,
+        weight=np.ones(credit.size),
+        is_correct=credit == 1,
+        is_unscorable=np.zeros(credit.size, dtype=bool),
+    )
+    return replace(one, **changes)
+
+
+def sudoku(method="sft", seed=1, credit=(1, 0.5, 0.25, 0), **changes):
+    return score_set(method, seed, "sudoku", credit, **{"weight": np.full(4, 8.0)} | changes)
+
+
+EXPERIMENT = [
+    score_set("base", None),
+    sudoku("base", None),
+    score_set(credit=(1, 1, 0, 0)),
+    sudoku(credit=(1, 0, 0, 0)),
+    score_set(seed=2, credit=(1, 1, 1, 0)),
+    sudoku(seed=2, credit=(1, 1, 0, 0)),
+    score_set("weft", credit=(1, 1, 1, 1)),
+    sudoku("weft"),
+    score_set("weft", seed=2, credit=(1, 1, 1, 1)),
+    sudoku("weft", seed=2),
+]
+
+
+def run(score_sets, contrast=("weft", "sft"), seed=1):
+    return aggregate(score_sets, contrast=contrast, confidence=0.95, num_resamples=200, seed=seed)
+
+
+def row(frame, **values):
+    chosen = frame[np.logical_and.reduce([frame[name] == value for name, value in values.items()])]
+    assert len(chosen) == 1
+    return chosen.iloc[0]
+
+
+def test_scores_have_a_row_per_run_and_benchmark_in_the_given_order():
+    scores = run(EXPERIMENT).scores
+    assert list(scores["run"])[:4] == ["base", "base", "sft-s1k-seed1", "sft-s1k-seed1"]
+    assert list(scores["benchmark"])[:2] == ["gsm8k", "sudoku"]
+    assert scores["seed"].isna().sum() == 2
+
+
+def test_right_or_wrong_gets_wilson_and_partial_credit_the_bootstrap():
+    scores = run([score_set(), sudoku()]).scores
+    assert list(scores["interval"]) == ["wilson", "bootstrap over examples"]
+    assert list(scores["accuracy"]) == [0.5, 1.75 / 4]
+    assert list(scores["num_correct"]) == [2, 1]
+
+
+def test_an_unscorable_example_is_counted_and_has_no_credit():
+    one = score_set(credit=(1, 0, 0, 0), is_unscorable=np.array([False, True, False, False]))
+    scores = run([one]).scores
+    assert (scores["num_unscorable"][0], scores["n"][0], scores["accuracy"][0]) == (1, 4, 0.25)
+
+
+def test_an_unscorable_example_keeps_the_weight_that_it_has_in_other_runs():
+    failed = sudoku(
+        seed=2,
+        credit=(0, 1, 1, 1),
+        weight=np.array([1.0, 8, 8, 8]),
+        is_unscorable=np.array([True, False, False, False]),
+    )
+    assert run([sudoku(), failed]).scores["accuracy"][1] == 0.75
+
+
+def test_methods_average_over_seeds():
+    found = row(run(EXPERIMENT).methods, method="sft", benchmark="gsm8k")
+    assert (found["num_seeds"], found["mean"], found["minimum"], found["maximum"]) == (2, 0.625, 0.5, 0.75)
+    assert found["sd"] == pytest.approx(0.125 * 2**0.5)
+
+
+def test_a_single_run_has_no_sd_and_the_interval_of_its_score():
+    result = run(EXPERIMENT)
+    found, score = (row(frame, method="base", benchmark="gsm8k") for frame in (result.methods, result.scores))
+    assert pd.isna(found["sd"])
+    assert (found["ci_low"], found["ci_high"]) == (score["ci_low"], score["ci_high"])
+
+
+def test_the_average_is_the_unweighted_mean_over_benchmarks_per_seed():
+    found = row(run(EXPERIMENT).methods, method="sft", benchmark=AVERAGE)
+    assert found["mean"] == pytest.approx((0.5 + 0.25 + 0.75 + 0.5) / 4)  # seeds 0.375 and 0.625
+    assert (found["minimum"], found["maximum"]) == (0.375, 0.625)
+
+
+def test_one_benchmark_has_no_average():
+    assert AVERAGE not in set(run([score_set(), score_set("weft")]).methods["benchmark"])
+
+
+def test_contrasts_subtract_the_control():
+    contrasts = run(EXPERIMENT).contrasts
+    assert list(contrasts["benchmark"]) == ["gsm8k", "sudoku", AVERAGE]
+    assert list(contrasts["difference"]) == pytest.approx([0.375, 0.0625, 0.21875])
+    assert (contrasts["treatment"] == "weft").all()
+
+
+def test_rows_do_not_depend_on_other_rows_or_on_the_order_of_examples():
+    def shuffled(one):
+        order = [3, 1, 0, 2]
+        arrays = {
+            name: getattr(one, name)[order] for name in ("credit", "weight", "is_correct", "is_unscorable")
+        }
+        return replace(one, example_ids=tuple(one.example_ids[index] for index in order), **arrays)
+
+    without_base = [shuffled(one) for one in EXPERIMENT if one.method != "base"]
+    all_rows, fewer = run(EXPERIMENT), run(without_base)
+    pd.testing.assert_frame_equal(fewer.contrasts, all_rows.contrasts)
+    pd.testing.assert_frame_equal(fewer.scores, all_rows.scores[2:].reset_index(drop=True))
+
+
+def test_the_seed_changes_the_draws():
+    first, second = (run(EXPERIMENT, seed=seed).contrasts for seed in (1, 2))
+    assert not first["ci_low"].equals(second["ci_low"]) or not first["ci_high"].equals(second["ci_high"])
+
+
+def test_no_contrast_gives_an_empty_table_with_the_same_columns():
+    contrasts = run(EXPERIMENT, contrast=None).contrasts
+    assert len(contrasts) == 0
+    assert "difference" in contrasts.columns
+
+
+def test_other_examples_are_an_error_that_names_run_and_example():
+    other = score_set("weft", example_ids=("q1", "q2", "q3", "q5"))
+    with pytest.raises(ScoringError, match=r"weft-s1k-seed1 on gsm8k 48 .*'q4'"):
+        run([score_set(), other])
+
+
+def test_other_weights_are_an_error():
+    with pytest.raises(ScoringError, match="got 7 and 8 for 'q2'"):
+        run([sudoku(), sudoku("weft", weight=np.array([8.0, 7, 8, 8]))])
+
+
+def test_a_method_without_scores_on_a_benchmark_is_an_error():
+    with pytest.raises(ScoringError, match=r"weft.*sudoku"):
+        run([score_set(), sudoku(), score_set("weft")])

@@ -1,0 +1,102 @@
+r"""Countdown: make the target from the given numbers, each used exactly once, with + - * /.
+
+    Numbers: [3, 5, 20]           reference: [[3, 5, 20], 12]
+    Target: 12                    right: \boxed{20 - 3 - 5}     wrong: \boxed{4 * 3}
+
+Source of the d1 rules: dllm-reasoning/d1 @ 837888f, eval/parse_and_get_acc.py, parse_countdown_answers.
+The value is found by `weft.benchmarks.arithmetic`, never by eval.
+"""
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from weft.benchmarks.arithmetic import (
+    MAX_DIGITS,
+    ExpressionError,
+    ExpressionLimitError,
+    evaluate,
+)
+from weft.benchmarks.extraction import read_answer_tags, read_last_box
+from weft.benchmarks.verdict import Score
+from weft.errors import ScoringError
+
+TOLERANCE = 1e-5
+
+_LATEX_OPERATORS = {"\\div": "/", "\\times": "*", "\\cdot": "*"}
+_EQUALS_NUMBER = re.compile(r"(?<=[0-9+\-*/() ])=[0-9. ]")
+_LEFT_SIDE = "0123456789+-*/() "
+
+
+def score_d1(generation: str, *, question: str, reference: Any) -> Score:
+    r"""Score an expression by d1's rules: all or nothing.
+
+    The expression is the last box; if its braces are open, the answer tags, else the whole text.  Of
+    `3 + 4 = 7` the left side counts.  The integers in it must be the given numbers, and its value
+    must be within 1e-5 of the target.
+
+    Args:
+        generation: the model's answer.
+        question: not used; the reference holds the numbers.
+        reference: the numbers and the target, `[[a, b, c], target]`.
+
+    Returns:
+        The score; unscorable only if the value takes an integer of more than MAX_INTEGER_BITS bits.
+
+    Raises:
+        ScoringError: the reference has another form.
+
+    Source:
+        dllm-reasoning/d1 @ 837888f, eval/parse_and_get_acc.py, parse_countdown_answers.  Differs in
+        that a foreign reference is an error (d1 reads the question instead), and in the limits of
+        `weft.benchmarks.arithmetic`, see docs/deviations.md.
+    """
+    numbers, target = _read_reference(reference)
+    expression = _extract_expression(generation)
+    if not _uses_exactly(expression, numbers):
+        return Score.from_credit(expression, 0.0, reason="the numbers used are not exactly the given ones")
+    try:
+        is_target = abs(evaluate(expression.strip()) - target) < TOLERANCE
+    except ExpressionLimitError as error:
+        return Score.unscorable(expression, reason=str(error))
+    except (ExpressionError, OverflowError) as error:
+        return Score.from_credit(expression, 0.0, reason=str(error))
+    return Score.from_credit(expression, float(is_target), reason="the value is not the target")
+
+
+def _read_reference(reference: Any) -> tuple[Sequence[int | float], int | float]:
+    """Take the reference apart, after a look at its form."""
+    match reference:
+        case [[*numbers], target] if all(_is_number(number) for number in (*numbers, target)):
+            return numbers, target
+    raise ScoringError(
+        f"a countdown reference must be [[numbers], target], got {reference!a:.80}; check the generation file"
+    )
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _extract_expression(generation: str) -> str:
+    """Read the expression, in Python's operators and without a result behind an equals sign."""
+    expression = read_last_box(generation)
+    if expression is None:
+        expression = read_answer_tags(generation)
+    if expression is None:
+        expression = generation
+    for latex, python in _LATEX_OPERATORS.items():
+        expression = expression.replace(latex, python)
+    equals = _EQUALS_NUMBER.search(expression)
+    if equals is None:
+        return expression
+    before = expression[: equals.start()]
+    return before[len(before.rstrip(_LEFT_SIDE)) :].strip()
+
+
+def _uses_exactly(expression: str, numbers: Sequence[int | float]) -> bool:
+    """Say whether the digit runs of an expression are the given numbers, in any order."""
+    runs = re.findall(r"\d+", expression)
+    if len(runs) != len(numbers) or any(len(run) > MAX_DIGITS for run in runs):
+        return False
+    return sorted(int(run) for run in runs) == sorted(numbers)

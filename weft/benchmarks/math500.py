@@ -1,0 +1,161 @@
+r"""MATH-500: competition mathematics whose answer is an expression in LaTeX.
+
+    What is the chance of heads?      reference: \frac{1}{2}
+    right: \boxed{\dfrac12}, \boxed{0.5}, \boxed{1/2}            wrong: \boxed{0.50}, \boxed{\frac{2}{4}}
+
+The comparison is of strings after the clean-up that came with the MATH data (Hendrycks et al.), not
+of values.
+
+Source of the d1 rules: dllm-reasoning/d1 @ 837888f, eval/parse_and_get_acc.py, parse_math_answers, and
+eval/parser_helper.py, is_equiv.
+"""
+
+from typing import Any
+
+from weft.benchmarks.extraction import read_answer_tags, read_last_box
+from weft.benchmarks.verdict import Score
+from weft.errors import ScoringError
+
+# In this order, each over the whole text.
+_REPLACEMENTS_BEFORE_UNITS = (
+    ("\n", ""),
+    ("\\!", ""),
+    ("\\\\", "\\"),
+    ("tfrac", "frac"),
+    ("dfrac", "frac"),
+    ("\\left", ""),
+    ("\\right", ""),
+    ("^{\\circ}", ""),
+    ("^\\circ", ""),
+    ("\\$", ""),
+)
+_REPLACEMENTS_AFTER_UNITS = (
+    ("\\%", ""),
+    (" .", " 0."),
+    ("{.", "{0."),
+)
+_UNIT_START = "\\text{ "
+
+
+def score_d1(generation: str, *, question: str, reference: Any) -> Score:
+    """Score an expression by d1's rules: equality of strings after the clean-up.
+
+    The answer is the last box, or the whole text if there is none; answer tags count only if the box
+    is empty or its braces are never closed.
+
+    Args:
+        generation: the model's answer.
+        question: not used.
+        reference: the answer, in LaTeX.
+
+    Returns:
+        The score.
+
+    Raises:
+        ScoringError: the reference is not a string.
+
+    Source:
+        dllm-reasoning/d1 @ 837888f, eval/parse_and_get_acc.py, parse_math_answers.
+    """
+    if not isinstance(reference, str):
+        raise ScoringError(
+            f"a math500 reference must be a string, got {reference!a:.80}; check the generation file"
+        )
+    answer = read_last_box(generation)
+    if not answer:
+        tagged = read_answer_tags(generation)
+        answer = answer if tagged is None else tagged
+    if answer is None:
+        return Score.from_credit(None, 0.0, reason="the last box is never closed, and no answer tags")
+    return Score.from_credit(
+        answer, float(is_equivalent(answer, reference)), reason="the answer is not the reference"
+    )
+
+
+def is_equivalent(prediction: str, reference: str) -> bool:
+    """Say whether two answers are the same string after the clean-up.
+
+    Where the clean-up breaks down for either of them, both are compared as they are.
+
+    Source:
+        dllm-reasoning/d1 @ 837888f, eval/parser_helper.py, is_equiv.
+    """
+    try:
+        return clean_up(prediction) == clean_up(reference)
+    except ValueError:
+        return prediction == reference
+
+
+def clean_up(answer: str) -> str:
+    r"""Bring an answer in LaTeX into the form in which answers are compared.
+
+    Args:
+        answer: any text.
+
+    Returns:
+        The answer without spaces, sizes of brackets, degrees, percent signs and units, with a
+        leading zero before a decimal point and with braces around arguments.
+
+    Raises:
+        ValueError: the answer is one that the original clean-up trips over: two units, nothing
+            behind a root or a fraction, or a single slash between things that are not integers.
+
+    Source:
+        dllm-reasoning/d1 @ 837888f, eval/parser_helper.py, strip_string.
+    """
+    for old, new in _REPLACEMENTS_BEFORE_UNITS:
+        answer = answer.replace(old, new)
+    answer, *units = answer.split(_UNIT_START)
+    if len(units) > 1:
+        raise ValueError("an answer has at most one unit")
+    for old, new in _REPLACEMENTS_AFTER_UNITS:
+        answer = answer.replace(old, new)
+    if answer.startswith("."):
+        answer = "0" + answer
+    # "x = 5" is 5, but the left side of a longer equation stays.
+    left, *right = answer.split("=")
+    if len(right) == 1 and len(left) <= 2:
+        answer = right[0]
+    answer = _brace_roots(answer).replace(" ", "")
+    answer = _brace_fractions(answer)
+    if answer == "0.5":
+        return "\\frac{1}{2}"
+    return _write_as_fraction(answer)
+
+
+def _brace_roots(answer: str) -> str:
+    r"""Write `\sqrt2` as `\sqrt{2}`."""
+    head, *tails = answer.split("\\sqrt")
+    if "" in tails:
+        raise ValueError("a root needs an argument")
+    braced = (tail if tail[0] == "{" else f"{{{tail[0]}}}{tail[1:]}" for tail in tails)
+    return "\\sqrt".join([head, *braced])
+
+
+def _brace_fractions(answer: str) -> str:
+    r"""Write `\frac12` as `\frac{1}{2}` and `\frac1{12}` as `\frac{1}{12}`."""
+    head, *tails = answer.split("\\frac")
+    braced = [head]
+    for tail in tails:
+        if not tail:
+            raise ValueError("a fraction needs arguments")
+        if tail[0] == "{":
+            braced.append(tail)
+        elif len(tail) == 1:
+            return answer
+        elif tail[1] == "{":
+            braced.append(f"{{{tail[0]}}}{tail[1:]}")
+        else:
+            braced.append(f"{{{tail[0]}}}{{{tail[1]}}}{tail[2:]}")
+    return "\\frac".join(braced)
+
+
+def _write_as_fraction(answer: str) -> str:
+    r"""Write `3/4` as `\frac{3}{4}`; a single slash between other things raises ValueError."""
+    left, *right = answer.split("/")
+    if len(right) != 1:
+        return answer
+    numerator, denominator = int(left), int(right[0])
+    if answer != f"{numerator}/{denominator}":
+        return answer
+    return f"\\frac{{{numerator}}}{{{denominator}}}"

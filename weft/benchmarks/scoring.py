@@ -1,0 +1,120 @@
+"""Scoring of whole generation files: files in, score records out, and their summary.
+
+    {"example_id": "…", "benchmark": "gsm8k", "rules": "d1", "extracted": "18.0", "verdict": "correct",
+     "credit": 1.0, "weight": 1, "reason": ""}
+
+Score records are JSON lines in the order of the files.  Intervals and tests are left to `weft.stats`.
+"""
+
+import contextlib
+import json
+import math
+import os
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from weft.benchmarks import Score, Verdict, find_scorer
+from weft.benchmarks.generations import Generation, read_generations
+from weft.errors import ScoringError
+
+
+def score_file(
+    paths: Iterable[str | os.PathLike[str]], *, benchmark: str, rules: str
+) -> Iterator[dict[str, Any]]:
+    """Score the generations of one or more files.
+
+    Args:
+        paths: generation files of one benchmark, read one after the other.
+        benchmark: a key of `weft.benchmarks.SCORERS`.
+        rules: a key of the benchmark's entry.
+
+    Returns:
+        The score records, in file order, made as they are asked for.  A scorer that fails gives an
+        unscorable record with the failure as its reason.
+
+    Raises:
+        ScoringError: there is no such scorer (at once); a file cannot be read (when its turn comes).
+    """
+    scorer = find_scorer(benchmark, rules)
+    return (
+        _make_record(generation, rules, _score_or_report(scorer, generation))
+        for path in paths
+        for generation in read_generations(path, benchmark)
+    )
+
+
+def write_scores(records: Iterable[dict[str, Any]], out_path: str | os.PathLike[str]) -> None:
+    """Write score records as JSON lines, whole or not at all.
+
+    Args:
+        records: what `score_file` gives.
+        out_path: the file to write; its folder is made if need be.
+
+    Raises:
+        ScoringError: the file cannot be written, or a generation file cannot be read; a file that
+            was there before is left as it was.
+    """
+    out_path = Path(out_path)
+    part_path = out_path.with_name(f".{out_path.name}.{os.getpid()}.part")
+    try:
+        out_path.parent.mkdir(parents=True, exist_ok=True)
+        with part_path.open("w", encoding="utf-8", newline="\n") as part:
+            for record in records:
+                part.write(json.dumps(record, ensure_ascii=True, allow_nan=False) + "\n")
+            part.flush()
+            os.fsync(part.fileno())
+        part_path.replace(out_path)
+    except OSError as error:
+        raise ScoringError(
+            f"{out_path}: scores cannot be written there ({error.strerror}); choose another path"
+        ) from error
+    finally:
+        with contextlib.suppress(OSError):
+            part_path.unlink(missing_ok=True)
+
+
+def summarise(records: Iterable[dict[str, Any]]) -> dict[str, Any]:
+    """Count verdicts and pool the accuracy.
+
+    Args:
+        records: what `score_file` gives.
+
+    Returns:
+        `n`, `num_correct` and `num_unscorable`, in examples, and `accuracy`, the share of units that
+        are right, 0 to 1 (0 if there are no units).
+
+    Source:
+        dllm-reasoning/d1 @ 837888f, eval/parse_and_get_acc.py, aggregate_results, which gives percent.
+    """
+    records = list(records)
+    num_units = sum(record["weight"] for record in records)
+    num_right_units = math.fsum(record["credit"] * record["weight"] for record in records)
+    return {
+        "n": len(records),
+        "num_correct": sum(record["verdict"] == Verdict.CORRECT for record in records),
+        "num_unscorable": sum(record["verdict"] == Verdict.UNSCORABLE for record in records),
+        "accuracy": num_right_units / num_units if num_units else 0.0,
+    }
+
+
+def _score_or_report(scorer: Callable[..., Score], generation: Generation) -> Score:
+    """Score a generation, or say how the scorer failed."""
+    try:
+        return scorer(generation.generation, question=generation.question, reference=generation.reference)
+    except Exception as error:
+        return Score.unscorable(None, reason=f"{type(error).__name__}: {error}")
+
+
+def _make_record(generation: Generation, rules: str, score: Score) -> dict[str, Any]:
+    """Make the score record of a generation."""
+    return {
+        "example_id": generation.example_id,
+        "benchmark": generation.benchmark,
+        "rules": rules,
+        "extracted": score.extracted,
+        "verdict": str(score.verdict),
+        "credit": score.credit,
+        "weight": score.weight,
+        "reason": score.reason,
+    }

@@ -1,0 +1,462 @@
+"""The command line: one subcommand per rule, and the only place where rooms meet.
+
+Heavy libraries are imported inside the subcommands that need them, so that scoring and planning
+start at once.
+"""
+
+import json
+import os
+import shutil
+from contextlib import contextmanager
+from collections.abc import Iterator
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from weft.config import BASE_RUN, FineTuning, Run, StoredGenerations, find_experiment, list_runs, load_experiment
+from weft.errors import ConfigError, DataError
+from weft.provenance import digest, file_sha256, write_sidecar
+
+app = typer.Typer(
+    help="Weighted entropy-driven fine-tuning of masked diffusion language models, reproduced.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+data_app = typer.Typer(help="Make or fetch questions, training examples and the base model.", no_args_is_help=True)
+report_app = typer.Typer(help="Tables, figures and the report page.", no_args_is_help=True)
+config_app = typer.Typer(help="Look at experiment files.", no_args_is_help=True)
+app.add_typer(data_app, name="data")
+app.add_typer(report_app, name="report")
+app.add_typer(config_app, name="config")
+
+ExperimentOption = Annotated[str, typer.Option("--experiment", help="Experiment file, or its name.")]
+OutOption = Annotated[Path, typer.Option("--out", help="What to write.")]
+OfflineOption = Annotated[list[str] | None, typer.Option("--offline", help="Folder to search before a download.")]
+DeviceOption = Annotated[str, typer.Option("--device", help="cpu, cuda, or auto.")]
+ThreadsOption = Annotated[int, typer.Option("--threads", min=1, help="CPU threads of a model process.")]
+
+
+class Rules(StrEnum):
+    """Rule sets of ``weft score``."""
+
+    d1 = "d1"
+
+
+class BenchmarkName(StrEnum):
+    """Benchmarks that can be scored."""
+
+    sudoku = "sudoku"
+    countdown = "countdown"
+    gsm8k = "gsm8k"
+    math500 = "math500"
+
+
+@data_app.command("benchmark")
+def data_benchmark(
+    experiment: ExperimentOption, benchmark: BenchmarkName, out: OutOption, offline: OfflineOption = None
+) -> None:
+    """Write the test questions of one benchmark."""
+    from weft.config.sources import GeneratedBenchmark
+    from weft.data.benchmarks import generate_questions, read_published, write_jsonl
+    from weft.data.remote import fetch_web_file
+
+    described = _fine_tuning(experiment)
+    source = described.benchmarks[benchmark.value]
+    if isinstance(source, GeneratedBenchmark):
+        rows = generate_questions(benchmark, source)
+    else:
+        raw = out.with_name(f"{benchmark.value}.source{Path(source.file.offline).suffix}")
+        fetch_web_file(source.file, raw, offline=offline or [])
+        rows = read_published(benchmark, raw, num_examples=source.num_examples, instruction=source.instruction)
+    write_jsonl(rows, out)
+    _record(out, described, seed=getattr(source, "seed", None))
+    typer.echo(f"{benchmark.value}: {len(rows)} questions -> {out}")
+
+
+@data_app.command("dataset")
+def data_dataset(experiment: ExperimentOption, dataset: str, out: OutOption, offline: OfflineOption = None) -> None:
+    """Write the training examples of one data set as text."""
+    from weft.data.benchmarks import write_jsonl
+    from weft.data.datasets import load_examples
+
+    described = _fine_tuning(experiment)
+    if dataset not in described.datasets:
+        raise ConfigError(f"dataset must be one of {sorted(described.datasets)}, got {dataset!r}")
+    examples = load_examples(dataset, described.datasets[dataset], offline=offline or [])
+    write_jsonl((example.as_record() for example in examples), out)
+    _record(out, described)
+    typer.echo(f"{dataset}: {len(examples)} examples -> {out}")
+
+
+@data_app.command("prepare")
+def data_prepare(
+    experiment: ExperimentOption,
+    examples: Annotated[Path, typer.Option(help="Training examples as text.")],
+    questions: Annotated[list[Path], typer.Option(help="Test questions that must not be trained on.")],
+    base: Annotated[Path, typer.Option(help="Checkpoint directory with the tokenizer.")],
+    out: OutOption,
+) -> None:
+    """Tokenise training examples; refuse them if a test question is among them."""
+    from weft.data.benchmarks import read_jsonl
+    from weft.data.examples import Example
+    from weft.data.prepare import prepare_examples
+    from weft.model.checkpoint import load_tokenizer, read_llada_config
+
+    described = _fine_tuning(experiment)
+    texts = [Example(**row) for row in read_jsonl(examples)]
+    # An instruction may stand in front of either, so the ends are compared.
+    test = tuple({row["question"].strip() for file in questions for row in read_jsonl(file)})
+    leaked = sorted(e.example_id for e in texts if e.question.strip().endswith(test))
+    if leaked and described.forbid_test_questions:
+        raise DataError(
+            f"training and test questions must differ, {len(leaked)} are in both, first {leaked[:3]}; "
+            "remove them from the training set, or set forbid_test_questions: false to only count them"
+        )
+    tokenizer = load_tokenizer(base, mask_token_id=read_llada_config(base).mask_token_id)
+    with _finished_directory(out) as folder:
+        summary = prepare_examples(
+            texts,
+            tokenizer,
+            folder,
+            max_length=described.training.max_length,
+            heldout_share=described.training.heldout_share,
+        )
+    _record(out, described, inputs=[examples], notes={"summary": summary, "num_test_questions": len(leaked)})
+    typer.echo(f"{json.dumps(summary)} -> {out}")
+
+
+@data_app.command("base")
+def data_base(
+    experiment: ExperimentOption,
+    out: OutOption,
+    offline: OfflineOption = None,
+    retrained: Annotated[Path | None, typer.Option(help="Checkpoint trained anew, to be used.")] = None,
+) -> None:
+    """Put the base model into place: the shipped one, one trained anew, or a download."""
+    from weft.model.checkpoint import read_llada_config
+    from weft.data.base import locate_base
+
+    described = _fine_tuning(experiment)
+    source = retrained or locate_base(described.base_model, offline=offline or [])
+    read_llada_config(source)
+    with _finished_directory(out) as folder:
+        for file in sorted(source.iterdir()):
+            if file.is_file():
+                _link_or_copy(file, folder / file.name)
+    _record(out, described, notes={"source": described.base_model.model_dump(mode="json", exclude={"recipe"})})
+    typer.echo(f"base model {source} -> {out}")
+
+
+@app.command()
+def pretrain(experiment: ExperimentOption, out: OutOption, threads: ThreadsOption = 2) -> None:
+    """Train the base model of an experiment from scratch."""
+    from weft.config.sources import ScratchModel
+    from weft.training.pretrain import pretrain as run_pretraining
+
+    described = _fine_tuning(experiment)
+    if not isinstance(described.base_model, ScratchModel):
+        raise ConfigError(f"base_model.source must be 'scratch' to train it, got {described.base_model.source!r}")
+    os.environ["OMP_NUM_THREADS"] = str(threads)
+    state = _state_folder(out)
+    with _only_writer(state), _finished_directory(out) as folder:
+        log = run_pretraining(described.base_model.recipe, folder, state=state)
+        notes = {"recipe": described.base_model.recipe.model_dump(mode="json"), "log": log}
+        (folder / "pretraining.json").write_text(json.dumps(notes, indent=1) + "\n")
+    _record(out, described, seed=described.base_model.recipe.seed, notes=notes)
+    shutil.rmtree(state)
+
+
+@app.command()
+def train(
+    experiment: ExperimentOption,
+    run: Annotated[str, typer.Option(help="Which run, for example weft-s1k-seed1.")],
+    base: Annotated[Path, typer.Option(help="Checkpoint directory of the base model.")],
+    prepared: Annotated[Path, typer.Option(help="Prepared examples.")],
+    out: OutOption,
+    processes: Annotated[int, typer.Option(min=1, help="DeepSpeed ranks on this machine.")] = 1,
+    threads: ThreadsOption = 1,
+    device: DeviceOption = "auto",
+) -> None:
+    """Fine-tune one adapter.  Starts the ranks through DeepSpeed's launcher, unless it is a rank itself."""
+    described = _fine_tuning(experiment)
+    chosen = _find_run(described, run)
+    if "RANK" not in os.environ:
+        from weft.training.deepspeed import accumulation_steps, launch_command, launch_environment
+
+        try:
+            accumulation_steps(described.training, num_processes=processes)
+        except ValueError as error:
+            raise ConfigError(str(error)) from error
+        arguments = [
+            "train", "--experiment", experiment, "--run", run, "--base", str(base), "--prepared", str(prepared),
+            "--out", str(out),
+        ]  # fmt: skip
+        command = launch_command(arguments, num_processes=processes)
+        environment = launch_environment(device=_device(device), threads_per_process=threads)
+        os.execvpe(command[0], command, environment)  # noqa: S606 - no shell; signals reach the launcher directly
+    from weft.training.finetune import FineTuningFiles, finetune
+
+    state = _state_folder(out)
+    is_first = os.environ["RANK"] == "0"
+    growing = out.with_name(f".{out.name}.new")
+
+    def finish() -> None:
+        if out.exists():
+            shutil.rmtree(out)
+        growing.replace(out)
+        _record(out, described, seed=chosen.seed, inputs=[base, prepared], notes={"run": run})
+
+    with _only_writer(state, wanted=is_first):
+        finetune(
+            described,
+            chosen,
+            FineTuningFiles(base=base, prepared=prepared, out=growing, state=state),
+            finish=finish,
+        )
+        if is_first:
+            shutil.rmtree(state, ignore_errors=True)
+
+
+@app.command()
+def probe(
+    experiment: ExperimentOption,
+    base: Annotated[Path, typer.Option(help="Checkpoint directory of the base model.")],
+    prepared: Annotated[Path, typer.Option(help="Prepared examples.")],
+    out: OutOption,
+    threads: ThreadsOption = 1,
+    device: DeviceOption = "auto",
+) -> None:
+    """Write the entropy of every answer token of a training set under the base model."""
+    from weft.model import load_tokenizer
+    from weft.training.probe import probe_dataset
+
+    described = _fine_tuning(experiment)
+    model = _load(base, described.training.dtype, device, threads)
+    tokenizer = load_tokenizer(base, mask_token_id=model.config.mask_token_id)
+    frame = probe_dataset(
+        model,
+        tokenizer,
+        prepared,
+        max_length=described.training.max_length,
+        batch_size=described.training.micro_batch_size,
+    )
+    out.parent.mkdir(parents=True, exist_ok=True)
+    growing = out.with_name(f".{out.name}.new")
+    frame.to_parquet(growing, index=False)
+    growing.replace(out)
+    _record(out, described, inputs=[base, prepared], device=str(model.device))
+
+
+@app.command()
+def sample(
+    experiment: ExperimentOption,
+    run: Annotated[str, typer.Option(help="Which run, or 'base'.")],
+    questions: Annotated[Path, typer.Option(help="Test questions.")],
+    gen_length: Annotated[int, typer.Option(help="Length of the answers, in tokens.")],
+    base: Annotated[Path, typer.Option(help="Checkpoint directory of the base model.")],
+    out: OutOption,
+    adapter: Annotated[Path | None, typer.Option(help="PEFT adapter of the run.")] = None,
+    threads: ThreadsOption = 1,
+    device: DeviceOption = "auto",
+) -> None:
+    """Answer the questions of one benchmark; an interrupted job goes on where it stopped."""
+    from weft.sampling.job import SamplingJob, run_job
+
+    described = _fine_tuning(experiment)
+    chosen = _find_run(described, run)
+    if (adapter is None) != (chosen.method == BASE_RUN):
+        raise ConfigError(f"--adapter must be given for a fine-tuned run and only then; run is {run!r}")
+    model = _load(base, described.sampling.dtype, device, threads, adapter=adapter)
+    content = [described.sampling.model_dump(mode="json"), gen_length, file_sha256(questions), file_sha256(base)]
+    job = SamplingJob(
+        sampling=described.sampling,
+        gen_length=gen_length,
+        model_name=f"{described.name}/{run}",
+        seed=chosen.seed,
+        digest=digest([*content, file_sha256(adapter) if adapter else None]),
+    )
+    with _only_writer(_state_folder(out)):
+        run_job(job, model, tokenizer_folder=base, questions=questions, out=out)
+    inputs = [questions, base] + ([adapter] if adapter else [])
+    _record(out, described, seed=chosen.seed, inputs=inputs, device=str(model.device))
+
+
+@app.command()
+def score(
+    files: Annotated[list[Path], typer.Argument(help="Generations: our JSONL or d1's JSON.")],
+    benchmark: Annotated[BenchmarkName, typer.Option(help="Whose rules.")],
+    out: OutOption,
+    rules: Annotated[Rules, typer.Option(help="Rule set.")] = Rules.d1,
+) -> None:
+    """Judge generations, in file order, and print one summary line."""
+    from weft.benchmarks.scoring import score_file, summarise, write_scores
+
+    records = list(score_file(files, benchmark=benchmark.value, rules=rules.value))
+    write_scores(records, out)
+    summary = summarise(records)
+    typer.echo(
+        f"{benchmark.value} ({rules.value}): accuracy {100 * summary['accuracy']:.2f} % of {summary['n']} examples, "
+        f"{summary['num_correct']} correct, {summary['num_unscorable']} unscorable -> {out}"
+    )
+
+
+@report_app.command("tables")
+def report_tables(experiment: ExperimentOption, root: Path, out: OutOption) -> None:
+    """Compute statistics from scores and write the tables."""
+    from weft.report.tables import make_tables
+
+    described = load_experiment(find_experiment(experiment))
+    make_tables(described, root, out)
+    for line in (out / "headline.md").read_text().splitlines():
+        typer.echo(line)
+    _record(out / "scores.csv", described, inputs=[root / "scores"])
+
+
+@report_app.command("figures")
+def report_figures(
+    experiment: ExperimentOption,
+    root: Path,
+    out: OutOption,
+    tables: Annotated[Path, typer.Option(help="Folder with the tables.")],
+) -> None:
+    """Draw the figures."""
+    from weft.report.figures import make_figures
+
+    make_figures(load_experiment(find_experiment(experiment)), root, tables, out)
+
+
+@report_app.command("page")
+def report_page(
+    experiment: ExperimentOption,
+    root: Path,
+    out: OutOption,
+    tables: Annotated[Path, typer.Option(help="Folder with the tables.")],
+    figures: Annotated[Path, typer.Option(help="Folder with the figures.")],
+) -> None:
+    """Write the self-contained report page."""
+    from weft.report.page import make_page
+
+    make_page(load_experiment(find_experiment(experiment)), root, tables, figures, out)
+
+
+@app.command()
+def plan(experiment: ExperimentOption, offline: OfflineOption = None) -> None:
+    """Say what an experiment will do, and what it needs from outside."""
+    from weft.config.plan import plan_lines
+
+    for line in plan_lines(load_experiment(find_experiment(experiment)), offline=offline or []):
+        typer.echo(line)
+
+
+@config_app.command("show")
+def config_show(experiment: str) -> None:
+    """Print an experiment with every value filled in."""
+    import yaml
+
+    described = load_experiment(find_experiment(experiment))
+    typer.echo(yaml.safe_dump(described.model_dump(mode="json"), sort_keys=False, allow_unicode=True), nl=False)
+
+
+@config_app.command("docs")
+def config_docs() -> None:
+    """Print docs/config.md, made from the descriptions of the settings."""
+    from weft.config.document import document
+
+    typer.echo(document(), nl=False)
+
+
+def _fine_tuning(experiment: str) -> FineTuning:
+    described = load_experiment(find_experiment(experiment))
+    if isinstance(described, StoredGenerations):
+        raise ConfigError(f"experiment {described.name!r} must be of kind fine-tuning for this step, got generations")
+    return described
+
+
+def _find_run(experiment: FineTuning, run_id: str) -> Run:
+    runs = {run.run_id: run for run in list_runs(experiment)}
+    if run_id not in runs:
+        raise ConfigError(f"run must be one of {sorted(runs)}, got {run_id!r}")
+    return runs[run_id]
+
+
+def _device(name: str) -> str:
+    if name != "auto":
+        return name
+    import torch
+
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def _load(base: Path, dtype: str, device: str, threads: int, *, adapter: Path | None = None) -> Any:
+    import torch
+
+    from weft.model import load_model
+
+    torch.set_num_threads(threads)
+    model: Any = load_model(base, getattr(torch, dtype))
+    if adapter is not None:
+        from peft import PeftModel
+
+        model = PeftModel.from_pretrained(model, str(adapter)).eval()
+    return model.to(_device(device))
+
+
+def _record(
+    result: Path,
+    experiment: FineTuning | StoredGenerations,
+    *,
+    seed: int | None = None,
+    inputs: list[Path] | None = None,
+    device: str = "cpu",
+    notes: dict[str, Any] | None = None,
+) -> None:
+    write_sidecar(
+        result,
+        settings=experiment.model_dump(mode="json"),
+        experiment=experiment.name,
+        seed=seed,
+        inputs=inputs or [],
+        device=device,
+        notes=notes,
+    )
+
+
+def _state_folder(out: Path) -> Path:
+    """Where a job keeps what it needs to resume: beside the output, unknown to Snakemake."""
+    folder = out.with_name(f".{out.name}.state")
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+@contextmanager
+def _finished_directory(out: Path) -> Iterator[Path]:
+    """Give a folder that gets its final name only when everything in it has been written."""
+    growing = out.with_name(f".{out.name}.new")
+    shutil.rmtree(growing, ignore_errors=True)
+    growing.mkdir(parents=True)
+    yield growing
+    shutil.rmtree(out, ignore_errors=True)
+    growing.replace(out)
+
+
+@contextmanager
+def _only_writer(state: Path, *, wanted: bool = True) -> Iterator[None]:
+    """Wait until no other process works on the same output; a killed workflow may leave one running."""
+    from filelock import FileLock
+
+    if not wanted:
+        yield
+        return
+    with FileLock(state.with_suffix(".lock")):
+        yield
+
+
+def _link_or_copy(source: Path, target: Path) -> None:
+    """Hard-link large files where the file system allows it."""
+    try:
+        target.hardlink_to(source.resolve())
+    except OSError:
+        shutil.copyfile(source, target)

@@ -1,0 +1,232 @@
+"""The experiment file: what is compared, and every number that changes the result."""
+
+import itertools
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from weft.config.base import Section, read_yaml, validate
+from weft.config.methods import Method
+from weft.config.sources import BaseModelSource, BenchmarkSource, DataSource, Task
+
+Name = Annotated[str, Field(pattern=r"^[a-z0-9]+([._-][a-z0-9]+)*$")]
+BASE_RUN = "base"
+
+
+class Lora(Section):
+    """Low-rank adapters, made by PEFT."""
+
+    rank: int = Field(gt=0)
+    """Rank r of the update."""
+    alpha: float = Field(gt=0)
+    """Scale; the update is multiplied by alpha/r."""
+    dropout: float = Field(ge=0, lt=1)
+    """Dropout in front of the adapters."""
+    target_modules: list[str] = Field(min_length=1)
+    """Modules that get an adapter, in Llama's names."""
+
+
+class Training(Section):
+    """Fine-tuning, the same for all methods."""
+
+    epochs: int = Field(gt=0)
+    """Passes over the training examples."""
+    batch_size: int = Field(gt=0)
+    """Examples per optimiser step, over all processes and accumulation steps."""
+    micro_batch_size: int = Field(gt=0)
+    """Examples per forward pass and process."""
+    learning_rate: float = Field(gt=0)
+    """Initial learning rate of AdamW."""
+    lr_scheduler: Literal["linear", "cosine", "constant"]
+    """Decay of the learning rate."""
+    warmup_steps: int = Field(ge=0)
+    """Optimiser steps of linear warm-up."""
+    weight_decay: float = Field(ge=0)
+    """AdamW's weight decay."""
+    max_grad_norm: float = Field(gt=0)
+    """Gradients are clipped to this norm."""
+    max_length: int = Field(gt=0)
+    """Tokens per example; longer ones are cut on the right, shorter ones padded."""
+    t_min: float = Field(gt=0, lt=1)
+    """Smallest diffusion time, t = (1 - t_min) u + t_min."""
+    dtype: Literal["float32", "bfloat16"]
+    """Type of the base model's parameters and of the forward pass."""
+    lora: Lora
+    zero_stage: Literal[0, 1, 2]
+    """DeepSpeed ZeRO stage."""
+    offload_optimizer: bool
+    """Keep optimiser states in CPU memory (ZeRO only)."""
+    gradient_checkpointing: bool
+    """Recompute activations in the backward pass."""
+    save_every: int = Field(gt=0)
+    """Optimiser steps between checkpoints for resuming."""
+    heldout_share: float = Field(ge=0, lt=1)
+    """Share of the examples, from the front, that is not trained on (d1: 0.01)."""
+
+
+class Sampling(Section):
+    """The reverse process."""
+
+    gen_lengths: list[Annotated[int, Field(gt=0)]] = Field(min_length=1)
+    """Lengths of the answer canvas, in tokens."""
+    block_length: int = Field(gt=0)
+    """Length of one semi-autoregressive block, in tokens."""
+    tokens_per_step: int = Field(gt=0)
+    """Tokens revealed per step; diffusion steps = gen_length / tokens_per_step (paper: 2)."""
+    remasking: Literal["low_confidence"]
+    """Which predictions stay masked."""
+    temperature: float = Field(ge=0, le=0)
+    """Temperature of the Gumbel noise; only 0 is supported."""
+    prefill: str
+    """Text put after the assistant header (d1: the opening reasoning tag)."""
+    dtype: Literal["float32", "bfloat16"]
+    """Type of parameters and forward pass."""
+    batch_size: int = Field(gt=0)
+    """Prompts per batch."""
+
+    @model_validator(mode="after")
+    def _divisible(self) -> "Sampling":
+        for length in self.gen_lengths:
+            if length % self.block_length:
+                raise ValueError(f"gen_lengths that are multiples of block_length={self.block_length}, got {length}")
+        if self.block_length % self.tokens_per_step:
+            raise ValueError(
+                f"a block_length that is a multiple of tokens_per_step={self.tokens_per_step}, got {self.block_length}"
+            )
+        return self
+
+
+class Statistics(Section):
+    """Intervals and tests."""
+
+    confidence: float = Field(gt=0.5, lt=1)
+    """Level of all intervals."""
+    num_resamples: int = Field(ge=100)
+    """Bootstrap resamples."""
+    seed: int
+    """Seed of the bootstrap."""
+
+
+class Experiment(Section):
+    """What every experiment has."""
+
+    name: Name
+    """Name of the folder below results/; equal to the file's name."""
+    title: str
+    """One line for captions and the head of the report."""
+    caption: str
+    """What the numbers are and are not; printed under every table and figure."""
+    rules: Literal["d1"]
+    """Scoring rules."""
+    statistics: Statistics
+
+
+class FineTuning(Experiment):
+    """Train, sample, score and compare."""
+
+    kind: Literal["fine-tuning"]
+    seeds: list[Annotated[int, Field(ge=0)]] = Field(min_length=1)
+    """Training seeds; each is one run per method and data set."""
+    base_model: BaseModelSource
+    datasets: dict[Name, DataSource] = Field(min_length=1)
+    """Training sets by name."""
+    methods: dict[Name, Method] = Field(min_length=1)
+    """Methods by name."""
+    forbid_test_questions: bool
+    """Stop if a test question is in a training set; if false, only count them."""
+    contrast: tuple[Name, Name]
+    """The two methods of the paired test: treatment, then control."""
+    training: Training
+    benchmarks: dict[Task, BenchmarkSource] = Field(min_length=1)
+    """Test sets by the name of the rules that score them."""
+    sampling: Sampling
+
+    @field_validator("seeds")
+    @classmethod
+    def _distinct(cls, seeds: list[int]) -> list[int]:
+        if len(set(seeds)) < len(seeds):
+            raise ValueError("different seeds")
+        return seeds
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "FineTuning":
+        unknown = [name for name in self.contrast if name not in self.methods]
+        if unknown or self.contrast[0] == self.contrast[1]:
+            raise ValueError(f"contrast to name two of the methods {sorted(self.methods)}, got {self.contrast}")
+        if BASE_RUN in self.methods:
+            raise ValueError(f"no method named {BASE_RUN!r}: the untrained model has that name")
+        if self.training.batch_size % self.training.micro_batch_size:
+            raise ValueError("training.batch_size to be a multiple of training.micro_batch_size")
+        return self
+
+
+class PublishedGenerations(Section):
+    """A folder of generations as d1 publishes them."""
+
+    folder: str = Field(min_length=1)
+    """Folder name below the folders of ``offline`` in config.yaml."""
+    pattern: str
+    """File names, with {benchmark}, {gen_length} and {shard} (the last may hold several parts)."""
+    model: str
+    """Name of the model that made them."""
+
+    @field_validator("pattern")
+    @classmethod
+    def _has_fields(cls, pattern: str) -> str:
+        found = sorted(re.findall(r"{(\w*)}", pattern))
+        if found != ["benchmark", "gen_length", "shard"]:
+            raise ValueError(f"exactly the fields {{benchmark}}, {{gen_length}} and {{shard}}, got {found}")
+        return pattern
+
+
+class StoredGenerations(Experiment):
+    """Score generations that somebody else made."""
+
+    kind: Literal["generations"]
+    generations: PublishedGenerations
+    benchmarks: list[Task] = Field(min_length=1)
+    """Benchmarks to score."""
+    gen_lengths: list[Annotated[int, Field(gt=0)]] = Field(min_length=1)
+    """Lengths to score."""
+
+
+@dataclass(frozen=True, order=True)
+class Run:
+    """One row of the comparison: the base model, or one method on one data set with one seed."""
+
+    method: str
+    dataset: str | None = None
+    seed: int | None = None
+
+    @property
+    def run_id(self) -> str:
+        """Name of the run's folders, for example ``weft-s1k-seed1``."""
+        return self.method if self.dataset is None else f"{self.method}-{self.dataset}-seed{self.seed}"
+
+
+def load_experiment(path: str | Path) -> FineTuning | StoredGenerations:
+    """Read and check an experiment file.
+
+    Raises:
+        ConfigError: the file is missing, malformed or says something impossible.
+    """
+    file = Path(path)
+    content = read_yaml(file)
+    kinds: dict[str, type[FineTuning] | type[StoredGenerations]] = {
+        "fine-tuning": FineTuning,
+        "generations": StoredGenerations,
+    }
+    chosen = kinds.get(str(content.get("kind")), FineTuning)
+    experiment = validate(chosen, content, origin=str(file))
+    if experiment.name != file.stem:
+        validate(chosen, content | {"name": None}, origin=f"{file} (name must be {file.stem!r}, as the file)")
+    return experiment
+
+
+def list_runs(experiment: FineTuning) -> list[Run]:
+    """List the base model and every training run, in the order of the tables."""
+    grid = itertools.product(experiment.methods, experiment.datasets, experiment.seeds)
+    return [Run(BASE_RUN), *(Run(method, dataset, seed) for method, dataset, seed in grid)]

@@ -1,0 +1,106 @@
+"""Files from outside: look in the offline folders first, then download; check the hash either way."""
+
+import shutil
+import urllib.request
+from collections.abc import Sequence
+from pathlib import Path
+
+from weft.config.sources import HubFile, HubModel, WebFile
+from weft.errors import DataError
+from weft.provenance import file_sha256
+
+TIMEOUT_S = 60
+
+
+def fetch_web_file(source: WebFile, out: Path, *, offline: Sequence[str]) -> None:
+    """Copy or download a file and check its hash.
+
+    Raises:
+        DataError: neither found offline nor reachable, or the content differs from the pinned hash.
+    """
+    local = find_offline(source.offline, offline)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    temporary = out.with_name(f".{out.name}.new")
+    if local is not None:
+        shutil.copyfile(local, temporary)
+    else:
+        try:
+            with urllib.request.urlopen(source.url, timeout=TIMEOUT_S) as answer, temporary.open("wb") as file:  # noqa: S310 - the scheme is checked by the schema
+                shutil.copyfileobj(answer, file)
+        except OSError as error:
+            raise DataError(_unreachable(source.url, source.offline, offline, error)) from error
+    check_sha256(temporary, source.sha256, name=str(local or source.url))
+    temporary.replace(out)
+
+
+def fetch_hub_file(source: HubFile, *, offline: Sequence[str], repo_type: str = "dataset") -> Path:
+    """Find or download one file of a hub repository and check its hash where one is pinned.
+
+    Returns:
+        Path of the file: in an offline folder, or in the hub client's cache.
+
+    Raises:
+        DataError: neither found offline nor reachable, or the content differs from the pinned hash.
+    """
+    wanted = f"{source.repo}/{source.file}"
+    path = find_offline(wanted, offline)
+    if path is None:
+        import huggingface_hub
+
+        try:
+            path = Path(
+                huggingface_hub.hf_hub_download(
+                    source.repo, source.file, revision=source.revision, repo_type=repo_type
+                )
+            )
+        except Exception as error:  # the client raises many kinds; all mean that the file is not here
+            raise DataError(_unreachable(f"hub file {wanted}", wanted, offline, error)) from error
+    if source.sha256 is not None:
+        check_sha256(path, source.sha256, name=str(path))
+    return path
+
+
+def fetch_hub_model(source: HubModel, *, offline: Sequence[str]) -> Path:
+    """Find or download a checkpoint directory: configuration, tokenizer and safetensors, no code.
+
+    Raises:
+        DataError: neither found offline nor reachable.
+    """
+    local = find_offline(source.repo, offline)
+    if local is not None:
+        return local
+    import huggingface_hub
+
+    try:
+        return Path(
+            huggingface_hub.snapshot_download(
+                source.repo, revision=source.revision, allow_patterns=["*.json", "*.safetensors", "*.jinja"]
+            )
+        )
+    except Exception as error:  # as above
+        raise DataError(_unreachable(f"model {source.repo}", source.repo, offline, error)) from error
+
+
+def find_offline(name: str, folders: Sequence[str]) -> Path | None:
+    """Return the first existing ``folder/name``."""
+    return next((Path(folder) / name for folder in folders if (Path(folder) / name).exists()), None)
+
+
+def check_sha256(path: Path, expected: str, *, name: str) -> None:
+    """Compare a file with its pinned hash.
+
+    Raises:
+        DataError: they differ.
+    """
+    found = file_sha256(path)
+    if found != expected:
+        raise DataError(
+            f"{name} must have sha256 {expected}, got {found}; the file is damaged or another version: "
+            "delete it and fetch it again"
+        )
+
+
+def _unreachable(what: str, name: str, offline: Sequence[str], error: Exception) -> str:
+    first_line = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    places = " or ".join(str(Path(folder) / name) for folder in offline)
+    return f"{what} cannot be downloaded ({type(error).__name__}: {first_line}); offline, put it at {places}"

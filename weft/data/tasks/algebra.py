@@ -1,0 +1,41 @@
+"""Linear equations whose answers have the MATH form, fractions and negative numbers included.
+
+    question   Solve for x: 3x + 4 = 19
+    working    3x=19-4=15, x=15/3=5
+    answer     \\boxed{5}
+"""
+
+import random
+from fractions import Fraction
+
+from weft.data.tasks.problem import Problem, canonical
+
+
+def propose(rng: random.Random, *, largest: int = 9, fraction_share: float = 0.2) -> Problem:
+    """Make one equation ax + b = c; the given share of the answers are proper fractions."""
+    wants_fraction = rng.random() < fraction_share
+    while True:
+        a = rng.randint(2, largest)
+        b = rng.choice([-1, 1]) * rng.randint(1, largest)
+        right = rng.randint(-largest, 2 * largest) if wants_fraction else a * rng.randint(-largest, largest)
+        value = Fraction(right, a)
+        if wants_fraction == (value.denominator > 1) and abs(right + b) <= 6 * largest:
+            break
+    c = right + b
+    sign, back = ("+", "-") if b > 0 else ("-", "+")
+    return Problem(
+        benchmark="math500",
+        key=canonical([a, b, c]),
+        question=f"Solve for x: {a}x {sign} {abs(b)} = {c}",
+        reference=to_latex(value),
+        working=f"{a}x={c}{back}{abs(b)}={right}, x={right}/{a}={to_latex(value)}",
+        answer=rf"\boxed{{{to_latex(value)}}}",
+    )
+
+
+def to_latex(value: Fraction) -> str:
+    """Write a fraction as MATH does: the sign in front, lowest terms, whole numbers bare."""
+    if value.denominator == 1:
+        return str(value.numerator)
+    sign = "-" if value < 0 else ""
+    return rf"{sign}\frac{{{abs(value.numerator)}}}{{{value.denominator}}}"

@@ -1,0 +1,119 @@
+"""LLaDA as what it is: the Llama of transformers, attending both ways, under other names.
+
+Two differences are stated here and nothing else.  Attention is bidirectional, and the rotary
+embedding is applied in fp32 and cast back, as in the published class; without the second, bf16
+logits drift.  There is no shift: ``logits[b, i]`` predicts position ``i``.
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from transformers import LlamaConfig, LlamaForCausalLM
+from transformers.modeling_outputs import CausalLMOutputWithPast
+from transformers.models.llama.modeling_llama import (
+    ALL_ATTENTION_FUNCTIONS,
+    LlamaAttention,
+    LlamaRotaryEmbedding,
+    eager_attention_forward,
+    rotate_half,
+)
+
+
+class LladaConfig(LlamaConfig):
+    """Llama's configuration; ``is_causal`` is off and the mask token is named."""
+
+    model_type = "weft_llada"
+
+    def __init__(self, mask_token_id: int | None = None, **kwargs: Any) -> None:
+        kwargs["is_causal"] = False
+        kwargs["use_cache"] = False
+        super().__init__(**kwargs)
+        self.mask_token_id = mask_token_id
+
+
+class LladaRotaryEmbedding(LlamaRotaryEmbedding):
+    """Rotary angles in fp32 whatever the activations' type."""
+
+    @torch.no_grad()
+    def forward(self, x: Tensor, position_ids: Tensor) -> tuple[Tensor, Tensor]:
+        """Return cos and sin, both batch x length x head_dim in fp32."""
+        return super().forward(x.float(), position_ids)
+
+
+class LladaAttention(LlamaAttention):
+    """Llama's attention, not causal, with the rotation computed in fp32."""
+
+    def __init__(self, config: LladaConfig, layer_idx: int) -> None:
+        super().__init__(config, layer_idx)
+        # With no padding the mask is None and SDPA asks this attribute: set both, or it is causal again.
+        self.is_causal = False
+
+    def forward(
+        self,
+        hidden_states: Tensor,
+        position_embeddings: tuple[Tensor, Tensor],
+        attention_mask: Tensor | None = None,
+        past_key_values: Any = None,
+        **kwargs: Any,
+    ) -> tuple[Tensor, Tensor | None]:
+        """Attend over the whole sequence; shapes as in ``LlamaAttention``."""
+        if past_key_values is not None:
+            raise ValueError("a bidirectional model keeps no key-value cache between steps")
+        shape = (*hidden_states.shape[:-1], -1, self.head_dim)
+        query, key, value = (
+            projection(hidden_states).view(shape).transpose(1, 2)
+            for projection in (self.q_proj, self.k_proj, self.v_proj)
+        )
+        cos, sin = (angle.unsqueeze(1) for angle in position_embeddings)
+        query, key = (_rotate(states, cos, sin) for states in (query, key))
+        attend = ALL_ATTENTION_FUNCTIONS.get_interface(
+            self.config._attn_implementation, eager_attention_forward
+        )
+        dropout = self.attention_dropout if self.training else 0.0
+        output, weights = attend(
+            self, query, key, value, attention_mask, dropout=dropout, scaling=self.scaling, **kwargs
+        )
+        return self.o_proj(output.reshape(*hidden_states.shape[:-1], -1).contiguous()), weights
+
+
+class LladaForMaskedDiffusion(LlamaForCausalLM):
+    """Mask predictor: token ids in, logits of the clean token at every position out."""
+
+    config_class = LladaConfig
+    config: LladaConfig
+
+    def __init__(self, config: LladaConfig) -> None:
+        super().__init__(config)
+        self.model.rotary_emb = LladaRotaryEmbedding(config)
+        for index, layer in enumerate(self.model.layers):
+            layer.self_attn = LladaAttention(config, index)
+        self.post_init()
+
+    def forward(
+        self, input_ids: Tensor, attention_mask: Tensor | None = None, at: Tensor | None = None, **kwargs: Any
+    ) -> CausalLMOutputWithPast:
+        """Predict the clean tokens.
+
+        Args:
+            input_ids: noisy ids, batch x length.
+            attention_mask: False or 0 where a position is hidden from all others, batch x length.
+            at: boolean batch x length; where given, the head runs at these positions only and the
+                logits are flat, tokens x vocab, in row-major order.
+            **kwargs: passed on to ``LlamaModel`` (``position_ids``).
+
+        Returns:
+            An output whose ``logits`` are batch x length x vocab, or tokens x vocab with ``at``.
+        """
+        hidden = self.model(input_ids=input_ids, attention_mask=attention_mask, **kwargs).last_hidden_state
+        return CausalLMOutputWithPast(logits=self.lm_head(hidden if at is None else hidden[at]))
+
+
+def _rotate(states: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+    exact = states.float()
+    return (exact * cos + rotate_half(exact) * sin).to(states.dtype)
+
+
+def count_parameters(model: nn.Module) -> int:
+    """Count all parameters of a model."""
+    return sum(parameter.numel() for parameter in model.parameters())

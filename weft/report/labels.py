@@ -1,0 +1,64 @@
+"""Numbers and names as readers see them; the only place where fractions become percent."""
+
+import math
+
+from weft.config import BASE_RUN, FineTuning, StoredGenerations
+from weft.config.sources import GeneratedBenchmark
+from weft.stats import AVERAGE
+
+MINUS = "\N{MINUS SIGN}"
+PLUS_MINUS = "\N{PLUS-MINUS SIGN}"
+BENCHMARKS = {"sudoku": "Sudoku 4×4", "countdown": "Countdown", "gsm8k": "GSM8K", "math500": "MATH-500"}
+GENERATED = BENCHMARKS | {"gsm8k": "arithmetic (GSM8K rules)", "math500": "algebra (MATH-500 rules)"}
+METHODS = {BASE_RUN: "base model", "sft": "SFT", "weft": "WeFT"}
+
+
+def benchmark_label(experiment: FineTuning | StoredGenerations, benchmark: str) -> str:
+    """Name a benchmark; one with generated questions is not called by the name of the published one."""
+    if benchmark == AVERAGE:
+        return "average"
+    if isinstance(experiment, FineTuning):
+        sources = {str(name): source for name, source in experiment.benchmarks.items()}
+        if isinstance(sources.get(benchmark), GeneratedBenchmark):
+            return GENERATED[benchmark]
+    return BENCHMARKS[benchmark]
+
+
+def method_label(method: str) -> str:
+    """Name a method."""
+    return METHODS.get(method, method)
+
+
+def group_label(method: str, dataset: str | None) -> str:
+    """Name a method together with what it was trained on."""
+    return method_label(method) if dataset is None else f"{method_label(method)}, {dataset}"
+
+
+def percent(fraction: float, *, is_signed: bool = False) -> str:
+    """Write a fraction in percent, or a difference of fractions in points; nothing if it is unknown."""
+    if math.isnan(fraction):
+        return ""
+    text = f"{abs(100 * fraction):.1f}"
+    is_zero = float(text) == 0
+    sign = MINUS if fraction < 0 and not is_zero else "+" if is_signed and not is_zero else ""
+    return f"{sign}{text}"
+
+
+def percent_interval(low: float, high: float, *, is_signed: bool = False) -> str:
+    """Write an interval of fractions in percent."""
+    return f"{percent(low, is_signed=is_signed)} to {percent(high, is_signed=is_signed)}"
+
+
+def percent_spread(mean: float, sd: float) -> str:
+    """Write a mean and, if there is one, a standard deviation in percent."""
+    return percent(mean) if math.isnan(sd) else f"{percent(mean)} {PLUS_MINUS} {percent(sd)}"
+
+
+def p_value_text(p_value: float) -> str:
+    """Write a p-value."""
+    return "< 0.001" if p_value < 0.001 else f"{p_value:.3f}"
+
+
+def level_text(confidence: float) -> str:
+    """Write a confidence level, such as 95 %."""
+    return f"{100 * confidence:g} %"

@@ -1,0 +1,330 @@
+"""Reading of what other rules wrote: scores, histories, timings, probes, tables, provenance.
+
+Every file is checked as far as the report depends on it; a file that is missing, cut off or of
+another form stops the report with its name.
+"""
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from weft.config import FineTuning, Run, StoredGenerations, list_runs
+from weft.config.sources import GeneratedBenchmark, PublishedBenchmark
+from weft.errors import DataError, ScoringError, WeftError
+from weft.report.outputs import PUBLISHED_RUN, score_file
+from weft.stats import ScoreSet
+
+SCORE_FIELDS = {
+    "example_id": str,
+    "benchmark": str,
+    "rules": str,
+    "verdict": str,
+    "credit": (int, float),
+    "weight": int,
+}
+VERDICTS = ("correct", "wrong", "unscorable")
+HISTORY_FIELDS = ("optimizer_step", "loss")
+TIMING_FIELDS = ("seconds_per_step", "num_steps", "train_seconds", "num_processes", "device")
+PROBE_FIELDS = ("word", "entropy", "is_padding")
+TEXT_COLUMNS = ("run", "method", "dataset", "benchmark", "rules", "interval", "treatment", "control", "note")
+
+
+class Sample(NamedTuple):
+    """A generation to show.
+
+    Attributes:
+        benchmark: the benchmark's name.
+        question: text of the question.
+        generation: text of the answer, untrusted.
+        extracted: what the scorer read from it; None if nothing.
+        verdict: correct, wrong or unscorable.
+        run: name of the run that answered; may be empty.
+    """
+
+    benchmark: str
+    question: str
+    generation: str
+    extracted: str | None
+    verdict: str
+    run: str = ""
+
+
+def load_scores(experiment: FineTuning | StoredGenerations, root: Path) -> list[ScoreSet]:
+    """Read all scores of an experiment, in the order of the tables.
+
+    Args:
+        experiment: the experiment.
+        root: its results folder.
+
+    Returns:
+        One set per run, benchmark and length.
+
+    Raises:
+        ScoringError: a file is missing, empty, cut off or of another form.
+    """
+    if isinstance(experiment, StoredGenerations):
+        runs, lengths = [(PUBLISHED_RUN, Run(experiment.generations.model))], experiment.gen_lengths
+    else:
+        runs, lengths = [(run.run_id, run) for run in list_runs(experiment)], experiment.sampling.gen_lengths
+    return [
+        _load_score_set(experiment, root, run_id, run, str(benchmark), length)
+        for run_id, run in runs
+        for benchmark in experiment.benchmarks
+        for length in lengths
+    ]
+
+
+def load_history(experiment: FineTuning, root: Path) -> pd.DataFrame:
+    """Read the loss histories of all training runs.
+
+    Returns:
+        A row per run and optimiser step: run, method, dataset, seed, optimizer_step, loss (nats).
+
+    Raises:
+        DataError: a file is missing, empty, cut off or lacks a field.
+    """
+    frames = []
+    for run in _training_runs(experiment):
+        path = root / "runs" / run.run_id / "history.jsonl"
+        records = _read_lines(path, DataError)
+        _require(records, HISTORY_FIELDS, path)
+        frame = pd.DataFrame([{name: record[name] for name in HISTORY_FIELDS} for record in records])
+        frames.append(frame.assign(run=run.run_id, method=run.method, dataset=run.dataset, seed=run.seed))
+    return pd.concat(frames, ignore_index=True)
+
+
+def load_timings(experiment: FineTuning, root: Path) -> pd.DataFrame:
+    """Read the wall times of all training runs.
+
+    Returns:
+        A row per run: run, method, dataset, seed, seconds_per_step (median), num_steps, train_seconds,
+        num_processes, device.
+
+    Raises:
+        DataError: a file is missing, cut off or lacks a field.
+    """
+    rows = []
+    for run in _training_runs(experiment):
+        path = root / "runs" / run.run_id / "timing.json"
+        timing = _read_json(path)
+        _require([timing], TIMING_FIELDS, path)
+        identity = {"run": run.run_id, "method": run.method, "dataset": run.dataset, "seed": run.seed}
+        rows.append(identity | {name: timing[name] for name in TIMING_FIELDS})
+    return pd.DataFrame(rows)
+
+
+def load_probe(root: Path, dataset: str) -> pd.DataFrame:
+    """Read the token entropies of a training set under the base model.
+
+    Returns:
+        A row per answer token: word, entropy (nats), is_padding.
+
+    Raises:
+        DataError: the file is missing, cut off, empty or lacks a column.
+    """
+    path = root / "probe" / f"{dataset}.parquet"
+    if not path.is_file():
+        raise DataError(f"{path}: token entropies are needed, found no such file; run the probe first")
+    try:
+        frame = pd.read_parquet(path, columns=list(PROBE_FIELDS))
+    except (OSError, ValueError, KeyError) as error:  # pyarrow's errors are among these
+        raise DataError(
+            f"{path}: must be Parquet with the columns {', '.join(PROBE_FIELDS)}, got {type(error).__name__}: "
+            f"{error}; delete the file and run the probe again"
+        ) from error
+    if frame.empty:
+        raise DataError(f"{path}: at least one answer token is needed, got none; run the probe again")
+    return frame
+
+
+def load_table(tables: Path, name: str) -> pd.DataFrame:
+    """Read one of our own tables back.
+
+    Raises:
+        DataError: the table is missing or empty of columns.
+    """
+    path = tables / f"{name}.csv"
+    dtypes: dict[str, Any] = dict.fromkeys(TEXT_COLUMNS, "string") | {"seed": "Int64"}
+    try:
+        frame = pd.read_csv(path, dtype=dtypes, keep_default_na=False, na_values=[""])
+    except FileNotFoundError as error:
+        raise DataError(f"{path}: the table is needed, found no such file; make the tables first") from error
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path}: must be a table, got {error}; make the tables again") from error
+    for column in frame.columns.intersection(list(TEXT_COLUMNS)):
+        values = frame[column].astype(object)
+        frame[column] = values.where(values.notna(), None)
+    return frame
+
+
+def load_provenance(root: Path) -> list[dict[str, Any]]:
+    """Read the provenance files below a results folder, except those of figures and report.
+
+    Raises:
+        DataError: a file is cut off.
+    """
+    paths = sorted(root.rglob("*.provenance.json"))
+    skipped = ("figures", "report")
+    return [_read_json(path) for path in paths if path.relative_to(root).parts[0] not in skipped]
+
+
+def load_samples(
+    experiment: FineTuning, root: Path, generations: Path, *, num_per_verdict: int
+) -> list[Sample]:
+    """Choose a few generations per benchmark: the first correct and the first wrong ones.
+
+    They come from the treatment of the experiment's contrast, first data set, first seed, longest
+    answers.
+
+    Args:
+        experiment: the experiment.
+        root: its results folder, with the scores.
+        generations: folder with the generations, <run>/<benchmark>/<gen_length>.jsonl.
+        num_per_verdict: how many of each verdict.
+
+    Raises:
+        ScoringError: a file is missing or cut off.
+    """
+    wanted = experiment.contrast[0]
+    run_id = next(run.run_id for run in list_runs(experiment) if run.method == wanted)
+    length = max(experiment.sampling.gen_lengths)
+    samples = []
+    for benchmark in map(str, experiment.benchmarks):
+        scores = _read_lines(root / score_file(run_id, benchmark, length), ScoringError)
+        texts = _read_lines(generations / run_id / benchmark / f"{length}.jsonl", ScoringError)
+        answered = {record["example_id"]: record for record in texts}
+        for verdict in VERDICTS:
+            chosen = [
+                score for score in scores if score["verdict"] == verdict and score["example_id"] in answered
+            ]
+            for score in chosen[:num_per_verdict]:
+                text = answered[score["example_id"]]
+                shown = text["question"], text["generation"], score["extracted"], verdict, run_id
+                samples.append(Sample(benchmark, *shown))
+    return samples
+
+
+def _training_runs(experiment: FineTuning) -> list[Run]:
+    return [run for run in list_runs(experiment) if run.dataset is not None]
+
+
+def _load_score_set(
+    experiment: FineTuning | StoredGenerations, root: Path, run_id: str, run: Run, benchmark: str, length: int
+) -> ScoreSet:
+    path = root / score_file(run_id, benchmark, length)
+    records = _read_lines(path, ScoringError)
+    for number, record in enumerate(records, start=1):
+        _check_score(record, benchmark, experiment.rules, where=f"{path}: line {number}")
+    _check_examples(records, _expected_examples(experiment, benchmark), path)
+    verdicts = np.array([record["verdict"] for record in records])
+    return ScoreSet(
+        run=run_id,
+        method=run.method,
+        dataset=run.dataset,
+        seed=run.seed,
+        benchmark=benchmark,
+        gen_length=length,
+        rules=experiment.rules,
+        example_ids=tuple(record["example_id"] for record in records),
+        credit=np.array([record["credit"] for record in records], dtype=np.float64),
+        weight=np.array([record["weight"] for record in records], dtype=np.float64),
+        is_correct=verdicts == "correct",
+        is_unscorable=verdicts == "unscorable",
+    )
+
+
+def _check_score(record: dict[str, Any], benchmark: str, rules: str, *, where: str) -> None:
+    for name, kind in SCORE_FIELDS.items():
+        if not isinstance(record.get(name), kind):
+            raise ScoringError(
+                f"{where}: {name!r} is needed in a score, got {record.get(name)!r}; score again"
+            )
+    if (record["benchmark"], record["rules"]) != (benchmark, rules):
+        raise ScoringError(
+            f"{where}: must be a score of {benchmark} by the rules {rules}, got {record['benchmark']} by "
+            f"{record['rules']}; score again"
+        )
+    if record["verdict"] not in VERDICTS or not 0 <= record["credit"] <= 1 or record["weight"] < 0:
+        raise ScoringError(
+            f"{where}: needs a verdict of {VERDICTS}, a credit of 0 to 1 and a weight of at least 0, got "
+            f"{record['verdict']!r}, {record['credit']} and {record['weight']}; score again"
+        )
+
+
+def _check_examples(records: list[dict[str, Any]], num_expected: int | None, path: Path) -> None:
+    ids = [record["example_id"] for record in records]
+    if len(set(ids)) < len(ids):
+        repeated = next(one for index, one in enumerate(ids) if one in ids[:index])
+        raise ScoringError(
+            f"{path}: every example must stand there once, got {repeated!r} again; score again"
+        )
+    if num_expected is not None and len(ids) != num_expected:
+        raise ScoringError(
+            f"{path}: the experiment has {num_expected} questions, got {len(ids)} scores; the file is cut off or "
+            "stale, score again"
+        )
+
+
+def _expected_examples(experiment: FineTuning | StoredGenerations, benchmark: str) -> int | None:
+    if isinstance(experiment, StoredGenerations):
+        return None
+    sources: dict[str, GeneratedBenchmark | PublishedBenchmark] = {
+        str(name): source for name, source in experiment.benchmarks.items()
+    }
+    return sources[benchmark].num_examples
+
+
+def _read_lines(path: Path, failure: type[WeftError]) -> list[dict[str, Any]]:
+    """Read JSON lines, every one ended."""
+    text = _read_text(path, failure)
+    if not text.endswith("\n"):
+        raise failure(f"{path}: every line must be ended, got {text[-40:]!r} at the end; make the file again")
+    records = []
+    for number, line in enumerate(text[:-1].split("\n"), start=1):
+        try:
+            record = json.loads(line)
+        except ValueError as error:
+            raise failure(
+                f"{path}: line {number} must be JSON, got {line[:40]!r}; make the file again"
+            ) from error
+        if not isinstance(record, dict):
+            raise failure(
+                f"{path}: line {number} must be a JSON object, got {line[:40]!r}; make the file again"
+            )
+        records.append(record)
+    return records
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    text = _read_text(path, DataError)
+    try:
+        content = json.loads(text)
+    except ValueError as error:
+        raise DataError(f"{path}: must be JSON, got {text[:40]!r}; make the file again") from error
+    if not isinstance(content, dict):
+        raise DataError(f"{path}: must be a JSON object, got {text[:40]!r}; make the file again")
+    return content
+
+
+def _read_text(path: Path, failure: type[WeftError]) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        raise failure(
+            f"{path}: the report needs this file, found none; run the rule that makes it"
+        ) from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise failure(f"{path}: cannot be read ({error}); make the file again") from error
+
+
+def _require(records: list[dict[str, Any]], names: Iterable[str], path: Path) -> None:
+    for number, record in enumerate(records, start=1):
+        missing = [name for name in names if record.get(name) is None]
+        if missing:
+            raise DataError(
+                f"{path}: record {number} needs {', '.join(missing)}, got none; train this run again"
+            )

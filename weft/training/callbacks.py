@@ -1,0 +1,64 @@
+"""What is written down while training runs."""
+
+import statistics
+import time
+from typing import Any
+
+import torch
+from transformers import TrainerCallback
+
+from weft.training.trainer import DiffusionTrainer
+
+RECORD_FIELDS = ("masked_share", "mean_t", "mean_entropy")
+HISTORY_FIELDS = ("optimizer_step", "epoch", "loss", "learning_rate", "grad_norm", *RECORD_FIELDS)
+
+
+class HistoryCallback(TrainerCallback):
+    """Add masks, times and entropies, and the step's wall time, to the Trainer's own log.
+
+    The log is part of the Trainer's state, so it survives an interruption together with it.
+    """
+
+    def __init__(self) -> None:
+        self.trainer: DiffusionTrainer | None = None
+        self._began = 0.0
+        self._seconds = 0.0
+
+    def on_step_begin(self, *_: Any, **__: Any) -> None:
+        """Start the clock of an optimiser step."""
+        self._began = time.perf_counter()
+
+    def on_step_end(self, *_: Any, **__: Any) -> None:
+        """Stop the clock of an optimiser step."""
+        self._seconds = time.perf_counter() - self._began
+
+    def on_log(self, _args: Any, state: Any, _control: Any, logs: Any = None, **__: Any) -> None:
+        """Complete the entry that was just appended to the Trainer's log."""
+        if self.trainer is None or "loss" not in (logs or {}):
+            return
+        records, self.trainer.records = self.trainer.records, []
+        columns = [[getattr(record, name) for record in records] for name in RECORD_FIELDS]
+        means = torch.tensor(
+            [sum(c) / len(c) if None not in c else float("nan") for c in columns], dtype=torch.float64
+        )
+        shared = self.trainer.accelerator.reduce(means.to(self.trainer.args.device), reduction="mean").tolist()
+        measured = {name: None if value != value else value for name, value in zip(RECORD_FIELDS, shared, strict=True)}
+        state.log_history[-1] |= measured | {"seconds": self._seconds}
+
+
+def history_rows(log_history: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Select what is the same in every run with the same seed: no wall times."""
+    steps = [entry | {"optimizer_step": entry["step"]} for entry in log_history if "loss" in entry]
+    return [{name: entry.get(name) for name in HISTORY_FIELDS} for entry in steps]
+
+
+def timing_summary(log_history: list[dict[str, Any]], *, num_processes: int, device: str) -> dict[str, Any]:
+    """Summarise the wall times of the optimiser steps, in seconds."""
+    seconds = [entry["seconds"] for entry in log_history if "seconds" in entry]
+    return {
+        "seconds_per_step": statistics.median(seconds),
+        "num_steps": len(seconds),
+        "train_seconds": sum(seconds),
+        "num_processes": num_processes,
+        "device": device,
+    }

@@ -1,0 +1,95 @@
+"""DeepSpeed's settings, made from ours, and the launcher that starts the processes."""
+
+import os
+import socket
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from weft.config.experiment import Training
+
+
+def deepspeed_settings(training: Training, *, num_processes: int) -> dict[str, Any]:
+    """Write DeepSpeed's JSON.
+
+    Args:
+        training: the experiment's training section.
+        num_processes: ranks over which ZeRO shards.
+
+    Returns:
+        The settings, complete: nothing is left to ``auto``.
+    """
+    zero: dict[str, Any] = {"stage": training.zero_stage}
+    if training.zero_stage > 0:
+        zero["offload_optimizer"] = {"device": "cpu" if training.offload_optimizer else "none"}
+    return {
+        "train_batch_size": training.batch_size,
+        "train_micro_batch_size_per_gpu": training.micro_batch_size,
+        "gradient_accumulation_steps": accumulation_steps(training, num_processes=num_processes),
+        "gradient_clipping": training.max_grad_norm,
+        "bf16": {"enabled": training.dtype == "bfloat16"},
+        "zero_optimization": zero,
+        "zero_allow_untested_optimizer": True,  # torch's AdamW, as in d1
+        "zero_force_ds_cpu_optimizer": False,
+        "steps_per_print": 2**31,
+    }
+
+
+def accumulation_steps(training: Training, *, num_processes: int) -> int:
+    """Return the micro-batches per process that make up one optimiser step.
+
+    Raises:
+        ValueError: the batch cannot be divided over the processes.
+    """
+    per_pass = training.micro_batch_size * num_processes
+    if training.batch_size % per_pass:
+        raise ValueError(
+            f"training.batch_size={training.batch_size} must be a multiple of micro_batch_size x processes "
+            f"= {training.micro_batch_size} x {num_processes}; change the number of processes or the sizes"
+        )
+    return training.batch_size // per_pass
+
+
+def launch_command(arguments: Sequence[str], *, num_processes: int) -> list[str]:
+    """Build the command that runs ``python -m weft …`` on several ranks of this machine.
+
+    Args:
+        arguments: arguments of weft, subcommand first.
+        num_processes: ranks to start.
+
+    Returns:
+        An argument list for ``subprocess`` or ``os.execvp``.
+    """
+    return [
+        sys.executable, "-m", "deepspeed.launcher.runner",
+        "--num_gpus", str(num_processes),
+        "--master_addr", "127.0.0.1",
+        "--master_port", str(free_port()),
+        "--no_local_rank",
+        "--module", "weft",
+        *arguments,
+    ]  # fmt: skip
+
+
+def launch_environment(*, device: str, threads_per_process: int) -> dict[str, str]:
+    """Return the environment of the ranks.
+
+    Args:
+        device: ``cpu`` or ``cuda``.
+        threads_per_process: threads of one rank; fixed, since it can change the last digit of a sum.
+
+    Returns:
+        This process's environment with the settings that DeepSpeed and torch read from it.
+    """
+    settings = {"OMP_NUM_THREADS": str(threads_per_process), "TOKENIZERS_PARALLELISM": "false"}
+    if device == "cpu":
+        settings["DS_ACCELERATOR"] = "cpu"
+    return os.environ | settings
+
+
+def free_port() -> int:
+    """Find a port on which nobody listens, so that several trainings fit on one machine."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port

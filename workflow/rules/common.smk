@@ -1,0 +1,71 @@
+# The checked experiment, and what the rules ask of it.
+
+import json
+import sys
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
+
+from weft.config import BASE_RUN, FineTuning, list_runs, load_experiment, resolve_settings
+from weft.errors import WeftError
+from weft.config.published import find_generations
+from weft.config.stages import stage_settings
+from weft.provenance import source_digest
+from weft.report.outputs import figure_files, table_files
+
+try:
+    SETTINGS = resolve_settings(
+        config,
+        default=Path(workflow.source_path("../../config.yaml")),
+        overlays=[Path(file) for file in workflow.configfiles[1:]],
+    )
+    EXPERIMENT = load_experiment(SETTINGS.experiment)
+except WeftError as error:
+    raise WorkflowError(str(error)) from None
+
+FINE_TUNING = isinstance(EXPERIMENT, FineTuning)
+ROOT = "results/{experiment}"
+RUNS = {run.run_id: run for run in list_runs(EXPERIMENT)} if FINE_TUNING else {"published": None}
+GEN_LENGTHS = EXPERIMENT.sampling.gen_lengths if FINE_TUNING else EXPERIMENT.gen_lengths
+OFFLINE = " ".join(f"--offline '{folder}'" for folder in SETTINGS.offline)
+
+
+wildcard_constraints:
+    experiment=re.escape(EXPERIMENT.name),
+    run="|".join(map(re.escape, RUNS)),
+    dataset="|".join(map(re.escape, EXPERIMENT.datasets)) if FINE_TUNING else "none",
+    benchmark="|".join(EXPERIMENT.benchmarks),
+    gen_length=r"\d+",
+
+
+def experiment_files(*stages):
+    """List what the stages of this experiment produce."""
+    files = {
+        "data": ["data/questions/{benchmark}.jsonl", "data/prepared/{dataset}"],
+        "pretrained": ["pretrained"],
+        "models": ["runs/{trained}"],
+        "samples": ["samples/{run}/{benchmark}/{gen_length}.jsonl"],
+        "scores": ["scores/{run}/{benchmark}/{gen_length}.jsonl"],
+        "tables": [f"tables/{file}" for file in table_files(EXPERIMENT)],
+        "figures": [f"figures/{file}" for file in figure_files(EXPERIMENT)],
+        "report": ["report/index.html"],
+    }
+    return [
+        path
+        for stage in stages
+        for pattern in files[stage]
+        for path in expand(
+            f"{ROOT}/{pattern}",
+            experiment=EXPERIMENT.name,
+            benchmark=list(EXPERIMENT.benchmarks),
+            dataset=list(EXPERIMENT.datasets) if FINE_TUNING else [],
+            run=list(RUNS),
+            trained=[run for run in RUNS if run != BASE_RUN],
+            gen_length=GEN_LENGTHS,
+        )
+    ]
+
+
+def settings_of(stage):
+    """Make a params function: the values, and nothing else, on which a job of the stage depends."""
+    return lambda wildcards: json.dumps(stage_settings(EXPERIMENT, stage, dict(wildcards.items())))
