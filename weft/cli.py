@@ -7,15 +7,24 @@ start at once.
 import json
 import os
 import shutil
-from contextlib import contextmanager
 from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from weft.config import BASE_RUN, FineTuning, Run, StoredGenerations, find_experiment, list_runs, load_experiment
+from weft.config import (
+    BASE_RUN,
+    FineTuning,
+    Run,
+    StoredGenerations,
+    find_experiment,
+    list_runs,
+    load_experiment,
+    read_settings,
+)
 from weft.errors import ConfigError, DataError
 from weft.provenance import digest, file_sha256, write_sidecar
 
@@ -25,7 +34,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-data_app = typer.Typer(help="Make or fetch questions, training examples and the base model.", no_args_is_help=True)
+data_app = typer.Typer(
+    help="Make or fetch questions, training examples and the base model.", no_args_is_help=True
+)
 report_app = typer.Typer(help="Tables, figures and the report page.", no_args_is_help=True)
 config_app = typer.Typer(help="Look at experiment files.", no_args_is_help=True)
 app.add_typer(data_app, name="data")
@@ -34,7 +45,9 @@ app.add_typer(config_app, name="config")
 
 ExperimentOption = Annotated[str, typer.Option("--experiment", help="Experiment file, or its name.")]
 OutOption = Annotated[Path, typer.Option("--out", help="What to write.")]
-OfflineOption = Annotated[list[str] | None, typer.Option("--offline", help="Folder to search before a download.")]
+OfflineOption = Annotated[
+    list[str] | None, typer.Option("--offline", help="Folder to search before a download.")
+]
 DeviceOption = Annotated[str, typer.Option("--device", help="cpu, cuda, or auto.")]
 ThreadsOption = Annotated[int, typer.Option("--threads", min=1, help="CPU threads of a model process.")]
 
@@ -70,14 +83,18 @@ def data_benchmark(
     else:
         raw = out.with_name(f"{benchmark.value}.source{Path(source.file.offline).suffix}")
         fetch_web_file(source.file, raw, offline=offline or [])
-        rows = read_published(benchmark, raw, num_examples=source.num_examples, instruction=source.instruction)
+        rows = read_published(
+            benchmark, raw, num_examples=source.num_examples, instruction=source.instruction
+        )
     write_jsonl(rows, out)
     _record(out, described, seed=getattr(source, "seed", None))
     typer.echo(f"{benchmark.value}: {len(rows)} questions -> {out}")
 
 
 @data_app.command("dataset")
-def data_dataset(experiment: ExperimentOption, dataset: str, out: OutOption, offline: OfflineOption = None) -> None:
+def data_dataset(
+    experiment: ExperimentOption, dataset: str, out: OutOption, offline: OfflineOption = None
+) -> None:
     """Write the training examples of one data set as text."""
     from weft.data.benchmarks import write_jsonl
     from weft.data.datasets import load_examples
@@ -136,8 +153,8 @@ def data_base(
     retrained: Annotated[Path | None, typer.Option(help="Checkpoint trained anew, to be used.")] = None,
 ) -> None:
     """Put the base model into place: the shipped one, one trained anew, or a download."""
-    from weft.model.checkpoint import read_llada_config
     from weft.data.base import locate_base
+    from weft.model.checkpoint import read_llada_config
 
     described = _fine_tuning(experiment)
     source = retrained or locate_base(described.base_model, offline=offline or [])
@@ -146,7 +163,9 @@ def data_base(
         for file in sorted(source.iterdir()):
             if file.is_file():
                 _link_or_copy(file, folder / file.name)
-    _record(out, described, notes={"source": described.base_model.model_dump(mode="json", exclude={"recipe"})})
+    _record(
+        out, described, notes={"source": described.base_model.model_dump(mode="json", exclude={"recipe"})}
+    )
     typer.echo(f"base model {source} -> {out}")
 
 
@@ -158,7 +177,9 @@ def pretrain(experiment: ExperimentOption, out: OutOption, threads: ThreadsOptio
 
     described = _fine_tuning(experiment)
     if not isinstance(described.base_model, ScratchModel):
-        raise ConfigError(f"base_model.source must be 'scratch' to train it, got {described.base_model.source!r}")
+        raise ConfigError(
+            f"base_model.source must be 'scratch' to train it, got {described.base_model.source!r}"
+        )
     os.environ["OMP_NUM_THREADS"] = str(threads)
     state = _state_folder(out)
     with _only_writer(state), _finished_directory(out) as folder:
@@ -190,10 +211,8 @@ def train(
             accumulation_steps(described.training, num_processes=processes)
         except ValueError as error:
             raise ConfigError(str(error)) from error
-        arguments = [
-            "train", "--experiment", experiment, "--run", run, "--base", str(base), "--prepared", str(prepared),
-            "--out", str(out),
-        ]  # fmt: skip
+        files = ["--base", str(base), "--prepared", str(prepared), "--out", str(out)]
+        arguments = ["train", "--experiment", experiment, "--run", run, *files]
         command = launch_command(arguments, num_processes=processes)
         environment = launch_environment(device=_device(device), threads_per_process=threads)
         os.execvpe(command[0], command, environment)  # noqa: S606 - no shell; signals reach the launcher directly
@@ -270,7 +289,12 @@ def sample(
     if (adapter is None) != (chosen.method == BASE_RUN):
         raise ConfigError(f"--adapter must be given for a fine-tuned run and only then; run is {run!r}")
     model = _load(base, described.sampling.dtype, device, threads, adapter=adapter)
-    content = [described.sampling.model_dump(mode="json"), gen_length, file_sha256(questions), file_sha256(base)]
+    content = [
+        described.sampling.model_dump(mode="json"),
+        gen_length,
+        file_sha256(questions),
+        file_sha256(base),
+    ]
     job = SamplingJob(
         sampling=described.sampling,
         gen_length=gen_length,
@@ -298,7 +322,8 @@ def score(
     write_scores(records, out)
     summary = summarise(records)
     typer.echo(
-        f"{benchmark.value} ({rules.value}): accuracy {100 * summary['accuracy']:.2f} % of {summary['n']} examples, "
+        f"{benchmark.value} ({rules.value}): accuracy {100 * summary['accuracy']:.2f} % of {summary['n']} "
+        "examples, "
         f"{summary['num_correct']} correct, {summary['num_unscorable']} unscorable -> {out}"
     )
 
@@ -337,17 +362,46 @@ def report_page(
     figures: Annotated[Path, typer.Option(help="Folder with the figures.")],
 ) -> None:
     """Write the self-contained report page."""
+    from weft.report.load import load_samples
     from weft.report.page import make_page
 
-    make_page(load_experiment(find_experiment(experiment)), root, tables, figures, out)
+    described = load_experiment(find_experiment(experiment))
+    samples = load_samples(described, root, num_per_verdict=1) if (root / "samples").is_dir() else ()
+    make_page(described, root, tables, figures, out, samples=samples)
 
 
 @app.command()
-def plan(experiment: ExperimentOption, offline: OfflineOption = None) -> None:
+def plan(
+    experiment: Annotated[str, typer.Argument(help="Experiment file, or its name.")],
+    offline: OfflineOption = None,
+) -> None:
     """Say what an experiment will do, and what it needs from outside."""
     from weft.config.plan import plan_lines
 
-    for line in plan_lines(load_experiment(find_experiment(experiment)), offline=offline or []):
+    folders = offline or read_settings(Path("config.yaml")).offline
+    for line in plan_lines(load_experiment(find_experiment(experiment)), offline=folders):
+        typer.echo(line)
+
+
+@app.command()
+def doctor(
+    build: Annotated[bool, typer.Option("--build", help="Compile what DeepSpeed needs on this machine.")] = False,
+) -> None:
+    """Say what this machine offers."""
+    from weft.training.environment import build_extensions, machine_lines
+
+    if build:
+        build_extensions()
+    for line in machine_lines(read_settings(Path("config.yaml")).offline):
+        typer.echo(line)
+
+
+@app.command()
+def bench(threads: ThreadsOption = 2) -> None:
+    """Measure speed as ratios in one run."""
+    from weft.training.bench import bench_training_step
+
+    for line in bench_training_step(threads=threads):
         typer.echo(line)
 
 
@@ -357,7 +411,9 @@ def config_show(experiment: str) -> None:
     import yaml
 
     described = load_experiment(find_experiment(experiment))
-    typer.echo(yaml.safe_dump(described.model_dump(mode="json"), sort_keys=False, allow_unicode=True), nl=False)
+    typer.echo(
+        yaml.safe_dump(described.model_dump(mode="json"), sort_keys=False, allow_unicode=True), nl=False
+    )
 
 
 @config_app.command("docs")
@@ -371,7 +427,9 @@ def config_docs() -> None:
 def _fine_tuning(experiment: str) -> FineTuning:
     described = load_experiment(find_experiment(experiment))
     if isinstance(described, StoredGenerations):
-        raise ConfigError(f"experiment {described.name!r} must be of kind fine-tuning for this step, got generations")
+        raise ConfigError(
+            f"experiment {described.name!r} must be of kind fine-tuning for this step, got generations"
+        )
     return described
 
 

@@ -14,7 +14,9 @@ SectionT = TypeVar("SectionT", bound="Section")
 class Section(BaseModel):
     """A part of a settings file; unknown keys are refused and values cannot change."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=(), use_attribute_docstrings=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, protected_namespaces=(), use_attribute_docstrings=True
+    )
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
@@ -46,7 +48,9 @@ def validate(section: type[SectionT], content: dict[str, Any], *, origin: str) -
         return section.model_validate(content)
     except ValidationError as error:
         offences = "\n".join(f"  {_describe(offence)}" for offence in error.errors(include_url=False))
-        raise ConfigError(f"{origin} is not valid:\n{offences}\nCorrect the file; all keys: docs/config.md") from error
+        raise ConfigError(
+            f"{origin} is not valid:\n{offences}\nCorrect the file; all keys: docs/config.md"
+        ) from error
 
 
 def _describe(offence: Any) -> str:

@@ -21,7 +21,7 @@ class Lora(Section):
 
     rank: int = Field(gt=0)
     """Rank r of the update."""
-    alpha: float = Field(gt=0)
+    alpha: int = Field(gt=0)
     """Scale; the update is multiplied by alpha/r."""
     dropout: float = Field(ge=0, lt=1)
     """Dropout in front of the adapters."""
@@ -55,6 +55,7 @@ class Training(Section):
     dtype: Literal["float32", "bfloat16"]
     """Type of the base model's parameters and of the forward pass."""
     lora: Lora
+    """Low-rank adapters."""
     zero_stage: Literal[0, 1, 2]
     """DeepSpeed ZeRO stage."""
     offload_optimizer: bool
@@ -91,10 +92,13 @@ class Sampling(Section):
     def _divisible(self) -> "Sampling":
         for length in self.gen_lengths:
             if length % self.block_length:
-                raise ValueError(f"gen_lengths that are multiples of block_length={self.block_length}, got {length}")
+                raise ValueError(
+                    f"gen_lengths that are multiples of block_length={self.block_length}, got {length}"
+                )
         if self.block_length % self.tokens_per_step:
             raise ValueError(
-                f"a block_length that is a multiple of tokens_per_step={self.tokens_per_step}, got {self.block_length}"
+                f"a block_length that is a multiple of tokens_per_step={self.tokens_per_step}, "
+                f"got {self.block_length}"
             )
         return self
 
@@ -122,15 +126,18 @@ class Experiment(Section):
     rules: Literal["d1"]
     """Scoring rules."""
     statistics: Statistics
+    """Intervals and tests."""
 
 
 class FineTuning(Experiment):
     """Train, sample, score and compare."""
 
     kind: Literal["fine-tuning"]
+    """What kind of experiment this is."""
     seeds: list[Annotated[int, Field(ge=0)]] = Field(min_length=1)
     """Training seeds; each is one run per method and data set."""
     base_model: BaseModelSource
+    """The model that is fine-tuned."""
     datasets: dict[Name, DataSource] = Field(min_length=1)
     """Training sets by name."""
     methods: dict[Name, Method] = Field(min_length=1)
@@ -140,9 +147,11 @@ class FineTuning(Experiment):
     contrast: tuple[Name, Name]
     """The two methods of the paired test: treatment, then control."""
     training: Training
+    """Fine-tuning, the same for all methods."""
     benchmarks: dict[Task, BenchmarkSource] = Field(min_length=1)
     """Test sets by the name of the rules that score them."""
     sampling: Sampling
+    """The reverse process."""
 
     @field_validator("seeds")
     @classmethod
@@ -155,7 +164,9 @@ class FineTuning(Experiment):
     def _consistent(self) -> "FineTuning":
         unknown = [name for name in self.contrast if name not in self.methods]
         if unknown or self.contrast[0] == self.contrast[1]:
-            raise ValueError(f"contrast to name two of the methods {sorted(self.methods)}, got {self.contrast}")
+            raise ValueError(
+                f"contrast to name two of the methods {sorted(self.methods)}, got {self.contrast}"
+            )
         if BASE_RUN in self.methods:
             raise ValueError(f"no method named {BASE_RUN!r}: the untrained model has that name")
         if self.training.batch_size % self.training.micro_batch_size:
@@ -186,7 +197,9 @@ class StoredGenerations(Experiment):
     """Score generations that somebody else made."""
 
     kind: Literal["generations"]
+    """What kind of experiment this is."""
     generations: PublishedGenerations
+    """The files to score."""
     benchmarks: list[Task] = Field(min_length=1)
     """Benchmarks to score."""
     gen_lengths: list[Annotated[int, Field(gt=0)]] = Field(min_length=1)

@@ -22,7 +22,9 @@ def find_generations(
     Raises:
         DataError: no such folder, or no file of that name in it.
     """
-    folder = next((Path(place) / source.folder for place in offline if (Path(place) / source.folder).is_dir()), None)
+    folder = next(
+        (Path(place) / source.folder for place in offline if (Path(place) / source.folder).is_dir()), None
+    )
     if folder is None:
         places = " or ".join(str(Path(place) / source.folder) for place in offline)
         raise DataError(
@@ -30,7 +32,9 @@ def find_generations(
             "files there, or name their parent folder with --config offline=FOLDER"
         )
     name = source.pattern.format(benchmark=benchmark, gen_length=gen_length, shard="*")
-    files = sorted(folder.glob(name), key=lambda file: [int(number) for number in re.findall(r"\d+", file.name)])
+    files = sorted(
+        folder.glob(name), key=lambda file: [int(number) for number in re.findall(r"\d+", file.name)]
+    )
     if not files:
         raise DataError(f"{folder} must hold files named {name}, none found; correct generations.pattern")
     return files

@@ -57,7 +57,11 @@ def resolve_settings(merged: Mapping[str, Any], *, default: Path, overlays: Sequ
     for overlay in overlays:
         keys = read_yaml(overlay)
         if "kind" in keys or "name" in keys:  # an experiment file, not run settings
-            content = {key: value for key, value in content.items() if key not in keys or key in Settings.model_fields}
+            content = {
+                key: value
+                for key, value in content.items()
+                if key not in keys or key in Settings.model_fields
+            }
             content["experiment"] = str(overlay)
     if isinstance(content.get("offline"), str):
         content["offline"] = [content["offline"]]

@@ -55,6 +55,7 @@ class Pretraining(Section):
     """Recipe of a base model trained from scratch, with SFT's objective on all parameters."""
 
     architecture: Architecture
+    """Shape of the network."""
     vocab_size: int = Field(gt=262)
     """Entries of the byte-level tokenizer, special tokens and 256 bytes included."""
     tasks: dict[Task, float] = Field(min_length=1)
@@ -81,6 +82,7 @@ class ScratchModel(Section):
     """A base model that this repository trains itself."""
 
     source: Literal["scratch"]
+    """Trained by this repository."""
     shipped: str | None = None
     """Folder of a checkpoint made earlier by ``recipe`` and kept in the repository."""
     shipped_sha256: Sha256 | None = None
@@ -88,6 +90,7 @@ class ScratchModel(Section):
     use: Literal["shipped", "retrained"] = "shipped"
     """Which one is fine-tuned: the shipped checkpoint, or one trained anew by the workflow."""
     recipe: Pretraining
+    """How it is, or was, trained."""
 
     @model_validator(mode="after")
     def _shipped_is_complete(self) -> "ScratchModel":
@@ -100,6 +103,7 @@ class HubModel(Section):
     """A published checkpoint in LLaDA's layout."""
 
     source: Literal["hub"]
+    """From the hub."""
     repo: str = Field(pattern=r"^[\w.-]+/[\w.-]+$")
     """Repository, owner/name."""
     revision: str = Field(min_length=1)
@@ -110,6 +114,7 @@ class LocalModel(Section):
     """A checkpoint directory in LLaDA's layout on this machine."""
 
     source: Literal["path"]
+    """From this machine."""
     path: str = Field(min_length=1)
     """The directory."""
 
@@ -125,6 +130,7 @@ class GeneratedData(Section):
     """Generated problems with worked solutions."""
 
     source: Literal["generated"]
+    """Made by the generator."""
     tasks: dict[Task, int] = Field(min_length=1)
     """Task -> number of examples."""
     seed: int
@@ -135,6 +141,7 @@ class HubData(Section):
     """Reasoning traces from the hub."""
 
     source: Literal["hub"]
+    """From the hub."""
     files: list[HubFile] = Field(min_length=1)
     """Files of the data set (JSONL or Parquet), in order."""
     question: str
@@ -157,6 +164,7 @@ class JsonlData(Section):
     """Own data: a JSONL file with ``question``, ``answer`` and, if there is one, ``reasoning``."""
 
     source: Literal["jsonl"]
+    """From an own file."""
     path: str = Field(min_length=1)
     """The file."""
     sha256: Sha256 | None = None
@@ -172,6 +180,7 @@ class GeneratedBenchmark(Section):
     """Test questions from the generator, disjoint from all training problems."""
 
     source: Literal["generated"]
+    """Made by the generator."""
     num_examples: int = Field(gt=0)
     """Number of questions."""
     seed: int
@@ -182,7 +191,9 @@ class PublishedBenchmark(Section):
     """Test questions from a published file."""
 
     source: Literal["published"]
+    """From a published file."""
     file: WebFile
+    """The file and its hash."""
     num_examples: int | None = Field(default=None, gt=0)
     """Take this many, chosen as in d1 (numpy seed 42, without replacement); all when empty."""
     instruction: Instruction

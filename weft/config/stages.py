@@ -1,14 +1,16 @@
 """Which values a step of the workflow depends on, so that a change re-runs it and nothing else."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from weft.config.experiment import FineTuning, StoredGenerations, list_runs
 
+AnyExperiment = FineTuning | StoredGenerations
+Whole = dict[str, Any]
+Wildcards = Mapping[str, str]
 
-def stage_settings(
-    experiment: FineTuning | StoredGenerations, stage: str, wildcards: Mapping[str, str]
-) -> dict[str, Any]:
+
+def stage_settings(experiment: AnyExperiment, stage: str, wildcards: Wildcards) -> Whole:
     """Pick the values that change the result of one job.
 
     Args:
@@ -20,28 +22,34 @@ def stage_settings(
         The values as JSON types.
     """
     whole = experiment.model_dump(mode="json")
-    if stage in ("tables", "figures", "page"):
-        return {key: whole.get(key) for key in ("title", "caption", "rules", "statistics", "contrast")}
-    if stage == "score":
-        return {"rules": whole["rules"]}
-    if stage == "questions":
-        return dict(whole["benchmarks"][wildcards["benchmark"]])
-    if stage == "examples":
-        return dict(whole["datasets"][wildcards["dataset"]])
-    if stage == "prepare":
-        lengths = {key: whole["training"][key] for key in ("max_length", "heldout_share")}
-        return lengths | {"forbid_test_questions": whole["forbid_test_questions"]}
-    if stage == "base":
-        return {key: value for key, value in whole["base_model"].items() if key != "recipe"}
-    if stage == "pretrain":
-        return dict(whole["base_model"]["recipe"])
-    if stage == "probe":
-        return {key: whole["training"][key] for key in ("max_length", "micro_batch_size", "dtype")}
     if stage == "train":
-        method = {run.run_id: run for run in list_runs(experiment)}[wildcards["run"]].method  # type: ignore[arg-type]
+        assert isinstance(experiment, FineTuning), "only fine-tuning experiments have training rules"
+        method = {run.run_id: run for run in list_runs(experiment)}[wildcards["run"]].method
         return {"training": whole["training"], "method": whole["methods"][method]}
-    if stage == "sample":
-        unused = {"gen_lengths"}
-        return {key: value for key, value in whole["sampling"].items() if key not in unused}
-    raise AssertionError(f"no such stage: {stage}")
+    return STAGES[stage](whole, wildcards)
 
+
+def _pick(*keys: str, section: str | None = None) -> Callable[[Whole, Wildcards], Whole]:
+    return lambda whole, _: {key: (whole[section] if section else whole).get(key) for key in keys}
+
+
+REPORTED = ("name", "title", "caption", "statistics", "contrast", "methods", "benchmarks", "base_model", "seeds")
+"""Keys that labels, order or comparisons of the report depend on."""
+
+STAGES: dict[str, Callable[[Whole, Wildcards], Whole]] = {
+    "questions": lambda whole, wildcards: whole["benchmarks"][wildcards["benchmark"]],
+    "examples": lambda whole, wildcards: whole["datasets"][wildcards["dataset"]],
+    "prepare": lambda whole, _: {
+        "max_length": whole["training"]["max_length"],
+        "heldout_share": whole["training"]["heldout_share"],
+        "forbid_test_questions": whole["forbid_test_questions"],
+    },
+    "pretrain": lambda whole, _: whole["base_model"]["recipe"],
+    "base": lambda whole, _: whole["base_model"],
+    "probe": _pick("max_length", "micro_batch_size", "dtype", section="training"),
+    "sample": lambda whole, _: {k: v for k, v in whole["sampling"].items() if k != "gen_lengths"},
+    "score": _pick("rules"),
+    "tables": _pick(*REPORTED),
+    "figures": _pick(*REPORTED),
+    "page": _pick(*REPORTED),
+}

@@ -104,7 +104,7 @@ def _read_records(path: Path) -> list[Row]:
     import pandas as pd
 
     frame = pd.read_csv(path, dtype=str)  # a puzzle is text: 0123… must keep its zeros
-    return [dict(record) for record in frame.to_dict("records")]
+    return [{str(key): value for key, value in record.items()} for record in frame.to_dict("records")]
 
 
 def _sudoku(record: Row) -> tuple[str, Any]:

@@ -43,7 +43,12 @@ class PadToLength:
             is_maskable[row, len(prompt) :] = True
             is_padding[row, len(ids) :] = True
         keys = torch.tensor([example_key(example["example_id"]) for example in examples])
-        return {"clean_ids": clean_ids, "is_maskable": is_maskable, "is_padding": is_padding, "example_key": keys}
+        return {
+            "clean_ids": clean_ids,
+            "is_maskable": is_maskable,
+            "is_padding": is_padding,
+            "example_key": keys,
+        }
 
 
 def example_key(example_id: str) -> int:

@@ -64,7 +64,9 @@ def _read_own(name: str, source: JsonlData) -> list[Example]:
     for number, row in enumerate(read_jsonl(path), start=1):
         missing = {"question", "answer"} - row.keys()
         if missing:
-            raise DataError(f"{path}, line {number}: must have question and answer, {sorted(missing)} missing")
+            raise DataError(
+                f"{path}, line {number}: must have question and answer, {sorted(missing)} missing"
+            )
         answer = str(row["answer"])
         text = lay_out_answer(str(row["reasoning"]), answer) if row.get("reasoning") else answer
         question = with_instruction(source.instruction, str(row["question"]))

@@ -62,7 +62,7 @@ def terse_example(problem: Problem) -> Example:
 
 
 def generate_mixture(
-    shares: Mapping[str, float], *, worked_share: float, num_examples: int, seed: int
+    shares: Mapping[Any, float], *, worked_share: float, num_examples: int, seed: int
 ) -> Iterator[Example]:
     """Draw examples of several tasks from the training side, questions repeating as they may.
 
@@ -85,7 +85,7 @@ def generate_mixture(
         yield make(next(streams[task]))
 
 
-def generate_examples(counts: Mapping[str, int], *, seed: int) -> list[Example]:
+def generate_examples(counts: Mapping[Any, int], *, seed: int) -> list[Example]:
     """Draw distinct worked examples of several tasks from the training side, shuffled."""
     examples = [
         worked_example(problem)
@@ -103,7 +103,7 @@ def encode_prompt(tokenizer: PreTrainedTokenizerBase, question: str, *, prefill:
     text under both kinds of template.
     """
     messages = [{"role": "user", "content": question}]
-    text = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+    text: Any = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
     return list(tokenizer(text + prefill, add_special_tokens=False)["input_ids"])
 
 
@@ -132,4 +132,6 @@ def turn_end_id(tokenizer: PreTrainedTokenizerBase) -> int:
     for token in TURN_END_TOKENS:
         if token in vocabulary:
             return int(vocabulary[token])
-    raise DataError(f"the tokenizer must know one of {TURN_END_TOKENS} to end an answer, it knows none of them")
+    raise DataError(
+        f"the tokenizer must know one of {TURN_END_TOKENS} to end an answer, it knows none of them"
+    )

@@ -15,16 +15,13 @@ your answer
 INSTRUCTIONS = {
     "none": "",
     "format": _FORMAT,
-    "sudoku": f"""Complete the 4x4 Sudoku below. It is written as 16 characters, row after row; 0 is an empty \
-cell. Every row, every column and every 2x2 box must hold the digits 1 to 4 once each. The answer is the \
-completed board as 16 digits without spaces.
-{_FORMAT}""",
-    "countdown": rf"""Combine the given numbers, each exactly once, with +, -, * and / so that the result is the \
-target. Give the expression alone inside \boxed{{}}.
-{_FORMAT}""",
-    "mathematics": rf"""You are good at mathematics. Solve the problem step by step and give the final answer \
-inside \boxed{{}}.
-{_FORMAT}""",
+    "sudoku": "Complete the 4x4 Sudoku below. It is written as 16 characters, row after row; 0 is an "
+    "empty cell. Every row, every column and every 2x2 box must hold the digits 1 to 4 once each. The answer is the "
+    f"completed board as 16 digits without spaces.\n{_FORMAT}",
+    "countdown": "Combine the given numbers, each exactly once, with +, -, * and / so that the result is the "
+    f"target. Give the expression alone inside \\boxed{{}}.\n{_FORMAT}",
+    "mathematics": "You are good at mathematics. Solve the problem step by step and give the final answer "
+    f"inside \\boxed{{}}.\n{_FORMAT}",
 }
 
 

@@ -25,7 +25,10 @@ def fetch_web_file(source: WebFile, out: Path, *, offline: Sequence[str]) -> Non
         shutil.copyfile(local, temporary)
     else:
         try:
-            with urllib.request.urlopen(source.url, timeout=TIMEOUT_S) as answer, temporary.open("wb") as file:  # noqa: S310 - the scheme is checked by the schema
+            with (
+                urllib.request.urlopen(source.url, timeout=TIMEOUT_S) as answer,  # noqa: S310 - the schema checks it
+                temporary.open("wb") as file,
+            ):
                 shutil.copyfileobj(answer, file)
         except OSError as error:
             raise DataError(_unreachable(source.url, source.offline, offline, error)) from error

@@ -25,7 +25,7 @@ def token_entropy(logits: FlatLogits) -> FlatFloats:
     if logits.shape[0] == 0:
         return logits.new_zeros(0, dtype=torch.float32)
     chunks = []
-    for chunk in logits.split(PROBE_CHUNK):
+    for chunk in torch.split(logits, PROBE_CHUNK):
         log_probability = chunk.float().log_softmax(dim=-1)
         # p log p is 0 where p is 0, also where the logit itself is minus infinity.
         terms = torch.special.xlogy(log_probability.exp(), log_probability.exp())

@@ -136,7 +136,9 @@ def read_llada_config(folder: Path) -> LladaConfig:
     try:
         fields: dict[str, Any] = json.loads((folder / "config.json").read_text())
     except FileNotFoundError as error:
-        raise CheckpointError(f"{folder} must be a checkpoint directory with config.json, none found") from error
+        raise CheckpointError(
+            f"{folder} must be a checkpoint directory with config.json, none found"
+        ) from error
     except json.JSONDecodeError as error:
         raise CheckpointError(f"{folder / 'config.json'} must be JSON: {error}") from error
     if fields.get("model_type") != "llada":
@@ -180,7 +182,7 @@ def to_llada_fields(config: LladaConfig) -> dict[str, Any]:
         "embedding_size": config.vocab_size,
         "max_sequence_length": config.max_position_embeddings,
         "rms_norm_eps": config.rms_norm_eps,
-        "rope_theta": config.rope_parameters["rope_theta"],
+        "rope_theta": dict(config.rope_parameters or {})["rope_theta"],
         "rope_full_precision": True,
         "eos_token_id": config.eos_token_id,
         "pad_token_id": config.pad_token_id,
@@ -209,11 +211,9 @@ def to_llada_name(name: str) -> str:
 
 
 def _read_tensors(folder: Path) -> dict[str, Tensor]:
-    index = folder / WEIGHTS_INDEX
+    index, files = folder / WEIGHTS_INDEX, [WEIGHTS]
     if index.exists():
         files = sorted(set(json.loads(index.read_text())["weight_map"].values()))
-    else:
-        files = [WEIGHTS]
     tensors: dict[str, Tensor] = {}
     for name in files:
         # An index is data from outside: it may name files of this directory only.
@@ -224,5 +224,7 @@ def _read_tensors(folder: Path) -> dict[str, Tensor]:
             with safe_open(file, framework="pt") as handle:
                 tensors |= {key: handle.get_tensor(key) for key in handle.keys()}  # noqa: SIM118
         except SafetensorError as error:
-            raise CheckpointError(f"{file} is no valid safetensors file ({error}); download it again") from error
+            raise CheckpointError(
+                f"{file} is no valid safetensors file ({error}); download it again"
+            ) from error
     return tensors

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 from transformers import LlamaConfig, LlamaForCausalLM
 from transformers.modeling_outputs import CausalLMOutputWithPast
+from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 from transformers.models.llama.modeling_llama import (
-    ALL_ATTENTION_FUNCTIONS,
     LlamaAttention,
     LlamaRotaryEmbedding,
     eager_attention_forward,
@@ -49,7 +49,7 @@ class LladaAttention(LlamaAttention):
         # With no padding the mask is None and SDPA asks this attribute: set both, or it is causal again.
         self.is_causal = False
 
-    def forward(
+    def forward(  # type: ignore[override]
         self,
         hidden_states: Tensor,
         position_embeddings: tuple[Tensor, Tensor],

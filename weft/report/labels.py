@@ -2,8 +2,9 @@
 
 import math
 
-from weft.config import BASE_RUN, FineTuning, StoredGenerations
+from weft.config import BASE_RUN, FineTuning
 from weft.config.sources import GeneratedBenchmark
+from weft.report.outputs import AnyExperiment
 from weft.stats import AVERAGE
 
 MINUS = "\N{MINUS SIGN}"
@@ -13,7 +14,7 @@ GENERATED = BENCHMARKS | {"gsm8k": "arithmetic (GSM8K rules)", "math500": "algeb
 METHODS = {BASE_RUN: "base model", "sft": "SFT", "weft": "WeFT"}
 
 
-def benchmark_label(experiment: FineTuning | StoredGenerations, benchmark: str) -> str:
+def benchmark_label(experiment: AnyExperiment, benchmark: str) -> str:
     """Name a benchmark; one with generated questions is not called by the name of the published one."""
     if benchmark == AVERAGE:
         return "average"

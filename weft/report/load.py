@@ -15,10 +15,10 @@ import pandas as pd
 from weft.config import FineTuning, Run, StoredGenerations, list_runs
 from weft.config.sources import GeneratedBenchmark, PublishedBenchmark
 from weft.errors import DataError, ScoringError, WeftError
-from weft.report.outputs import PUBLISHED_RUN, score_file
+from weft.report.outputs import PUBLISHED_RUN, AnyExperiment, score_file
 from weft.stats import ScoreSet
 
-SCORE_FIELDS = {
+SCORE_FIELDS: dict[str, type | tuple[type, ...]] = {
     "example_id": str,
     "benchmark": str,
     "rules": str,
@@ -53,7 +53,7 @@ class Sample(NamedTuple):
     run: str = ""
 
 
-def load_scores(experiment: FineTuning | StoredGenerations, root: Path) -> list[ScoreSet]:
+def load_scores(experiment: AnyExperiment, root: Path) -> list[ScoreSet]:
     """Read all scores of an experiment, in the order of the tables.
 
     Args:
@@ -67,12 +67,12 @@ def load_scores(experiment: FineTuning | StoredGenerations, root: Path) -> list[
         ScoringError: a file is missing, empty, cut off or of another form.
     """
     if isinstance(experiment, StoredGenerations):
-        runs, lengths = [(PUBLISHED_RUN, Run(experiment.generations.model))], experiment.gen_lengths
+        runs, lengths = [Run(experiment.generations.model)], experiment.gen_lengths
     else:
-        runs, lengths = [(run.run_id, run) for run in list_runs(experiment)], experiment.sampling.gen_lengths
+        runs, lengths = list_runs(experiment), experiment.sampling.gen_lengths
     return [
-        _load_score_set(experiment, root, run_id, run, str(benchmark), length)
-        for run_id, run in runs
+        _load_score_set(experiment, root, run, benchmark=str(benchmark), length=length)
+        for run in runs
         for benchmark in experiment.benchmarks
         for length in lengths
     ]
@@ -133,8 +133,8 @@ def load_probe(root: Path, dataset: str) -> pd.DataFrame:
         frame = pd.read_parquet(path, columns=list(PROBE_FIELDS))
     except (OSError, ValueError, KeyError) as error:  # pyarrow's errors are among these
         raise DataError(
-            f"{path}: must be Parquet with the columns {', '.join(PROBE_FIELDS)}, got {type(error).__name__}: "
-            f"{error}; delete the file and run the probe again"
+            f"{path}: must be Parquet with the columns {', '.join(PROBE_FIELDS)}, "
+            f"got {type(error).__name__}: {error}; delete the file and run the probe again"
         ) from error
     if frame.empty:
         raise DataError(f"{path}: at least one answer token is needed, got none; run the probe again")
@@ -167,42 +167,40 @@ def load_provenance(root: Path) -> list[dict[str, Any]]:
     Raises:
         DataError: a file is cut off.
     """
-    paths = sorted(root.rglob("*.provenance.json"))
-    skipped = ("figures", "report")
-    return [_read_json(path) for path in paths if path.relative_to(root).parts[0] not in skipped]
+    folders = [folder for folder in sorted(root.iterdir()) if folder.name not in {"figures", "report"}]
+    paths = [path for folder in folders for path in sorted(folder.rglob("*.provenance.json"))]
+    paths += sorted(root.glob("*.provenance.json"))
+    shown = (path for path in paths if "/." not in f"/{path.relative_to(root).as_posix()}")
+    return [_read_json(path) for path in shown]
 
 
-def load_samples(
-    experiment: FineTuning, root: Path, generations: Path, *, num_per_verdict: int
-) -> list[Sample]:
-    """Choose a few generations per benchmark: the first correct and the first wrong ones.
+def load_samples(experiment: FineTuning, root: Path, *, num_per_verdict: int) -> list[Sample]:
+    """Choose a few generations per benchmark: the first of each verdict.
 
     They come from the treatment of the experiment's contrast, first data set, first seed, longest
     answers.
 
     Args:
         experiment: the experiment.
-        root: its results folder, with the scores.
-        generations: folder with the generations, <run>/<benchmark>/<gen_length>.jsonl.
+        root: its results folder, with scores/ and samples/.
         num_per_verdict: how many of each verdict.
 
     Raises:
-        ScoringError: a file is missing or cut off.
+        ScoringError: a file is missing or cut off, or an example was scored but not sampled.
     """
-    wanted = experiment.contrast[0]
-    run_id = next(run.run_id for run in list_runs(experiment) if run.method == wanted)
+    run_id = next(run.run_id for run in list_runs(experiment) if run.method == experiment.contrast[0])
     length = max(experiment.sampling.gen_lengths)
     samples = []
     for benchmark in map(str, experiment.benchmarks):
+        path = root / "samples" / run_id / benchmark / f"{length}.jsonl"
+        texts = {record["example_id"]: record for record in _read_lines(path, ScoringError)}
         scores = _read_lines(root / score_file(run_id, benchmark, length), ScoringError)
-        texts = _read_lines(generations / run_id / benchmark / f"{length}.jsonl", ScoringError)
-        answered = {record["example_id"]: record for record in texts}
         for verdict in VERDICTS:
-            chosen = [
-                score for score in scores if score["verdict"] == verdict and score["example_id"] in answered
-            ]
+            chosen = [score for score in scores if score["verdict"] == verdict]
             for score in chosen[:num_per_verdict]:
-                text = answered[score["example_id"]]
+                text = texts.get(score["example_id"])
+                if text is None:
+                    raise ScoringError(f"{path}: example {score['example_id']!r} is not there; score again")
                 shown = text["question"], text["generation"], score["extracted"], verdict, run_id
                 samples.append(Sample(benchmark, *shown))
     return samples
@@ -213,8 +211,9 @@ def _training_runs(experiment: FineTuning) -> list[Run]:
 
 
 def _load_score_set(
-    experiment: FineTuning | StoredGenerations, root: Path, run_id: str, run: Run, benchmark: str, length: int
+    experiment: AnyExperiment, root: Path, run: Run, *, benchmark: str, length: int
 ) -> ScoreSet:
+    run_id = PUBLISHED_RUN if isinstance(experiment, StoredGenerations) else run.run_id
     path = root / score_file(run_id, benchmark, length)
     records = _read_lines(path, ScoringError)
     for number, record in enumerate(records, start=1):
@@ -264,12 +263,12 @@ def _check_examples(records: list[dict[str, Any]], num_expected: int | None, pat
         )
     if num_expected is not None and len(ids) != num_expected:
         raise ScoringError(
-            f"{path}: the experiment has {num_expected} questions, got {len(ids)} scores; the file is cut off or "
-            "stale, score again"
+            f"{path}: the experiment has {num_expected} questions, got {len(ids)} scores; "
+            "the file is cut off or stale, score again"
         )
 
 
-def _expected_examples(experiment: FineTuning | StoredGenerations, benchmark: str) -> int | None:
+def _expected_examples(experiment: AnyExperiment, benchmark: str) -> int | None:
     if isinstance(experiment, StoredGenerations):
         return None
     sources: dict[str, GeneratedBenchmark | PublishedBenchmark] = {

@@ -1,6 +1,6 @@
 """Tables as Markdown and LaTeX."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 from weft.report.presentation import TEXT_HEADINGS, Table
 
@@ -41,6 +41,7 @@ def to_markdown(table: Table) -> str:
 def to_latex(table: Table) -> str:
     """Write a table as a LaTeX float that needs no package; notes and caption stand below."""
     columns = "".join("l" if heading in TEXT_HEADINGS else "r" for heading in table.cells.columns)
+    caption = " ".join((f"{table.title}.", *table.notes, table.caption))
     size = r"\scriptsize" if len(columns) > WIDE else r"\small"
     lines = [
         r"\begin{table}",
@@ -53,7 +54,7 @@ def to_latex(table: Table) -> str:
         *(_latex_row(row) for row in table.cells.itertuples(index=False)),
         r"\hline",
         r"\end{tabular}",
-        rf"\caption{{{' '.join(escape_latex(text) for text in (table.title + '.', *table.notes, table.caption))}}}",
+        rf"\caption{{{escape_latex(caption)}}}",
         r"\end{table}",
     ]
     return "\n".join(lines) + "\n"
@@ -64,10 +65,10 @@ def escape_latex(text: str) -> str:
     return "".join(LATEX.get(character, character) for character in text)
 
 
-def _markdown_row(cells: Sequence[str]) -> str:
+def _markdown_row(cells: Iterable[object]) -> str:
     escaped = (str(cell).replace("\\", "\\\\").replace("|", "\\|").replace("\n", " ") for cell in cells)
     return f"| {' | '.join(escaped)} |"
 
 
-def _latex_row(cells: Sequence[str]) -> str:
+def _latex_row(cells: Iterable[object]) -> str:
     return " & ".join(escape_latex(str(cell)) for cell in cells) + r" \\"

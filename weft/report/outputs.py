@@ -1,7 +1,9 @@
 """Names of the files that this room reads and writes; light, for the Snakefile."""
 
 from weft.config import FineTuning, StoredGenerations, list_runs
-from weft.config.sources import HubModel, ScratchModel
+from weft.config.sources import GeneratedBenchmark, HubModel, ScratchModel
+
+AnyExperiment = FineTuning | StoredGenerations
 
 PUBLISHED_RUN = "published"
 """Name of the run that holds generations which somebody else made."""
@@ -12,31 +14,31 @@ FIGURE_FORMATS = ("png", "pdf")
 PAGE_FILE = "index.html"
 
 
-def list_tables(experiment: FineTuning | StoredGenerations) -> list[str]:
+def list_tables(experiment: AnyExperiment) -> list[str]:
     """List the tables of an experiment, without file endings."""
     if isinstance(experiment, StoredGenerations):
         return ["scores", "headline"]
     return ["scores", "methods", "contrasts", "headline", *(["published"] if is_paper(experiment) else [])]
 
 
-def list_figures(experiment: FineTuning | StoredGenerations) -> list[str]:
+def list_figures(experiment: AnyExperiment) -> list[str]:
     """List the figures of an experiment, without file endings."""
     if isinstance(experiment, StoredGenerations):
         return ["accuracy"]
     return ["accuracy", "training_loss", "token_entropy", "time_per_step"]
 
 
-def table_files(experiment: FineTuning | StoredGenerations) -> list[str]:
+def table_files(experiment: AnyExperiment) -> list[str]:
     """List the files that `weft.report.tables.make_tables` writes, relative to its folder."""
     return [f"{name}.{ending}" for name in list_tables(experiment) for ending in TABLE_FORMATS]
 
 
-def figure_files(experiment: FineTuning | StoredGenerations) -> list[str]:
+def figure_files(experiment: AnyExperiment) -> list[str]:
     """List the files that `weft.report.figures.make_figures` writes, relative to its folder."""
     return [f"{name}.{ending}" for name in list_figures(experiment) for ending in FIGURE_FORMATS]
 
 
-def score_files(experiment: FineTuning | StoredGenerations) -> list[str]:
+def score_files(experiment: AnyExperiment) -> list[str]:
     """List the score files of an experiment, relative to its results folder, in the tables' order."""
     if isinstance(experiment, StoredGenerations):
         runs, lengths = [PUBLISHED_RUN], experiment.gen_lengths
@@ -55,13 +57,15 @@ def score_file(run_id: str, benchmark: str, gen_length: int) -> str:
     return f"scores/{run_id}/{benchmark}/{gen_length}.jsonl"
 
 
-def is_paper(experiment: FineTuning | StoredGenerations) -> bool:
+def is_paper(experiment: AnyExperiment) -> bool:
     """Say whether the experiment's numbers may stand beside the paper's.
 
-    It must be the one named ``paper``, and its base model must be the paper's: a model trained from
-    scratch never qualifies, whatever the experiment is called.
+    It must be the one named ``paper``, its base model must be the paper's and its questions published
+    ones: a model trained from scratch never qualifies, whatever the experiment is called.
     """
     if not isinstance(experiment, FineTuning) or experiment.name != "paper":
+        return False
+    if any(isinstance(source, GeneratedBenchmark) for source in experiment.benchmarks.values()):
         return False
     source = experiment.base_model
     if isinstance(source, HubModel):

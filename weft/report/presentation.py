@@ -17,8 +17,8 @@ from weft.report.labels import (
     percent_interval,
     percent_spread,
 )
-from weft.report.outputs import is_paper
-from weft.report.published import D1, MIXED, TABLE_1_LENGTHS, WEFT_PAPER
+from weft.report.outputs import AnyExperiment, is_paper
+from weft.report.published import D1, MIXED, NUM_QUESTIONS, TABLE_1_LENGTHS, WEFT_PAPER
 from weft.stats import AVERAGE
 
 TEXT_HEADINGS = {"run", "model", "method", "training set", "benchmark", "interval by", "contrast", "reading"}
@@ -31,20 +31,27 @@ class Table:
 
     Attributes:
         name: its file name without ending.
-        title: one line.
+        experiment: the experiment's title.
+        subject: what the table shows, a few words.
         cells: text only, a column per heading.
         caption: the experiment's caption.
         notes: what a reader must know, a sentence each.
     """
 
     name: str
-    title: str
+    experiment: str
+    subject: str
     cells: pd.DataFrame
     caption: str
     notes: tuple[str, ...] = field(default=())
 
+    @property
+    def title(self) -> str:
+        """Experiment and subject in one line."""
+        return f"{self.experiment}: {self.subject}"
 
-def present(experiment: FineTuning | StoredGenerations, name: str, frame: pd.DataFrame) -> Table:
+
+def present(experiment: AnyExperiment, name: str, frame: pd.DataFrame) -> Table:
     """Make a table readable.
 
     Args:
@@ -52,17 +59,18 @@ def present(experiment: FineTuning | StoredGenerations, name: str, frame: pd.Dat
         name: one of `weft.report.outputs.list_tables`.
         frame: its numbers.
     """
-    show, title, notes = _PRESENTATIONS[name]
+    show, subject, notes = _PRESENTATIONS[name]
     return Table(
         name=name,
-        title=f"{experiment.title}: {title}",
+        experiment=experiment.title,
+        subject=subject,
         cells=show(experiment, frame),
         caption=experiment.caption.strip(),
         notes=notes(experiment, frame),
     )
 
 
-def headline_headings(experiment: FineTuning | StoredGenerations) -> dict[str, str]:
+def headline_headings(experiment: AnyExperiment) -> dict[str, str]:
     """Give the headline's columns their headings: key, such as sudoku_48, to label."""
     lengths = (
         experiment.sampling.gen_lengths if isinstance(experiment, FineTuning) else experiment.gen_lengths
@@ -86,7 +94,7 @@ def headline_key(benchmark: str, gen_length: int | str) -> str:
     return f"{benchmark}_{gen_length}"
 
 
-def _show_scores(experiment: FineTuning | StoredGenerations, frame: pd.DataFrame) -> pd.DataFrame:
+def _show_scores(experiment: AnyExperiment, frame: pd.DataFrame) -> pd.DataFrame:
     cells = pd.DataFrame(
         {
             "run": frame["run"],
@@ -103,11 +111,13 @@ def _show_scores(experiment: FineTuning | StoredGenerations, frame: pd.DataFrame
     if "published_accuracy" in frame:
         cells["run"] = frame["method"]
         cells = cells.rename(columns={"run": "model"})
+        sizes = frame["benchmark"].map(NUM_QUESTIONS).astype(str)
+        cells["n"] = frame["n"].astype(str) + " of " + sizes
         cells.insert(7, "published, %", frame["published_accuracy"].map(percent))
     return cells
 
 
-def _show_methods(experiment: FineTuning | StoredGenerations, frame: pd.DataFrame) -> pd.DataFrame:
+def _show_methods(experiment: AnyExperiment, frame: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "method": frame["method"].map(method_label),
@@ -124,7 +134,7 @@ def _show_methods(experiment: FineTuning | StoredGenerations, frame: pd.DataFram
     )
 
 
-def _show_contrasts(experiment: FineTuning | StoredGenerations, frame: pd.DataFrame) -> pd.DataFrame:
+def _show_contrasts(experiment: AnyExperiment, frame: pd.DataFrame) -> pd.DataFrame:
     pairs = zip(frame["treatment"], frame["control"], strict=True)
     return pd.DataFrame(
         {
@@ -147,7 +157,7 @@ def reading(low: float, high: float) -> str:
     return "above zero" if low > 0 else "below zero" if high < 0 else "not distinguishable from zero"
 
 
-def _show_headline(experiment: FineTuning | StoredGenerations, frame: pd.DataFrame) -> pd.DataFrame:
+def _show_headline(experiment: AnyExperiment, frame: pd.DataFrame) -> pd.DataFrame:
     rows = zip(frame["method"], frame["dataset"], strict=True)
     if isinstance(experiment, StoredGenerations):
         cells = {"model": pd.Series([f"{method}{dataset or ''}" for method, dataset in rows])}
@@ -158,7 +168,7 @@ def _show_headline(experiment: FineTuning | StoredGenerations, frame: pd.DataFra
     return pd.DataFrame(cells)
 
 
-def _show_published(experiment: FineTuning | StoredGenerations, frame: pd.DataFrame) -> pd.DataFrame:
+def _show_published(experiment: AnyExperiment, frame: pd.DataFrame) -> pd.DataFrame:
     groups = zip(frame["method"], frame["dataset"], strict=True)
     ours = zip(frame["ours"], frame["ours_sd"], strict=True)
     return pd.DataFrame(
@@ -179,18 +189,19 @@ def _intervals(frame: pd.DataFrame, *, is_signed: bool = False) -> list[str]:
     return [percent_interval(low, high, is_signed=is_signed) for low, high in bounds]
 
 
-def _score_notes(experiment: FineTuning | StoredGenerations, frame: pd.DataFrame) -> tuple[str, ...]:
-    notes = (
+def _score_notes(experiment: AnyExperiment, frame: pd.DataFrame) -> tuple[str, ...]:
+    notes: tuple[str, ...] = (
         "The intervals say how far an accuracy could be off because other questions might have been asked; "
         "they do not cover another training seed.",
-        "Unscorable answers count as wrong. For Sudoku the units are the empty cells, correct counts whole boards.",
+        "Unscorable answers count as wrong. For Sudoku the units are the empty cells; correct counts whole "
+        "boards.",
     )
     if "published_accuracy" in frame:
-        notes += ("Published: d1's own table for this model; empty where it has none.",)
+        notes += ("Published: d1's own table for this model, over all questions; empty where it has none.",)
     return notes
 
 
-def _method_notes(experiment: FineTuning | StoredGenerations, frame: pd.DataFrame) -> tuple[str, ...]:
+def _method_notes(experiment: AnyExperiment, frame: pd.DataFrame) -> tuple[str, ...]:
     return (
         "Mean, sample standard deviation (sd), minimum and maximum over training seeds, in percent.",
         "Intervals by bootstrap over examples and seeds; of a single run over examples only.",
@@ -198,30 +209,40 @@ def _method_notes(experiment: FineTuning | StoredGenerations, frame: pd.DataFram
     )
 
 
-def _contrast_notes(experiment: FineTuning | StoredGenerations, frame: pd.DataFrame) -> tuple[str, ...]:
+def _contrast_notes(experiment: AnyExperiment, frame: pd.DataFrame) -> tuple[str, ...]:
     if len(frame) and min(frame["num_seeds_treatment"].min(), frame["num_seeds_control"].min()) == 1:
         covered = (
             "With a single seed per method the intervals cover the questions only, not the noise of training."
         )
     else:
-        covered = "Paired bootstrap over examples (the same for both methods) and training seeds (within each method)."
+        covered = (
+            "Paired bootstrap over examples, the same for both methods, and over training seeds, "
+            "within each method."
+        )
     level = 1 - experiment.statistics.confidence
-    return (covered, f"Of {len(frame)} such intervals {100 * level:g} % would exclude zero by chance alone.")
+    chance = (
+        f"Were there no difference anywhere, about {100 * level:g} % of such intervals would still exclude "
+        f"zero; here are {len(frame)}."
+    )
+    return covered, chance
 
 
-def _headline_notes(experiment: FineTuning | StoredGenerations, frame: pd.DataFrame) -> tuple[str, ...]:
+def _headline_notes(experiment: AnyExperiment, frame: pd.DataFrame) -> tuple[str, ...]:
     if isinstance(experiment, StoredGenerations):
-        return ("Accuracy in percent; the second row is the published table, empty where it has nothing.",)
+        return (
+            "Accuracy in percent. The second row is the published table, empty where it has nothing, over "
+            "all questions; the generations at hand may answer a part of them, see n in the scores table.",
+        )
     spread = f"{PLUS_MINUS} sample standard deviation" if len(experiment.seeds) > 1 else "one seed, no spread"
     counts = f"Accuracy in percent: mean over {len(experiment.seeds)} training seeds, {spread}."
     notes = (
         counts,
         "The spread is that of the seeds; uncertainty from the questions is in the contrasts table.",
     )
-    return notes + (_mixed_note(),) if is_paper(experiment) else notes
+    return (*notes, _mixed_note()) if is_paper(experiment) else notes
 
 
-def _published_notes(experiment: FineTuning | StoredGenerations, frame: pd.DataFrame) -> tuple[str, ...]:
+def _published_notes(experiment: AnyExperiment, frame: pd.DataFrame) -> tuple[str, ...]:
     return (
         "Empty: not published, or not known to us. Published numbers come from one seed.",
         _mixed_note(),
@@ -230,11 +251,11 @@ def _published_notes(experiment: FineTuning | StoredGenerations, frame: pd.DataF
 
 def _mixed_note() -> str:
     lengths = ", ".join(f"{name} {length}" for name, length in TABLE_1_LENGTHS.items())
-    return f"Length {MIXED}: the paper's average, which most likely uses {lengths} tokens (an inference)."
+    return f"Lengths of the paper ({MIXED}): its averages most likely use {lengths} tokens; an inference."
 
 
-_Show = Callable[[FineTuning | StoredGenerations, pd.DataFrame], pd.DataFrame]
-_Notes = Callable[[FineTuning | StoredGenerations, pd.DataFrame], tuple[str, ...]]
+_Show = Callable[[AnyExperiment, pd.DataFrame], pd.DataFrame]
+_Notes = Callable[[AnyExperiment, pd.DataFrame], tuple[str, ...]]
 _PRESENTATIONS: Mapping[str, tuple[_Show, str, _Notes]] = {
     "scores": (_show_scores, "accuracy of every run", _score_notes),
     "methods": (_show_methods, "accuracy of every method over training seeds", _method_notes),

@@ -15,6 +15,8 @@ from weft.stats import AVERAGE
 MIXED = "mixed"
 TABLE_1_LENGTHS = {"sudoku": 512, "countdown": 512, "gsm8k": 256, "math500": 256}
 """Benchmark -> generation length, in tokens, of the paper's Table 1; inferred."""
+NUM_QUESTIONS = {"sudoku": 256, "countdown": 256, "gsm8k": 1319, "math500": 500}
+"""Benchmark -> questions behind a published accuracy (d1's evaluation code)."""
 WEFT_PAPER, D1 = "WeFT v1", "d1"
 SUFFIXES = {"base": "", "sft": " + SFT", "weft": " + WeFT"}
 """Our method's name -> what is behind the base model's name in published.csv."""
@@ -79,4 +81,6 @@ def mixed_averages(scores: pd.DataFrame) -> pd.DataFrame:
     keys = ["method", "dataset"]
     per_run = chosen.groupby([*keys, "run"], dropna=False, sort=False)["accuracy"].mean()
     summary = per_run.groupby(keys, dropna=False, sort=False).agg(num_seeds="size", mean="mean", sd="std")
-    return summary.reset_index().assign(benchmark=AVERAGE, gen_length=MIXED)[columns]
+    table = summary.reset_index().assign(benchmark=AVERAGE, gen_length=MIXED)[columns]
+    table["dataset"] = table["dataset"].astype(object).where(table["dataset"].notna(), None)
+    return table

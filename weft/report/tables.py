@@ -1,9 +1,10 @@
 """The tables: computed from the scores, written as CSV, Markdown and LaTeX.
 
-The CSV files hold fractions and plain names, for programs; the other two hold percent and labels.
+The CSV files hold fractions and plain names, for programs, the other two percent and labels.  Only
+headline.csv is meant for readers too and holds percent.
 """
 
-from collections.abc import Iterator
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from weft.config import FineTuning, StoredGenerations
 from weft.report.labels import percent, percent_spread
 from weft.report.load import load_scores
 from weft.report.markup import to_latex, to_markdown
-from weft.report.outputs import is_paper, list_tables
+from weft.report.outputs import AnyExperiment, is_paper, list_tables
 from weft.report.presentation import headline_headings, headline_key, present
 from weft.report.published import (
     D1,
@@ -28,7 +29,7 @@ from weft.stats import AVERAGE, Aggregate, aggregate
 DECIMALS = 6  # of the fractions in the CSV files
 
 
-def make_tables(experiment: FineTuning | StoredGenerations, root: Path, out: Path) -> None:
+def make_tables(experiment: AnyExperiment, root: Path, out: Path) -> None:
     """Compute an experiment's tables and write them.
 
     Args:
@@ -56,9 +57,7 @@ def make_tables(experiment: FineTuning | StoredGenerations, root: Path, out: Pat
         write_table(experiment, name, frames[name], out)
 
 
-def write_table(
-    experiment: FineTuning | StoredGenerations, name: str, frame: pd.DataFrame, out: Path
-) -> None:
+def write_table(experiment: AnyExperiment, name: str, frame: pd.DataFrame, out: Path) -> None:
     """Write one table in its three forms; the same numbers give the same bytes."""
     numbers = frame.select_dtypes("float").columns
     rounded = frame.assign(**{str(column): frame[column].round(DECIMALS) + 0.0 for column in numbers})
@@ -77,7 +76,7 @@ def _fine_tuning_frames(experiment: FineTuning, result: Aggregate) -> dict[str, 
     return frames | {"headline": _headline(experiment, summary)}
 
 
-def _headline(experiment: FineTuning | StoredGenerations, summary: pd.DataFrame) -> pd.DataFrame:
+def _headline(experiment: AnyExperiment, summary: pd.DataFrame) -> pd.DataFrame:
     """Turn the summary of the methods into one row per method and data set, in percent."""
     rows: dict[tuple[Any, Any], dict[str, str]] = {}
     for cell in summary.to_dict("records"):
@@ -91,48 +90,35 @@ def _headline(experiment: FineTuning | StoredGenerations, summary: pd.DataFrame)
 def _published_comparison(summary: pd.DataFrame) -> pd.DataFrame:
     """Put the published numbers beside ours, as fractions."""
     published = load_published()
+    identity = ["method", "dataset", "benchmark", "gen_length", "num_seeds"]
     rows = []
     for cell in summary.to_dict("records"):
-        model, dataset = published_model(cell["method"]), cell["dataset"]
-        theirs = {
-            column: _published_fraction(
-                published, source, model, dataset, cell["benchmark"], cell["gen_length"]
-            )
-            for column, source in (("weft_paper", WEFT_PAPER), ("d1", D1))
-        }
-        identity = {
-            name: cell[name] for name in ("method", "dataset", "benchmark", "gen_length", "num_seeds")
-        }
-        rows.append(identity | {"ours": cell["mean"], "ours_sd": cell["sd"]} | theirs)
-    return pd.DataFrame(rows)
+        row = {name: cell[name] for name in identity} | {"ours": cell["mean"], "ours_sd": cell["sd"]}
+        for column, source in (("weft_paper", WEFT_PAPER), ("d1", D1)):
+            row[column] = _published_fraction(published, source, published_model(cell["method"]), cell)
+        rows.append(row)
+    frame = pd.DataFrame(rows)
+    frame["dataset"] = pd.Series([row["dataset"] for row in rows], dtype=object)  # None stays None
+    return frame
 
 
 def _published_fraction(
-    published: pd.DataFrame,
-    source: str,
-    model: str | None,
-    dataset: str | None,
-    benchmark: str,
-    gen_length: int | str,
+    published: pd.DataFrame, source: str, model: str | None, cell: Mapping[Any, Any]
 ) -> float:
     """Look up a published accuracy as a fraction; NaN where it is not known."""
     if model is None:
         return float("nan")
-    found = find_published(
-        published, source, model=model, dataset=dataset, benchmark=benchmark, gen_length=gen_length
-    )
+    place = {name: cell[name] for name in ("dataset", "benchmark", "gen_length")}
+    found = find_published(published, source, model=model, **place)
     return float("nan") if found is None else found / 100
 
 
 def _stored_frames(experiment: StoredGenerations, result: Aggregate) -> dict[str, pd.DataFrame]:
     """Put d1's own table beside the scores of its generations."""
-    published, scores = load_published(), result.scores
-    model = experiment.generations.model
-    cells = zip(scores["benchmark"], scores["gen_length"], strict=True)
-    known = [
-        _published_fraction(published, D1, model, None, benchmark, length) for benchmark, length in cells
-    ]
-    scores = scores.assign(published_accuracy=known)
+    published, model = load_published(), experiment.generations.model
+    cells = result.scores.to_dict("records")
+    known = [_published_fraction(published, D1, model, cell) for cell in cells]
+    scores = result.scores.assign(published_accuracy=known)
     headline = _headline(experiment, result.methods)
     if scores["published_accuracy"].notna().any():
         headline = pd.concat([headline, _published_row(scores, model)], ignore_index=True)
@@ -140,13 +126,11 @@ def _stored_frames(experiment: StoredGenerations, result: Aggregate) -> dict[str
 
 
 def _published_row(scores: pd.DataFrame, model: str) -> pd.DataFrame:
-    row = {"method": f"{model}, as published", "dataset": None} | dict(_published_cells(scores))
+    row: dict[str, str | None] = {"method": f"{model}, as published", "dataset": None}
+    for length in scores["gen_length"].unique().tolist():
+        cells = scores[scores["gen_length"] == length]
+        for benchmark, accuracy in zip(cells["benchmark"], cells["published_accuracy"], strict=True):
+            row[headline_key(benchmark, length)] = percent(accuracy)
+        if len(cells) > 1:
+            row[headline_key(AVERAGE, length)] = percent(cells["published_accuracy"].mean(skipna=False))
     return pd.DataFrame([row], dtype=object)
-
-
-def _published_cells(scores: pd.DataFrame) -> Iterator[tuple[str, str]]:
-    for length, rows in scores.groupby("gen_length", sort=False):
-        for benchmark, accuracy in zip(rows["benchmark"], rows["published_accuracy"], strict=True):
-            yield headline_key(benchmark, length), percent(accuracy)
-        if len(rows) > 1:
-            yield headline_key(AVERAGE, length), percent(rows["published_accuracy"].mean(skipna=False))

@@ -87,5 +87,3 @@ def _record(job: SamplingJob, row: dict[str, Any], text: str) -> dict[str, Any]:
         "seed": job.seed,
         "model": job.model_name,
     }
-
-

@@ -75,7 +75,14 @@ def generate(
             device=getattr(model, "device", torch.device("cpu")),
         )
         predict = _Prediction(model, is_real, canvas_ids.shape[1] - gen_length, cfg_scale, mask_token_id)
-        _fill(predict, canvas_ids, gen_length, block_length, diffusion_steps, mask_token_id)
+        _fill(
+            predict,
+            canvas_ids,
+            gen_length=gen_length,
+            block_length=block_length,
+            diffusion_steps=diffusion_steps,
+            mask_token_id=mask_token_id,
+        )
         answers += canvas_ids[:, -gen_length:].tolist()
     return answers
 
@@ -83,6 +90,7 @@ def generate(
 def _fill(
     predict: "_Prediction",
     canvas_ids: TokenIds,
+    *,
     gen_length: int,
     block_length: int,
     diffusion_steps: int,

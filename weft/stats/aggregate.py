@@ -138,13 +138,13 @@ def aggregate(
     """
     resampling = _Resampling(confidence, num_resamples, seed)
     matched = list(_match(score_sets))
-    scores = pd.DataFrame([_score_row(one, resampling) for one in matched], columns=list(SCORE_COLUMNS))
     cells = list(_cells(matched))
-    methods = pd.DataFrame([_method_row(cell, resampling) for cell in cells], columns=list(METHOD_COLUMNS))
-    rows = list(_contrast_rows(cells, contrast, resampling)) if contrast else []
-    contrasts = pd.DataFrame(rows, columns=list(CONTRAST_COLUMNS))
-    scores["seed"] = scores["seed"].astype("Int64")
-    return Aggregate(scores, methods, contrasts)
+    rows = _contrast_rows(cells, contrast, resampling) if contrast else ()
+    return Aggregate(
+        scores=_frame((_score_row(one, resampling) for one in matched), SCORE_COLUMNS),
+        methods=_frame((_method_row(cell, resampling) for cell in cells), METHOD_COLUMNS),
+        contrasts=_frame(rows, CONTRAST_COLUMNS),
+    )
 
 
 @dataclass(frozen=True)
@@ -295,6 +295,14 @@ def _credit(*groups: Sequence[ScoreSet]) -> BenchmarkCredit:
     return BenchmarkCredit(
         tuple(np.stack([one.credit for one in group]) for group in groups), groups[0][0].weight
     )
+
+
+def _frame(rows: Iterable[dict[str, Any]], columns: Sequence[str]) -> pd.DataFrame:
+    """Make a table; a missing data set stays None and seeds stay whole numbers."""
+    records = list(rows)
+    frame = pd.DataFrame(records, columns=list(columns))
+    frame["dataset"] = pd.Series([record["dataset"] for record in records], dtype=object)
+    return frame.astype({"seed": "Int64"}) if "seed" in columns else frame
 
 
 def _distinct(values: Iterable[Any]) -> list[Any]:

@@ -1,1 +1,1 @@
-
+"""One objective for all methods, trained by the HF Trainer under DeepSpeed."""

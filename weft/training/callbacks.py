@@ -1,5 +1,6 @@
 """What is written down while training runs."""
 
+import math
 import statistics
 import time
 from typing import Any
@@ -32,17 +33,23 @@ class HistoryCallback(TrainerCallback):
         """Stop the clock of an optimiser step."""
         self._seconds = time.perf_counter() - self._began
 
-    def on_log(self, _args: Any, state: Any, _control: Any, logs: Any = None, **__: Any) -> None:
+    def on_log(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Complete the entry that was just appended to the Trainer's log."""
-        if self.trainer is None or "loss" not in (logs or {}):
+        del args, control
+        if self.trainer is None or "loss" not in kwargs.get("logs", {}):
             return
         records, self.trainer.records = self.trainer.records, []
         columns = [[getattr(record, name) for record in records] for name in RECORD_FIELDS]
         means = torch.tensor(
             [sum(c) / len(c) if None not in c else float("nan") for c in columns], dtype=torch.float64
         )
-        shared = self.trainer.accelerator.reduce(means.to(self.trainer.args.device), reduction="mean").tolist()
-        measured = {name: None if value != value else value for name, value in zip(RECORD_FIELDS, shared, strict=True)}
+        shared = self.trainer.accelerator.reduce(
+            means.to(self.trainer.args.device), reduction="mean"
+        ).tolist()
+        measured = {
+            name: None if math.isnan(value) else value
+            for name, value in zip(RECORD_FIELDS, shared, strict=True)
+        }
         state.log_history[-1] |= measured | {"seconds": self._seconds}
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from weft.config.experiment import Training
+from weft.training.environment import extensions_folder
 
 
 def deepspeed_settings(training: Training, *, num_processes: int) -> dict[str, Any]:
@@ -83,7 +84,7 @@ def launch_environment(*, device: str, threads_per_process: int) -> dict[str, st
     """
     settings = {"OMP_NUM_THREADS": str(threads_per_process), "TOKENIZERS_PARALLELISM": "false"}
     if device == "cpu":
-        settings["DS_ACCELERATOR"] = "cpu"
+        settings |= {"DS_ACCELERATOR": "cpu", "TORCH_EXTENSIONS_DIR": str(extensions_folder())}
     return os.environ | settings
 
 

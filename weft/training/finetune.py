@@ -111,7 +111,9 @@ def build_trainer(
     )
 
 
-def training_arguments(training: Training, state: Path, *, seed: int, num_processes: int) -> TrainingArguments:
+def training_arguments(
+    training: Training, state: Path, *, seed: int, num_processes: int
+) -> TrainingArguments:
     """Translate the training section to the Trainer's arguments."""
     return TrainingArguments(
         output_dir=str(state),

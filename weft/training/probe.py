@@ -44,7 +44,7 @@ def probe_dataset(
         for row, example in enumerate(chunk):
             positions = batch["is_maskable"][row].nonzero().flatten()
             ids = batch["clean_ids"][row][positions].tolist()
-            pieces = [tokenizer.decode([token_id]) for token_id in ids]
+            pieces = [str(tokenizer.decode([token_id])) for token_id in ids]
             columns = zip(
                 positions.tolist(),
                 pieces,
@@ -54,7 +54,9 @@ def probe_dataset(
                 strict=True,
             )
             names = ("position", "token", "word", "entropy", "is_padding")
-            rows += [{"example_id": example["example_id"]} | dict(zip(names, c, strict=True)) for c in columns]
+            rows += [
+                {"example_id": example["example_id"]} | dict(zip(names, c, strict=True)) for c in columns
+            ]
     return pd.DataFrame(rows)
 
 
@@ -73,5 +75,3 @@ def words_of(pieces: list[str]) -> list[str]:
         for index in members:
             result[index] = text or repr(pieces[index])[1:-1]
     return result
-
-

@@ -36,7 +36,11 @@ class DiffusionTrainer(Trainer):
         self.model_accepts_loss_kwargs = False
 
     def compute_loss(
-        self, model: Any, inputs: dict[str, Tensor], return_outputs: bool = False, num_items_in_batch: Any = None
+        self,
+        model: Any,
+        inputs: dict[str, Tensor],
+        return_outputs: bool = False,
+        num_items_in_batch: Any = None,
     ) -> Tensor:
         """Return the diffusion loss of one micro-batch."""
         del return_outputs, num_items_in_batch
@@ -51,9 +55,9 @@ class DiffusionTrainer(Trainer):
         )
         self.records.append(record)
         if not torch.isfinite(loss):
+            keys = [f"{key:016x}" for key in inputs["example_key"].tolist()]
             raise TrainingError(
-                f"the loss must be finite, got {loss.item()} after optimiser step {self.state.global_step} on "
-                f"examples {[f'{key:016x}' for key in inputs['example_key'].tolist()]}; "
-                "lower learning_rate, or look for broken examples"
+                f"the loss must be finite, got {loss.item()} after optimiser step {self.state.global_step} "
+                f"on examples {keys}; lower learning_rate, or look for broken examples"
             )
         return loss

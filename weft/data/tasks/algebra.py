@@ -1,8 +1,8 @@
-"""Linear equations whose answers have the MATH form, fractions and negative numbers included.
+r"""Linear equations whose answers have the MATH form, fractions and negative numbers included.
 
-    question   Solve for x: 3x + 4 = 19
-    working    3x=19-4=15, x=15/3=5
-    answer     \\boxed{5}
+question   Solve for x: 3x + 4 = 19
+working    3x=19-4=15, 15/3
+answer     \boxed{5}
 """
 
 import random
@@ -28,7 +28,7 @@ def propose(rng: random.Random, *, largest: int = 9, fraction_share: float = 0.2
         key=canonical([a, b, c]),
         question=f"Solve for x: {a}x {sign} {abs(b)} = {c}",
         reference=to_latex(value),
-        working=f"{a}x={c}{back}{abs(b)}={right}, x={right}/{a}={to_latex(value)}",
+        working=f"{a}x={c}{back}{abs(b)}={right}, {right}/{a}",
         answer=rf"\boxed{{{to_latex(value)}}}",
     )
 

@@ -1,8 +1,8 @@
-"""Two-step word problems whose answers have the GSM8K form.
+r"""Two-step word problems whose answers have the GSM8K form.
 
     question   Tom has 12 pens. Tom buys 7 more and then gives away 5. How many pens does Tom have now?
     working    12+7=19, 19-5=14
-    answer     \\boxed{14}
+    answer     \boxed{14}
 
 The reference is the number, as in d1's stored generations.
 """
@@ -31,7 +31,7 @@ STORIES = (
 )  # fmt: skip
 
 
-def propose(rng: random.Random, *, largest: int = 30) -> Problem:
+def propose(rng: random.Random, *, largest: int = 20) -> Problem:
     """Make one problem whose numbers and results lie between 1 and twice ``largest``."""
     while True:
         story, first, second = rng.choice(STORIES)

@@ -1,8 +1,10 @@
 """4x4 Sudoku with one solution.
 
-    question   Solve the following Sudoku puzzle: 0430100200014320
-    working    2431 1342 3214 4123   (the rows; an invented example has no need to be valid)
-    answer     the sixteen digits of the board
+    question   Solve the following Sudoku puzzle: 1234341221430321
+    working    4
+    answer     1234341221434321
+
+The working lists the missing digits in reading order.
 
 The form of question and answer is d1's, so that its scorer applies.  Unlike d1's test file, in
 which 124 of 500 puzzles have several completions, every puzzle here has exactly one.
@@ -17,7 +19,7 @@ from weft.data.tasks.problem import Problem
 SIDE = 4
 
 
-def propose(rng: random.Random, *, blanks: tuple[int, int] = (8, 8)) -> Problem:
+def propose(rng: random.Random, *, blanks: tuple[int, int] = (4, 8)) -> Problem:
     """Make one puzzle with a number of empty cells in the given range, both ends included."""
     while True:
         solution = rng.choice(all_boards())
@@ -25,13 +27,12 @@ def propose(rng: random.Random, *, blanks: tuple[int, int] = (8, 8)) -> Problem:
         puzzle = "".join("0" if i in empty else digit for i, digit in enumerate(solution))
         if count_completions(puzzle) == 1:
             break
-    rows = " ".join(solution[i : i + SIDE] for i in range(0, SIDE * SIDE, SIDE))
     return Problem(
         benchmark="sudoku",
         key=puzzle,
         question=f"Solve the following Sudoku puzzle: {puzzle}",
         reference=solution,
-        working=rows,
+        working="".join(solution[i] for i in sorted(empty)),
         answer=solution,
     )
 

@@ -1,0 +1,65 @@
+# The verbs that people and CI share.  `make help` lists them.
+
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(CURDIR)/$(VENV)/bin
+STAMP := $(VENV)/.complete
+export PATH := $(BIN):$(PATH)
+PYTEST := python -m pytest -n 2 --dist worksteal
+EXPERIMENT ?= tiny
+
+.PHONY: run setup test test-slow check format bench plan base doctor config-docs clean help
+
+run: setup  ## set up and run the default experiment: tables, figures, report
+	snakemake --cores all --config experiment=$(EXPERIMENT)
+	@echo "open results/$(EXPERIMENT)/report/index.html"
+
+setup: $(STAMP)  ## make .venv with exactly the pinned versions
+
+$(STAMP): envs/weft.lock.txt envs/dev.lock.txt pyproject.toml
+	$(PYTHON) -m venv --clear $(VENV)
+	pip install --quiet --disable-pip-version-check -r envs/dev.lock.txt
+	pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	python -m weft doctor --build
+	touch $@
+
+test: setup  ## set up and run the tests (under ten minutes)
+	$(PYTEST)
+
+test-slow: setup  ## the tests that take longer: pretraining, the whole workflow, interruptions
+	python -m pytest -m slow
+
+check: setup  ## format, lint, types, imports, workflow lint
+	ruff format --check .
+	ruff check .
+	mypy
+	lint-imports --no-cache
+	snakefmt --check Snakefile workflow
+	snakemake --lint
+
+format: setup  ## format Python and Snakemake files
+	ruff format .
+	ruff check --fix .
+	snakefmt Snakefile workflow
+
+bench: setup  ## speed as ratios measured in one run: WeFT's step against SFT's
+	python -m weft bench
+
+plan: setup  ## what the experiment would do, without doing it (EXPERIMENT=paper)
+	python -m weft plan $(EXPERIMENT)
+	snakemake -n --quiet rules --config experiment=$(EXPERIMENT)
+
+base: setup  ## train the small base model anew (about 40 minutes) into results/tiny/pretrained
+	snakemake --cores all base
+
+doctor: setup  ## versions, devices, compiler, data at hand
+	python -m weft doctor
+
+config-docs: setup  ## write docs/config.md from the settings' descriptions
+	python -m weft config docs > docs/config.md
+
+clean:  ## remove results and Snakemake's records, keep the environment
+	rm -rf results/*/ .snakemake
+
+help:  ## this list
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14

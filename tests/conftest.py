@@ -1,0 +1,40 @@
+"""Shared fixtures: a tiny model, its tokenizer, and the shared test data where there is any."""
+
+import os
+from pathlib import Path
+
+import pytest
+import torch
+
+from weft.data.examples import generate_mixture
+from weft.data.tokenizer import train_tokenizer
+from weft.testing.models import tiny_model
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(autouse=True)
+def _quiet_and_seeded(monkeypatch):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    torch.manual_seed(0)
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def tokenizer():
+    shares = {"sudoku": 1.0, "countdown": 1.0, "gsm8k": 1.0, "math500": 1.0}
+    examples = generate_mixture(shares, worked_share=1.0, num_examples=500, seed=1)
+    return train_tokenizer((f"user\n\n{e.question}\nassistant\n\n{e.answer}" for e in examples), vocab_size=400)
+
+
+@pytest.fixture(scope="session")
+def model(tokenizer):
+    return tiny_model(tokenizer)
+
+
+@pytest.fixture(scope="session")
+def shared_data():
+    folder = Path(os.environ.get("WEFT_SHARED", REPOSITORY.parent / "shared")) / "data"
+    if not folder.is_dir():
+        pytest.skip(f"shared test data not found at {folder}; set WEFT_SHARED to the folder that holds data/")
+    return folder

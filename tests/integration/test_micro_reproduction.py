@@ -1,0 +1,97 @@
+"""The whole workflow on the smallest experiment: run, run again, run afresh, be killed."""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.slow
+REPOSITORY = Path(__file__).resolve().parents[2]
+MICRO = f"experiment={REPOSITORY / 'tests' / 'workflow' / 'micro.yaml'}"
+TRAIN = "results/micro/runs/weft-worked-seed1"
+
+
+def command(directory, *arguments, processes=1):
+    return [
+        sys.executable, "-m", "snakemake", "--snakefile", str(REPOSITORY / "Snakefile"), "--directory", str(directory),
+        "--cores", "2", "--rerun-incomplete", *arguments, "--config", MICRO, f"train_processes={processes}",
+    ]  # fmt: skip
+
+
+def environment():
+    return os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+
+
+def run(directory, *arguments, processes=1):
+    return subprocess.run(
+        command(directory, *arguments, processes=processes),
+        capture_output=True, text=True, timeout=1500, env=environment(),
+    )  # fmt: skip
+
+
+def tables(directory):
+    folder = directory / "results/micro/tables"
+    return {file.name: file.read_bytes() for file in sorted(folder.iterdir()) if "provenance" not in file.name}
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    directory = tmp_path_factory.mktemp("micro")
+    result = run(directory)
+    assert result.returncode == 0, result.stdout + result.stderr
+    return directory
+
+
+def test_everything_is_there(finished):
+    root = finished / "results/micro"
+    assert (root / "report/index.html").stat().st_size > 10_000
+    assert (root / "pretrained/model.safetensors").exists()
+    assert len((root / f"runs/{Path(TRAIN).name}/history.jsonl").read_text().splitlines()) == 12
+    assert len(list((root / "samples").rglob("*.jsonl"))) == 6
+    hidden = [path for path in root.rglob(".*") if not path.name.endswith(".lock")]
+    assert not hidden, "state of finished jobs is cleared away"
+
+
+def test_a_second_call_does_nothing(finished):
+    assert "Nothing to be done" in run(finished, "-n").stdout
+
+
+def test_two_ranks_and_a_fresh_start_give_the_same_tables(finished, tmp_path):
+    (tmp_path / "results/micro").mkdir(parents=True)
+    shutil.copytree(finished / "results/micro/pretrained", tmp_path / "results/micro/pretrained")
+    result = run(tmp_path, "--rerun-triggers", "mtime", processes=2)
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert tables(tmp_path) == tables(finished)
+
+
+def test_killed_in_training_it_goes_on_to_the_same_bytes(finished, tmp_path):
+    for part in ("pretrained", "base", "data"):
+        shutil.copytree(finished / "results/micro" / part, tmp_path / "results/micro" / part)
+    started = subprocess.Popen(
+        command(tmp_path, TRAIN, "--rerun-triggers", "mtime"),
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment(), start_new_session=True,
+    )  # fmt: skip
+    state = tmp_path / "results/micro/runs/.weft-worked-seed1.state"
+    deadline = time.monotonic() + 300
+    while not list(state.glob("checkpoint-[48]/trainer_state.json")):
+        assert time.monotonic() < deadline, "no checkpoint appeared"
+        assert started.poll() is None, "training ended before it could be killed"
+        time.sleep(0.02)
+    os.killpg(started.pid, signal.SIGKILL)
+    for pid in re.findall(r"^\s*(\d+)", subprocess.run(
+        ["pgrep", "-f", f"{tmp_path}"], capture_output=True, text=True, check=False).stdout, flags=re.M):  # fmt: skip
+        os.kill(int(pid), signal.SIGKILL)
+    started.wait()
+    subprocess.run(command(tmp_path, "--unlock"), check=True, env=environment(), capture_output=True)
+    result = run(tmp_path, TRAIN, "--rerun-triggers", "mtime")
+    assert result.returncode == 0, result.stdout + result.stderr
+    log = (tmp_path / "results/micro/logs/train/weft-worked-seed1.log").read_text()
+    assert "resum" in log.lower() or "checkpoint" in log.lower()
+    for name in ("adapter_model.safetensors", "history.jsonl"):
+        assert (tmp_path / TRAIN / name).read_bytes() == (finished / TRAIN / name).read_bytes(), name

@@ -1,0 +1,107 @@
+from pathlib import Path
+
+import pytest
+import yaml
+
+from weft.config import list_runs, load_experiment
+from weft.errors import ConfigError
+
+TINY = yaml.safe_load(Path("experiments/tiny.yaml").read_text())
+
+
+def write(tmp_path, edit):
+    content = yaml.safe_load(yaml.safe_dump(TINY))
+    edit(content)
+    file = tmp_path / "tiny.yaml"
+    file.write_text(yaml.safe_dump(content))
+    return file
+
+
+def set_in(*path, to):
+    def edit(content):
+        for key in path[:-1]:
+            content = content[key]
+        content[path[-1]] = to
+
+    return edit
+
+
+@pytest.mark.parametrize("name", ["tiny", "paper", "d1-baselines"])
+def test_shipped_experiments_are_valid(name):
+    assert load_experiment(f"experiments/{name}.yaml").name == name
+
+
+def test_runs_are_the_base_and_the_whole_grid():
+    runs = [run.run_id for run in list_runs(load_experiment("experiments/tiny.yaml"))]
+    assert runs[:3] == ["base", "sft-worked-seed1", "sft-worked-seed2"]
+    assert len(runs) == 7
+
+
+@pytest.mark.parametrize(
+    ("edit", "message"),
+    [
+        pytest.param(set_in("training", "learning_rat", to=1), r"training.learning_rat: unknown key", id="typo"),
+        pytest.param(set_in("training", "epochs", to="many"), r"training.epochs: .*integer.*got 'many'", id="type"),
+        pytest.param(set_in("training", "epochs", to=0), r"training.epochs: expected greater than 0; got 0", id="zero"),
+        pytest.param(set_in("training", "zero_stage", to=7), r"training.zero_stage: .*got 7", id="stage"),
+        pytest.param(set_in("methods", "weft", "preset", to="wef"), r"preset: .*'sft' or 'weft'.*'wef'", id="preset"),
+        pytest.param(set_in("methods", "weft", "masking", to="uniform"), r"rate_source 'none'", id="no effect"),
+        pytest.param(set_in("sampling", "gen_lengths", to=[30]), r"multiples of block_length=8, got 30", id="block"),
+        pytest.param(set_in("sampling", "temperature", to=0.7), r"sampling.temperature: .*got 0.7", id="temperature"),
+        pytest.param(set_in("seeds", to=[1, 1]), r"seeds: expected different seeds; got \[1, 1\]", id="seeds"),
+        pytest.param(set_in("seeds", to=[]), r"seeds: .*at least 1 item", id="no seeds"),
+        pytest.param(set_in("contrast", to=["weft", "dpo"]), r"contrast to name two of the methods", id="contrast"),
+        pytest.param(set_in("benchmarks", "chess", to={}), r"benchmarks.chess.*got 'chess'", id="benchmark"),
+        pytest.param(set_in("base_model", "source", to="ftp"), r"base_model: .*'ftp'|base_model: .*source", id="source"),
+        pytest.param(set_in("base_model", "shipped_sha256", to="abc"), r"shipped_sha256: .*got 'abc'", id="hash"),
+        pytest.param(set_in("training", "micro_batch_size", to=5), r"multiple of training.micro_batch_size", id="micro"),
+        pytest.param(set_in("name", to="other"), r"name must be 'tiny'", id="name"),
+        pytest.param(set_in("kind", to="finetuning"), r"kind: .*'fine-tuning'; got 'finetuning'", id="kind"),
+        pytest.param(lambda content: content.pop("sampling"), r"sampling: this key is required", id="missing"),
+    ],
+)
+def test_offences_name_key_expectation_and_value(tmp_path, edit, message):
+    with pytest.raises(ConfigError, match=message):
+        load_experiment(write(tmp_path, edit))
+
+
+def test_all_offences_are_told_at_once(tmp_path):
+    def edit(content):
+        content["training"]["epochs"] = -1
+        content["sampling"]["batch_size"] = 0
+
+    with pytest.raises(ConfigError, match=r"(?s)training.epochs.*sampling.batch_size"):
+        load_experiment(write(tmp_path, edit))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("name: [", "must be YAML"),
+        ("- a\n- b\n", "must be a mapping"),
+        ("name: tiny\nname: tiny\n", r"key given twice: \['name'\]"),
+    ],
+)
+def test_files_that_are_no_settings(tmp_path, text, message):
+    (tmp_path / "tiny.yaml").write_text(text)
+    with pytest.raises(ConfigError, match=message):
+        load_experiment(tmp_path / "tiny.yaml")
+
+
+def test_a_missing_file_is_named():
+    with pytest.raises(ConfigError, match=r"nowhere.yaml must be readable"):
+        load_experiment("nowhere.yaml")
+
+
+def test_scientific_notation_without_a_point_is_a_number(tmp_path):
+    file = write(tmp_path, lambda content: None)
+    file.write_text(file.read_text().replace("learning_rate: 0.001", "learning_rate: 1e-3"))
+    assert load_experiment(file).training.learning_rate == 1e-3
+
+
+def test_published_generations_need_their_fields(tmp_path):
+    content = yaml.safe_load(Path("experiments/d1-baselines.yaml").read_text())
+    content["generations"]["pattern"] = "{benchmark}.json"
+    (tmp_path / "d1-baselines.yaml").write_text(yaml.safe_dump(content))
+    with pytest.raises(ConfigError, match="exactly the fields"):
+        load_experiment(tmp_path / "d1-baselines.yaml")

@@ -1,0 +1,41 @@
+from pathlib import Path
+
+import pytest
+
+from weft.config import find_experiment, read_settings, resolve_settings
+from weft.config.base import read_yaml
+from weft.errors import ConfigError
+
+DEFAULT = Path("config.yaml")
+
+
+def resolve(overlays=(), **changes):
+    return resolve_settings(read_yaml(DEFAULT) | changes, default=DEFAULT, overlays=overlays)
+
+
+def test_config_yaml_is_valid_and_names_an_experiment():
+    assert read_settings(DEFAULT).experiment == "tiny"
+    assert resolve().experiment == "experiments/tiny.yaml"
+
+
+def test_an_experiment_file_as_configfile_is_taken_by_itself():
+    paper = Path("experiments/paper.yaml")
+    merged = read_yaml(DEFAULT) | read_yaml(paper)
+    settings = resolve_settings(merged, default=DEFAULT, overlays=[paper])
+    assert settings.experiment == "experiments/paper.yaml"
+
+
+def test_run_settings_as_configfile_stay_run_settings(tmp_path):
+    (tmp_path / "gpu.yaml").write_text("device: cuda\n")
+    assert resolve([tmp_path / "gpu.yaml"], device="cuda").device == "cuda"
+
+
+def test_one_offline_folder_may_be_given_bare():
+    assert resolve(offline="my").offline == ["my"]
+
+
+def test_an_unknown_key_and_an_unknown_experiment_are_refused():
+    with pytest.raises(ConfigError, match="sedes: unknown key"):
+        resolve(sedes=3)
+    with pytest.raises(ConfigError, match=r"one of \['d1-baselines', 'paper', 'tiny'.*got 'big'"):
+        find_experiment("big")

@@ -1,0 +1,20 @@
+from weft.config import load_experiment
+from weft.config.stages import stage_settings
+
+TINY = load_experiment("experiments/tiny.yaml")
+
+
+def test_a_training_job_depends_on_its_own_method_only():
+    settings = stage_settings(TINY, "train", {"run": "weft-worked-seed1"})
+    assert settings["method"]["preset"] == "weft"
+    assert set(settings) == {"training", "method"}
+
+
+def test_a_longer_list_of_lengths_does_not_sample_the_others_again():
+    assert "gen_lengths" not in stage_settings(TINY, "sample", {})
+
+
+def test_every_stage_has_settings():
+    wildcards = {"run": "sft-worked-seed1", "benchmark": "sudoku", "dataset": "worked"}
+    for stage in ("questions", "examples", "prepare", "pretrain", "base", "probe", "score", "tables", "page"):
+        assert stage_settings(TINY, stage, wildcards)

@@ -1,0 +1,63 @@
+import pytest
+import torch
+
+from weft.model import count_parameters
+from weft.model.llada import LladaConfig, LladaForMaskedDiffusion
+
+
+def test_the_last_token_changes_the_logits_at_the_first_position(model):
+    ids = torch.tensor([[1, 2, 3, 4]])
+    changed = torch.tensor([[1, 2, 3, 5]])
+    with torch.no_grad():
+        assert not torch.equal(model(input_ids=ids).logits[0, 0], model(input_ids=changed).logits[0, 0])
+
+
+def test_head_at_chosen_positions_gives_the_same_logits(model):
+    ids = torch.randint(0, 50, (2, 6))
+    at = torch.rand(2, 6) < 0.5
+    with torch.no_grad():
+        torch.testing.assert_close(model(input_ids=ids, at=at).logits, model(input_ids=ids).logits[at])
+
+
+def test_hidden_padding_on_the_left_changes_nothing(model):
+    ids = torch.tensor([[7, 8, 9]])
+    padded = torch.tensor([[0, 0, 7, 8, 9]])
+    mask = torch.tensor([[False, False, True, True, True]])
+    positions = torch.tensor([[0, 0, 0, 1, 2]])
+    with torch.no_grad():
+        alone = model(input_ids=ids).logits
+        beside = model(input_ids=padded, attention_mask=mask, position_ids=positions).logits[:, 2:]
+    torch.testing.assert_close(alone, beside, atol=1e-5, rtol=1e-5)
+
+
+def test_a_key_value_cache_is_refused(model):
+    layer = model.model.layers[0].self_attn
+    with pytest.raises(ValueError, match="no key-value cache"):
+        layer(torch.zeros(1, 2, 32), (torch.ones(1, 2, 16), torch.zeros(1, 2, 16)), past_key_values=object())
+
+
+def test_the_8b_shape_has_the_published_number_of_parameters():
+    config = LladaConfig(
+        vocab_size=126464,
+        hidden_size=4096,
+        intermediate_size=12288,
+        num_hidden_layers=32,
+        num_attention_heads=32,
+        num_key_value_heads=32,
+        tie_word_embeddings=False,
+    )
+    with torch.device("meta"):
+        assert count_parameters(LladaForMaskedDiffusion(config)) == 8_015_581_184
+
+
+@pytest.mark.parametrize(("dtype", "key"), [(torch.float32, "logits_fp32"), (torch.bfloat16, "logits_bf16")])
+def test_logits_equal_the_reference_class_to_the_bit(shared_data, dtype, key):
+    from safetensors.torch import load_file
+
+    from weft.model import load_model
+
+    folder = shared_data / "reference" / "llada_small"
+    expected = load_file(folder / "logits.safetensors")
+    with torch.no_grad():
+        logits = load_model(folder, dtype)(input_ids=expected["input_ids"]).logits
+    assert torch.equal(logits, expected[key])

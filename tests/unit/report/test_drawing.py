@@ -1,0 +1,45 @@
+import matplotlib as mpl
+import pytest
+
+from weft.report.drawing import LONGEST_WORD, method_colour, printable, save_figure, titled_figure
+
+
+@pytest.mark.parametrize(
+    ("word", "shown"),
+    [
+        ("first", "first"),
+        ("次", "\\u6b21"),
+        ("a\nb", "a\\nb"),
+        ("$x$", "$x$"),
+        ("é", "é"),
+        ("\ud800", "\\ud800"),
+    ],
+)
+def test_what_the_font_lacks_is_escaped(word, shown):
+    assert printable(word) == shown
+
+
+def test_long_words_are_shortened():
+    assert printable("x" * 50) == "x" * (LONGEST_WORD - 1) + "…"
+
+
+def test_methods_have_distinct_colours(describe):
+    methods = {"sft": {"preset": "sft"}, "weft": {"preset": "weft"}, "other": {"preset": "weft"}}
+    experiment = describe(methods=methods)
+    assert len({method_colour(experiment, name) for name in ("base", *methods)}) == 4
+
+
+def test_the_caption_stands_below_and_global_settings_stay(experiment):
+    with titled_figure(experiment, title="T", notes="How to read it.", size=(6.0, 3.0)) as fig:
+        fig.subplots()
+    assert experiment.caption in fig._supxlabel.get_text()
+    assert "How to read it." in fig._supxlabel.get_text()
+    assert mpl.rcParams["axes.spines.top"] == mpl.rcParamsDefault["axes.spines.top"]
+
+
+def test_saved_files_hold_no_date(experiment, tmp_path):
+    with titled_figure(experiment, title="T", notes="", size=(3.0, 2.0)) as fig:
+        fig.subplots()
+    save_figure(fig, tmp_path / "a")
+    assert b"CreationDate" not in (tmp_path / "a.pdf").read_bytes()
+    assert b"Software" not in (tmp_path / "a.png").read_bytes()

@@ -1,0 +1,45 @@
+import math
+
+import pytest
+
+from weft.report import labels
+
+
+@pytest.mark.parametrize(
+    ("fraction", "text", "signed"),
+    [(0.4567, "45.7", "+45.7"), (-0.012, "−1.2", "−1.2"), (0.0, "0.0", "0.0"), (-0.0001, "0.0", "0.0")],
+)
+def test_percent(fraction, text, signed):
+    assert labels.percent(fraction) == text
+    assert labels.percent(fraction, is_signed=True) == signed
+
+
+def test_an_unknown_number_is_left_empty():
+    assert labels.percent(math.nan) == ""
+    assert labels.percent_spread(0.5, math.nan) == "50.0"
+
+
+def test_spread_and_interval():
+    assert labels.percent_spread(0.5, 0.012) == "50.0 ± 1.2"
+    assert labels.percent_interval(-0.012, 0.029, is_signed=True) == "−1.2 to +2.9"
+
+
+@pytest.mark.parametrize(("p_value", "text"), [(0.0002, "< 0.001"), (0.0412, "0.041"), (1.0, "1.000")])
+def test_p_value(p_value, text):
+    assert labels.p_value_text(p_value) == text
+
+
+def test_generated_questions_are_not_called_by_the_published_name(experiment, describe_paper):
+    assert labels.benchmark_label(experiment, "gsm8k") == "arithmetic (GSM8K rules)"
+    assert labels.benchmark_label(describe_paper(), "gsm8k") == "GSM8K"
+    assert labels.benchmark_label(experiment, "average") == "average"
+
+
+def test_methods_and_groups():
+    assert labels.group_label("base", None) == "base model"
+    assert labels.group_label("weft", "s1k") == "WeFT, s1k"
+    assert labels.method_label("weft-nll") == "weft-nll"
+
+
+def test_level():
+    assert labels.level_text(0.95) == "95 %"

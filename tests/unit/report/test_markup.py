@@ -1,0 +1,49 @@
+import pandas as pd
+import pytest
+
+from weft.report.markup import escape_latex, to_latex, to_markdown
+from weft.report.presentation import Table
+
+
+@pytest.fixture
+def table():
+    cells = pd.DataFrame({"method": ["a|b", "SFT_1"], "mean, %": ["1.0 ± 0.5", "−2.0"]})
+    return Table(
+        "t", "Experiment", "accuracy", cells, caption="Not the paper's numbers & 100 %.", notes=("A note.",)
+    )
+
+
+def test_markdown(table):
+    assert to_markdown(table) == (
+        "**Experiment: accuracy**\n\n"
+        "| method | mean, % |\n| :--- | ---: |\n| a\\|b | 1.0 ± 0.5 |\n| SFT_1 | −2.0 |\n\n"
+        "A note.\n\n*Not the paper's numbers & 100 %.*\n"
+    )
+
+
+def test_latex(table):
+    text = to_latex(table)
+    assert "\\begin{tabular}{lr}" in text
+    assert "SFT\\_1 & $-$2.0 \\\\" in text
+    assert "a$|$b & 1.0 $\\pm$ 0.5 \\\\" in text
+    assert "Not the paper's numbers \\& 100 \\%." in text
+
+
+def test_wide_latex_tables_are_set_small():
+    cells = pd.DataFrame({f"c{index}": ["x"] for index in range(9)})
+    assert "\\scriptsize" in to_latex(Table("t", "E", "s", cells, caption=""))
+
+
+@pytest.mark.parametrize(
+    ("text", "escaped"),
+    [
+        ("50 % of a_b & c#d", r"50 \% of a\_b \& c\#d"),
+        ("$x^2$", r"\$x\textasciicircum{}2\$"),
+        (r"\input{x}", r"\textbackslash{}input\{x\}"),
+        ("p < 0.001", "p $<$ 0.001"),
+        ("4×4", r"4$\times$4"),
+        ("two\nlines", "two lines"),
+    ],
+)
+def test_latex_text_is_safe_to_compile(text, escaped):
+    assert escape_latex(text) == escaped

@@ -1,0 +1,51 @@
+import subprocess
+import sys
+
+import pytest
+
+from weft.report.outputs import figure_files, is_paper, list_tables, score_files, table_files
+
+
+def test_fine_tuning_files(experiment):
+    assert table_files(experiment)[:3] == ["scores.csv", "scores.md", "scores.tex"]
+    assert list_tables(experiment) == ["scores", "methods", "contrasts", "headline"]
+    assert figure_files(experiment)[-2:] == ["time_per_step.png", "time_per_step.pdf"]
+
+
+def test_stored_generations_have_fewer_files(stored):
+    assert list_tables(stored) == ["scores", "headline"]
+    assert figure_files(stored) == ["accuracy.png", "accuracy.pdf"]
+    assert score_files(stored)[1] == "scores/published/countdown/256.jsonl"
+
+
+def test_score_files_stand_in_the_order_of_the_tables(experiment):
+    assert score_files(experiment)[:3] == [
+        "scores/base/sudoku/48.jsonl",
+        "scores/base/gsm8k/48.jsonl",
+        "scores/sft-worked-seed1/sudoku/48.jsonl",
+    ]
+
+
+def test_the_paper_experiment_is_compared_with_the_paper(describe_paper):
+    assert is_paper(describe_paper())
+    assert "published.csv" in table_files(describe_paper())
+
+
+@pytest.mark.parametrize("key", ["name", "base_model", "benchmarks"])
+def test_other_names_models_and_questions_never_stand_beside_the_paper(describe, describe_paper, key):
+    small = getattr(describe(), key)
+    assert not is_paper(describe_paper(**{key: small if key == "name" else describe().model_dump()[key]}))
+
+
+def test_another_hub_model_never_stands_beside_the_paper(describe_paper):
+    other = {"source": "hub", "repo": "someone/LLaDA-tiny", "revision": "main"}
+    assert not is_paper(describe_paper(base_model=other))
+
+
+def test_the_file_names_need_no_heavy_library():
+    code = (
+        "import sys, weft.report.outputs; "
+        "print({'numpy', 'pandas', 'matplotlib', 'jinja2', 'torch'} & set(sys.modules))"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "set()"

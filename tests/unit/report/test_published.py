@@ -1,0 +1,83 @@
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+
+from weft.report.published import (
+    D1,
+    WEFT_PAPER,
+    find_published,
+    load_published,
+    mixed_averages,
+    published_model,
+)
+
+PAPER = Path(__file__).parents[3] / "experiments" / "paper.yaml"
+
+
+def find(source, model, dataset, benchmark, gen_length):
+    place = {"model": model, "dataset": dataset, "benchmark": benchmark, "gen_length": gen_length}
+    return find_published(load_published(), source, **place)
+
+
+@pytest.mark.parametrize(
+    ("source", "method", "dataset", "benchmark", "gen_length", "accuracy"),
+    [
+        (WEFT_PAPER, "base", None, "average", "mixed", 32.6),
+        (WEFT_PAPER, "weft", "s1k", "average", "mixed", 35.8),
+        (WEFT_PAPER, "sft", "s1k.1.1", "countdown", 512, 21.5),
+        (WEFT_PAPER, "weft", "s1k", "gsm8k", 256, None),
+        (D1, "base", None, "gsm8k", 128, 68.7),
+        (D1, "sft", "s1k", "sudoku", 512, 4.6),
+        (D1, "weft", "s1k", "sudoku", 512, None),
+    ],
+)
+def test_published_accuracies(source, method, dataset, benchmark, gen_length, accuracy):
+    assert find(source, published_model(method), dataset, benchmark, gen_length) == accuracy
+
+
+def test_no_number_stands_there_twice():
+    keys = ["source", "model", "dataset", "benchmark", "gen_length"]
+    assert not load_published().duplicated(keys).any()
+
+
+def test_a_variant_stands_for_no_published_model():
+    assert published_model("weft-nll") is None
+
+
+def test_the_base_model_row_follows_from_the_gains():
+    """(35.8 - b) / (34.9 - b) - 1 is published as 39 % for s1K: b = 32.6 gives it."""
+    base, sft, weft = (
+        find(WEFT_PAPER, published_model(method), dataset, "average", "mixed")
+        for method, dataset in (("base", None), ("sft", "s1k"), ("weft", "s1k"))
+    )
+    assert round(100 * ((weft - base) / (sft - base) - 1)) == 39
+
+
+def test_the_data_sets_have_the_names_of_the_paper_experiment():
+    if not PAPER.exists():
+        pytest.skip("this repository has no paper experiment")
+    names = set(yaml.safe_load(PAPER.read_text())["datasets"])
+    assert set(load_published()["dataset"]) - {""} <= names
+
+
+def score_rows(lengths):
+    return pd.DataFrame(
+        [
+            ("sft-s1k-seed1", "sft", "s1k", benchmark, length, accuracy)
+            for benchmark, accuracy in (("sudoku", 0.1), ("countdown", 0.2), ("gsm8k", 0.8), ("math500", 0.4))
+            for length in lengths
+        ],
+        columns=["run", "method", "dataset", "benchmark", "gen_length", "accuracy"],
+    ).assign(accuracy=lambda frame: frame["accuracy"] + frame["gen_length"] / 10_000)
+
+
+def test_the_mixed_average_takes_one_length_per_benchmark():
+    (row,) = mixed_averages(score_rows([256, 512])).to_dict("records")
+    assert row["mean"] == pytest.approx((0.1512 + 0.2512 + 0.8256 + 0.4256) / 4)
+    assert (row["gen_length"], row["num_seeds"]) == ("mixed", 1)
+
+
+def test_there_is_no_mixed_average_without_all_lengths():
+    assert mixed_averages(score_rows([256])).empty

@@ -1,0 +1,77 @@
+import json
+import subprocess
+import sys
+
+import pytest
+from typer.testing import CliRunner
+
+from weft.cli import app
+
+RUN = CliRunner()
+EXAMPLE = {
+    "example_id": "00",
+    "benchmark": "gsm8k",
+    "question": "How many?",
+    "reference": 4.0,
+    "generation": r"<answer>\boxed{4}</answer>",
+    "gen_length": 32,
+    "model": "m",
+}
+
+
+def weft(*arguments, **options):
+    return subprocess.run(
+        [sys.executable, "-m", "weft", *map(str, arguments)], text=True, capture_output=True, timeout=120, **options
+    )
+
+
+def test_score_writes_a_record_per_example_and_prints_one_line(tmp_path):
+    (tmp_path / "g.jsonl").write_text(json.dumps(EXAMPLE) + "\n")
+    out = tmp_path / "s.jsonl"
+    result = RUN.invoke(app, ["score", "--benchmark", "gsm8k", "--rules", "d1", "--out", str(out), str(tmp_path / "g.jsonl")])
+    assert result.exit_code == 0
+    assert result.output.count("\n") == 1
+    assert "accuracy 100.00 % of 1 examples" in result.output
+    assert json.loads(out.read_text())["verdict"] == "correct"
+
+
+@pytest.mark.parametrize("content", ["", "{", '{"generations": 3}', "\x00"])
+def test_an_unreadable_file_gives_exit_code_2_and_one_message(tmp_path, content):
+    (tmp_path / "bad.json").write_text(content)
+    out = tmp_path / "s.jsonl"
+    result = weft("score", "--benchmark", "gsm8k", "--out", out, tmp_path / "bad.json")
+    assert result.returncode == 2
+    assert "bad.json" in result.stderr
+    assert "Traceback" not in result.stderr
+    assert not out.exists()
+
+
+def test_scoring_imports_no_torch(tmp_path):
+    (tmp_path / "g.jsonl").write_text(json.dumps(EXAMPLE) + "\n")
+    code = (
+        "import sys; from weft.cli import app\n"
+        f"app(['score', '--benchmark', 'gsm8k', '--out', {str(tmp_path / 's')!r}, {str(tmp_path / 'g.jsonl')!r}], "
+        "standalone_mode=False)\nassert 'torch' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+def test_a_wrong_run_lists_the_right_ones():
+    result = weft("sample", "--experiment", "tiny", "--run", "dpo", "--questions", "q", "--gen-length", 32, "--base", "b", "--out", "o")
+    assert result.returncode == 2
+    assert "weft-worked-seed1" in result.stderr
+
+
+def test_a_step_of_the_wrong_kind_is_refused():
+    result = RUN.invoke(app, ["data", "dataset", "--experiment", "d1-baselines", "--out", "x", "worked"])
+    assert "must be of kind fine-tuning" in str(result.exception)
+
+
+@pytest.mark.parametrize("command", [["plan", "tiny"], ["config", "show", "paper"], ["doctor"], ["--help"]])
+def test_commands_that_only_tell(command):
+    assert RUN.invoke(app, command).exit_code == 0
+
+
+def test_every_subcommand_has_help():
+    for group in ([], ["data"], ["report"], ["config"]):
+        assert "Usage" in RUN.invoke(app, [*group, "--help"]).output

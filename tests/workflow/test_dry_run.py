@@ -1,0 +1,90 @@
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+import yaml
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+
+def jobs(output):
+    return {rule: int(count) for rule, count in re.findall(r"^(\w+)\s+(\d+)$", output, flags=re.M)}
+
+
+def experiment(name):
+    return f"experiment={REPOSITORY / 'experiments' / name}.yaml"
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("tiny", {"place_base": 1, "questions": 4, "prepare": 1, "train": 6, "sample": 28, "score": 28, "page": 1}),
+        ("paper", {"place_base": 1, "questions": 4, "prepare": 3, "train": 6, "sample": 84, "score": 84, "page": 1}),
+    ],
+)
+def test_the_whole_grid_is_planned(snakemake, name, expected):
+    result = snakemake("-n", "--quiet", "rules", "--config", experiment(name))
+    assert result.returncode == 0, result.stderr
+    assert jobs(result.stdout).items() >= expected.items()
+    assert "pretrain" not in jobs(result.stdout)
+
+
+def test_an_experiment_file_may_be_given_as_configfile(snakemake):
+    result = snakemake("-n", "--quiet", "rules", "--configfile", REPOSITORY / "experiments" / "paper.yaml")
+    assert jobs(result.stdout)["sample"] == 84, result.stderr
+
+
+def test_base_trains_the_small_model_anew(snakemake):
+    result = snakemake("base", "-n", "--quiet", "rules", "--config", experiment("tiny"))
+    assert jobs(result.stdout) == {"base": 1, "pretrain": 1, "total": 2}, result.stderr
+
+
+@pytest.mark.parametrize(
+    ("edit", "message"),
+    [
+        (("training", "learning_rat", 1), "training.learning_rat: unknown key"),
+        (("training", "epochs", "many"), "training.epochs: expected a valid integer"),
+        (("training", "lora", {"rank": 0}), "training.lora.rank: expected greater than 0; got 0"),
+        (("sampling", "block_length", 7), "multiples of block_length=7"),
+        (("statistics", "confidence", 95), "statistics.confidence: expected less than 1; got 95"),
+    ],
+)
+def test_a_broken_experiment_stops_the_dry_run(snakemake, tmp_path, edit, message):
+    section, key, value = edit
+    content = yaml.safe_load((REPOSITORY / "experiments" / "tiny.yaml").read_text())
+    content[section][key] = content[section][key] | value if isinstance(value, dict) else value
+    (tmp_path / "tiny.yaml").write_text(yaml.safe_dump(content))
+    result = snakemake("-n", "--config", f"experiment={tmp_path / 'tiny.yaml'}")
+    assert result.returncode != 0
+    assert message in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_unknown_run_settings_and_experiments_stop_too(snakemake):
+    assert "sedes: unknown key" in snakemake("-n", "--config", "sedes=3").stderr
+    assert "got 'big'" in snakemake("-n", "--config", "experiment=big").stderr
+
+
+def test_missing_generations_stop_with_one_sentence(snakemake):
+    result = snakemake("-n", "--config", experiment("d1-baselines"), "offline=nowhere")
+    assert result.returncode != 0
+    assert "must exist as nowhere/d1_baselines" in result.stderr
+
+
+def test_the_hub_step_says_which_file_and_where(snakemake, tmp_path):
+    target = "results/paper/data/examples/s1k.jsonl"
+    result = snakemake(target, "--config", experiment("paper"), "offline=offline")
+    assert result.returncode != 0
+    log = (tmp_path / "results/paper/logs/examples/s1k.log").read_text()
+    assert "offline, put it at offline/simplescaling/s1K/data/train-00000-of-00001.parquet" in log
+    assert "Traceback" not in log
+
+
+def test_a_touched_package_starts_nothing_again(snakemake, tmp_path):
+    target = "results/tiny/data/questions/sudoku.jsonl"
+    settings = ["--config", experiment("tiny")]
+    assert snakemake(target, *settings).returncode == 0
+    shutil.copystat(__file__, tmp_path)
+    (REPOSITORY / "weft" / "data" / "benchmarks.py").touch()
+    assert "Nothing to be done" in snakemake(target, "-n", *settings).stdout

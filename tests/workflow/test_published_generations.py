@@ -1,0 +1,23 @@
+import csv
+import json
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+
+def test_d1_baselines_print_the_published_accuracies(snakemake, tmp_path, shared_data):
+    expected = json.loads((shared_data / "d1_baselines" / "expected_scores.json").read_text())["totals"]
+    result = snakemake(
+        "--config", f"experiment={REPOSITORY / 'experiments' / 'd1-baselines.yaml'}", f"offline={shared_data}"
+    )
+    assert result.returncode == 0, result.stderr
+    with (tmp_path / "results/d1-baselines/tables/scores.csv").open() as file:
+        rows = {f"{row['benchmark']}_{row['gen_length']}": row for row in csv.DictReader(file)}
+    assert rows.keys() == expected.keys()
+    for cell, total in expected.items():
+        assert float(rows[cell]["accuracy"]) * 100 == pytest.approx(total["accuracy"], abs=1e-4), cell
+        assert int(rows[cell]["n"]) == total["examples"]
+    assert f"{expected['gsm8k_512']['accuracy']:.1f}" in result.stdout  # the headline table is printed
+    assert (tmp_path / "results/d1-baselines/report/index.html").exists()

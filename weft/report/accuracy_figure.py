@@ -1,0 +1,164 @@
+"""The accuracy figure: means with intervals, and beside them single seeds or published numbers."""
+
+import textwrap
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from weft.config import StoredGenerations
+from weft.report.drawing import INK, method_colour, titled_figure
+from weft.report.labels import benchmark_label, level_text, method_label
+from weft.report.load import load_table
+from weft.report.outputs import AnyExperiment
+from weft.stats import AVERAGE
+
+WIDEST = 14.0  # inches
+
+
+@dataclass(frozen=True)
+class _Points:
+    """What is drawn: means with intervals, and single runs; accuracies are fractions."""
+
+    means: pd.DataFrame  # method, dataset, benchmark, gen_length, mean, ci_low, ci_high
+    runs: pd.DataFrame  # method, dataset, benchmark, gen_length, accuracy; may be empty
+
+    @property
+    def benchmarks(self) -> list[str]:
+        return list(dict.fromkeys(self.means["benchmark"]))
+
+    @property
+    def methods(self) -> list[str]:
+        return list(dict.fromkeys(self.means["method"]))
+
+    @property
+    def lengths(self) -> list[int]:
+        return list(dict.fromkeys(self.means["gen_length"]))
+
+    @property
+    def datasets(self) -> list[str | None]:
+        named = [name for name in dict.fromkeys(self.means["dataset"]) if name is not None]
+        return named or [None]
+
+    def panel(self, dataset: str | None, length: int) -> "_Points":
+        """Select one data set and length; untrained models are part of every data set."""
+        means, runs = (
+            frame[(frame["dataset"].isna() | (frame["dataset"] == dataset)) & (frame["gen_length"] == length)]
+            for frame in (self.means, self.runs)
+        )
+        return _Points(means, runs)
+
+
+def draw_accuracy(experiment: AnyExperiment, root: Path, tables: Path) -> Figure:
+    """Draw the accuracies, a panel per data set and generation length.
+
+    Args:
+        experiment: the experiment.
+        root: not needed.
+        tables: folder with its tables.
+
+    Raises:
+        DataError: a table is missing.
+    """
+    points = _load_points(experiment, tables)
+    datasets, lengths = points.datasets, points.lengths
+    panel_width = max(2.4, len(points.benchmarks) * (0.55 + 0.16 * len(points.methods)))
+    width = min(WIDEST, max(6.5, 0.9 + panel_width * len(lengths)))
+    size = (width, 1.6 + 2.6 * len(datasets))
+    with titled_figure(experiment, title="Accuracy", notes=_note(experiment), size=size) as fig:
+        axes = fig.subplots(len(datasets), len(lengths), squeeze=False, sharey=True, sharex=True)
+        for row, dataset in enumerate(datasets):
+            axes[row, 0].set_ylabel("accuracy, %")
+            for ax, length in zip(axes[row], lengths, strict=True):
+                _draw_panel(ax, experiment, points, points.panel(dataset, length))
+                named = [f"trained on {dataset}"] if len(datasets) > 1 else []
+                named += [f"{length} tokens"] if len(lengths) > 1 else []
+                ax.set_title(", ".join(named))
+        _label_benchmarks(axes, experiment, points.benchmarks, panel_width=width / len(lengths))
+        handles, labels = axes[0, 0].get_legend_handles_labels()
+        fig.legend(handles, labels, loc="outside upper right", ncols=min(5, len(labels)), fontsize=8.5)
+    return fig
+
+
+def _load_points(experiment: AnyExperiment, tables: Path) -> _Points:
+    scores = load_table(tables, "scores")
+    if isinstance(experiment, StoredGenerations):
+        published = scores[scores["published_accuracy"].notna()].assign(accuracy=scores["published_accuracy"])
+        return _Points(scores.rename(columns={"accuracy": "mean"}), published)
+    methods, trained = load_table(tables, "methods"), scores[scores["dataset"].notna()]
+    if AVERAGE in set(methods["benchmark"]):
+        keys = ["method", "dataset", "run", "gen_length"]
+        averages = trained.groupby(keys, as_index=False)["accuracy"].mean().assign(benchmark=AVERAGE)
+        trained = pd.concat([trained, averages], ignore_index=True)
+    return _Points(methods, trained)
+
+
+def _note(experiment: AnyExperiment) -> str:
+    level = level_text(experiment.statistics.confidence)
+    if isinstance(experiment, StoredGenerations):
+        return f"Bars: {level} interval over questions. Diamonds: as published, where known."
+    return f"Large: mean; bars: {level} interval over questions and seeds; small: single seeds."
+
+
+def _draw_panel(ax: Axes, experiment: AnyExperiment, points: _Points, panel: _Points) -> None:
+    """Draw a point per benchmark and method; the methods of a benchmark stand side by side."""
+    is_stored = isinstance(experiment, StoredGenerations)
+    gap = 0.7 / max(3, len(points.methods))
+    for index, method in enumerate(points.methods):
+        left = (index - (len(points.methods) - 1) / 2) * gap
+        means = (
+            100
+            * panel.means[panel.means["method"] == method].set_index("benchmark")[
+                ["mean", "ci_low", "ci_high"]
+            ]
+        )
+        means = means.reindex(points.benchmarks)
+        below, above = means["mean"] - means["ci_low"], means["ci_high"] - means["mean"]
+        ax.errorbar(
+            np.arange(len(means)) + left,
+            means["mean"],
+            yerr=np.maximum([below, above], 0),
+            fmt="o",
+            markersize=6,
+            elinewidth=1.6,
+            color=method_colour(experiment, method),
+            label=method_label(method),
+        )
+        runs = panel.runs if is_stored else panel.runs[panel.runs["method"] == method]
+        places = [points.benchmarks.index(name) + left + 0.35 * gap for name in runs["benchmark"]]
+        look: dict[str, Any]
+        if is_stored:
+            look = {
+                "color": INK,
+                "marker": "D",
+                "markersize": 5,
+                "fillstyle": "none",
+                "label": "as published",
+            }
+        else:
+            look = {
+                "color": method_colour(experiment, method),
+                "marker": "o",
+                "markersize": 2.6,
+                "alpha": 0.55,
+            }
+        if places:
+            ax.plot(places, 100 * runs["accuracy"], linestyle="none", **look)
+
+
+def _label_benchmarks(
+    axes: np.ndarray, experiment: AnyExperiment, benchmarks: list[str], *, panel_width: float
+) -> None:
+    room = max(9, int(panel_width / len(benchmarks) * 11))  # characters beside each other, per benchmark
+    labels = [textwrap.fill(benchmark_label(experiment, name), room) for name in benchmarks]
+    for ax in axes.flat:
+        ax.set_xticks(range(len(benchmarks)), labels, fontsize=8)
+        ax.set_xlim(-0.6, len(benchmarks) - 0.4)
+        ax.set_ylim(bottom=0)
+        ax.grid(visible=False, axis="x")
+        if AVERAGE in benchmarks:
+            ax.axvline(benchmarks.index(AVERAGE) - 0.5, color="#cccccc", linewidth=0.8)

@@ -1,0 +1,234 @@
+"""The report page: one HTML file with everything inside, so that it can be mailed or archived.
+
+Model output is untrusted: the template escapes all text, and the page's own security policy lets
+browsers load and run nothing.
+"""
+
+import base64
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import pandas as pd
+
+from weft.config import FineTuning
+from weft.errors import DataError
+from weft.report.conclusions import draw_conclusions
+from weft.report.figures import time_ratio
+from weft.report.labels import benchmark_label, method_label
+from weft.report.load import Sample, load_provenance, load_table, load_timings
+from weft.report.markup import WIDE
+from weft.report.outputs import AnyExperiment, list_figures, list_tables
+from weft.report.presentation import TEXT_HEADINGS, Table, present
+
+FIGURE_TITLES = {
+    "accuracy": "Accuracy per benchmark",
+    "training_loss": "Training loss",
+    "token_entropy": "Token entropy under the base model",
+    "time_per_step": "Time per optimiser step",
+}
+PAGE_TEXT_HEADINGS = TEXT_HEADINGS | {"commit", "settings", "versions", "device", "python", "training seeds"}
+SHORT_DIGEST = 12  # characters of a commit or digest
+RECORDED_ONCE = ("commit", "dirty", "experiment_digest", "source_digest", "device", "python")
+
+
+@dataclass(frozen=True)
+class PageTable:
+    """A table as the template sees it.
+
+    Attributes:
+        title: one line.
+        headings: one per column.
+        rows: text cells.
+        notes: what a reader must know.
+    """
+
+    title: str
+    headings: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    notes: str = ""
+
+    @classmethod
+    def of(cls, table: Table) -> "PageTable":
+        """Take over a table for readers; a wide headline is turned on its side."""
+        headings = [str(heading) for heading in table.cells.columns]
+        rows = [[str(cell) for cell in row] for row in table.cells.itertuples(index=False)]
+        if table.name == "headline" and len(headings) > WIDE:
+            headings, *rows = [list(column) for column in zip(headings, *rows, strict=True)]
+        return cls(table.subject[0].upper() + table.subject[1:], headings, rows, " ".join(table.notes))
+
+
+def make_page(
+    experiment: AnyExperiment,
+    root: Path,
+    tables: Path,
+    figures: Path,
+    out: Path,
+    *,
+    samples: Sequence[Sample] = (),
+) -> None:
+    """Make the report page of an experiment from its results.
+
+    Args:
+        experiment: the experiment.
+        root: its results folder, with runs/ and the provenance files.
+        tables: folder with its tables.
+        figures: folder with its figures.
+        out: the HTML file to write.
+        samples: generations to show; `weft.report.load.load_samples` chooses some.
+
+    Raises:
+        DataError: a table, figure or timing is missing.
+    """
+    frames = {name: load_table(tables, name) for name in list_tables(experiment)}
+    timings = load_timings(experiment, root) if isinstance(experiment, FineTuning) else None
+    images = {name: _read_image(figures / f"{name}.png") for name in list_figures(experiment)}
+    write_page(
+        experiment,
+        frames=frames,
+        images=images,
+        timings=timings,
+        provenance=load_provenance(root),
+        samples=samples,
+        out=out,
+    )
+
+
+def write_page(
+    experiment: AnyExperiment,
+    *,
+    frames: Mapping[str, pd.DataFrame],
+    images: Mapping[str, bytes],
+    timings: pd.DataFrame | None,
+    provenance: Sequence[Mapping[str, Any]],
+    samples: Sequence[Sample],
+    out: Path,
+) -> None:
+    """Write the page; the same inputs give the same bytes.
+
+    Args:
+        experiment: the experiment.
+        frames: its tables by name.
+        images: its figures by name, as PNG.
+        timings: wall times of the training runs; None if nothing was trained.
+        provenance: contents of the provenance files.
+        samples: generations to show.
+        out: the HTML file to write.
+    """
+    shown = {name: PageTable.of(present(experiment, name, frame)) for name, frame in frames.items()}
+    first = [name for name in ("headline", "published", "contrasts", "methods") if name in shown]
+    content = {
+        "title": experiment.title,
+        "caption": experiment.caption.strip(),
+        "text_headings": PAGE_TEXT_HEADINGS,
+        "conclusions": draw_conclusions(experiment, dict(frames)),
+        "tables": [shown[name] for name in first],
+        "runs": shown["scores"],
+        "figures": [
+            {"alt": FIGURE_TITLES[name], "data": base64.b64encode(image).decode()}
+            for name, image in images.items()
+        ],
+        "samples": [_visible(experiment, sample) for sample in samples],
+        "costs": None if timings is None else _cost_table(timings),
+        "cost_sentences": _cost_sentences(experiment, timings),
+        "provenance": _provenance_table(provenance),
+    }
+    page = _template().render(content)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_text(page, encoding="utf-8", newline="\n")
+
+
+def _template() -> jinja2.Template:
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("weft.report"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template("index.html.j2")
+
+
+def _read_image(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise DataError(
+            f"{path}: the page needs this figure, {error.strerror}; make the figures first"
+        ) from error
+
+
+def _visible(experiment: AnyExperiment, sample: Sample) -> dict[str, Any]:
+    """Replace what HTML does not allow, control characters and halves of characters, by a sign."""
+    texts = {name: _without_controls(value) for name, value in sample._asdict().items()}
+    return texts | {"benchmark": benchmark_label(experiment, sample.benchmark)}
+
+
+def _without_controls(text: str | None) -> str | None:
+    if text is None:
+        return None
+    return "".join(
+        one if one.isprintable() or one in "\n\t " else "\N{REPLACEMENT CHARACTER}" for one in text
+    )
+
+
+def _cost_table(timings: pd.DataFrame) -> PageTable:
+    headings = ["run", "optimiser steps", "seconds per step", "training, s", "processes", "device"]
+    rows = [
+        [
+            str(row["run"]),
+            str(row["num_steps"]),
+            f"{row['seconds_per_step']:.3g}",
+            f"{row['train_seconds']:.1f}",
+            str(row["num_processes"]),
+            str(row["device"]),
+        ]
+        for row in timings.to_dict("records")
+    ]
+    notes = (
+        "Wall time of the optimiser steps; the seconds per step are a median. Other jobs may have run beside."
+    )
+    return PageTable("Cost", headings, rows, notes)
+
+
+def _cost_sentences(experiment: AnyExperiment, timings: pd.DataFrame | None) -> list[str]:
+    if timings is None or not isinstance(experiment, FineTuning):
+        return []
+    treatment, control = (method_label(name) for name in experiment.contrast)
+    return [
+        f"An optimiser step of {treatment} took {time_ratio(experiment, timings, dataset):.2f} times as long "
+        f"as one of {control} (trained on {dataset}; median over runs)."
+        for dataset in experiment.datasets
+    ]
+
+
+def _provenance_table(provenance: Sequence[Mapping[str, Any]]) -> PageTable:
+    """Group results that were made in the same way; a second row says that something changed in between."""
+    groups: dict[tuple[Any, ...], list[Mapping[str, Any]]] = {}
+    for record in provenance:
+        versions = tuple(sorted(record.get("versions", {}).items()))
+        groups.setdefault((*(record.get(name) for name in RECORDED_ONCE), versions), []).append(record)
+    headings = ["commit", "settings", "device", "python", "training seeds", "results", "versions"]
+    rows = [_provenance_row(records) for records in groups.values()]
+    notes = "One row for all results that were made in the same way; settings: digest of the experiment file."
+    return PageTable("Provenance", headings, rows, notes)
+
+
+def _provenance_row(records: Sequence[Mapping[str, Any]]) -> list[str]:
+    one = records[0]
+    seeds = sorted({record["seed"] for record in records if record.get("seed") is not None})
+    commit = str(one.get("commit") or "no commit")[:SHORT_DIGEST] + (
+        " with changes" if one.get("dirty") else ""
+    )
+    versions = ", ".join(f"{name} {version}" for name, version in sorted(one.get("versions", {}).items()))
+    return [
+        commit,
+        str(one.get("experiment_digest") or "")[:SHORT_DIGEST],
+        str(one.get("device") or ""),
+        str(one.get("python") or ""),
+        ", ".join(str(seed) for seed in seeds),
+        str(len(records)),
+        f"weft {one.get('weft_version', '')}, {versions}",
+    ]

@@ -1,0 +1,58 @@
+"""Small models for tests, with random or with scripted predictions."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import torch
+from torch import Tensor
+from transformers import PreTrainedTokenizerBase
+
+from weft.model import LladaConfig, LladaForMaskedDiffusion
+
+
+def tiny_config(tokenizer: PreTrainedTokenizerBase) -> LladaConfig:
+    """Describe a two-layer network for a tokenizer."""
+    return LladaConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=32,
+        intermediate_size=96,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        num_key_value_heads=2,
+        max_position_embeddings=256,
+        rms_norm_eps=1e-5,
+        rope_parameters={"rope_type": "default", "rope_theta": 10000.0},
+        tie_word_embeddings=False,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+        mask_token_id=tokenizer.mask_token_id,
+    )
+
+
+def tiny_model(tokenizer: PreTrainedTokenizerBase, *, seed: int = 0) -> LladaForMaskedDiffusion:
+    """Make a two-layer network with random parameters, large enough to give unequal logits."""
+    torch.manual_seed(seed)
+    model = LladaForMaskedDiffusion(tiny_config(tokenizer))
+    with torch.no_grad():
+        for parameter in model.parameters():
+            if parameter.dim() > 1:
+                parameter.normal_(std=0.2)
+    return model.eval()
+
+
+class ScriptedModel:
+    """A stand-in whose logits are given: the same table, positions x vocab, in every call.
+
+    Attributes:
+        calls: the input ids of every call, in order.
+    """
+
+    def __init__(self, logits: Tensor) -> None:
+        self.logits = logits
+        self.calls: list[Tensor] = []
+
+    def __call__(self, *, input_ids: Tensor, at: Tensor | None = None, **_: Any) -> SimpleNamespace:
+        """Return the table for each row, or its rows at the chosen positions."""
+        self.calls.append(input_ids.clone())
+        table = self.logits.expand(input_ids.shape[0], *self.logits.shape)
+        return SimpleNamespace(logits=table if at is None else table[at])

@@ -1,0 +1,58 @@
+"""What this machine offers, and the one thing that is compiled on it."""
+
+import os
+import platform
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+
+from weft.errors import TrainingError
+from weft.provenance import git_state, installed_versions
+
+
+def extensions_folder() -> Path:
+    """Where compiled extensions are kept: in the environment that they were compiled for."""
+    return Path(os.environ.get("TORCH_EXTENSIONS_DIR", Path(sys.prefix) / "torch_extensions"))
+
+
+def build_extensions() -> None:
+    """Compile DeepSpeed's shared-memory communication for CPU ranks, once.
+
+    DeepSpeed would compile it in the first training job; doing it at set-up keeps a minute of
+    compiling out of the experiment and out of the reach of interruptions.
+
+    Raises:
+        TrainingError: no C++ compiler.
+    """
+    if torch.cuda.is_available():
+        return
+    if shutil.which("c++") is None and shutil.which("g++") is None:
+        raise TrainingError("DeepSpeed on the CPU needs a C++ compiler, found none; install g++")
+    os.environ["TORCH_EXTENSIONS_DIR"] = str(extensions_folder())
+    os.environ["DS_ACCELERATOR"] = "cpu"
+    from deepspeed.ops.op_builder.cpu import ShareMemCommBuilder
+
+    ShareMemCommBuilder().load(verbose=False)
+
+
+def machine_lines(offline: list[str]) -> Iterator[str]:
+    """Describe machine, versions and data at hand.
+
+    Args:
+        offline: folders that are searched before a download.
+
+    Yields:
+        Lines of text.
+    """
+    commit, dirty = git_state()
+    yield f"python {platform.python_version()} on {platform.machine()}, {os.cpu_count()} cores"
+    yield f"commit {commit or 'unknown'}{' with uncommitted changes' if dirty else ''}"
+    gpus = [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
+    yield f"GPUs: {', '.join(gpus) or 'none, everything runs on the CPU'}"
+    yield f"C++ compiler: {shutil.which('c++') or shutil.which('g++') or 'none'}"
+    yield from (f"{name} {version}" for name, version in installed_versions().items())
+    for folder in offline:
+        yield f"offline folder {folder}: {'present' if Path(folder).is_dir() else 'absent'}"
