@@ -24,7 +24,9 @@ def _quiet_and_seeded(monkeypatch):
 def tokenizer():
     shares = {"sudoku": 1.0, "countdown": 1.0, "gsm8k": 1.0, "math500": 1.0}
     examples = generate_mixture(shares, worked_share=1.0, num_examples=500, seed=1)
-    return train_tokenizer((f"user\n\n{e.question}\nassistant\n\n{e.answer}" for e in examples), vocab_size=400)
+    return train_tokenizer(
+        (f"user\n\n{e.question}\nassistant\n\n{e.answer}" for e in examples), vocab_size=400
+    )
 
 
 @pytest.fixture(scope="session")

@@ -182,7 +182,7 @@ def pretrain(experiment: ExperimentOption, out: OutOption, threads: ThreadsOptio
         )
     os.environ["OMP_NUM_THREADS"] = str(threads)
     state = _state_folder(out)
-    with _only_writer(state), _finished_directory(out) as folder:
+    with _only_writer(out), _finished_directory(out) as folder:
         log = run_pretraining(described.base_model.recipe, folder, state=state)
         notes = {"recipe": described.base_model.recipe.model_dump(mode="json"), "log": log}
         (folder / "pretraining.json").write_text(json.dumps(notes, indent=1) + "\n")
@@ -228,7 +228,7 @@ def train(
         growing.replace(out)
         _record(out, described, seed=chosen.seed, inputs=[base, prepared], notes={"run": run})
 
-    with _only_writer(state, wanted=is_first):
+    with _only_writer(out, wanted=is_first):
         finetune(
             described,
             chosen,
@@ -302,7 +302,7 @@ def sample(
         seed=chosen.seed,
         digest=digest([*content, file_sha256(adapter) if adapter else None]),
     )
-    with _only_writer(_state_folder(out)):
+    with _only_writer(out):
         run_job(job, model, tokenizer_folder=base, questions=questions, out=out)
     inputs = [questions, base] + ([adapter] if adapter else [])
     _record(out, described, seed=chosen.seed, inputs=inputs, device=str(model.device))
@@ -366,7 +366,7 @@ def report_page(
     from weft.report.page import make_page
 
     described = load_experiment(find_experiment(experiment))
-    samples = load_samples(described, root, num_per_verdict=1) if (root / "samples").is_dir() else ()
+    samples = load_samples(described, root, num_per_verdict=1) if isinstance(described, FineTuning) else []
     make_page(described, root, tables, figures, out, samples=samples)
 
 
@@ -385,7 +385,9 @@ def plan(
 
 @app.command()
 def doctor(
-    build: Annotated[bool, typer.Option("--build", help="Compile what DeepSpeed needs on this machine.")] = False,
+    build: Annotated[
+        bool, typer.Option("--build", help="Compile what DeepSpeed needs on this machine.")
+    ] = False,
 ) -> None:
     """Say what this machine offers."""
     from weft.training.environment import build_extensions, machine_lines
@@ -501,14 +503,15 @@ def _finished_directory(out: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def _only_writer(state: Path, *, wanted: bool = True) -> Iterator[None]:
+def _only_writer(out: Path, *, wanted: bool = True) -> Iterator[None]:
     """Wait until no other process works on the same output; a killed workflow may leave one running."""
     from filelock import FileLock
 
     if not wanted:
         yield
         return
-    with FileLock(state.with_suffix(".lock")):
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(out.with_name(f".{out.name}.lock")):
         yield
 
 

@@ -1,7 +1,6 @@
 """The whole workflow on the smallest experiment: run, run again, run afresh, be killed."""
 
 import os
-import re
 import shutil
 import signal
 import subprocess
@@ -19,7 +18,8 @@ TRAIN = "results/micro/runs/weft-worked-seed1"
 
 def command(directory, *arguments, processes=1):
     return [
-        sys.executable, "-m", "snakemake", "--snakefile", str(REPOSITORY / "Snakefile"), "--directory", str(directory),
+        sys.executable, "-m", "snakemake", "--snakefile", str(REPOSITORY / "Snakefile"),
+        "--directory", str(directory),
         "--cores", "2", "--rerun-incomplete", *arguments, "--config", MICRO, f"train_processes={processes}",
     ]  # fmt: skip
 
@@ -31,13 +31,15 @@ def environment():
 def run(directory, *arguments, processes=1):
     return subprocess.run(
         command(directory, *arguments, processes=processes),
-        capture_output=True, text=True, timeout=1500, env=environment(),
+        capture_output=True, text=True, timeout=1500, env=environment(), check=False,
     )  # fmt: skip
 
 
 def tables(directory):
     folder = directory / "results/micro/tables"
-    return {file.name: file.read_bytes() for file in sorted(folder.iterdir()) if "provenance" not in file.name}
+    return {
+        file.name: file.read_bytes() for file in sorted(folder.iterdir()) if "provenance" not in file.name
+    }
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +56,7 @@ def test_everything_is_there(finished):
     assert (root / "pretrained/model.safetensors").exists()
     assert len((root / f"runs/{Path(TRAIN).name}/history.jsonl").read_text().splitlines()) == 12
     assert len(list((root / "samples").rglob("*.jsonl"))) == 6
-    hidden = [path for path in root.rglob(".*") if not path.name.endswith(".lock")]
+    hidden = [p for p in root.rglob(".*") if p.suffix != ".lock" and p.name != ".snakemake_timestamp"]
     assert not hidden, "state of finished jobs is cleared away"
 
 
@@ -84,8 +86,11 @@ def test_killed_in_training_it_goes_on_to_the_same_bytes(finished, tmp_path):
         assert started.poll() is None, "training ended before it could be killed"
         time.sleep(0.02)
     os.killpg(started.pid, signal.SIGKILL)
-    for pid in re.findall(r"^\s*(\d+)", subprocess.run(
-        ["pgrep", "-f", f"{tmp_path}"], capture_output=True, text=True, check=False).stdout, flags=re.M):  # fmt: skip
+    # The launcher's children are in groups of their own: look them up by the folder they work in.
+    listed = subprocess.run(
+        ["pgrep", "-f", str(tmp_path)], capture_output=True, text=True, check=False
+    ).stdout
+    for pid in listed.split():
         os.kill(int(pid), signal.SIGKILL)
     started.wait()
     subprocess.run(command(tmp_path, "--unlock"), check=True, env=environment(), capture_output=True)

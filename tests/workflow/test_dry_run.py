@@ -19,8 +19,14 @@ def experiment(name):
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
-        ("tiny", {"place_base": 1, "questions": 4, "prepare": 1, "train": 6, "sample": 28, "score": 28, "page": 1}),
-        ("paper", {"place_base": 1, "questions": 4, "prepare": 3, "train": 6, "sample": 84, "score": 84, "page": 1}),
+        (
+            "tiny",
+            {"place_base": 1, "questions": 4, "prepare": 1, "train": 6, "sample": 28, "score": 28, "page": 1},
+        ),
+        (
+            "paper",
+            {"place_base": 1, "questions": 4, "prepare": 3, "train": 6, "sample": 84, "score": 84, "page": 1},
+        ),
     ],
 )
 def test_the_whole_grid_is_planned(snakemake, name, expected):
@@ -57,19 +63,19 @@ def test_a_broken_experiment_stops_the_dry_run(snakemake, tmp_path, edit, messag
     (tmp_path / "tiny.yaml").write_text(yaml.safe_dump(content))
     result = snakemake("-n", "--config", f"experiment={tmp_path / 'tiny.yaml'}")
     assert result.returncode != 0
-    assert message in result.stderr
-    assert "Traceback" not in result.stderr
+    assert message in result.stdout
+    assert "Traceback" not in result.stdout + result.stderr
 
 
 def test_unknown_run_settings_and_experiments_stop_too(snakemake):
-    assert "sedes: unknown key" in snakemake("-n", "--config", "sedes=3").stderr
-    assert "got 'big'" in snakemake("-n", "--config", "experiment=big").stderr
+    assert "sedes: unknown key" in snakemake("-n", "--config", "sedes=3").stdout
+    assert "got 'big'" in snakemake("-n", "--config", "experiment=big").stdout
 
 
 def test_missing_generations_stop_with_one_sentence(snakemake):
     result = snakemake("-n", "--config", experiment("d1-baselines"), "offline=nowhere")
     assert result.returncode != 0
-    assert "must exist as nowhere/d1_baselines" in result.stderr
+    assert "must exist as nowhere/d1_baselines" in result.stdout
 
 
 def test_the_hub_step_says_which_file_and_where(snakemake, tmp_path):

@@ -33,7 +33,17 @@ def _pick(*keys: str, section: str | None = None) -> Callable[[Whole, Wildcards]
     return lambda whole, _: {key: (whole[section] if section else whole).get(key) for key in keys}
 
 
-REPORTED = ("name", "title", "caption", "statistics", "contrast", "methods", "benchmarks", "base_model", "seeds")
+REPORTED = (
+    "name",
+    "title",
+    "caption",
+    "statistics",
+    "contrast",
+    "methods",
+    "benchmarks",
+    "base_model",
+    "seeds",
+)
 """Keys that labels, order or comparisons of the report depend on."""
 
 STAGES: dict[str, Callable[[Whole, Wildcards], Whole]] = {

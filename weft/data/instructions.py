@@ -16,7 +16,8 @@ INSTRUCTIONS = {
     "none": "",
     "format": _FORMAT,
     "sudoku": "Complete the 4x4 Sudoku below. It is written as 16 characters, row after row; 0 is an "
-    "empty cell. Every row, every column and every 2x2 box must hold the digits 1 to 4 once each. The answer is the "
+    "empty cell. Every row, every column and every 2x2 box must hold the digits 1 to 4 once each. "
+    "The answer is the "
     f"completed board as 16 digits without spaces.\n{_FORMAT}",
     "countdown": "Combine the given numbers, each exactly once, with +, -, * and / so that the result is the "
     f"target. Give the expression alone inside \\boxed{{}}.\n{_FORMAT}",

@@ -3,7 +3,8 @@
 It speaks LLaDA's dialect: the same special tokens and the same chat template markers, so that a
 small model takes the very path of the 8B model.  Two things are better than in the original: the
 mask token is declared, and the template appends the assistant header only when asked.
-Any text can be encoded; digits are single tokens, so that numbers have no hidden spelling.
+Any text can be encoded.  A number of one or two digits is one token, so that a small network can
+learn sums as a table; longer runs of digits, such as a Sudoku board, are split digit by digit.
 """
 
 from collections.abc import Iterable
@@ -27,8 +28,8 @@ CHAT_TEMPLATE = (
     f"{{% if add_generation_prompt %}}{START_HEADER}assistant{END_HEADER}\n\n{{% endif %}}"
 )
 
-# A tag such as </answer> and a LaTeX command such as \boxed{ may become one token; a digit never joins.
-PIECES = r"\d|</?[a-z]+>|\\[a-z]+\{| ?[A-Za-z]+|\n+| ?[^\sA-Za-z\d<\\]|."
+# What may become one token: a number below 100, a tag, a LaTeX command with its brace, a word.
+PIECES = r"(?<!\d)\d{1,2}(?!\d)|\d|</?[a-z]+>|\\[a-z]+\{| ?[A-Za-z]+|\n+| ?[^\sA-Za-z\d<\\]|."
 
 
 def train_tokenizer(texts: Iterable[str], *, vocab_size: int) -> PreTrainedTokenizerFast:

@@ -6,7 +6,13 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
-from weft.config import BASE_RUN, FineTuning, list_runs, load_experiment, resolve_settings
+from weft.config import (
+    BASE_RUN,
+    FineTuning,
+    list_runs,
+    load_experiment,
+    resolve_settings,
+)
 from weft.errors import WeftError
 from weft.config.published import find_generations
 from weft.config.stages import stage_settings
@@ -17,15 +23,18 @@ try:
     SETTINGS = resolve_settings(
         config,
         default=Path(workflow.source_path("../../config.yaml")),
-        overlays=[Path(file) for file in workflow.configfiles[1:]],
+        overlays=[Path(file) for file in workflow.overwrite_configfiles or []],
     )
     EXPERIMENT = load_experiment(SETTINGS.experiment)
 except WeftError as error:
     raise WorkflowError(str(error)) from None
 
 FINE_TUNING = isinstance(EXPERIMENT, FineTuning)
-ROOT = "results/{experiment}"
-RUNS = {run.run_id: run for run in list_runs(EXPERIMENT)} if FINE_TUNING else {"published": None}
+RUNS = (
+    {run.run_id: run for run in list_runs(EXPERIMENT)}
+    if FINE_TUNING
+    else {"published": None}
+)
 GEN_LENGTHS = EXPERIMENT.sampling.gen_lengths if FINE_TUNING else EXPERIMENT.gen_lengths
 OFFLINE = " ".join(f"--offline '{folder}'" for folder in SETTINGS.offline)
 
@@ -55,7 +64,7 @@ def experiment_files(*stages):
         for stage in stages
         for pattern in files[stage]
         for path in expand(
-            f"{ROOT}/{pattern}",
+            f"results/{{experiment}}/{pattern}",
             experiment=EXPERIMENT.name,
             benchmark=list(EXPERIMENT.benchmarks),
             dataset=list(EXPERIMENT.datasets) if FINE_TUNING else [],
@@ -68,4 +77,23 @@ def experiment_files(*stages):
 
 def settings_of(stage):
     """Make a params function: the values, and nothing else, on which a job of the stage depends."""
-    return lambda wildcards: json.dumps(stage_settings(EXPERIMENT, stage, dict(wildcards.items())))
+    return lambda wildcards: json.dumps(
+        stage_settings(EXPERIMENT, stage, dict(wildcards.items()))
+    )
+
+
+def generation_files(wildcards):
+    """List the files to score."""
+    if FINE_TUNING:
+        return [
+            f"results/{wildcards.experiment}/samples/{wildcards.run}/{wildcards.benchmark}/{wildcards.gen_length}.jsonl"
+        ]
+    try:
+        return find_generations(
+            EXPERIMENT.generations,
+            wildcards.benchmark,
+            int(wildcards.gen_length),
+            SETTINGS.offline,
+        )
+    except WeftError as error:
+        raise WorkflowError(str(error)) from None

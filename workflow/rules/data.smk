@@ -3,51 +3,57 @@
 
 rule questions:
     output:
-        ROOT + "/data/questions/{benchmark}.jsonl",
+        "results/{experiment}/data/questions/{benchmark}.jsonl",
     log:
-        ROOT + "/logs/questions/{benchmark}.log",
+        "results/{experiment}/logs/questions/{benchmark}.log",
+    conda:
+        "../../envs/weft.yaml"
     params:
         file=SETTINGS.experiment,
         settings=settings_of("questions"),
-    conda:
-        "../../envs/weft.yaml"
+        offline=OFFLINE,
     shell:
-        "python -m weft data benchmark --experiment {params.file} --out {output} "
-        + OFFLINE
-        + " {wildcards.benchmark} > {log} 2>&1"
+        "python -m weft data benchmark --experiment {params.file} --out {output}  {params.offline} "
+        "{wildcards.benchmark} > {log} 2>&1"
 
 
 rule examples:
     output:
-        ROOT + "/data/examples/{dataset}.jsonl",
+        "results/{experiment}/data/examples/{dataset}.jsonl",
     log:
-        ROOT + "/logs/examples/{dataset}.log",
+        "results/{experiment}/logs/examples/{dataset}.log",
+    conda:
+        "../../envs/weft.yaml"
     params:
         file=SETTINGS.experiment,
         settings=settings_of("examples"),
-    conda:
-        "../../envs/weft.yaml"
+        offline=OFFLINE,
     shell:
-        "python -m weft data dataset --experiment {params.file} --out {output} "
-        + OFFLINE
-        + " {wildcards.dataset} > {log} 2>&1"
+        "python -m weft data dataset --experiment {params.file} --out {output}  {params.offline} "
+        "{wildcards.dataset} > {log} 2>&1"
 
 
 rule prepare:
     input:
-        examples=ROOT + "/data/examples/{dataset}.jsonl",
-        questions=expand(ROOT + "/data/questions/{benchmark}.jsonl", benchmark=EXPERIMENT.benchmarks, allow_missing=True),
-        base=ROOT + "/base",
+        examples="results/{experiment}/data/examples/{dataset}.jsonl",
+        questions=expand(
+            "results/{experiment}/data/questions/{benchmark}.jsonl",
+            benchmark=EXPERIMENT.benchmarks,
+            allow_missing=True,
+        ),
+        base="results/{experiment}/base",
     output:
-        directory(ROOT + "/data/prepared/{dataset}"),
+        directory("results/{experiment}/data/prepared/{dataset}"),
     log:
-        ROOT + "/logs/prepare/{dataset}.log",
+        "results/{experiment}/logs/prepare/{dataset}.log",
+    conda:
+        "../../envs/weft.yaml"
     params:
         file=SETTINGS.experiment,
         settings=settings_of("prepare"),
-        questions=lambda wildcards, input: " ".join(f"--questions {file}" for file in input.questions),
-    conda:
-        "../../envs/weft.yaml"
+        questions=lambda wildcards, input: " ".join(
+            f"--questions {file}" for file in input.questions
+        ),
     shell:
         "python -m weft data prepare --experiment {params.file} --examples {input.examples} "
         "{params.questions} --base {input.base} --out {output} > {log} 2>&1"
@@ -55,38 +61,40 @@ rule prepare:
 
 rule pretrain:
     output:
-        directory(ROOT + "/pretrained"),
+        directory("results/{experiment}/pretrained"),
     log:
-        ROOT + "/logs/pretrain.log",
+        "results/{experiment}/logs/pretrain.log",
     benchmark:
-        ROOT + "/timings/pretrain.jsonl"
-    params:
-        file=SETTINGS.experiment,
-        settings=settings_of("pretrain"),
+        "results/{experiment}/timings/pretrain.jsonl"
+    conda:
+        "../../envs/weft.yaml"
     threads: 2
     resources:
         mem_mb=4000,
         runtime="3h",
-    conda:
-        "../../envs/weft.yaml"
+    params:
+        file=SETTINGS.experiment,
+        settings=settings_of("pretrain"),
     shell:
         "python -m weft pretrain --experiment {params.file} --threads {threads} --out {output} > {log} 2>&1"
 
 
 rule place_base:
     input:
-        ROOT + "/pretrained" if getattr(EXPERIMENT.base_model, "use", "") == "retrained" else [],
+        "results/{experiment}/pretrained"
+        if getattr(EXPERIMENT.base_model, "use", "") == "retrained"
+        else [],
     output:
-        directory(ROOT + "/base"),
+        directory("results/{experiment}/base"),
     log:
-        ROOT + "/logs/base.log",
+        "results/{experiment}/logs/base.log",
+    conda:
+        "../../envs/weft.yaml"
     params:
         file=SETTINGS.experiment,
         settings=settings_of("base"),
+        offline=OFFLINE,
         retrained=lambda wildcards, input: f"--retrained {input}" if input else "",
-    conda:
-        "../../envs/weft.yaml"
     shell:
-        "python -m weft data base --experiment {params.file} --out {output} "
-        + OFFLINE
-        + " {params.retrained} > {log} 2>&1"
+        "python -m weft data base --experiment {params.file} --out {output}  {params.offline} "
+        "{params.retrained} > {log} 2>&1"

@@ -5,16 +5,16 @@ rule tables:
     input:
         experiment_files("scores"),
     output:
-        [f"{ROOT}/tables/{file}" for file in table_files(EXPERIMENT)],
+        [f"results/{{experiment}}/tables/{file}" for file in table_files(EXPERIMENT)],
     log:
-        ROOT + "/logs/tables.log",
+        "results/{experiment}/logs/tables.log",
+    conda:
+        "../../envs/score.yaml"
     params:
         file=SETTINGS.experiment,
         settings=settings_of("tables"),
         code=source_digest("stats", "report"),
         root=lambda wildcards: f"results/{wildcards.experiment}",
-    conda:
-        "../../envs/score.yaml"
     shell:
         "python -m weft report tables --experiment {params.file} --out {params.root}/tables {params.root} "
         "> {log} 2>&1 && cat {params.root}/tables/headline.md"
@@ -24,20 +24,26 @@ rule figures:
     input:
         tables=rules.tables.output,
         models=experiment_files("models") if FINE_TUNING else [],
-        probe=expand(ROOT + "/probe/{dataset}.parquet", dataset=EXPERIMENT.datasets, allow_missing=True)
-        if FINE_TUNING
-        else [],
+        probe=(
+            expand(
+                "results/{experiment}/probe/{dataset}.parquet",
+                dataset=EXPERIMENT.datasets,
+                allow_missing=True,
+            )
+            if FINE_TUNING
+            else []
+        ),
     output:
-        [f"{ROOT}/figures/{file}" for file in figure_files(EXPERIMENT)],
+        [f"results/{{experiment}}/figures/{file}" for file in figure_files(EXPERIMENT)],
     log:
-        ROOT + "/logs/figures.log",
+        "results/{experiment}/logs/figures.log",
+    conda:
+        "../../envs/score.yaml"
     params:
         file=SETTINGS.experiment,
         settings=settings_of("figures"),
         code=source_digest("report"),
         root=lambda wildcards: f"results/{wildcards.experiment}",
-    conda:
-        "../../envs/score.yaml"
     shell:
         "python -m weft report figures --experiment {params.file} --tables {params.root}/tables "
         "--out {params.root}/figures {params.root} > {log} 2>&1"
@@ -48,16 +54,16 @@ rule page:
         tables=rules.tables.output,
         figures=rules.figures.output,
     output:
-        ROOT + "/report/index.html",
+        "results/{experiment}/report/index.html",
     log:
-        ROOT + "/logs/page.log",
+        "results/{experiment}/logs/page.log",
+    conda:
+        "../../envs/score.yaml"
     params:
         file=SETTINGS.experiment,
         settings=settings_of("page"),
         code=source_digest("report"),
         root=lambda wildcards: f"results/{wildcards.experiment}",
-    conda:
-        "../../envs/score.yaml"
     shell:
         "python -m weft report page --experiment {params.file} --tables {params.root}/tables "
         "--figures {params.root}/figures --out {output} {params.root} > {log} 2>&1"

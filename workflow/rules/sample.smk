@@ -3,27 +3,33 @@
 
 rule sample:
     input:
-        questions=ROOT + "/data/questions/{benchmark}.jsonl",
-        base=ROOT + "/base",
-        adapter=lambda wildcards: [] if wildcards.run == BASE_RUN else f"{ROOT}/runs/{wildcards.run}",
+        questions="results/{experiment}/data/questions/{benchmark}.jsonl",
+        base="results/{experiment}/base",
+        adapter=lambda wildcards: (
+            []
+            if wildcards.run == BASE_RUN
+            else f"results/{wildcards.experiment}/runs/{wildcards.run}"
+        ),
     output:
-        ROOT + "/samples/{run}/{benchmark}/{gen_length}.jsonl",
+        "results/{experiment}/samples/{run}/{benchmark}/{gen_length}.jsonl",
     log:
-        ROOT + "/logs/sample/{run}.{benchmark}.{gen_length}.log",
+        "results/{experiment}/logs/sample/{run}.{benchmark}.{gen_length}.log",
     benchmark:
-        ROOT + "/timings/sample/{run}.{benchmark}.{gen_length}.jsonl"
-    params:
-        file=SETTINGS.experiment,
-        settings=settings_of("sample"),
-        device=SETTINGS.device,
-        adapter=lambda wildcards, input: f"--adapter {input.adapter}" if input.adapter else "",
+        "results/{experiment}/timings/sample/{run}.{benchmark}.{gen_length}.jsonl"
+    conda:
+        "../../envs/weft.yaml"
     threads: SETTINGS.threads_per_process
     resources:
         gpu=0 if SETTINGS.device == "cpu" else 1,
         mem_mb=4000,
         runtime="12h",
-    conda:
-        "../../envs/weft.yaml"
+    params:
+        file=SETTINGS.experiment,
+        settings=settings_of("sample"),
+        device=SETTINGS.device,
+        adapter=lambda wildcards, input: (
+            f"--adapter {input.adapter}" if input.adapter else ""
+        ),
     shell:
         "python -m weft sample --experiment {params.file} --run {wildcards.run} --base {input.base} "
         "{params.adapter} --questions {input.questions} --gen-length {wildcards.gen_length} "

@@ -3,27 +3,27 @@
 
 rule train:
     input:
-        base=ROOT + "/base",
-        prepared=lambda wildcards: f"{ROOT}/data/prepared/{RUNS[wildcards.run].dataset}",
+        base="results/{experiment}/base",
+        prepared=lambda wildcards: f"results/{wildcards.experiment}/data/prepared/{RUNS[wildcards.run].dataset}",
     output:
-        directory(ROOT + "/runs/{run}"),
+        directory("results/{experiment}/runs/{run}"),
     log:
-        ROOT + "/logs/train/{run}.log",
+        "results/{experiment}/logs/train/{run}.log",
     benchmark:
-        ROOT + "/timings/train/{run}.jsonl"
-    params:
-        file=SETTINGS.experiment,
-        settings=settings_of("train"),
-        device=SETTINGS.device,
-        cpu_threads=SETTINGS.threads_per_process,
+        "results/{experiment}/timings/train/{run}.jsonl"
+    conda:
+        "../../envs/weft.yaml"
     threads: SETTINGS.train_processes * SETTINGS.threads_per_process
     resources:
         gpu=0 if SETTINGS.device == "cpu" else SETTINGS.train_processes,
         processes=SETTINGS.train_processes,
         mem_mb=4000,
         runtime="12h",
-    conda:
-        "../../envs/weft.yaml"
+    params:
+        file=SETTINGS.experiment,
+        settings=settings_of("train"),
+        device=SETTINGS.device,
+        cpu_threads=SETTINGS.threads_per_process,
     shell:
         "python -m weft train --experiment {params.file} --run {wildcards.run} --base {input.base} "
         "--prepared {input.prepared} --processes {resources.processes} --threads {params.cpu_threads} "
@@ -32,23 +32,23 @@ rule train:
 
 rule probe:
     input:
-        base=ROOT + "/base",
-        prepared=ROOT + "/data/prepared/{dataset}",
+        base="results/{experiment}/base",
+        prepared="results/{experiment}/data/prepared/{dataset}",
     output:
-        ROOT + "/probe/{dataset}.parquet",
+        "results/{experiment}/probe/{dataset}.parquet",
     log:
-        ROOT + "/logs/probe/{dataset}.log",
-    params:
-        file=SETTINGS.experiment,
-        settings=settings_of("probe"),
-        device=SETTINGS.device,
+        "results/{experiment}/logs/probe/{dataset}.log",
+    conda:
+        "../../envs/weft.yaml"
     threads: SETTINGS.threads_per_process
     resources:
         gpu=0 if SETTINGS.device == "cpu" else 1,
         mem_mb=4000,
         runtime="2h",
-    conda:
-        "../../envs/weft.yaml"
+    params:
+        file=SETTINGS.experiment,
+        settings=settings_of("probe"),
+        device=SETTINGS.device,
     shell:
         "python -m weft probe --experiment {params.file} --base {input.base} --prepared {input.prepared} "
         "--threads {threads} --device {params.device} --out {output} > {log} 2>&1"

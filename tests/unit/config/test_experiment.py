@@ -40,24 +40,50 @@ def test_runs_are_the_base_and_the_whole_grid():
 @pytest.mark.parametrize(
     ("edit", "message"),
     [
-        pytest.param(set_in("training", "learning_rat", to=1), r"training.learning_rat: unknown key", id="typo"),
-        pytest.param(set_in("training", "epochs", to="many"), r"training.epochs: .*integer.*got 'many'", id="type"),
-        pytest.param(set_in("training", "epochs", to=0), r"training.epochs: expected greater than 0; got 0", id="zero"),
+        pytest.param(
+            set_in("training", "learning_rat", to=1), r"training.learning_rat: unknown key", id="typo"
+        ),
+        pytest.param(
+            set_in("training", "epochs", to="many"), r"training.epochs: .*integer.*got 'many'", id="type"
+        ),
+        pytest.param(
+            set_in("training", "epochs", to=0), r"training.epochs: expected greater than 0; got 0", id="zero"
+        ),
         pytest.param(set_in("training", "zero_stage", to=7), r"training.zero_stage: .*got 7", id="stage"),
-        pytest.param(set_in("methods", "weft", "preset", to="wef"), r"preset: .*'sft' or 'weft'.*'wef'", id="preset"),
-        pytest.param(set_in("methods", "weft", "masking", to="uniform"), r"rate_source 'none'", id="no effect"),
-        pytest.param(set_in("sampling", "gen_lengths", to=[30]), r"multiples of block_length=8, got 30", id="block"),
-        pytest.param(set_in("sampling", "temperature", to=0.7), r"sampling.temperature: .*got 0.7", id="temperature"),
-        pytest.param(set_in("seeds", to=[1, 1]), r"seeds: expected different seeds; got \[1, 1\]", id="seeds"),
+        pytest.param(
+            set_in("methods", "weft", "preset", to="wef"), r"preset: .*'sft' or 'weft'.*'wef'", id="preset"
+        ),
+        pytest.param(
+            set_in("methods", "weft", "masking", to="uniform"), r"rate_source 'none'", id="no effect"
+        ),
+        pytest.param(
+            set_in("sampling", "gen_lengths", to=[30]), r"multiples of block_length=8, got 30", id="block"
+        ),
+        pytest.param(
+            set_in("sampling", "temperature", to=0.7), r"sampling.temperature: .*got 0.7", id="temperature"
+        ),
+        pytest.param(
+            set_in("seeds", to=[1, 1]), r"seeds: expected different seeds; got \[1, 1\]", id="seeds"
+        ),
         pytest.param(set_in("seeds", to=[]), r"seeds: .*at least 1 item", id="no seeds"),
-        pytest.param(set_in("contrast", to=["weft", "dpo"]), r"contrast to name two of the methods", id="contrast"),
+        pytest.param(
+            set_in("contrast", to=["weft", "dpo"]), r"contrast to name two of the methods", id="contrast"
+        ),
         pytest.param(set_in("benchmarks", "chess", to={}), r"benchmarks.chess.*got 'chess'", id="benchmark"),
-        pytest.param(set_in("base_model", "source", to="ftp"), r"base_model: .*'ftp'|base_model: .*source", id="source"),
-        pytest.param(set_in("base_model", "shipped_sha256", to="abc"), r"shipped_sha256: .*got 'abc'", id="hash"),
-        pytest.param(set_in("training", "micro_batch_size", to=5), r"multiple of training.micro_batch_size", id="micro"),
+        pytest.param(
+            set_in("base_model", "source", to="ftp"), r"base_model: .*'ftp'|base_model: .*source", id="source"
+        ),
+        pytest.param(
+            set_in("base_model", "shipped_sha256", to="abc"), r"shipped_sha256: .*got 'abc'", id="hash"
+        ),
+        pytest.param(
+            set_in("training", "micro_batch_size", to=5), r"multiple of training.micro_batch_size", id="micro"
+        ),
         pytest.param(set_in("name", to="other"), r"name must be 'tiny'", id="name"),
         pytest.param(set_in("kind", to="finetuning"), r"kind: .*'fine-tuning'; got 'finetuning'", id="kind"),
-        pytest.param(lambda content: content.pop("sampling"), r"sampling: this key is required", id="missing"),
+        pytest.param(
+            lambda content: content.pop("sampling"), r"sampling: this key is required", id="missing"
+        ),
     ],
 )
 def test_offences_name_key_expectation_and_value(tmp_path, edit, message):

@@ -7,7 +7,12 @@ from weft.config import Method
 def test_the_two_rows_of_the_paper():
     sft, weft = (Method.model_validate({"preset": name}) for name in ("sft", "weft"))
     assert (sft.rate_source, sft.masking, sft.divisor) == ("none", "uniform", "answer_tokens")
-    assert (weft.rate_source, weft.masking, weft.divisor, weft.exponent) == ("entropy", "token", "masked_tokens", 0.5)
+    assert (weft.rate_source, weft.masking, weft.divisor, weft.exponent) == (
+        "entropy",
+        "token",
+        "masked_tokens",
+        0.5,
+    )
 
 
 def test_a_key_beside_the_preset_replaces_its_value():

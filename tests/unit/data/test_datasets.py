@@ -68,7 +68,10 @@ def test_hub_rows_are_mapped_and_the_first_trajectory_is_taken(tmp_path):
 def test_one_field_can_hold_reasoning_and_answer(tmp_path):
     offline = put(tmp_path, [{"question": "q", "text": "so</think>42"}])
     source = hub(trajectory="text", attempt="text", split_trajectory_at="</think>")
-    assert load_examples("r1", source, offline=offline)[0].answer == "<reasoning>so</reasoning>\n<answer>42</answer>"
+    assert (
+        load_examples("r1", source, offline=offline)[0].answer
+        == "<reasoning>so</reasoning>\n<answer>42</answer>"
+    )
 
 
 def test_the_shuffle_is_seeded_and_cut(tmp_path):

@@ -38,17 +38,15 @@ def test_a_template_that_always_adds_the_header_gives_the_same_prompt(tokenizer)
     from copy import deepcopy
 
     stubborn = deepcopy(tokenizer)
-    stubborn.chat_template = tokenizer.chat_template.replace("{% if add_generation_prompt %}", "{% if true %}")
+    stubborn.chat_template = tokenizer.chat_template.replace(
+        "{% if add_generation_prompt %}", "{% if true %}"
+    )
     assert encode_prompt(stubborn, "2+2?") == encode_prompt(tokenizer, "2+2?")
 
 
 def test_any_text_survives_the_tokenizer(tokenizer):
     text = "Ünïcode \U0001f642 1234567890 \\frac{1}{2}\n\n\ttabs"
     assert tokenizer.decode(tokenizer(text)["input_ids"]) == text
-
-
-def test_digits_are_single_tokens(tokenizer):
-    assert len(tokenizer("31415926")["input_ids"]) == 8
 
 
 def test_examples_are_distinct_and_as_many_as_asked():
@@ -58,7 +56,9 @@ def test_examples_are_distinct_and_as_many_as_asked():
 
 
 def test_the_mixture_follows_its_shares():
-    examples = list(generate_mixture({"sudoku": 3.0, "gsm8k": 1.0}, worked_share=0.0, num_examples=400, seed=1))
+    examples = list(
+        generate_mixture({"sudoku": 3.0, "gsm8k": 1.0}, worked_share=0.0, num_examples=400, seed=1)
+    )
     assert all(example.answer.startswith("<reasoning></reasoning>") for example in examples)
     assert 250 < sum("sudoku" in example.source for example in examples) < 350
 

@@ -20,7 +20,11 @@ def test_prepared_examples_and_their_summary(tokenizer, tmp_path):
 def test_prompts_without_room_are_counted(tokenizer, tmp_path):
     with pytest.raises(DataError, match="3 are not, first"):
         prepare_examples(
-            generate_examples({"gsm8k": 3}, seed=1), tokenizer, tmp_path / "p", max_length=10, heldout_share=0.0
+            generate_examples({"gsm8k": 3}, seed=1),
+            tokenizer,
+            tmp_path / "p",
+            max_length=10,
+            heldout_share=0.0,
         )
 
 

@@ -49,7 +49,7 @@ def test_the_offline_copy_comes_first(tmp_path):
 
 
 def test_a_wrong_hash_is_refused_and_leaves_nothing(server, tmp_path):
-    with pytest.raises(DataError, match="must have sha256 0000.*delete it and fetch it again"):
+    with pytest.raises(DataError, match=r"must have sha256 0000.*delete it and fetch it again"):
         fetch_web_file(web(f"{server}/good.csv", "0" * 64), tmp_path / "out.csv", offline=[])
     assert not (tmp_path / "out.csv").exists()
 
@@ -63,7 +63,7 @@ def test_an_unreachable_file_says_where_to_put_it(server, tmp_path, url):
 
 def test_hub_files_and_models_say_the_same(tmp_path):
     file = HubFile(repo="simplescaling/s1K", file="data/train.parquet", revision="main")
-    with pytest.raises(DataError, match="offline, put it at offline/simplescaling/s1K/data/train.parquet"):
+    with pytest.raises(DataError, match=r"offline, put it at offline/simplescaling/s1K/data/train.parquet"):
         fetch_hub_file(file, offline=["offline"])
     model = HubModel(source="hub", repo="GSAI-ML/LLaDA-8B-Instruct", revision="main")
     with pytest.raises(DataError, match="offline, put it at offline/GSAI-ML/LLaDA-8B-Instruct"):
@@ -76,7 +76,10 @@ def test_offline_hub_files_are_found_and_checked(tmp_path):
     (folder / "x.jsonl").write_bytes(CONTENT)
     source = HubFile(repo="owner/set", file="x.jsonl", revision="main", sha256=SHA256)
     assert fetch_hub_file(source, offline=[str(tmp_path)]) == folder / "x.jsonl"
-    assert fetch_hub_model(HubModel(source="hub", repo="owner/set", revision="r"), offline=[str(tmp_path)]) == folder
+    assert (
+        fetch_hub_model(HubModel(source="hub", repo="owner/set", revision="r"), offline=[str(tmp_path)])
+        == folder
+    )
     (folder / "x.jsonl").write_bytes(b"changed")
     with pytest.raises(DataError, match="damaged or another version"):
         fetch_hub_file(source, offline=[str(tmp_path)])

@@ -59,7 +59,7 @@ def test_there_are_288_boards_and_every_puzzle_has_one_completion():
 
 def test_countdown_solutions_by_hand():
     assert solutions((1, 2, 3))[9] == ("2+1=3, 3*3=9", "(2+1)*3")
-    assert solutions((2, 2, 2))[8] == ("2*2=4, 4*2=8", "2*2*2")
+    assert solutions((2, 2, 2))[8] == ("2+2=4, 4*2=8", "(2+2)*2")
 
 
 @pytest.mark.parametrize(

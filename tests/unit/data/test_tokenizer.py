@@ -13,6 +13,11 @@ def test_training_is_repeatable():
     assert first == second
 
 
+def test_small_numbers_are_single_tokens_and_boards_are_not(tokenizer):
+    assert len(tokenizer("12+7=19")["input_ids"]) == 5
+    assert len(tokenizer("3141592631415926")["input_ids"]) == 16
+
+
 def test_tags_become_single_tokens(tokenizer):
     assert len(tokenizer("<reasoning>")["input_ids"]) == 1
     assert len(tokenizer(r"\boxed{")["input_ids"]) == 1

@@ -39,7 +39,9 @@ def test_token_rate_grows_with_the_relative_rate_and_is_a_probability(t, ratios)
 
 
 def test_extreme_values_stay_finite():
-    rates = token_masking_rate(torch.tensor([1.0, 1e-3]), torch.tensor([[0.0, 50.0], [0.0, 1e-8]]), min_rate=1e-6)
+    rates = token_masking_rate(
+        torch.tensor([1.0, 1e-3]), torch.tensor([[0.0, 50.0], [0.0, 1e-8]]), min_rate=1e-6
+    )
     assert rates.flatten().tolist() == pytest.approx([1e-6, 1.0, 1e-6, 1e-6])
 
 
@@ -57,7 +59,11 @@ def test_share_of_masked_tokens_approaches_the_rate():
     draws = torch.rand(1, 20_000, generator=generator)
     everything = torch.ones(1, 20_000, dtype=torch.bool)
     _, masked = mask_tokens(
-        torch.zeros(1, 20_000, dtype=torch.long), torch.full(draws.shape, 0.3), draws, everything, mask_token_id=MASK
+        torch.zeros(1, 20_000, dtype=torch.long),
+        torch.full(draws.shape, 0.3),
+        draws,
+        everything,
+        mask_token_id=MASK,
     )
     assert masked.float().mean().item() == pytest.approx(0.3, abs=0.01)
 

@@ -85,7 +85,9 @@ def test_a_broken_weight_file_is_named(folder):
 
 
 def test_an_index_cannot_lead_out_of_the_directory(folder):
-    (folder / "model.safetensors.index.json").write_text(json.dumps({"weight_map": {"x": "../../etc/passwd"}}))
+    (folder / "model.safetensors.index.json").write_text(
+        json.dumps({"weight_map": {"x": "../../etc/passwd"}})
+    )
     with pytest.raises(CheckpointError, match=r"must hold passwd"):
         load_model(folder)
 
@@ -104,4 +106,6 @@ def test_a_tokenizer_without_mask_token_takes_it_from_the_configuration(tokenize
     file.write_text(json.dumps(settings))
     with pytest.raises(CheckpointError, match="no mask token"):
         load_tokenizer(folder)
-    assert load_tokenizer(folder, mask_token_id=tokenizer.mask_token_id).mask_token_id == tokenizer.mask_token_id
+    assert (
+        load_tokenizer(folder, mask_token_id=tokenizer.mask_token_id).mask_token_id == tokenizer.mask_token_id
+    )

@@ -1,8 +1,24 @@
 from weft.training.callbacks import HISTORY_FIELDS, history_rows, timing_summary
 
 LOG = [
-    {"step": 1, "epoch": 0.5, "loss": 2.0, "grad_norm": 1.0, "learning_rate": 0.1, "seconds": 3.0, "mean_t": 0.4},
-    {"step": 2, "epoch": 1.0, "loss": 1.0, "grad_norm": 1.0, "learning_rate": 0.05, "seconds": 1.0, "mean_t": 0.6},
+    {
+        "step": 1,
+        "epoch": 0.5,
+        "loss": 2.0,
+        "grad_norm": 1.0,
+        "learning_rate": 0.1,
+        "seconds": 3.0,
+        "mean_t": 0.4,
+    },
+    {
+        "step": 2,
+        "epoch": 1.0,
+        "loss": 1.0,
+        "grad_norm": 1.0,
+        "learning_rate": 0.05,
+        "seconds": 1.0,
+        "mean_t": 0.6,
+    },
     {"step": 2, "train_runtime": 4.0},
 ]
 

@@ -16,7 +16,9 @@ def test_an_example_has_the_same_draws_in_any_batch():
 
 def test_seed_epoch_and_example_change_the_draws():
     first = draw([3])[1]
-    assert all(not torch.equal(first, other[1]) for other in (draw([4]), draw([3], epoch=1), draw([3], seed=2)))
+    assert all(
+        not torch.equal(first, other[1]) for other in (draw([4]), draw([3], epoch=1), draw([3], seed=2))
+    )
 
 
 def test_the_global_generator_is_left_alone():

@@ -88,7 +88,9 @@ def test_padding_is_masked_at_rate_t_unless_asked_otherwise():
             model.calls.clear()
             loss(model, chosen, seed)
             count = (model.calls[1][0, 4] == MASK).item()
-            alike, drawn_in = (alike, drawn_in + count) if chosen.padding_reference else (alike + count, drawn_in)
+            alike, drawn_in = (
+                (alike, drawn_in + count) if chosen.padding_reference else (alike + count, drawn_in)
+            )
     assert alike > 120
     assert drawn_in < 60
 

@@ -4,7 +4,15 @@ from weft.training.probe import probe_dataset, words_of
 
 
 def test_pieces_of_a_word_are_joined():
-    assert words_of(["So", "lve", " for", " x", ":", " ", "7"]) == ["Solve", "Solve", "for", "x", ":", " ", "7"]
+    assert words_of(["So", "lve", " for", " x", ":", " ", "7"]) == [
+        "Solve",
+        "Solve",
+        "for",
+        "x",
+        ":",
+        " ",
+        "7",
+    ]
 
 
 def test_a_row_per_answer_token(model, tokenizer, tmp_path):

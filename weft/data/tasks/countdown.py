@@ -1,9 +1,9 @@
-"""Countdown: reach a target with three numbers, each used exactly once.
+r"""Countdown: reach a target with three numbers, each used exactly once.
 
     question   Numbers: [3, 7, 2]
                Target: 19
     working    3*7=21, 21-2=19
-    answer     3*7-2
+    answer     \boxed{3*7-2}
 
 The question has d1's form.  Where several solutions exist the first in a fixed order is worked out,
 so that equal questions have equal solutions.
@@ -33,7 +33,7 @@ def propose(rng: random.Random, *, largest: int = 9, largest_target: int = 30) -
         question=f"Numbers: {list(numbers)}\nTarget: {target}",
         reference=[list(numbers), target],
         working=working,
-        answer=expression,
+        answer=rf"\boxed{{{expression}}}",
     )
 
 

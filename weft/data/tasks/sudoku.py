@@ -1,10 +1,10 @@
 """4x4 Sudoku with one solution.
 
     question   Solve the following Sudoku puzzle: 1234341221430321
-    working    4
+    working    1234 3412
     answer     1234341221434321
 
-The working lists the missing digits in reading order.
+The working completes the upper half.
 
 The form of question and answer is d1's, so that its scorer applies.  Unlike d1's test file, in
 which 124 of 500 puzzles have several completions, every puzzle here has exactly one.
@@ -32,7 +32,7 @@ def propose(rng: random.Random, *, blanks: tuple[int, int] = (4, 8)) -> Problem:
         key=puzzle,
         question=f"Solve the following Sudoku puzzle: {puzzle}",
         reference=solution,
-        working="".join(solution[i] for i in sorted(empty)),
+        working=f"{solution[:SIDE]} {solution[SIDE : 2 * SIDE]}",
         answer=solution,
     )
 
