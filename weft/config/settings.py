@@ -26,6 +26,11 @@ class Settings(Section):
     threads_per_process: int = Field(gt=0)
     """CPU threads of one model process."""
 
+    def gpus(self, processes: int) -> int:
+        """Say how many GPUs a job with this many processes occupies here; light, so without torch."""
+        has_gpu = any(Path("/dev").glob("nvidia[0-9]*"))
+        return processes if self.device == "cuda" or (self.device == "auto" and has_gpu) else 0
+
 
 def read_settings(path: Path) -> Settings:
     """Read config.yaml by itself.

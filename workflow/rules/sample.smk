@@ -20,7 +20,7 @@ rule sample:
         "../../envs/weft.yaml"
     threads: SETTINGS.threads_per_process
     resources:
-        gpu=0 if SETTINGS.device == "cpu" else 1,
+        gpu=SETTINGS.gpus(1),
         mem_mb=4000,
         runtime="12h",
     params:

@@ -15,7 +15,7 @@ rule train:
         "../../envs/weft.yaml"
     threads: SETTINGS.train_processes * SETTINGS.threads_per_process
     resources:
-        gpu=0 if SETTINGS.device == "cpu" else SETTINGS.train_processes,
+        gpu=SETTINGS.gpus(SETTINGS.train_processes),
         processes=SETTINGS.train_processes,
         mem_mb=4000,
         runtime="12h",
@@ -42,7 +42,7 @@ rule probe:
         "../../envs/weft.yaml"
     threads: SETTINGS.threads_per_process
     resources:
-        gpu=0 if SETTINGS.device == "cpu" else 1,
+        gpu=SETTINGS.gpus(1),
         mem_mb=4000,
         runtime="2h",
     params:

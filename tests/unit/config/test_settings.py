@@ -30,6 +30,11 @@ def test_run_settings_as_configfile_stay_run_settings(tmp_path):
     assert resolve([tmp_path / "gpu.yaml"], device="cuda").device == "cuda"
 
 
+def test_jobs_on_the_cpu_occupy_no_gpu_and_so_run_side_by_side():
+    assert resolve(device="cpu").gpus(2) == 0
+    assert resolve(device="cuda").gpus(2) == 2
+
+
 def test_one_offline_folder_may_be_given_bare():
     assert resolve(offline="my").offline == ["my"]
 
