@@ -49,7 +49,7 @@ plan: setup  ## what the experiment would do, without doing it (EXPERIMENT=paper
 	python -m weft plan $(EXPERIMENT)
 	snakemake -n --quiet rules --config experiment=$(EXPERIMENT)
 
-base: setup  ## train the small base model anew (about 25 minutes) into results/tiny/pretrained
+base: setup  ## train the small base model anew (about 26 minutes) into results/tiny/pretrained
 	snakemake --cores all base
 
 doctor: setup  ## versions, devices, compiler, data at hand

@@ -19,7 +19,7 @@ def test_the_shipped_model_is_whole_and_follows_its_recipe(source):
 
 def test_another_recipe_is_noticed(source):
     changed = source.model_copy(update={"recipe": source.recipe.model_copy(update={"seed": 8})})
-    with pytest.raises(DataError, match=r"\['seed'\] differ .* use: retrained"):
+    with pytest.raises(DataError, match=r"\['seed'\] differ .*use: retrained"):
         locate_base(changed, offline=[])
 
 
