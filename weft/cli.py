@@ -43,6 +43,9 @@ app.add_typer(data_app, name="data")
 app.add_typer(report_app, name="report")
 app.add_typer(config_app, name="config")
 
+RANK_MARK = "WEFT_TRAINING_KEY"
+"""Environment variable by which the launcher tells a rank that it is one, and for which settings."""
+
 ExperimentOption = Annotated[str, typer.Option("--experiment", help="Experiment file, or its name.")]
 OutOption = Annotated[Path, typer.Option("--out", help="What to write.")]
 OfflineOption = Annotated[
@@ -98,13 +101,19 @@ def data_dataset(
     """Write the training examples of one data set as text."""
     from weft.data.benchmarks import write_jsonl
     from weft.data.datasets import load_examples
+    from weft.data.remote import fetch_hub_file, resolved_commit
 
     described = _fine_tuning(experiment)
     if dataset not in described.datasets:
         raise ConfigError(f"dataset must be one of {sorted(described.datasets)}, got {dataset!r}")
-    examples = load_examples(dataset, described.datasets[dataset], offline=offline or [])
+    source = described.datasets[dataset]
+    examples = load_examples(dataset, source, offline=offline or [])
     write_jsonl((example.as_record() for example in examples), out)
-    _record(out, described)
+    files = [fetch_hub_file(file, offline=offline or []) for file in getattr(source, "files", [])]
+    used = [
+        {"file": file.name, "commit": resolved_commit(file), "sha256": file_sha256(file)} for file in files
+    ]
+    _record(out, described, notes={"files": used})
     typer.echo(f"{dataset}: {len(examples)} examples -> {out}")
 
 
@@ -154,6 +163,7 @@ def data_base(
 ) -> None:
     """Put the base model into place: the shipped one, one trained anew, or a download."""
     from weft.data.base import locate_base
+    from weft.data.remote import resolved_commit
     from weft.model.checkpoint import read_llada_config
 
     described = _fine_tuning(experiment)
@@ -163,9 +173,8 @@ def data_base(
         for file in sorted(source.iterdir()):
             if file.is_file():
                 _link_or_copy(file, folder / file.name)
-    _record(
-        out, described, notes={"source": described.base_model.model_dump(mode="json", exclude={"recipe"})}
-    )
+    origin = described.base_model.model_dump(mode="json", exclude={"recipe"})
+    _record(out, described, notes={"source": origin, "commit_used": resolved_commit(source)})
     typer.echo(f"base model {source} -> {out}")
 
 
@@ -181,7 +190,7 @@ def pretrain(experiment: ExperimentOption, out: OutOption, threads: ThreadsOptio
             f"base_model.source must be 'scratch' to train it, got {described.base_model.source!r}"
         )
     os.environ["OMP_NUM_THREADS"] = str(threads)
-    state = _state_folder(out)
+    state = _state_folder(out, digest(described.base_model.recipe.model_dump(mode="json")))
     with _only_writer(out), _finished_directory(out) as folder:
         log = run_pretraining(described.base_model.recipe, folder, state=state)
         notes = {"recipe": described.base_model.recipe.model_dump(mode="json"), "log": log}
@@ -204,7 +213,7 @@ def train(
     """Fine-tune one adapter.  Starts the ranks through DeepSpeed's launcher, unless it is a rank itself."""
     described = _fine_tuning(experiment)
     chosen = _find_run(described, run)
-    if "RANK" not in os.environ:
+    if RANK_MARK not in os.environ:
         from weft.training.deepspeed import accumulation_steps, launch_command, launch_environment
 
         try:
@@ -215,11 +224,14 @@ def train(
         arguments = ["train", "--experiment", experiment, "--run", run, *files]
         command = launch_command(arguments, num_processes=processes)
         environment = launch_environment(device=_device(device), threads_per_process=threads)
+        # A checkpoint may be resumed only under the settings, inputs and number of ranks that made it.
+        settings = [described.training.model_dump(mode="json"), described.methods[chosen.method].model_dump()]
+        environment[RANK_MARK] = digest([*settings, file_sha256(base), file_sha256(prepared), processes])
         os.execvpe(command[0], command, environment)  # noqa: S606 - no shell; signals reach the launcher directly
     from weft.training.finetune import FineTuningFiles, finetune
 
-    state = _state_folder(out)
     is_first = os.environ["RANK"] == "0"
+    state = _state_folder(out, os.environ[RANK_MARK], clear=is_first)
     growing = out.with_name(f".{out.name}.new")
 
     def finish() -> None:
@@ -484,9 +496,15 @@ def _record(
     )
 
 
-def _state_folder(out: Path) -> Path:
-    """Where a job keeps what it needs to resume: beside the output, unknown to Snakemake."""
-    folder = out.with_name(f".{out.name}.state")
+def _state_folder(out: Path, key: str, *, clear: bool = True) -> Path:
+    """Where a job keeps what it needs to resume: beside the output, unknown to Snakemake.
+
+    The key stands for everything that the result depends on; what other keys left behind is removed.
+    """
+    folder = out.with_name(f".{out.name}.{key[:12]}.state")
+    for other in out.parent.glob(f".{out.name}.*.state") if clear else ():
+        if other != folder:
+            shutil.rmtree(other, ignore_errors=True)
     folder.mkdir(parents=True, exist_ok=True)
     return folder
 

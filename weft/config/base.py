@@ -1,5 +1,6 @@
 """What all sections share: no unknown keys, no changes after reading, one shape of error."""
 
+import re
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -15,7 +16,12 @@ class Section(BaseModel):
     """A part of a settings file; unknown keys are refused and values cannot change."""
 
     model_config = ConfigDict(
-        extra="forbid", frozen=True, protected_namespaces=(), use_attribute_docstrings=True
+        extra="forbid",
+        frozen=True,
+        strict=True,  # "yes" is no number, and 1 is no truth value
+        allow_inf_nan=False,
+        protected_namespaces=(),
+        use_attribute_docstrings=True,
     )
 
 
@@ -27,8 +33,9 @@ def read_yaml(path: Path) -> dict[str, Any]:
     """
     try:
         text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise ConfigError(f"settings file {path} must be readable: {error.strerror or error}") from error
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise ConfigError(f"settings file {path} must be readable text: {reason}") from error
     try:
         content = yaml.load(text, Loader=_StrictLoader)  # noqa: S506 - a SafeLoader that refuses repeated keys
     except yaml.YAMLError as error:
@@ -75,3 +82,9 @@ class _StrictLoader(yaml.SafeLoader):
                 None, None, f"key given twice: {sorted(repeated)}", node.start_mark
             )
         return super().construct_mapping(node, deep=deep)
+
+
+# PyYAML reads 1e-5 as text, since YAML 1.1 wants a point in it.
+_StrictLoader.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+"), list("-+0123456789")
+)

@@ -16,6 +16,9 @@ Name = Annotated[str, Field(pattern=r"^[a-z0-9]+([._-][a-z0-9]+)*$")]
 BASE_RUN = "base"
 
 
+TargetModule = Literal["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
+
+
 class Lora(Section):
     """Low-rank adapters, made by PEFT."""
 
@@ -25,7 +28,7 @@ class Lora(Section):
     """Scale; the update is multiplied by alpha/r."""
     dropout: float = Field(ge=0, lt=1)
     """Dropout in front of the adapters."""
-    target_modules: list[str] = Field(min_length=1)
+    target_modules: list[TargetModule] = Field(min_length=1)
     """Modules that get an adapter, in Llama's names."""
 
 
@@ -90,6 +93,8 @@ class Sampling(Section):
 
     @model_validator(mode="after")
     def _divisible(self) -> "Sampling":
+        if len(set(self.gen_lengths)) < len(self.gen_lengths):
+            raise ValueError("different gen_lengths")
         for length in self.gen_lengths:
             if length % self.block_length:
                 raise ValueError(
@@ -144,7 +149,7 @@ class FineTuning(Experiment):
     """Methods by name."""
     forbid_test_questions: bool
     """Stop if a test question is in a training set; if false, only count them."""
-    contrast: tuple[Name, Name]
+    contrast: tuple[Name, Name] = Field(strict=False)
     """The two methods of the paired test: treatment, then control."""
     training: Training
     """Fine-tuning, the same for all methods."""
@@ -169,6 +174,15 @@ class FineTuning(Experiment):
             )
         if BASE_RUN in self.methods:
             raise ValueError(f"no method named {BASE_RUN!r}: the untrained model has that name")
+        run_ids = [run.run_id for run in list_runs(self)]
+        if len(set(run_ids)) < len(run_ids):
+            raise ValueError("names of methods and datasets that give every run a name of its own")
+        recipe = getattr(self.base_model, "recipe", None)
+        longest = max(self.training.max_length, *self.sampling.gen_lengths)
+        if recipe is not None and longest > recipe.architecture.max_length:
+            raise ValueError(
+                f"lengths up to base_model's max_length={recipe.architecture.max_length}, got {longest}"
+            )
         if self.training.batch_size % self.training.micro_batch_size:
             raise ValueError("training.batch_size to be a multiple of training.micro_batch_size")
         return self

@@ -50,6 +50,12 @@ class Architecture(Section):
     rope_theta: float = Field(gt=0)
     """Base of the rotary embedding."""
 
+    @model_validator(mode="after")
+    def _heads_divide_the_width(self) -> "Architecture":
+        if self.hidden_size % (2 * self.num_heads):
+            raise ValueError(f"a hidden_size that is a multiple of 2 x num_heads, got {self.hidden_size}")
+        return self
+
 
 class Pretraining(Section):
     """Recipe of a base model trained from scratch, with SFT's objective on all parameters."""
@@ -155,7 +161,9 @@ class HubData(Section):
     shuffle_seed: int = 42
     """Seed of the shuffle (d1 uses 42)."""
     split_trajectory_at: str | None = None
-    """Text that ends the reasoning when one field holds reasoning and answer (both fields equal)."""
+    """Text that ends the reasoning when one field holds both; rows without it are left out."""
+    trajectory_prefix: str = ""
+    """Text removed from the beginning of the reasoning, with ``split_trajectory_at``."""
     instruction: Instruction
     """Text in front of every question."""
 

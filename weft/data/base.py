@@ -3,11 +3,14 @@
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from weft.config.sources import BaseModelSource, HubModel, LocalModel, ScratchModel
 from weft.data.remote import check_sha256, fetch_hub_model
 from weft.errors import DataError
 
+PROVENANCE_FILE = "provenance.json"
+"""Beside a shipped model: where it comes from, and the hash of each file."""
 RECIPE_FILE = "pretraining.json"
 """Beside a model trained here: the recipe and the last log."""
 
@@ -32,6 +35,16 @@ def locate_base(source: BaseModelSource, *, offline: Sequence[str]) -> Path:
     return _shipped(source)
 
 
+def _read_notes(path: Path) -> dict[str, Any]:
+    try:
+        notes: dict[str, Any] = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise DataError(
+            f"the shipped base model must have a readable {path}: {error}; restore it with git"
+        ) from error
+    return notes
+
+
 def _shipped(source: ScratchModel) -> Path:
     assert source.shipped is not None, "the schema demands a folder where use is 'shipped'"
     assert source.shipped_sha256 is not None, "the schema demands a hash where use is 'shipped'"
@@ -44,7 +57,10 @@ def _shipped(source: ScratchModel) -> Path:
             "base_model.use: retrained to train it anew"
         )
     check_sha256(weights, source.shipped_sha256, name=str(weights))
-    made_by = json.loads(notes.read_text())["recipe"]
+    made = _read_notes(notes)
+    for name, sha256 in _read_notes(folder / PROVENANCE_FILE)["sha256"].items():
+        check_sha256(folder / name, sha256, name=str(folder / name))
+    made_by = made["recipe"]
     wanted = source.recipe.model_dump(mode="json")
     changed = sorted(key for key in wanted if made_by.get(key) != wanted[key])
     if changed:

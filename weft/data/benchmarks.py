@@ -76,7 +76,7 @@ def write_jsonl(rows: Iterable[Row], out: Path) -> None:
     out.parent.mkdir(parents=True, exist_ok=True)
     temporary = out.with_name(f".{out.name}.new")
     with temporary.open("w", encoding="utf-8") as file:
-        file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+        file.writelines(json.dumps(row, ensure_ascii=True) + "\n" for row in rows)
     temporary.replace(out)
 
 
@@ -87,10 +87,13 @@ def read_jsonl(path: Path) -> list[Row]:
         DataError: a line is no JSON object; file and line are named.
     """
     rows = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+    # Only a line feed ends a line of JSONL; splitlines() would also cut at U+2028 inside a text.
+    for number, line in enumerate(path.read_bytes().removesuffix(b"\n").split(b"\n"), start=1):
+        if number == 1 and not line:
+            continue
         try:
             row = json.loads(line)
-        except ValueError as error:
+        except ValueError as error:  # not JSON, or not UTF-8
             raise DataError(f"{path}, line {number}: must be a JSON object: {error}") from error
         if not isinstance(row, dict):
             raise DataError(f"{path}, line {number}: must be a JSON object, got {type(row).__name__}")

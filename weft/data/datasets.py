@@ -42,13 +42,19 @@ def load_examples(name: str, source: DataSource, *, offline: Sequence[str]) -> l
 def _read_hub(name: str, source: HubData, offline: Sequence[str]) -> list[Example]:
     rows = [row for file in source.files for row in _read_rows(fetch_hub_file(file, offline=offline))]
     random.Random(source.shuffle_seed).shuffle(rows)
-    examples = []
-    for row in rows[: source.num_examples]:
+    examples: list[Example] = []
+    for row in rows:
+        if len(examples) == source.num_examples:
+            break
         question, trajectory, attempt = (
             _take(row, field, name) for field in (source.question, source.trajectory, source.attempt)
         )
         if source.split_trajectory_at is not None:
-            trajectory, _, attempt = trajectory.partition(source.split_trajectory_at)
+            trajectory, mark, attempt = trajectory.partition(source.split_trajectory_at)
+            if not mark or not attempt.strip():
+                continue  # cut off before its answer: nothing to learn from
+            trajectory = trajectory.strip().removeprefix(source.trajectory_prefix).strip()
+            attempt = attempt.strip()
         question = with_instruction(source.instruction, question)
         examples.append(_example(name, question, lay_out_answer(trajectory, attempt)))
     return examples
@@ -67,6 +73,9 @@ def _read_own(name: str, source: JsonlData) -> list[Example]:
             raise DataError(
                 f"{path}, line {number}: must have question and answer, {sorted(missing)} missing"
             )
+        empty = sorted(field for field in ("question", "answer") if row[field] in (None, ""))
+        if empty:
+            raise DataError(f"{path}, line {number}: {empty} must hold text, got nothing")
         answer = str(row["answer"])
         text = lay_out_answer(str(row["reasoning"]), answer) if row.get("reasoning") else answer
         question = with_instruction(source.instruction, str(row["question"]))
@@ -78,7 +87,12 @@ def _read_rows(path: Path) -> Iterable[dict[str, Any]]:
     if path.suffix == ".parquet":
         import pyarrow.parquet
 
-        return list(pyarrow.parquet.read_table(path).to_pylist())
+        try:
+            return list(pyarrow.parquet.read_table(path).to_pylist())
+        except (pyarrow.ArrowInvalid, OSError) as error:
+            raise DataError(
+                f"{path} must be a Parquet file: {error}; delete it and fetch it again"
+            ) from error
     return read_jsonl(path)
 
 
@@ -86,7 +100,10 @@ def _take(row: dict[str, Any], field: str, name: str) -> str:
     if field not in row:
         raise DataError(f"data set {name!r}: every row must have the field {field!r}, got {sorted(row)}")
     value = row[field]
-    return str(value[0] if isinstance(value, list) else value)
+    first = value[0] if isinstance(value, list) and value else value
+    if not isinstance(first, str) or not first.strip():
+        raise DataError(f"data set {name!r}: the field {field!r} must hold text, got {first!r}")
+    return first
 
 
 def _example(name: str, question: str, answer: str) -> Example:

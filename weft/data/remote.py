@@ -84,6 +84,12 @@ def fetch_hub_model(source: HubModel, *, offline: Sequence[str]) -> Path:
         raise DataError(_unreachable(f"model {source.repo}", source.repo, offline, error)) from error
 
 
+def resolved_commit(path: Path) -> str | None:
+    """Say which commit a file or folder of the hub client's cache belongs to; None for an offline copy."""
+    parts = path.parts
+    return parts[parts.index("snapshots") + 1] if "snapshots" in parts[:-1] else None
+
+
 def find_offline(name: str, folders: Sequence[str]) -> Path | None:
     """Return the first existing ``folder/name``."""
     return next((Path(folder) / name for folder in folders if (Path(folder) / name).exists()), None)

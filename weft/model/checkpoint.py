@@ -53,6 +53,21 @@ REQUIRED_FIELDS = {
 }
 
 
+LLADA_SIZES = frozenset(
+    [
+        "vocab_size",
+        "d_model",
+        "mlp_hidden_size",
+        "n_layers",
+        "n_heads",
+        "max_sequence_length",
+        "rms_norm_eps",
+        "rope_theta",
+    ]
+)
+"""Fields without which the network is not known."""
+
+
 def load_model(path: str | Path, dtype: torch.dtype = torch.float32) -> LladaForMaskedDiffusion:
     """Load a mask predictor from a checkpoint directory.
 
@@ -139,7 +154,7 @@ def read_llada_config(folder: Path) -> LladaConfig:
         raise CheckpointError(
             f"{folder} must be a checkpoint directory with config.json, none found"
         ) from error
-    except json.JSONDecodeError as error:
+    except ValueError as error:
         raise CheckpointError(f"{folder / 'config.json'} must be JSON: {error}") from error
     if fields.get("model_type") != "llada":
         raise CheckpointError(
@@ -148,6 +163,9 @@ def read_llada_config(folder: Path) -> LladaConfig:
     wrong = {k: fields.get(k, v) for k, v in REQUIRED_FIELDS.items() if fields.get(k, v) != v}
     if wrong:
         raise CheckpointError(f"{folder / 'config.json'}: these fields describe another network: {wrong}")
+    missing = sorted(LLADA_SIZES - fields.keys())
+    if missing:
+        raise CheckpointError(f"{folder / 'config.json'} must have the fields {missing}, not found")
     return LladaConfig(
         vocab_size=fields.get("embedding_size") or fields["vocab_size"],
         hidden_size=fields["d_model"],
@@ -213,7 +231,12 @@ def to_llada_name(name: str) -> str:
 def _read_tensors(folder: Path) -> dict[str, Tensor]:
     index, files = folder / WEIGHTS_INDEX, [WEIGHTS]
     if index.exists():
-        files = sorted(set(json.loads(index.read_text())["weight_map"].values()))
+        try:
+            files = sorted(set(json.loads(index.read_text())["weight_map"].values()))
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise CheckpointError(
+                f"{index} must list the weights as published: {error!r}; download it again"
+            ) from error
     tensors: dict[str, Tensor] = {}
     for name in files:
         # An index is data from outside: it may name files of this directory only.

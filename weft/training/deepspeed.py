@@ -63,13 +63,24 @@ def launch_command(arguments: Sequence[str], *, num_processes: int) -> list[str]
     """
     return [
         sys.executable, "-m", "deepspeed.launcher.runner",
-        "--num_gpus", str(num_processes),
+        "--hostfile", os.devnull,
+        *_devices(num_processes),
         "--master_addr", "127.0.0.1",
         "--master_port", str(free_port()),
         "--no_local_rank",
         "--module", "weft",
         *arguments,
     ]  # fmt: skip
+
+
+def _devices(num_processes: int) -> list[str]:
+    """Choose the first visible devices; with --num_gpus DeepSpeed would not look at the variable."""
+    visible = [
+        name for name in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if name.strip().isdigit()
+    ]
+    if len(visible) < num_processes:
+        return ["--num_gpus", str(num_processes)]
+    return ["--include", f"localhost:{','.join(visible[:num_processes])}"]
 
 
 def launch_environment(*, device: str, threads_per_process: int) -> dict[str, str]:

@@ -19,6 +19,7 @@ from weft.data.collate import PadToLength
 from weft.model import load_model, load_tokenizer
 from weft.training.callbacks import HistoryCallback, history_rows, timing_summary
 from weft.training.deepspeed import accumulation_steps, deepspeed_settings
+from weft.training.resume import latest_checkpoint
 from weft.training.trainer import DiffusionTrainer
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
@@ -65,7 +66,7 @@ def finetune(experiment: FineTuning, run: Run, files: FineTuningFiles, *, finish
     history = HistoryCallback()
     history.trainer = trainer
     trainer.add_callback(history)
-    trainer.train(resume_from_checkpoint=_latest_checkpoint(files.state))
+    trainer.train(resume_from_checkpoint=latest_checkpoint(files.state))
     if trainer.is_world_process_zero():
         trainer.accelerator.unwrap_model(trainer.model).save_pretrained(files.out, safe_serialization=True)
         log = trainer.state.log_history
@@ -138,12 +139,6 @@ def training_arguments(
         remove_unused_columns=False,
         report_to=[],
     )
-
-
-def _latest_checkpoint(state: Path) -> str | None:
-    """Find the newest complete checkpoint; one that was being written has no trainer state yet."""
-    complete = [folder for folder in state.glob("checkpoint-*") if (folder / "trainer_state.json").exists()]
-    return str(max(complete, key=lambda folder: int(folder.name.rpartition("-")[2]))) if complete else None
 
 
 def _write_lines(path: Path, rows: list[dict[str, Any]]) -> None:

@@ -14,6 +14,7 @@ from weft.data.collate import PadToLength
 from weft.data.examples import encode_example, generate_mixture
 from weft.data.tokenizer import train_tokenizer
 from weft.model import LladaConfig, LladaForMaskedDiffusion, save_model
+from weft.training.resume import latest_checkpoint
 from weft.training.trainer import DiffusionTrainer
 
 TOKENIZER_SAMPLE = 5000
@@ -52,7 +53,7 @@ def pretrain(recipe: Pretraining, out: Path, *, state: Path) -> dict[str, Any]:
         mask_token_id=tokenizer.mask_token_id,
         corruption_seed=recipe.seed,
     )
-    trainer.train(resume_from_checkpoint=any(state.glob("checkpoint-*")))
+    trainer.train(resume_from_checkpoint=latest_checkpoint(state))
     save_model(model, out)
     tokenizer.save_pretrained(out)
     return dict(trainer.state.log_history[-1])

@@ -1,7 +1,7 @@
 # The checked experiment, and what the rules ask of it.
 
 import json
-import sys
+import shlex
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
@@ -36,7 +36,7 @@ RUNS = (
     else {"published": None}
 )
 GEN_LENGTHS = EXPERIMENT.sampling.gen_lengths if FINE_TUNING else EXPERIMENT.gen_lengths
-OFFLINE = " ".join(f"--offline '{folder}'" for folder in SETTINGS.offline)
+OFFLINE = " ".join(f"--offline {shlex.quote(folder)}" for folder in SETTINGS.offline)
 
 
 wildcard_constraints:
@@ -73,6 +73,18 @@ def experiment_files(*stages):
             gen_length=GEN_LENGTHS,
         )
     ]
+
+
+def own_files(source):
+    """List the files of one's own data or model, so that a change in them is noticed."""
+    if getattr(source, "path", None) is None:
+        return []
+    path = Path(source.path)
+    return (
+        sorted(map(str, [*path.glob("*.json"), *path.glob("*.safetensors")]))
+        if path.is_dir()
+        else str(path)
+    )
 
 
 def settings_of(stage):

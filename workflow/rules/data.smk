@@ -13,11 +13,13 @@ rule questions:
         settings=settings_of("questions"),
         offline=OFFLINE,
     shell:
-        "python -m weft data benchmark --experiment {params.file} --out {output}  {params.offline} "
+        "python -m weft data benchmark --experiment {params.file:q} --out {output} {params.offline} "
         "{wildcards.benchmark} > {log} 2>&1"
 
 
 rule examples:
+    input:
+        lambda wildcards: own_files(EXPERIMENT.datasets[wildcards.dataset]),
     output:
         "results/{experiment}/data/examples/{dataset}.jsonl",
     log:
@@ -29,7 +31,7 @@ rule examples:
         settings=settings_of("examples"),
         offline=OFFLINE,
     shell:
-        "python -m weft data dataset --experiment {params.file} --out {output}  {params.offline} "
+        "python -m weft data dataset --experiment {params.file:q} --out {output} {params.offline} "
         "{wildcards.dataset} > {log} 2>&1"
 
 
@@ -55,7 +57,7 @@ rule prepare:
             f"--questions {file}" for file in input.questions
         ),
     shell:
-        "python -m weft data prepare --experiment {params.file} --examples {input.examples} "
+        "python -m weft data prepare --experiment {params.file:q} --examples {input.examples} "
         "{params.questions} --base {input.base} --out {output} > {log} 2>&1"
 
 
@@ -76,14 +78,17 @@ rule pretrain:
         file=SETTINGS.experiment,
         settings=settings_of("pretrain"),
     shell:
-        "python -m weft pretrain --experiment {params.file} --threads {threads} --out {output} > {log} 2>&1"
+        "python -m weft pretrain --experiment {params.file:q} --threads {threads} --out {output} > {log} 2>&1"
 
 
 rule place_base:
     input:
-        "results/{experiment}/pretrained"
-        if getattr(EXPERIMENT.base_model, "use", "") == "retrained"
-        else [],
+        own=own_files(EXPERIMENT.base_model),
+        retrained=(
+            "results/{experiment}/pretrained"
+            if getattr(EXPERIMENT.base_model, "use", "") == "retrained"
+            else []
+        ),
     output:
         directory("results/{experiment}/base"),
     log:
@@ -94,7 +99,9 @@ rule place_base:
         file=SETTINGS.experiment,
         settings=settings_of("base"),
         offline=OFFLINE,
-        retrained=lambda wildcards, input: f"--retrained {input}" if input else "",
+        retrained=lambda wildcards, input: (
+            f"--retrained {input.retrained}" if input.retrained else ""
+        ),
     shell:
-        "python -m weft data base --experiment {params.file} --out {output}  {params.offline} "
+        "python -m weft data base --experiment {params.file:q} --out {output} {params.offline} "
         "{params.retrained} > {log} 2>&1"

@@ -16,7 +16,7 @@ rule tables:
         code=source_digest("stats", "report"),
         root=lambda wildcards: f"results/{wildcards.experiment}",
     shell:
-        "python -m weft report tables --experiment {params.file} --out {params.root}/tables {params.root} "
+        "python -m weft report tables --experiment {params.file:q} --out {params.root}/tables {params.root} "
         "> {log} 2>&1 && cat {params.root}/tables/headline.md"
 
 
@@ -45,7 +45,7 @@ rule figures:
         code=source_digest("report"),
         root=lambda wildcards: f"results/{wildcards.experiment}",
     shell:
-        "python -m weft report figures --experiment {params.file} --tables {params.root}/tables "
+        "python -m weft report figures --experiment {params.file:q} --tables {params.root}/tables "
         "--out {params.root}/figures {params.root} > {log} 2>&1"
 
 
@@ -65,5 +65,5 @@ rule page:
         code=source_digest("report"),
         root=lambda wildcards: f"results/{wildcards.experiment}",
     shell:
-        "python -m weft report page --experiment {params.file} --tables {params.root}/tables "
+        "python -m weft report page --experiment {params.file:q} --tables {params.root}/tables "
         "--figures {params.root}/figures --out {output} {params.root} > {log} 2>&1"

@@ -31,6 +31,6 @@ rule sample:
             f"--adapter {input.adapter}" if input.adapter else ""
         ),
     shell:
-        "python -m weft sample --experiment {params.file} --run {wildcards.run} --base {input.base} "
+        "python -m weft sample --experiment {params.file:q} --run {wildcards.run} --base {input.base} "
         "{params.adapter} --questions {input.questions} --gen-length {wildcards.gen_length} "
         "--threads {threads} --device {params.device} --out {output} > {log} 2>&1"

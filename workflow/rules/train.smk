@@ -25,7 +25,7 @@ rule train:
         device=SETTINGS.device,
         cpu_threads=SETTINGS.threads_per_process,
     shell:
-        "python -m weft train --experiment {params.file} --run {wildcards.run} --base {input.base} "
+        "python -m weft train --experiment {params.file:q} --run {wildcards.run} --base {input.base} "
         "--prepared {input.prepared} --processes {resources.processes} --threads {params.cpu_threads} "
         "--device {params.device} --out {output} > {log} 2>&1"
 
@@ -50,5 +50,5 @@ rule probe:
         settings=settings_of("probe"),
         device=SETTINGS.device,
     shell:
-        "python -m weft probe --experiment {params.file} --base {input.base} --prepared {input.prepared} "
+        "python -m weft probe --experiment {params.file:q} --base {input.base} --prepared {input.prepared} "
         "--threads {threads} --device {params.device} --out {output} > {log} 2>&1"

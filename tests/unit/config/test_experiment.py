@@ -41,6 +41,22 @@ def test_runs_are_the_base_and_the_whole_grid():
     ("edit", "message"),
     [
         pytest.param(
+            set_in("training", "epochs", to=True), r"training.epochs: .*integer; got True", id="bool"
+        ),
+        pytest.param(
+            set_in("training", "learning_rate", to=float("inf")), r"learning_rate: .*finite", id="inf"
+        ),
+        pytest.param(set_in("training", "max_length", to=9000), r"max_length=256, got 9000", id="too long"),
+        pytest.param(set_in("training", "lora", "target_modules", to=["nose"]), r"got 'nose'", id="lora"),
+        pytest.param(
+            set_in("sampling", "gen_lengths", to=[32, 32]), r"different gen_lengths", id="same length"
+        ),
+        pytest.param(
+            set_in("base_model", "recipe", "architecture", "hidden_size", to=129),
+            r"multiple of 2 x num_heads",
+            id="heads",
+        ),
+        pytest.param(
             set_in("training", "learning_rat", to=1), r"training.learning_rat: unknown key", id="typo"
         ),
         pytest.param(
@@ -121,7 +137,9 @@ def test_a_missing_file_is_named():
 
 def test_scientific_notation_without_a_point_is_a_number(tmp_path):
     file = write(tmp_path, lambda content: None)
-    file.write_text(file.read_text().replace("learning_rate: 0.001", "learning_rate: 1e-3"))
+    file.write_text(
+        file.read_text().replace("  learning_rate: 0.002\n  lora", "  learning_rate: 1e-3\n  lora")
+    )
     assert load_experiment(file).training.learning_rate == 1e-3
 
 

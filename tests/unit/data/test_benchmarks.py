@@ -59,6 +59,12 @@ def test_a_broken_line_is_named(tmp_path):
         read_jsonl(tmp_path / "x.jsonl")
 
 
+def test_any_text_survives_writing_and_reading(tmp_path):
+    rows = [{"text": "line\u2028separator \u0085 \ud800 \x00 \n end"}, {"text": ""}]
+    write_jsonl(rows, tmp_path / "x.jsonl")
+    assert read_jsonl(tmp_path / "x.jsonl") == rows
+
+
 def test_lines_come_back(tmp_path):
     write_jsonl([{"a": "é"}], tmp_path / "new" / "x.jsonl")
     assert read_jsonl(tmp_path / "new" / "x.jsonl") == [{"a": "é"}]

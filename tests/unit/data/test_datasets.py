@@ -74,6 +74,25 @@ def test_one_field_can_hold_reasoning_and_answer(tmp_path):
     )
 
 
+def test_rows_cut_off_before_their_answer_are_left_out(tmp_path):
+    offline = put(
+        tmp_path,
+        [{"question": "q", "text": "<think>\nendless"}, {"question": "q", "text": "<think>so</think>4"}],
+    )
+    source = hub(
+        trajectory="text", attempt="text", split_trajectory_at="</think>", trajectory_prefix="<think>"
+    )
+    examples = load_examples("r1", source, offline=offline)
+    assert [example.answer for example in examples] == ["<reasoning>so</reasoning>\n<answer>4</answer>"]
+
+
+@pytest.mark.parametrize("value", [None, [], "", 3])
+def test_a_field_without_text_is_refused(tmp_path, value):
+    offline = put(tmp_path, [{"question": "q", "thinking": value, "attempt": "a"}])
+    with pytest.raises(DataError, match="'thinking' must hold text"):
+        load_examples("s", hub(), offline=offline)
+
+
 def test_the_shuffle_is_seeded_and_cut(tmp_path):
     rows = [{"question": str(n), "thinking": "t", "attempt": "a"} for n in range(20)]
     offline = put(tmp_path, rows)

@@ -1,11 +1,12 @@
 import hashlib
 import http.server
 import threading
+from pathlib import Path
 
 import pytest
 
 from weft.config.sources import HubFile, HubModel, WebFile
-from weft.data.remote import fetch_hub_file, fetch_hub_model, fetch_web_file
+from weft.data.remote import fetch_hub_file, fetch_hub_model, fetch_web_file, resolved_commit
 from weft.errors import DataError
 
 CONTENT = b"question,answer\n"
@@ -68,6 +69,11 @@ def test_hub_files_and_models_say_the_same(tmp_path):
     model = HubModel(source="hub", repo="GSAI-ML/LLaDA-8B-Instruct", revision="main")
     with pytest.raises(DataError, match="offline, put it at offline/GSAI-ML/LLaDA-8B-Instruct"):
         fetch_hub_model(model, offline=["offline"])
+
+
+def test_the_commit_is_read_from_the_clients_cache():
+    assert resolved_commit(Path("cache/models--a--b/snapshots/0123abcd/config.json")) == "0123abcd"
+    assert resolved_commit(Path("offline/a/b/config.json")) is None
 
 
 def test_offline_hub_files_are_found_and_checked(tmp_path):

@@ -10,6 +10,7 @@ from weft.data.tasks import TASKS, draw_problems, split_of
 from weft.data.tasks.algebra import to_latex
 from weft.data.tasks.countdown import solutions
 from weft.data.tasks.sudoku import all_boards, count_completions
+from weft.errors import DataError
 
 
 def draw(task, split, count=60, seed=1):
@@ -75,5 +76,5 @@ def test_an_exhausted_task_says_so():
 
     stream = draw_problems(always_the_same, split=split_of("sudoku", always_the_same(None).key), seed=1)
     next(stream)
-    with pytest.raises(RuntimeError, match="no new sudoku problem"):
+    with pytest.raises(DataError, match="at most 1 different sudoku problems"):
         next(stream)

@@ -92,6 +92,19 @@ def test_an_index_cannot_lead_out_of_the_directory(folder):
         load_model(folder)
 
 
+def test_a_configuration_without_sizes_is_refused(folder):
+    (folder / "config.json").write_text('{"model_type": "llada"}')
+    with pytest.raises(CheckpointError, match=r"must have the fields .*'d_model'"):
+        load_model(folder)
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"weight_map": 3}'])
+def test_a_broken_index_is_named(folder, text):
+    (folder / "model.safetensors.index.json").write_text(text)
+    with pytest.raises(CheckpointError, match="must list the weights as published"):
+        load_model(folder)
+
+
 def test_an_empty_directory_is_refused(tmp_path):
     with pytest.raises(CheckpointError, match=r"config.json, none found"):
         load_model(tmp_path)

@@ -28,10 +28,17 @@ def test_a_batch_that_cannot_be_divided_is_refused(training):
         accumulation_steps(training, num_processes=3)
 
 
-def test_the_command_starts_weft_on_all_ranks():
+def test_the_command_starts_weft_on_all_ranks(monkeypatch):
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     command = launch_command(["train", "--run", "x"], num_processes=2)
     assert command[-4:] == ["weft", "train", "--run", "x"]
     assert command[command.index("--num_gpus") + 1] == "2"
+
+
+def test_only_visible_devices_are_used(monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2,3")
+    command = launch_command(["train"], num_processes=1)
+    assert command[command.index("--include") + 1] == "localhost:2"
 
 
 def test_cpu_ranks_are_told_so():

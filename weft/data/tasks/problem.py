@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from weft.errors import DataError
+
 Split = Literal["train", "test"]
 
 TEST_SHARE = 0.2
@@ -65,7 +67,7 @@ def draw_problems(
         Problems of the split.
 
     Raises:
-        RuntimeError: ten thousand proposals in a row brought nothing new, so the task is exhausted.
+        DataError: ten thousand proposals in a row brought nothing new, so the task is exhausted.
     """
     rng = random.Random(f"{seed}/{split}")
     seen: set[str] = set()
@@ -75,7 +77,10 @@ def draw_problems(
         fresh = split_of(problem.benchmark, problem.key) == split and problem.question not in seen
         idle = 0 if fresh else idle + 1
         if idle > 10_000:
-            raise RuntimeError(f"no new {problem.benchmark} problem of the {split} split after {len(seen)}")
+            raise DataError(
+                f"at most {len(seen)} different {problem.benchmark} problems can be drawn for the {split} "
+                "side; ask for fewer of them in the experiment file"
+            )
         if not fresh:
             continue
         if distinct:
