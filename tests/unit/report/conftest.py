@@ -20,7 +20,7 @@ RECIPE = {
         "intermediate_size": 24,
         "num_layers": 1,
         "num_heads": 1,
-        "max_length": 64,
+        "max_length": 4096,
         "rope_theta": 10000.0,
     },
     "vocab_size": 300,
@@ -32,7 +32,7 @@ RECIPE = {
     "learning_rate": 1e-3,
     "warmup_steps": 0,
     "weight_decay": 0.0,
-    "max_length": 64,
+    "max_length": 4096,
 }
 TRAINING = {
     "epochs": 1,
@@ -43,7 +43,7 @@ TRAINING = {
     "warmup_steps": 0,
     "weight_decay": 0.1,
     "max_grad_norm": 1.0,
-    "max_length": 64,
+    "max_length": 4096,
     "t_min": 1e-3,
     "dtype": "float32",
     "lora": {"rank": 4, "alpha": 8, "dropout": 0.0, "target_modules": ["q_proj"]},
