@@ -50,7 +50,7 @@ def finetune(experiment: FineTuning, run: Run, files: FineTuningFiles, *, finish
         experiment: the checked experiment.
         run: method, data set and seed.
         files: where to read and write.
-        finish: called by the first rank once the adapter is complete, before the history is written.
+        finish: called by the first rank once adapter, history and timing are written.
 
     Raises:
         TrainingError: the loss is not finite.
