@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from weft.config.experiment import FineTuning, StoredGenerations, list_runs
+from weft.config.offline import find_offline
 from weft.config.published import find_generations
 from weft.config.sources import GeneratedBenchmark, GeneratedData, HubData, HubModel, JsonlData, ScratchModel
 from weft.errors import DataError
@@ -68,5 +69,5 @@ def _needs(experiment: FineTuning, offline: Sequence[str]) -> Iterator[str]:
         if not isinstance(benchmark, GeneratedBenchmark):
             wanted.append(benchmark.file.offline)
     for name in wanted:
-        found = next((Path(folder) / name for folder in offline if (Path(folder) / name).exists()), None)
+        found = find_offline(name, offline)
         yield f"  {'found' if found else 'to download'}: {found or name}"

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from weft.config.experiment import PublishedGenerations
+from weft.config.offline import find_offline, offline_places
 from weft.errors import DataError
 
 
@@ -22,14 +23,12 @@ def find_generations(
     Raises:
         DataError: no such folder, or no file of that name in it.
     """
-    folder = next(
-        (Path(place) / source.folder for place in offline if (Path(place) / source.folder).is_dir()), None
-    )
-    if folder is None:
-        places = " or ".join(str(Path(place) / source.folder) for place in offline)
+    folder = find_offline(source.folder, offline)
+    if folder is None or not folder.is_dir():
+        places = offline_places(source.folder, offline)
         raise DataError(
-            f"generations.folder {source.folder!r} must exist as {places}, it does not; copy the published "
-            "files there, or name their parent folder with --config offline=FOLDER"
+            f"generations.folder {source.folder!r} must exist as {places}, it does not; copy "
+            "the published files there, or name their parent folder with --config offline=FOLDER"
         )
     name = source.pattern.format(benchmark=benchmark, gen_length=gen_length, shard="*")
     files = sorted(

@@ -1,6 +1,5 @@
 """Test questions of each benchmark as one JSONL: example_id, benchmark, question, prompt, reference."""
 
-import hashlib
 import itertools
 import json
 from collections.abc import Callable, Iterable
@@ -12,6 +11,7 @@ import numpy as np
 from weft.config.sources import GeneratedBenchmark
 from weft.data.instructions import with_instruction
 from weft.data.tasks import TASKS, draw_problems
+from weft.data.tasks.problem import question_id
 from weft.errors import DataError
 
 Row = dict[str, Any]
@@ -61,7 +61,7 @@ def read_published(
         rows = [rows[int(index)] for index in chosen]
     return [
         {
-            "example_id": hashlib.sha256(f"{benchmark}\n{question}".encode()).hexdigest()[:16],
+            "example_id": question_id(benchmark, question),
             "benchmark": benchmark,
             "question": question,
             "prompt": with_instruction(instruction, question),

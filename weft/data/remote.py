@@ -5,6 +5,7 @@ import urllib.request
 from collections.abc import Sequence
 from pathlib import Path
 
+from weft.config.offline import find_offline, offline_places
 from weft.config.sources import HubFile, HubModel, WebFile
 from weft.errors import DataError
 from weft.provenance import file_sha256
@@ -90,11 +91,6 @@ def resolved_commit(path: Path) -> str | None:
     return parts[parts.index("snapshots") + 1] if "snapshots" in parts[:-1] else None
 
 
-def find_offline(name: str, folders: Sequence[str]) -> Path | None:
-    """Return the first existing ``folder/name``."""
-    return next((Path(folder) / name for folder in folders if (Path(folder) / name).exists()), None)
-
-
 def check_sha256(path: Path, expected: str, *, name: str) -> None:
     """Compare a file with its pinned hash.
 
@@ -111,5 +107,5 @@ def check_sha256(path: Path, expected: str, *, name: str) -> None:
 
 def _unreachable(what: str, name: str, offline: Sequence[str], error: Exception) -> str:
     first_line = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-    places = " or ".join(str(Path(folder) / name) for folder in offline)
+    places = offline_places(name, offline)
     return f"{what} cannot be downloaded ({type(error).__name__}: {first_line}); offline, put it at {places}"

@@ -50,8 +50,14 @@ def test_the_8b_shape_has_the_published_number_of_parameters():
         assert count_parameters(LladaForMaskedDiffusion(config)) == 8_015_581_184
 
 
-@pytest.mark.parametrize(("dtype", "key"), [(torch.float32, "logits_fp32"), (torch.bfloat16, "logits_bf16")])
-def test_logits_equal_the_reference_class_to_the_bit(shared_data, dtype, key):
+# How a matrix product is rounded depends on the processor's instructions, so the stored logits are met to
+# the bit only where these agree.  Seen between five instruction sets: 3e-5 in fp32, 0.26 in bf16; a
+# rotation in bf16 instead of fp32 is off by 2.6.
+@pytest.mark.parametrize(
+    ("dtype", "key", "tolerance"),
+    [(torch.float32, "logits_fp32", 2e-4), (torch.bfloat16, "logits_bf16", 0.5)],
+)
+def test_logits_equal_those_of_the_reference_class_up_to_the_processor(shared_data, dtype, key, tolerance):
     from safetensors.torch import load_file
 
     from weft.model import load_model
@@ -60,4 +66,4 @@ def test_logits_equal_the_reference_class_to_the_bit(shared_data, dtype, key):
     expected = load_file(folder / "logits.safetensors")
     with torch.no_grad():
         logits = load_model(folder, dtype)(input_ids=expected["input_ids"]).logits
-    assert torch.equal(logits, expected[key])
+    torch.testing.assert_close(logits, expected[key], atol=tolerance, rtol=0)

@@ -43,7 +43,12 @@ class Problem:
     @property
     def example_id(self) -> str:
         """Sixteen hex digits that name this question, equal in every run."""
-        return hashlib.sha256(f"{self.benchmark}\n{self.question}".encode()).hexdigest()[:16]
+        return question_id(self.benchmark, self.question)
+
+
+def question_id(benchmark: str, question: str) -> str:
+    """Name a question of a benchmark by sixteen hex digits."""
+    return hashlib.sha256(f"{benchmark}\n{question}".encode()).hexdigest()[:16]
 
 
 def split_of(benchmark: str, key: str) -> Split:
