@@ -59,6 +59,7 @@ class Rules(StrEnum):
     """Rule sets of ``weft score``."""
 
     d1 = "d1"
+    strict = "strict"
 
 
 class BenchmarkName(StrEnum):

@@ -7,6 +7,7 @@
     ├── CheckpointError   a model directory cannot be loaded as it is           (ValueError)
     ├── SamplingError     a generation request cannot be met                    (ValueError)
     ├── ScoringError      a generation file cannot be read or scored            (ValueError)
+    ├── ScoringSetupError what a scorer needs on this machine is missing        (RuntimeError)
     └── TrainingError     training cannot start or must not go on               (RuntimeError)
 
 A message has three parts: what must hold, what was found, what to do.  Each exception also
@@ -41,6 +42,10 @@ class SamplingError(WeftError, ValueError):
 
 class ScoringError(WeftError, ValueError):
     """A generation file cannot be read or scored."""
+
+
+class ScoringSetupError(WeftError, RuntimeError):
+    """What a scorer needs on this machine is missing."""
 
 
 class TrainingError(WeftError, RuntimeError):

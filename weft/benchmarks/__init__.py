@@ -17,10 +17,10 @@ from weft.errors import ScoringError
 __all__ = ["SCORERS", "Score", "Verdict", "find_scorer", "score_generation"]
 
 SCORERS: dict[str, dict[str, Callable[..., Score]]] = {
-    "countdown": {"d1": countdown.score_d1},
-    "gsm8k": {"d1": gsm8k.score_d1},
-    "math500": {"d1": math500.score_d1},
-    "sudoku": {"d1": sudoku.score_d1},
+    "countdown": {"d1": countdown.score_d1, "strict": countdown.score_strict},
+    "gsm8k": {"d1": gsm8k.score_d1, "strict": gsm8k.score_strict},
+    "math500": {"d1": math500.score_d1, "strict": math500.score_strict},
+    "sudoku": {"d1": sudoku.score_d1, "strict": sudoku.score_strict},
 }
 
 

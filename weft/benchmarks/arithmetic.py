@@ -1,8 +1,8 @@
 """Evaluation of small arithmetic expressions from untrusted text, without eval.
 
-    evaluate("(3 + 5) * -2")  gives  -16
+    evaluate("(3 + 5) / -2")  gives  -4.0       evaluate_exactly("(3 + 5) / 3")  gives  Fraction(8, 3)
 
-Numbers, + - * / // **, signs and round brackets mean what they mean in Python 3.11, because d1
+In the former, numbers, + - * / // **, signs and round brackets mean what they mean in Python 3.11, because d1
 hands such expressions to Python.  Everything else is refused, and so is what would take long: the
 expression is put into postfix order with a stack of our own (no recursion), then evaluated there.
 """
@@ -10,6 +10,7 @@ expression is put into postfix order with a stack of our own (no recursion), the
 import operator
 import re
 from collections.abc import Callable, Iterator
+from fractions import Fraction
 
 from weft.errors import ScoringError
 
@@ -33,6 +34,12 @@ _BINARY: dict[str, tuple[int, Callable[[Value, Value], Value]]] = {
     "/": (2, operator.truediv),
     "//": (2, operator.floordiv),
     "**": (4, operator.pow),
+}
+_EXACT: dict[str, Callable[[Fraction, Fraction], Fraction]] = {
+    "+": operator.add,
+    "-": operator.sub,
+    "*": operator.mul,
+    "/": operator.truediv,
 }
 # A sign binds more tightly than a product and less tightly than the power to its right.
 _SIGNS: dict[str, tuple[int, Callable[[Value], Value]]] = {
@@ -76,6 +83,43 @@ def evaluate(expression: str) -> Value:
         except (ArithmeticError, TypeError) as error:
             raise ExpressionError(f"an expression needs a value, got {type(error).__name__}") from error
     return values.pop()
+
+
+def evaluate_exactly(expression: str) -> Fraction:
+    """Compute the exact value of an expression of integers, + - * /, signs and round brackets.
+
+    Args:
+        expression: text of any length and content.
+
+    Returns:
+        The value.
+
+    Raises:
+        ExpressionError: the text is not such an expression, or divides by zero.
+        ExpressionLimitError: a numerator or denominator has more than MAX_INTEGER_BITS bits.
+    """
+    values: list[Fraction] = []
+    for item in _to_postfix(expression):
+        if isinstance(item, int):
+            values.append(Fraction(item))
+        elif isinstance(item, str) and item in _SIGNS:
+            values.append(-values.pop() if item == "sign -" else values.pop())
+        elif isinstance(item, str) and item in _EXACT:
+            right, left = values.pop(), values.pop()
+            values.append(_apply_exactly(item, left, right))
+        else:
+            raise ExpressionError(f"an expression has integers and + - * / ( ), got {item}")
+    return values.pop()
+
+
+def _apply_exactly(symbol: str, left: Fraction, right: Fraction) -> Fraction:
+    """Apply one of the four operators within the limit on integers."""
+    if symbol == "/" and right == 0:
+        raise ExpressionError("an expression needs a value, got a division by zero")
+    value = _EXACT[symbol](left, right)
+    if max(value.numerator.bit_length(), value.denominator.bit_length()) > MAX_INTEGER_BITS:
+        raise ExpressionLimitError(f"an integer may have {MAX_INTEGER_BITS} bits, got more from {symbol}")
+    return value
 
 
 def _apply(symbol: str, left: Value, right: Value) -> Value:

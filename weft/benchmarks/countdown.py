@@ -16,14 +16,20 @@ from weft.benchmarks.arithmetic import (
     ExpressionError,
     ExpressionLimitError,
     evaluate,
+    evaluate_exactly,
 )
-from weft.benchmarks.extraction import read_answer_tags, read_last_box
+from weft.benchmarks.extraction import read_answer_tags, read_last_box, read_stated_answer
 from weft.benchmarks.verdict import Score
 from weft.errors import ScoringError
 
 TOLERANCE = 1e-5
 
 _LATEX_OPERATORS = {"\\div": "/", "\\times": "*", "\\cdot": "*"}
+_SIGNS = {"×": "*", "·": "*", "÷": "/", "−": "-", "–": "-", "\\left(": "(", "\\right)": ")", "$": ""}
+_FRACTION = re.compile(r"\\[dt]?frac\{([^{}]*)\}\{([^{}]*)\}")
+MAX_CHARACTERS = 1_000
+"""Longest expression that the rules `strict` read."""
+
 _EQUALS_NUMBER = re.compile(r"(?<=[0-9+\-*/() ])=[0-9. ]")
 _LEFT_SIDE = "0123456789+-*/() "
 
@@ -62,6 +68,51 @@ def score_d1(generation: str, *, question: str, reference: Any) -> Score:
     except (ExpressionError, OverflowError) as error:
         return Score.from_credit(expression, 0.0, reason=str(error))
     return Score.from_credit(expression, float(is_target), reason="the value is not the target")
+
+
+def score_strict(generation: str, *, question: str, reference: Any) -> Score:
+    r"""Score an expression exactly: all or nothing.
+
+    The expression is the last answer that is stated (`weft.benchmarks.extraction.read_stated_answer`),
+    in plain signs or in LaTeX (`\times`, `\cdot`, `\div`, `\frac{a}{b}`).  It may hold integers,
+    + - * / and round brackets, nothing else; the integers must be the given numbers, each once, and its
+    exact value must be the target.  A result behind an equals sign must be that value.
+
+    Args:
+        generation: the model's answer.
+        question: not used; the reference holds the numbers.
+        reference: the numbers and the target, `[[a, b, c], target]`.
+
+    Returns:
+        The score.
+
+    Raises:
+        ScoringError: the reference has another form.
+    """
+    numbers, target = _read_reference(reference)
+    answer = read_stated_answer(generation)
+    if answer is None:
+        return Score.from_credit(None, 0.0, reason="no expression is stated")
+    if len(answer.text) > MAX_CHARACTERS:
+        return Score.from_credit(None, 0.0, reason=f"an expression has at most {MAX_CHARACTERS} characters")
+    expression = _write_plainly(answer.text)
+    left, *results = (part.strip() for part in expression.split("="))
+    if not _uses_exactly(left, numbers):
+        return Score.from_credit(expression, 0.0, reason="the numbers used are not exactly the given ones")
+    try:
+        values = {evaluate_exactly(part) for part in (left, *results)}
+    except ExpressionLimitError as error:
+        return Score.unscorable(expression, reason=str(error))
+    except ExpressionError as error:
+        return Score.from_credit(expression, 0.0, reason=str(error))
+    return Score.from_credit(expression, float(values == {target}), reason="the value is not the target")
+
+
+def _write_plainly(expression: str) -> str:
+    """Write an expression with Python's operators."""
+    for latex, plain in (_LATEX_OPERATORS | _SIGNS).items():
+        expression = expression.replace(latex, plain)
+    return _FRACTION.sub(r"((\1)/(\2))", expression).strip()
 
 
 def _read_reference(reference: Any) -> tuple[Sequence[int | float], int | float]:

@@ -6,17 +6,23 @@ r"""Where an answer may stand in a generation: the last box, or the first pair o
 way, see `weft.benchmarks.gsm8k`.  A generation may be a megabyte of anything: each function here
 passes over the text a fixed number of times.
 
-Source: dllm-reasoning/d1 @ 837888f, eval/parser_helper.py and eval/parse_and_get_acc.py.
+The rules `d1` read by these two, the rules `strict` by `read_stated_answer`.
+
+Source of the former: dllm-reasoning/d1 @ 837888f, eval/parser_helper.py and eval/parse_and_get_acc.py.
 """
 
 import re
+from typing import NamedTuple
+
+from weft.benchmarks.endings import ANSWER_END, cut_at_end, has_end
 
 BOX = "\\boxed"
 FRAMED_BOX = "\\fbox"
 ANSWER_START = "<answer>"
-ANSWER_END = "</answer>"
 
 _BRACE = re.compile(r"[{}]")
+_BOX_OR_BRACE = re.compile(r"(?P<box>\\(?:boxed|fbox)\s*\{)|(?P<escaped>\\[\\{}])|(?P<open>\{)|(?P<close>\})")
+_SOMETHING = re.compile(r"\w")
 
 
 def read_last_box(text: str) -> str | None:
@@ -57,6 +63,56 @@ def read_answer_tags(text: str) -> str | None:
     _, start, rest = text.partition(ANSWER_START)
     content, end, _ = rest.partition(ANSWER_END)
     return content.strip() if start and end else None
+
+
+class StatedAnswer(NamedTuple):
+    """What a generation states as its answer, and in which form.
+
+    Attributes:
+        text: the answer.
+        is_boxed: whether it stood in a box, as the prompts ask, or only in answer tags.
+    """
+
+    text: str
+    is_boxed: bool
+
+
+def read_stated_answer(generation: str) -> StatedAnswer | None:
+    r"""Read the last answer that a generation states before its end.
+
+    That is the content of the last closed `\boxed{...}` or `\fbox{...}`, of nested ones the inner;
+    without any the text in the last answer tags.  A box or tags without a letter or digit state
+    nothing.  Tags that are never closed count if the text came to its end by itself: a text that
+    fills its canvas may have been cut in the middle of a number.
+
+    Args:
+        generation: the model's answer.
+
+    Returns:
+        The answer, stripped; None if none is stated.
+    """
+    text = cut_at_end(generation)
+    boxed = _read_last_closed_box(text)
+    if boxed is not None:
+        return StatedAnswer(boxed, is_boxed=True)
+    _, start, rest = text.rpartition(ANSWER_START)
+    content, end, _ = rest.partition(ANSWER_END)
+    is_whole = bool(start) and (bool(end) or has_end(generation))
+    return StatedAnswer(content.strip(), is_boxed=False) if is_whole and _SOMETHING.search(content) else None
+
+
+def _read_last_closed_box(text: str) -> str | None:
+    """Read the box that begins last among those that are closed and hold a letter or digit."""
+    open_groups: list[int | None] = []  # where the content of a box begins; None for other braces
+    last_start, last = -1, None
+    for match in _BOX_OR_BRACE.finditer(text):
+        if match.lastgroup in ("box", "open"):
+            open_groups.append(match.end() if match.lastgroup == "box" else None)
+        elif match.lastgroup == "close" and open_groups:
+            start = open_groups.pop()
+            if start is not None and start > last_start and _SOMETHING.search(text, start, match.start()):
+                last_start, last = start, text[start : match.start()].strip()
+    return last
 
 
 def _find_closing_brace(text: str, start: int) -> int | None:

@@ -1,21 +1,39 @@
 r"""GSM8K: grade-school word problems whose answer is a number.
 
     Tom has 3 bags of 6 marbles.  How many marbles has he?      reference: 18.0
-    right: \boxed{18}, \boxed{18 marbles}                       wrong: \boxed{3 * 6 = 18}, it begins with 3
+    right: \boxed{18}, \boxed{18 marbles}        wrong by d1's rules: \boxed{3 * 6 = 18}, it begins with 3
 
 Source of the d1 rules: dllm-reasoning/d1 @ 837888f, eval/parse_and_get_acc.py, parse_gsm_answers.
 """
 
+import math
 import re
 from collections.abc import Iterator
+from fractions import Fraction
 from typing import Any
 
-from weft.benchmarks.extraction import read_answer_tags
+from weft.benchmarks.extraction import read_answer_tags, read_stated_answer
 from weft.benchmarks.verdict import Score
 from weft.errors import ScoringError
 
 _BOX_START = "\\boxed{"
 _NUMBER = re.compile(r"-?\d+\.?\d*")
+
+# Rules `strict`: first make a text plain, then look for numbers in it.
+_PLAIN = (
+    (re.compile(r"\\[dt]?frac\s*\{\s*(-?[0-9]+)\s*\}\s*\{\s*([0-9]+)\s*\}"), r" \1/\2 "),
+    (re.compile(r"\{,\}|\\[,!]"), ""),  # separators of thousands in LaTeX: 1{,}200 and 1\,200
+    (re.compile(r"[−–]"), "-"),  # minus signs that are no hyphen
+    (re.compile(r"\\?[$€£¥]|\\(?:text|mathrm|mathbf|textbf)\b"), " "),
+    (re.compile(r"(?<=-)\s+(?=[0-9.])"), ""),  # what "-$5" has become
+)
+_STATED_NUMBER = re.compile(
+    r"(?<![0-9.])(?P<sign>(?<![0-9)])-)?"
+    r"(?P<number>[0-9]{1,3}(?:,[0-9]{3})+(?![0-9])(?:\.[0-9]+)?|[0-9]+(?:\.[0-9]+)?|\.[0-9]+)"
+    r"(?:/(?P<denominator>[0-9]+))?"
+)
+MAX_CHARACTERS = 1_000
+"""Longest stated answer in which the rules `strict` look for a number."""
 
 
 def score_d1(generation: str, *, question: str, reference: Any) -> Score:
@@ -49,6 +67,61 @@ def score_d1(generation: str, *, question: str, reference: Any) -> Score:
         return Score.from_credit(None, 0.0, reason="no number in a box or in answer tags")
     reason = "the reference has no number" if reference is None else "the number is not the reference"
     return Score.from_credit(repr(number), float(number == reference), reason=reason)
+
+
+def score_strict(generation: str, *, question: str, reference: Any) -> Score:
+    r"""Score a number exactly: it must have the reference's value.
+
+    The answer is the last one that is stated (`weft.benchmarks.extraction.read_stated_answer`).
+    Currency, units, thousands separators (`1,800`, `1{,}800`, `1\,800`) and negative numbers are
+    understood, fractions keep their value, and of an equation the right side counts.  In a box there
+    must be one number, or one number several times; without a box the last number in the answer tags
+    counts.
+
+    Args:
+        generation: the model's answer.
+        question: not used.
+        reference: the number.
+
+    Returns:
+        The score; what was extracted is written as a decimal or as a fraction.
+
+    Raises:
+        ScoringError: the reference is not a number; d1's files have none where it is negative.
+    """
+    if isinstance(reference, bool) or not isinstance(reference, int | float) or not math.isfinite(reference):
+        raise ScoringError(
+            f"a gsm8k reference must be a finite number, got {reference!a:.80}; check the generation file"
+        )
+    answer = read_stated_answer(generation)
+    if answer is None:
+        return Score.from_credit(None, 0.0, reason="no answer is stated")
+    if len(answer.text) > MAX_CHARACTERS:
+        return Score.from_credit(None, 0.0, reason=f"a stated answer has at most {MAX_CHARACTERS} characters")
+    numbers = _read_stated_numbers(answer.text)
+    if not numbers or (answer.is_boxed and len(set(numbers)) > 1):
+        reason = f"one number must be stated, got {len(numbers)}"
+        return Score.from_credit(answer.text, 0.0, reason=reason)
+    is_right = numbers[-1] == Fraction(repr(reference))
+    return Score.from_credit(str(numbers[-1]), float(is_right), reason="the number is not the reference")
+
+
+def _read_stated_numbers(text: str) -> list[Fraction]:
+    """Read the numbers of a stated answer; of an equation those on its right side, if there are any."""
+    for pattern, plain in _PLAIN:
+        text = pattern.sub(plain, text)
+    _, _, right_side = text.rpartition("=")
+    return _find_numbers(right_side) or _find_numbers(text)
+
+
+def _find_numbers(text: str) -> list[Fraction]:
+    numbers = []
+    for match in _STATED_NUMBER.finditer(text):
+        value = Fraction(match["number"].replace(",", ""))
+        if match["denominator"] and int(match["denominator"]):
+            value /= int(match["denominator"])
+        numbers.append(-value if match["sign"] else value)
+    return numbers
 
 
 def _extract_number(generation: str) -> float | None:

@@ -10,9 +10,11 @@ Source of the d1 rules: dllm-reasoning/d1 @ 837888f, eval/parse_and_get_acc.py, 
 eval/parser_helper.py, is_equiv.
 """
 
+import re
 from typing import Any
 
-from weft.benchmarks.extraction import read_answer_tags, read_last_box
+from weft.benchmarks.extraction import read_answer_tags, read_last_box, read_stated_answer
+from weft.benchmarks.symbolic import ComparisonError, are_equal
 from weft.benchmarks.verdict import Score
 from weft.errors import ScoringError
 
@@ -35,6 +37,9 @@ _REPLACEMENTS_AFTER_UNITS = (
     ("{.", "{0."),
 )
 _UNIT_START = "\\text{ "
+_DELIMITERS = re.compile(r"(?<!\\)(?:\\[()\[\]]|\$)")
+MAX_CHARACTERS = 1_000
+"""Longest stated answer that the rules `strict` compare."""
 
 
 def score_d1(generation: str, *, question: str, reference: Any) -> Score:
@@ -57,10 +62,7 @@ def score_d1(generation: str, *, question: str, reference: Any) -> Score:
     Source:
         dllm-reasoning/d1 @ 837888f, eval/parse_and_get_acc.py, parse_math_answers.
     """
-    if not isinstance(reference, str):
-        raise ScoringError(
-            f"a math500 reference must be a string, got {reference!a:.80}; check the generation file"
-        )
+    _require_text(reference)
     answer = read_last_box(generation)
     if not answer:
         tagged = read_answer_tags(generation)
@@ -70,6 +72,51 @@ def score_d1(generation: str, *, question: str, reference: Any) -> Score:
     return Score.from_credit(
         answer, float(is_equivalent(answer, reference)), reason="the answer is not the reference"
     )
+
+
+def score_strict(generation: str, *, question: str, reference: Any) -> Score:
+    r"""Score an expression by its value.
+
+    The answer is the last one that is stated (`weft.benchmarks.extraction.read_stated_answer`).  It is
+    right if it equals the reference as a string after the clean-up of the rules `d1`, or in value,
+    as math-verify finds.
+
+    Args:
+        generation: the model's answer.
+        question: not used.
+        reference: the answer, in LaTeX.
+
+    Returns:
+        The score; unscorable if the comparison exceeds its time or memory, or fails.
+
+    Raises:
+        ScoringError: the reference is not a string.
+    """
+    _require_text(reference)
+    answer = read_stated_answer(generation)
+    if answer is None:
+        return Score.from_credit(None, 0.0, reason="no answer is stated")
+    if len(answer.text) > MAX_CHARACTERS:
+        return Score.from_credit(None, 0.0, reason=f"a stated answer has at most {MAX_CHARACTERS} characters")
+    if is_equivalent(answer.text, reference):
+        return Score.from_credit(answer.text, 1.0)
+    try:
+        is_right = are_equal(_strip_delimiters(reference), _strip_delimiters(answer.text))
+    except ComparisonError as error:
+        return Score.unscorable(answer.text, reason=str(error))
+    return Score.from_credit(answer.text, float(is_right), reason="the value is not the reference's")
+
+
+def _strip_delimiters(latex: str) -> str:
+    """Write an expression on one line and without the signs that begin and end mathematics."""
+    return _DELIMITERS.sub("", latex).replace("\n", " ").strip()
+
+
+def _require_text(reference: Any) -> None:
+    if not isinstance(reference, str):
+        raise ScoringError(
+            f"a math500 reference must be a string, got {reference!a:.80}; check the generation file"
+        )
 
 
 def is_equivalent(prediction: str, reference: str) -> bool:

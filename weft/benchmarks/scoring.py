@@ -1,7 +1,7 @@
 """Scoring of whole generation files: files in, score records out, and their summary.
 
     {"example_id": "…", "benchmark": "gsm8k", "rules": "d1", "extracted": "18.0", "verdict": "correct",
-     "credit": 1.0, "weight": 1, "reason": ""}
+     "credit": 1.0, "weight": 1, "reason": "", "details": {"effective_length": 93, "has_end": true, …}}
 
 Score records are JSON lines in the order of the files.  Intervals and tests are left to `weft.stats`.
 """
@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from weft.benchmarks import Score, Verdict, find_scorer
+from weft.benchmarks.endings import describe_ending
 from weft.benchmarks.generations import Generation, read_generations
-from weft.errors import ScoringError
+from weft.errors import ScoringError, ScoringSetupError
 
 
 def score_file(
@@ -102,6 +103,8 @@ def _score_or_report(scorer: Callable[..., Score], generation: Generation) -> Sc
     """Score a generation, or say how the scorer failed."""
     try:
         return scorer(generation.generation, question=generation.question, reference=generation.reference)
+    except ScoringSetupError:
+        raise  # it would befall every example
     except Exception as error:
         return Score.unscorable(None, reason=f"{type(error).__name__}: {error}")
 
@@ -117,4 +120,5 @@ def _make_record(generation: Generation, rules: str, score: Score) -> dict[str, 
         "credit": score.credit,
         "weight": score.weight,
         "reason": score.reason,
+        "details": describe_ending(generation.generation, generation.gen_length) | dict(score.details),
     }

@@ -4,19 +4,23 @@
     <answer>1234341221434321</answer>     8 of 8 empty cells right: correct
     <answer>1030301020403001</answer>     0 of 8, the copied puzzle: credit 0
 
-The units of the accuracy are the empty cells, pooled over all puzzles, and not whole boards.
+By the rules `d1` the units of the accuracy are the empty cells, pooled over all puzzles, and only the
+stored completion counts.  By the rules `strict` a unit is a board, and any valid completion counts.
 
 Source of the d1 rules: dllm-reasoning/d1 @ 837888f, eval/parse_and_get_acc.py, parse_sudoku_answers.
 """
 
+import functools
 import re
 from typing import Any
 
-from weft.benchmarks.extraction import ANSWER_END, ANSWER_START
+from weft.benchmarks.endings import ANSWER_END, cut_at_end
+from weft.benchmarks.extraction import ANSWER_START
 from weft.benchmarks.verdict import Score
 from weft.errors import ScoringError
 
 NUM_CELLS = 16
+DIGITS = frozenset("1234")
 
 _PUZZLE = re.compile(rf"[0-9]{{{NUM_CELLS}}}")
 _FENCED_DIGITS = re.compile(r"```([\d\s]++)```")
@@ -24,6 +28,19 @@ _END_OF_TEXT = re.compile(r"<\|eot_id\|>|<\|endoftext\|>")
 _END_OF_ANSWER = re.compile(rf"{_END_OF_TEXT.pattern}|{ANSWER_END}")
 _DIGITS_BEFORE_ANSWER_END = re.compile(rf"(\d{{{NUM_CELLS}}})\s*+{ANSWER_END}")
 _FREE_STANDING_DIGITS = re.compile(rf"\b(\d{{{NUM_CELLS}}})\b")
+_BETWEEN_DIGITS = re.compile(r"[\s,|\[\]]+")
+_STATED_BOARD = re.compile(rf"(?<![0-9])[0-9]{{{NUM_CELLS}}}(?![0-9])")
+# Per cell, the cells before it that share its row, its column or its 2x2 box.
+_EARLIER_PEERS = tuple(
+    tuple(
+        peer
+        for peer in range(cell)
+        if peer // 4 == cell // 4
+        or peer % 4 == cell % 4
+        or (peer // 8, peer % 4 // 2) == (cell // 8, cell % 4 // 2)
+    )
+    for cell in range(NUM_CELLS)
+)
 
 
 def score_d1(generation: str, *, question: str, reference: Any) -> Score:
@@ -39,7 +56,7 @@ def score_d1(generation: str, *, question: str, reference: Any) -> Score:
 
     Returns:
         The score; the weight is the number of empty cells.  `extracted` is the board after padding
-        or cutting, and "" if none was found.
+        or cutting, and "" if none was found.  The details are those of `describe_board`.
 
     Raises:
         ScoringError: the question holds no puzzle, or the reference is not a board.
@@ -47,26 +64,124 @@ def score_d1(generation: str, *, question: str, reference: Any) -> Score:
     Source:
         dllm-reasoning/d1 @ 837888f, eval/parse_and_get_acc.py, parse_sudoku_answers.
     """
+    givens = _read_puzzle(question)
+    if not isinstance(reference, str) or len(reference) != NUM_CELLS:
+        raise ScoringError(
+            f"a sudoku reference must be a string of {NUM_CELLS} characters, got {reference!a:.80}; "
+            "check the generation file"
+        )
+    empty_cells = _empty_cells(givens)
+    board = "".join(_extract_board(generation).split())
+    if not board:
+        details = describe_board(None, givens)
+        return Score.from_credit("", 0.0, weight=len(empty_cells), reason="no board found", details=details)
+    board = board[:NUM_CELLS].ljust(NUM_CELLS, "0")
+    num_correct = sum(board[cell] == reference[cell] for cell in empty_cells)
+    credit = num_correct / len(empty_cells) if empty_cells else 0.0
+    return Score.from_credit(
+        board,
+        credit,
+        weight=len(empty_cells),
+        reason=f"{num_correct} of {len(empty_cells)} empty cells are right",
+        details=describe_board(board, givens),
+    )
+
+
+def score_strict(generation: str, *, question: str, reference: Any) -> Score:
+    """Score a board as a whole: right if it is any valid completion of the puzzle.
+
+    The board is the last run of sixteen digits in the answer tags, or without these in the text,
+    before the end of the text; white space, commas, bars and square brackets between the digits do not
+    count.  One or more solutions: the reference is not asked.
+
+    Args:
+        generation: the model's answer.
+        question: holds the puzzle, the first 16 digits in a row.
+        reference: not used.
+
+    Returns:
+        The score of one unit; `extracted` is the board, None if there is none.  The details are those
+        of `describe_board`.
+
+    Raises:
+        ScoringError: the question holds no puzzle, or one that cannot be completed.
+    """
+    givens = _read_puzzle(question)
+    if not _find_completions(givens):
+        raise ScoringError(f"a sudoku puzzle must have a completion, got {givens}; check the question")
+    board = _read_stated_board(cut_at_end(generation))
+    details = describe_board(board, givens)
+    if board is None:
+        return Score.from_credit(None, 0.0, reason="no board of 16 digits", details=details)
+    is_right = board in _find_completions(givens)
+    return Score.from_credit(board, float(is_right), reason="not a completion of the puzzle", details=details)
+
+
+def describe_board(board: str | None, puzzle: str) -> dict[str, int | bool]:
+    """Count what was done to a puzzle.
+
+    Args:
+        board: sixteen characters; None if there is no board.
+        puzzle: sixteen digits, 0 = empty.
+
+    Returns:
+        `num_empty_cells` of the puzzle; `num_zero_cells`, those of them that are still 0;
+        `num_right_cells`, those that agree with the valid completion that agrees most;
+        `num_changed_givens`; `is_copy`, whether the board is the puzzle itself; `is_solved`, whether
+        the board is a valid completion.
+    """
+    empty_cells = _empty_cells(puzzle)
+    completions = _find_completions(puzzle)
+    shown = board or ""
+    return {
+        "num_empty_cells": len(empty_cells),
+        "num_zero_cells": sum(shown[cell : cell + 1] == "0" for cell in empty_cells),
+        "num_right_cells": max(
+            (sum(shown[cell : cell + 1] == right[cell] for cell in empty_cells) for right in completions),
+            default=0,
+        ),
+        "num_changed_givens": sum(
+            given not in ("0", digit) for given, digit in zip(puzzle, shown, strict=False)
+        ),
+        "is_copy": shown == puzzle,
+        "is_solved": shown in completions,
+    }
+
+
+def _read_puzzle(question: str) -> str:
     puzzle = _PUZZLE.search(question)
     if puzzle is None:
         raise ScoringError(
             f"a sudoku question must hold {NUM_CELLS} digits in a row, got {question!a:.80}; "
             "check the generation file"
         )
-    if not isinstance(reference, str) or len(reference) != NUM_CELLS:
-        raise ScoringError(
-            f"a sudoku reference must be a string of {NUM_CELLS} characters, got {reference!a:.80}; "
-            "check the generation file"
-        )
-    empty_cells = [cell for cell, digit in enumerate(puzzle.group()) if digit == "0"]
-    board = "".join(_extract_board(generation).split())
-    if not board:
-        return Score.from_credit("", 0.0, weight=len(empty_cells), reason="no board found")
-    board = board[:NUM_CELLS].ljust(NUM_CELLS, "0")
-    num_correct = sum(board[cell] == reference[cell] for cell in empty_cells)
-    credit = num_correct / len(empty_cells) if empty_cells else 0.0
-    reason = f"{num_correct} of {len(empty_cells)} empty cells are right"
-    return Score.from_credit(board, credit, weight=len(empty_cells), reason=reason)
+    return puzzle.group()
+
+
+def _empty_cells(puzzle: str) -> list[int]:
+    return [cell for cell, digit in enumerate(puzzle) if digit == "0"]
+
+
+@functools.lru_cache(maxsize=4096)
+def _find_completions(puzzle: str) -> tuple[str, ...]:
+    """List the valid boards that keep the givens, cell by cell; there are at most 288."""
+    boards = [""]
+    for cell, given in enumerate(puzzle):
+        digits = DIGITS if given == "0" else DIGITS & {given}
+        boards = [
+            board + digit
+            for board in boards
+            for digit in sorted(digits - {board[earlier] for earlier in _EARLIER_PEERS[cell]})
+        ]
+    return tuple(boards)
+
+
+def _read_stated_board(text: str) -> str | None:
+    """Read the last sixteen digits in the last answer tags, or without tags in the text."""
+    _, start, tagged = text.rpartition(ANSWER_START)
+    region = tagged.partition(ANSWER_END)[0] if start else text
+    runs: list[str] = _STATED_BOARD.findall(region) or _STATED_BOARD.findall(_BETWEEN_DIGITS.sub("", region))
+    return runs[-1] if runs else None
 
 
 def _extract_board(generation: str) -> str:

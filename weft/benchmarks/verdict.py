@@ -6,7 +6,8 @@ A benchmark's accuracy is pooled over units: sum(credit * weight) / sum(weight).
 unit, except for Sudoku, whose units are the empty cells of the puzzle.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 
@@ -29,6 +30,7 @@ class Score:
         credit: share of the units that are right, 0 to 1.
         weight: number of units that the benchmark pools over, at least 0.
         reason: why the verdict is not correct; may be empty.
+        details: counts that go beyond the verdict, by name; the scorer's docstring says which.
     """
 
     extracted: str | None
@@ -36,6 +38,7 @@ class Score:
     credit: float
     weight: int = 1
     reason: str = ""
+    details: Mapping[str, int | bool] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Refuse a score that contradicts itself."""
@@ -52,12 +55,17 @@ class Score:
 
     @classmethod
     def from_credit(
-        cls, extracted: str | None, credit: float, *, weight: int = 1, reason: str = ""
+        cls,
+        extracted: str | None,
+        credit: float,
+        *,
+        weight: int = 1,
+        reason: str = "",
+        details: Mapping[str, int | bool] | None = None,
     ) -> "Score":
         """Make a correct or wrong score from its credit; full credit needs no reason and keeps none."""
-        if credit == 1:
-            return cls(extracted, Verdict.CORRECT, credit, weight)
-        return cls(extracted, Verdict.WRONG, credit, weight, reason)
+        verdict, why = (Verdict.CORRECT, "") if credit == 1 else (Verdict.WRONG, reason)
+        return cls(extracted, verdict, credit, weight, why, details or {})
 
     @classmethod
     def unscorable(cls, extracted: str | None, *, reason: str) -> "Score":

@@ -14,6 +14,7 @@ from weft.config.sources import BaseModelSource, BenchmarkSource, DataSource, Ta
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9]+([._-][a-z0-9]+)*$")]
 BASE_RUN = "base"
+Rules = Literal["d1", "strict"]
 
 
 TargetModule = Literal["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
@@ -128,10 +129,17 @@ class Experiment(Section):
     """One line for captions and the head of the report."""
     caption: str
     """What the numbers are and are not; printed under every table and figure."""
-    rules: Literal["d1"]
-    """Scoring rules."""
+    rules: list[Rules] = Field(min_length=1)
+    """Scoring rules; the first set decides the headline, each further one gets tables beside it."""
     statistics: Statistics
     """Intervals and tests."""
+
+    @field_validator("rules")
+    @classmethod
+    def _rules_once(cls, rules: list[Rules]) -> list[Rules]:
+        if len(set(rules)) < len(rules):
+            raise ValueError("different rules")
+        return rules
 
 
 class FineTuning(Experiment):

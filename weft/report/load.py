@@ -53,12 +53,13 @@ class Sample(NamedTuple):
     run: str = ""
 
 
-def load_scores(experiment: AnyExperiment, root: Path) -> list[ScoreSet]:
-    """Read all scores of an experiment, in the order of the tables.
+def load_scores(experiment: AnyExperiment, root: Path, *, rules: str) -> list[ScoreSet]:
+    """Read all scores of an experiment by one set of rules, in the order of the tables.
 
     Args:
         experiment: the experiment.
         root: its results folder.
+        rules: one of the experiment's sets of rules.
 
     Returns:
         One set per run, benchmark and length.
@@ -71,7 +72,7 @@ def load_scores(experiment: AnyExperiment, root: Path) -> list[ScoreSet]:
     else:
         runs, lengths = list_runs(experiment), experiment.sampling.gen_lengths
     return [
-        _load_score_set(experiment, root, run, benchmark=str(benchmark), length=length)
+        _load_score_set(experiment, root, rules, run, benchmark=str(benchmark), length=length)
         for run in runs
         for benchmark in experiment.benchmarks
         for length in lengths
@@ -194,7 +195,7 @@ def load_samples(experiment: FineTuning, root: Path, *, num_per_verdict: int) ->
     for benchmark in map(str, experiment.benchmarks):
         path = root / "samples" / run_id / benchmark / f"{length}.jsonl"
         texts = {record["example_id"]: record for record in _read_lines(path, ScoringError)}
-        scores = _read_lines(root / score_file(run_id, benchmark, length), ScoringError)
+        scores = _read_lines(root / score_file(experiment.rules[0], run_id, benchmark, length), ScoringError)
         for verdict in VERDICTS:
             chosen = [score for score in scores if score["verdict"] == verdict]
             for score in chosen[:num_per_verdict]:
@@ -211,13 +212,13 @@ def _training_runs(experiment: FineTuning) -> list[Run]:
 
 
 def _load_score_set(
-    experiment: AnyExperiment, root: Path, run: Run, *, benchmark: str, length: int
+    experiment: AnyExperiment, root: Path, rules: str, run: Run, *, benchmark: str, length: int
 ) -> ScoreSet:
     run_id = PUBLISHED_RUN if isinstance(experiment, StoredGenerations) else run.run_id
-    path = root / score_file(run_id, benchmark, length)
+    path = root / score_file(rules, run_id, benchmark, length)
     records = _read_lines(path, ScoringError)
     for number, record in enumerate(records, start=1):
-        _check_score(record, benchmark, experiment.rules, where=f"{path}: line {number}")
+        _check_score(record, benchmark, rules, where=f"{path}: line {number}")
     _check_examples(records, _expected_examples(experiment, benchmark), path)
     verdicts = np.array([record["verdict"] for record in records])
     return ScoreSet(
@@ -227,7 +228,7 @@ def _load_score_set(
         seed=run.seed,
         benchmark=benchmark,
         gen_length=length,
-        rules=experiment.rules,
+        rules=rules,
         example_ids=tuple(record["example_id"] for record in records),
         credit=np.array([record["credit"] for record in records], dtype=np.float64),
         weight=np.array([record["weight"] for record in records], dtype=np.float64),

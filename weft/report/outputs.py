@@ -45,16 +45,17 @@ def score_files(experiment: AnyExperiment) -> list[str]:
     else:
         runs, lengths = [run.run_id for run in list_runs(experiment)], experiment.sampling.gen_lengths
     return [
-        score_file(run_id, benchmark, length)
+        score_file(rules, run_id, benchmark, length)
+        for rules in experiment.rules
         for run_id in runs
         for benchmark in experiment.benchmarks
         for length in lengths
     ]
 
 
-def score_file(run_id: str, benchmark: str, gen_length: int) -> str:
+def score_file(rules: str, run_id: str, benchmark: str, gen_length: int) -> str:
     """Name a score file, relative to the experiment's results folder."""
-    return f"scores/{run_id}/{benchmark}/{gen_length}.jsonl"
+    return f"scores/{rules}/{run_id}/{benchmark}/{gen_length}.jsonl"
 
 
 def is_paper(experiment: AnyExperiment) -> bool:

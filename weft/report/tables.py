@@ -42,7 +42,7 @@ def make_tables(experiment: AnyExperiment, root: Path, out: Path) -> None:
     """
     statistics = experiment.statistics
     result = aggregate(
-        load_scores(experiment, root),
+        load_scores(experiment, root, rules=experiment.rules[0]),
         contrast=experiment.contrast if isinstance(experiment, FineTuning) else None,
         confidence=statistics.confidence,
         num_resamples=statistics.num_resamples,

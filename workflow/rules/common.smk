@@ -45,6 +45,7 @@ wildcard_constraints:
     dataset="|".join(map(re.escape, EXPERIMENT.datasets)) if FINE_TUNING else "none",
     benchmark="|".join(EXPERIMENT.benchmarks),
     gen_length=r"\d+",
+    rules="|".join(EXPERIMENT.rules),
 
 
 def experiment_files(*stages):
@@ -54,7 +55,7 @@ def experiment_files(*stages):
         "pretrained": ["pretrained"],
         "models": ["runs/{trained}"],
         "samples": ["samples/{run}/{benchmark}/{gen_length}.jsonl"],
-        "scores": ["scores/{run}/{benchmark}/{gen_length}.jsonl"],
+        "scores": ["scores/{rules}/{run}/{benchmark}/{gen_length}.jsonl"],
         "tables": [f"tables/{file}" for file in table_files(EXPERIMENT)],
         "figures": [f"figures/{file}" for file in figure_files(EXPERIMENT)],
         "report": ["report/index.html"],
@@ -71,6 +72,7 @@ def experiment_files(*stages):
             run=list(RUNS),
             trained=[run for run in RUNS if run != BASE_RUN],
             gen_length=GEN_LENGTHS,
+            rules=EXPERIMENT.rules,
         )
     ]
 

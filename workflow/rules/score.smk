@@ -5,15 +5,14 @@ rule score:
     input:
         generation_files,
     output:
-        "results/{experiment}/scores/{run}/{benchmark}/{gen_length}.jsonl",
+        "results/{experiment}/scores/{rules}/{run}/{benchmark}/{gen_length}.jsonl",
     log:
-        "results/{experiment}/logs/score/{run}.{benchmark}.{gen_length}.log",
+        "results/{experiment}/logs/score/{rules}.{run}.{benchmark}.{gen_length}.log",
     conda:
         "../../envs/score.yaml"
     params:
         settings=settings_of("score"),
-        rules=EXPERIMENT.rules,
         code=source_digest("benchmarks"),
     shell:
-        "python -m weft score --benchmark {wildcards.benchmark} --rules {params.rules} --out {output} "
+        "python -m weft score --benchmark {wildcards.benchmark} --rules {wildcards.rules} --out {output} "
         "{input:q} > {log} 2>&1"

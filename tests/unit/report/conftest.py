@@ -76,7 +76,7 @@ def described(**changes):
         "kind": "fine-tuning",
         "title": "A small comparison",
         "caption": "Made-up numbers for tests & nothing else, 100_% synthetic.",
-        "rules": "d1",
+        "rules": ["d1"],
         "statistics": STATISTICS,
         "seeds": [1, 2, 3],
         "base_model": {"source": "scratch", "use": "retrained", "recipe": RECIPE},
@@ -118,7 +118,7 @@ def described_stored(**changes):
         "kind": "generations",
         "title": "Published generations, scored again",
         "caption": "Made-up verdicts for tests.",
-        "rules": "d1",
+        "rules": ["d1"],
         "statistics": STATISTICS,
         "generations": {
             "folder": "d1",
@@ -214,7 +214,7 @@ def write_results(experiment, root):
     for run in list_runs(experiment):
         for benchmark in experiment.benchmarks:
             for length in experiment.sampling.gen_lengths:
-                path = root / score_file(run.run_id, benchmark, length)
+                path = root / score_file("d1", run.run_id, benchmark, length)
                 write_scores(path, benchmark, SKILL.get(run.method, 0.5), rng)
         if run.dataset:
             write_run(root / "runs" / run.run_id, run, rng)
@@ -228,7 +228,7 @@ def write_stored_results(experiment, root):
     rng = np.random.default_rng(0)
     for benchmark in experiment.benchmarks:
         for length in experiment.gen_lengths:
-            write_scores(root / score_file(PUBLISHED_RUN, benchmark, length), benchmark, 0.2, rng)
+            write_scores(root / score_file("d1", PUBLISHED_RUN, benchmark, length), benchmark, 0.2, rng)
     return root
 
 

@@ -10,14 +10,14 @@ SCORES = "scores/sft-worked-seed2/gsm8k/48.jsonl"
 
 
 def test_scores_come_in_the_order_of_the_tables(experiment, root):
-    score_sets = load.load_scores(experiment, root)
+    score_sets = load.load_scores(experiment, root, rules="d1")
     assert [one.run for one in score_sets[:3]] == ["base", "base", "sft-worked-seed1"]
     assert len(score_sets) == 7 * 2
     assert score_sets[0].weight.tolist() == [8.0] * 24
 
 
 def test_stored_generations_have_one_run(stored, stored_root):
-    score_sets = load.load_scores(stored, stored_root)
+    score_sets = load.load_scores(stored, stored_root, rules="d1")
     assert {(one.run, one.method, one.dataset) for one in score_sets} == {
         ("published", "LLaDA-8B-Instruct", None)
     }
@@ -26,7 +26,7 @@ def test_stored_generations_have_one_run(stored, stored_root):
 def test_a_missing_score_file_is_named(experiment, root):
     (root / SCORES).unlink()
     with pytest.raises(ScoringError, match=SCORES):
-        load.load_scores(experiment, root)
+        load.load_scores(experiment, root, rules="d1")
 
 
 def damage(path, how):
@@ -63,7 +63,7 @@ def damage(path, how):
 def test_a_damaged_score_file_is_named_with_what_is_wrong(experiment, root, how, message):
     damage(root / SCORES, how)
     with pytest.raises(ScoringError, match=message) as caught:
-        load.load_scores(experiment, root)
+        load.load_scores(experiment, root, rules="d1")
     assert SCORES in str(caught.value)
 
 

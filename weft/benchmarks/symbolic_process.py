@@ -1,0 +1,161 @@
+r"""Equality of mathematical expressions by a computer algebra system: the far side of `symbolic`.
+
+    ["\\frac{1}{2}", "0.5"]  on standard input gives  {"is_equal": true}  on standard output
+
+The work is done by `math-verify` on SymPy, which may hang, exhaust the memory or crash on hostile text.
+So comparisons are made by a copy of this process, under limits; nothing else imports this module.
+"""
+
+import json
+import logging
+import multiprocessing
+import os
+import re
+import resource
+import sys
+from multiprocessing.connection import Connection
+from typing import Any
+
+import sympy
+from math_verify import LatexExtractionConfig, parse, verify
+from sympy.parsing import sympy_parser
+
+MAX_SECONDS = 1.5
+"""Longest time that a comparison may take, so that a verdict comes within two seconds."""
+MAX_MEMORY = 2 * 1024**3
+"""Address space of a comparison, in bytes."""
+MAX_ANSWER = 1_000
+"""Longest message from a copy, in bytes."""
+
+WARM_UP = (r"-\frac{1}{2}\sqrt{3}x^2 + 0.5", r"\begin{pmatrix} 1 \\ 2 \end{pmatrix}", r"[0, \pi) \cup \{4\}")
+"""What is compared before the first copy is made: parsers and libraries load as they are used."""
+
+# Only the plain process is copied: it has no threads.
+_COPIES = multiprocessing.get_context("fork")
+
+
+def compare(reference: str, prediction: str) -> bool:
+    """Say whether two expressions have the same value.
+
+    Args:
+        reference: the right answer, in LaTeX, on one line and without dollar signs.
+        prediction: the stated answer, likewise.
+
+    Returns:
+        What math-verify says; an expression that it cannot read equals only the same text.
+
+    Raises:
+        Exception: the comparison failed; that says nothing about the answer.
+    """
+    right, stated = _read(reference), _read(prediction)
+    if right is None or stated is None:
+        return reference == prediction
+    return bool(verify(right, stated, timeout_seconds=None, raise_on_error=True))
+
+
+class Copy:
+    """A copy of this process that makes comparisons; killed and replaced when it exceeds its limits.
+
+    A copy goes on as long as it can: a parser that is warm is ten times as fast.
+    """
+
+    def __init__(self) -> None:
+        self._start()
+
+    def compare(self, reference: str, prediction: str) -> dict[str, Any]:
+        """Have two expressions compared.
+
+        Returns:
+            `{"is_equal": …}`, or `{"error": …}` if the copy exceeded its limits, failed or died.
+        """
+        try:
+            self._pipe.send_bytes(json.dumps([reference, prediction]).encode())
+            if self._pipe.poll(MAX_SECONDS):
+                answer: dict[str, Any] = json.loads(self._pipe.recv_bytes(MAX_ANSWER))
+                return answer
+            error = f"the comparison took longer than {MAX_SECONDS} seconds"
+        except (EOFError, OSError, ValueError):
+            error = "the comparing process died"
+        self.end()
+        self._start()
+        return {"error": error}
+
+    def end(self) -> None:
+        """Kill the copy."""
+        self._process.kill()
+        self._process.join()
+        self._pipe.close()
+
+    def _start(self) -> None:
+        self._pipe, far_end = _COPIES.Pipe()
+        self._process = _COPIES.Process(target=_answer, args=(far_end, self._pipe), daemon=True)
+        self._process.start()
+        far_end.close()  # so that the end of the copy is seen as the end of the pipe
+
+
+def serve() -> None:
+    """Answer requests, a line each, until standard input ends."""
+    # Libraries may print; the answers have a way of their own.
+    with os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="ascii") as answers:
+        with open(os.devnull, "w") as nowhere:  # noqa: PTH123 - a device, not a path
+            os.dup2(nowhere.fileno(), sys.stdout.fileno())
+        for expression in WARM_UP:
+            compare(expression, expression)
+        copy = Copy()
+        print(json.dumps({"is_ready": True}), file=answers, flush=True)
+        for line in sys.stdin:
+            print(json.dumps(copy.compare(*json.loads(line))), file=answers, flush=True)
+        copy.end()
+
+
+def _answer(pipe: Connection, near_end: Connection) -> None:
+    """Make comparisons in the copy, until the pipe ends."""
+    near_end.close()
+    resource.setrlimit(resource.RLIMIT_AS, (MAX_MEMORY, MAX_MEMORY))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    while True:
+        try:
+            reference, prediction = json.loads(pipe.recv_bytes())
+        except EOFError:
+            return
+        answer: dict[str, Any]
+        try:
+            answer = {"is_equal": compare(reference, prediction)}
+        except MemoryError:
+            answer = {"error": f"the comparison took more than {MAX_MEMORY >> 20} MiB of memory"}
+        except Exception as error:
+            answer = {"error": f"the comparison failed ({type(error).__name__})"}
+        pipe.send_bytes(json.dumps(answer).encode())
+
+
+def _read(latex: str) -> Any:
+    """Parse an expression; None if it cannot be read."""
+    # ExprExtractionConfig is left out: it hands text to SymPy's parse_expr, which calls eval.
+    found = parse(
+        f"${latex}$",
+        extraction_config=[LatexExtractionConfig()],
+        fallback_mode="no_fallback",
+        parsing_timeout=None,
+        raise_on_error=True,
+    )
+    return found[0] if found else None
+
+
+def _build(code: str, *_: Any) -> Any:
+    """Stand in for SymPy's eval: build the single numbers and symbols that SymPy itself asks for.
+
+    SymPy turns some text into Python code, even that of a number; no text may become more than that.
+    """
+    match = _LEAF.fullmatch(code)
+    if match is None:
+        raise ValueError(f"text is not evaluated as code, got {code!a:.80}")
+    return sympy.E if match["kind"] is None else getattr(sympy, match["kind"])(match["text"])
+
+
+# What SymPy's parser makes of "12", "1.5", "x" and "E".
+_LEAF = re.compile(r"(?:(?P<kind>Integer|Float|Symbol) ?\('?(?P<text>[\w.]+)'? ?\)|E) ?")
+sympy_parser.eval_expr = _build
+logging.getLogger("math_verify").setLevel(logging.ERROR)  # it warns that we keep the time ourselves
+
+if __name__ == "__main__":
+    serve()
