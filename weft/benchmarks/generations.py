@@ -62,8 +62,15 @@ def read_generations(path: str | os.PathLike[str], benchmark: str) -> list[Gener
     text = _read_text(path)
     try:
         whole = json.loads(text)
+    except json.JSONDecodeError as error:
+        if error.lineno > 1 and not _is_json(text.partition("\n")[0]):
+            raise ScoringError(
+                f"{path}: line {error.lineno}: one JSON object over several lines must go on or end here, got "
+                f"{text[error.pos :][:40]!a} ({error.msg}); the file is cut off or damaged, fetch it again"
+            ) from error
+        whole = None  # several objects, or a damaged one: the lines will tell
     except (ValueError, RecursionError):
-        whole = None  # several lines, or damaged: the lines will tell
+        whole = None
     if isinstance(whole, dict) and "example_id" not in whole and "generations" in whole:
         generations = _read_d1_object(whole, benchmark, path)
     else:
@@ -71,6 +78,14 @@ def read_generations(path: str | os.PathLike[str], benchmark: str) -> list[Gener
     if not generations:
         raise ScoringError(f"{path}: at least one generation is needed, got none; run the sampling again")
     return generations
+
+
+def _is_json(line: str) -> bool:
+    try:
+        json.loads(line)
+    except (ValueError, RecursionError):
+        return False
+    return True
 
 
 def make_example_id(question: str) -> str:

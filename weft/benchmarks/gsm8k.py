@@ -46,8 +46,8 @@ def score_d1(generation: str, *, question: str, reference: Any) -> Score:
     Args:
         generation: the model's answer.
         question: not used.
-        reference: the number; None for the negative answers that d1 cannot read, where every answer
-            is wrong.
+        reference: the number; d1 cannot read negative ones and stores None, every answer is wrong to
+            either.
 
     Returns:
         The score; what was extracted is written as Python writes a float ("18.0").
@@ -65,8 +65,11 @@ def score_d1(generation: str, *, question: str, reference: Any) -> Score:
     number = _extract_number(generation)
     if number is None:
         return Score.from_credit(None, 0.0, reason="no number in a box or in answer tags")
-    reason = "the reference has no number" if reference is None else "the number is not the reference"
-    return Score.from_credit(repr(number), float(number == reference), reason=reason)
+    if reference is None or reference < 0:
+        return Score.from_credit(repr(number), 0.0, reason="d1 reads no negative reference")
+    return Score.from_credit(
+        repr(number), float(number == reference), reason="the number is not the reference"
+    )
 
 
 def score_strict(generation: str, *, question: str, reference: Any) -> Score:
@@ -87,7 +90,7 @@ def score_strict(generation: str, *, question: str, reference: Any) -> Score:
         The score; what was extracted is written as a decimal or as a fraction.
 
     Raises:
-        ScoringError: the reference is not a number; d1's files have none where it is negative.
+        ScoringError: the reference is not a finite number; d1's files have none where it is negative.
     """
     if isinstance(reference, bool) or not isinstance(reference, int | float) or not math.isfinite(reference):
         raise ScoringError(

@@ -1,8 +1,8 @@
 """Sudoku 4x4: fill the empty cells of a puzzle, row by row, 0 = empty.
 
-    Solve the following Sudoku puzzle: 1030301020403001       reference: 1234341221434321
+    Solve the following Sudoku puzzle: 1030301020404001       reference: 1234341221434321
     <answer>1234341221434321</answer>     8 of 8 empty cells right: correct
-    <answer>1030301020403001</answer>     0 of 8, the copied puzzle: credit 0
+    <answer>1030301020404001</answer>     0 of 8, the copied puzzle: credit 0
 
 By the rules `d1` the units of the accuracy are the empty cells, pooled over all puzzles, and only the
 stored completion counts.  By the rules `strict` a unit is a board, and any valid completion counts.

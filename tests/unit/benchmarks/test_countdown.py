@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from weft.benchmarks.countdown import score_d1
+from weft.benchmarks.countdown import score_d1, score_strict
 from weft.benchmarks.verdict import Score, Verdict
 from weft.errors import ScoringError
 
@@ -143,3 +143,91 @@ PIECES = [
 def test_any_text_gets_a_score(generation):
     assert isinstance(score(generation), Score)
     assert isinstance(score("\\boxed{" + generation + "}"), Score)
+
+
+def score_strictly(generation, reference=((3, 5, 20), 12)):
+    return score_strict(generation, question="", reference=[list(reference[0]), reference[1]])
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        pytest.param("20 - 3 - 5", id="plain"),
+        pytest.param("20-(5+3)", id="brackets"),
+        pytest.param("-3 - 5 + 20", id="a sign"),
+        pytest.param("20 − 3 – 5", id="other minus signs"),
+        pytest.param(r"20 - \left(3 + 5\right)", id="tall brackets"),
+        pytest.param("20 - 3 - 5 = 12", id="its value behind it"),
+        pytest.param("20 - 3 - 5 = 12 = 24/2", id="its value twice"),
+        pytest.param("$20 - 3 - 5$", id="dollar signs"),
+    ],
+)
+def test_strict_takes_an_expression_in_any_writing(content):
+    assert score_strictly(f"\\boxed{{{content}}}").verdict is CORRECT
+    assert score_strictly(f"<answer>{content}</answer>").verdict is CORRECT
+
+
+@pytest.mark.parametrize(
+    ("content", "numbers", "target"),
+    [
+        pytest.param(r"\frac{20}{5} \times 3", (3, 5, 20), 12, id="a fraction and a product"),
+        pytest.param(r"20 \div 5 \cdot 3", (3, 5, 20), 12, id="a quotient"),
+        pytest.param("20 ÷ 5 × 3", (3, 5, 20), 12, id="signs beyond ASCII"),
+        pytest.param("8 / (3 - 8 / 3)", (3, 3, 8, 8), 24, id="thirds on the way"),
+        pytest.param("(1 / 49 + 1 / 49) * 49 * 49", (1, 1, 49, 49, 49, 49), 98, id="no rounding"),
+    ],
+)
+def test_strict_computes_exactly(content, numbers, target):
+    assert score_strictly(f"\\boxed{{{content}}}", (numbers, target)).verdict is CORRECT
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        pytest.param("20 - 3 - 5 = 13", "not the target", id="a false equation"),
+        pytest.param("20 - 3 - 5 = ?", "numbers and", id="half an equation"),
+        pytest.param("20 + 3 - 5", "not the target", id="another value"),
+        pytest.param("20 - 8", "not exactly the given", id="other numbers"),
+        pytest.param("20 - 3 - 5 + 3 - 3", "not exactly the given", id="a number twice"),
+        pytest.param("12 = 20 - 3 - 5", "not exactly the given", id="the value first"),
+        pytest.param("203 - 5", "not exactly the given", id="digits put together"),
+        pytest.param("20 ** 3 - 5", "integers and", id="a power"),
+        pytest.param("20 // 3 + 5", "integers and", id="a floor"),
+        pytest.param("20.3 - 5", "integers and", id="a decimal"),
+        pytest.param("20 / (5 - 5 * 3 / 3)", "not exactly the given", id="nearly by zero"),
+        pytest.param("3 5 20", "out of place", id="no operators"),
+        pytest.param("20 - 3 - 5 marbles", "numbers and", id="a unit"),
+        pytest.param("(20 - 3 - 5", "closed", id="an open bracket"),
+        pytest.param("-" * 2000 + "3 + 5 + 20", "at most 1000", id="too long"),
+    ],
+)
+def test_strict_refuses(content, reason):
+    result = score_strictly(f"\\boxed{{{content}}}")
+    assert (result.verdict, reason in result.reason) == (WRONG, True), result.reason
+
+
+def test_strict_finds_no_value_in_a_division_by_zero():
+    result = score_strictly(r"\boxed{20 / (3 - 3)}", ((3, 3, 20), 0))
+    assert (result.verdict, "division by zero" in result.reason) == (WRONG, True)
+
+
+def test_strict_needs_a_stated_expression():
+    assert score_strictly("20 - 3 - 5").verdict is WRONG
+    assert score("20 - 3 - 5").verdict is CORRECT
+
+
+def test_strict_needs_a_reference():
+    with pytest.raises(ScoringError, match=r"\[\[numbers\], target\]"):
+        score_strict(r"\boxed{3 + 5}", question="", reference=None)
+
+
+def test_strict_scores_a_megabyte_quickly(nasty_text, quickly):
+    for generation in (nasty_text, "\\boxed{" + nasty_text + "}", "\\boxed{20-3-5" + nasty_text + "}"):
+        with quickly():
+            score_strictly(generation)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.text() | st.lists(st.sampled_from(PIECES)).map("".join))
+def test_strict_gives_any_text_a_score(generation):
+    assert isinstance(score_strictly("\\boxed{" + generation + "}"), Score)

@@ -1,6 +1,6 @@
 import pytest
 
-from weft.benchmarks.extraction import read_answer_tags, read_last_box
+from weft.benchmarks.extraction import read_answer_tags, read_last_box, read_stated_answer
 
 
 @pytest.mark.parametrize(
@@ -49,3 +49,59 @@ def test_a_megabyte_is_read_quickly(nasty_text, quickly):
     with quickly():
         read_last_box(nasty_text)
         read_answer_tags(nasty_text)
+
+
+@pytest.mark.parametrize(
+    ("text", "answer"),
+    [
+        pytest.param(r"\boxed{18}", "18", id="a box"),
+        pytest.param(r"\boxed{17} no, \boxed{ 18 }", "18", id="the last box"),
+        pytest.param(r"\boxed{\frac{1}{2}}", r"\frac{1}{2}", id="braces inside"),
+        pytest.param(r"\boxed{\{1, 2\}}", r"\{1, 2\}", id="escaped braces"),
+        pytest.param(r"\boxed{\boxed{18}}", "18", id="the inner box"),
+        pytest.param(r"\fbox{18}", "18", id="a framed box"),
+        pytest.param("\\boxed {18}", "18", id="a space before the brace"),
+        pytest.param(r"\boxed{18} \boxed{19", "18", id="a box that is never closed"),
+        pytest.param(r"\boxed{18} \boxed{...}", "18", id="a box that states nothing"),
+        pytest.param(r"\boxed{18}<|eot_id|>\boxed{19}", "18", id="behind the end"),
+        pytest.param(r"\boxed{18}</reasoning><answer>19</answer>", "18", id="a box before tags"),
+    ],
+)
+def test_the_last_box_is_stated(text, answer):
+    assert read_stated_answer(text) == (answer, True)
+
+
+@pytest.mark.parametrize(
+    ("text", "answer"),
+    [
+        pytest.param("<answer> 18 </answer>", "18", id="tags"),
+        pytest.param("<answer>17</answer><answer>18</answer>", "18", id="the last tags"),
+        pytest.param("<answer>18<|endoftext|>", "18", id="open tags in a text that ended by itself"),
+    ],
+)
+def test_without_a_box_the_tags_state_the_answer(text, answer):
+    assert read_stated_answer(text) == (answer, False)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "18",
+        r"\boxed{}",
+        r"\boxed{...}",
+        "<answer></answer>",
+        "<answer>\n...</answer>",
+        "<answer>18",
+        "}{",
+    ],
+)
+def test_a_text_may_state_nothing(text):
+    assert read_stated_answer(text) is None
+
+
+def test_a_megabyte_has_its_answer_quickly(nasty_text, quickly):
+    with quickly():
+        read_stated_answer(nasty_text)
+    with quickly():
+        read_stated_answer("\\boxed{" + nasty_text + "}")

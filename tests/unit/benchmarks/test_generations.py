@@ -137,7 +137,7 @@ def test_a_foreign_d1_object_is_an_error_that_names_file_and_key(write, content,
 
 
 def test_a_cut_d1_file_is_an_error(write):
-    with pytest.raises(ScoringError, match=r"line 1: .*d1's form"):
+    with pytest.raises(ScoringError, match=r"line 18: .* cut off"):
         read_generations(write(json.dumps(D1_OBJECT, indent=1)[:-9]), "gsm8k")
 
 
@@ -173,3 +173,11 @@ def test_odd_text_is_read(write, line):
 def test_any_bytes_are_an_error_and_no_crash(write, content):
     with pytest.raises(ScoringError):
         read_generations(write(content), "gsm8k")
+
+
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.99])
+def test_an_object_that_is_cut_off_names_the_line_where_it_ends(write, share):
+    text = json.dumps({"generations": [D1_ITEM] * 20, "gen_length": 256}, indent=2)
+    part = text[: int(share * len(text))]
+    with pytest.raises(ScoringError, match=rf"line {part.count(chr(10)) + 1}: one JSON object .* cut off"):
+        read_generations(write(part), "gsm8k")

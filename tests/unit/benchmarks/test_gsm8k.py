@@ -2,6 +2,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from weft.benchmarks import score_generation
 from weft.benchmarks.gsm8k import score_d1
 from weft.benchmarks.verdict import Score, Verdict
 from weft.errors import ScoringError
@@ -99,3 +100,91 @@ PIECES = [
 def test_any_text_gets_a_score(generation):
     assert isinstance(score(generation), Score)
     assert isinstance(score("\\boxed{" + generation + "}"), Score)
+
+
+def score_strictly(generation, reference=18.0):
+    return score_generation("gsm8k", "strict", generation, question="", reference=reference)
+
+
+@pytest.mark.parametrize(
+    ("content", "reference"),
+    [
+        pytest.param("18", 18.0, id="a number"),
+        pytest.param("18.0", 18, id="a decimal"),
+        pytest.param(".5", 0.5, id="no leading zero"),
+        pytest.param("1,800", 1800.0, id="a separator of thousands"),
+        pytest.param("1,234,567.5", 1234567.5, id="several separators"),
+        pytest.param(r"1{,}800", 1800.0, id="a separator in braces"),
+        pytest.param(r"385\,000", 385000.0, id="a thin space"),
+        pytest.param("$18", 18.0, id="dollars"),
+        pytest.param(r"\$1,800.00", 1800.0, id="escaped dollars with cents"),
+        pytest.param("€18", 18.0, id="euros"),
+        pytest.param("-18", -18.0, id="below zero"),
+        pytest.param("-$18", -18.0, id="dollars below zero"),
+        pytest.param("−18", -18.0, id="a true minus sign"),
+        pytest.param("18 marbles", 18.0, id="a unit"),
+        pytest.param(r"18\text{ marbles}", 18.0, id="a unit in LaTeX"),
+        pytest.param(r"18\%", 18.0, id="percent"),
+        pytest.param("3 * 6 = 18", 18.0, id="the right side of an equation"),
+        pytest.param("x = 18", 18.0, id="a variable"),
+        pytest.param("18 = 18", 18.0, id="one number twice"),
+        pytest.param(r"\frac{9}{2}", 4.5, id="a fraction"),
+        pytest.param("9/2", 4.5, id="a plain fraction"),
+        pytest.param("18.", 18.0, id="a full stop"),
+    ],
+)
+def test_strict_reads_numbers_as_people_write_them(content, reference):
+    assert score_strictly(f"\\boxed{{{content}}}", reference).verdict is Verdict.CORRECT
+    assert score_strictly(f"<answer>{content}</answer>", reference).verdict is Verdict.CORRECT
+
+
+@pytest.mark.parametrize(
+    ("generation", "reference"),
+    [
+        pytest.param(r"\boxed{18} or \boxed{17}", 18.0, id="the last one counts"),
+        pytest.param(r"\boxed{18 or 17}", 18.0, id="two numbers in a box"),
+        pytest.param(r"\boxed{20-2}", -2.0, id="a sum is no negative number"),
+        pytest.param(r"\boxed{1,80}", 180.0, id="no separator of thousands"),
+        pytest.param(r"\boxed{18.0000001}", 18.0, id="nearly"),
+        pytest.param(r"\boxed{18/0}", 0.0, id="nothing divides by zero"),
+        pytest.param(r"\boxed{eighteen}", 18.0, id="a word"),
+        pytest.param("18", 18.0, id="no box and no tags"),
+        pytest.param("<answer>18", 18.0, id="cut off"),
+        pytest.param("", 0.0, id="nothing"),
+    ],
+)
+def test_strict_refuses_what_is_not_stated(generation, reference):
+    assert score_strictly(generation, reference).verdict is Verdict.WRONG
+
+
+def test_strict_takes_the_last_number_of_prose_in_tags():
+    assert score_strictly("<answer>He has 3 bags of 6, so 18.</answer>").extracted == "18"
+
+
+@pytest.mark.parametrize("reference", [None, "18", True, float("nan"), float("inf")])
+def test_strict_needs_a_finite_reference(reference):
+    with pytest.raises(ScoringError, match="finite number"):
+        score_strictly(r"\boxed{18}", reference)
+
+
+def test_d1_reads_no_negative_reference():
+    assert score(r"\boxed{-18}", -18.0).verdict is Verdict.WRONG
+    assert score_strictly(r"\boxed{-18}", -18.0).verdict is Verdict.CORRECT
+
+
+def test_strict_scores_a_megabyte_quickly(nasty_text, quickly):
+    for generation in (nasty_text, "\\boxed{" + nasty_text + "}", "<answer>" + nasty_text + "</answer>"):
+        with quickly():
+            score_strictly(generation)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.text() | st.lists(st.sampled_from(PIECES)).map("".join))
+def test_strict_gives_any_text_a_score(generation):
+    assert isinstance(score_strictly("\\boxed{" + generation + "}"), Score)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.integers(-(10**12), 10**12))
+def test_strict_reads_every_integer_with_separators(number):
+    assert score_strictly(f"\\boxed{{\\${number:,}}}", float(number)).verdict is Verdict.CORRECT

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from weft.benchmarks.math500 import clean_up, is_equivalent, score_d1
+from weft.benchmarks.math500 import clean_up, is_equivalent, score_d1, score_strict
 from weft.benchmarks.verdict import Score, Verdict
 from weft.errors import ScoringError
 
@@ -133,3 +133,67 @@ PIECES = [
 def test_any_text_gets_a_score(generation):
     assert isinstance(score(generation), Score)
     assert isinstance(score("\\boxed{" + generation + "}", reference=generation), Score)
+
+
+def score_strictly(generation, reference="7"):
+    return score_strict(generation, question="", reference=reference)
+
+
+@pytest.mark.parametrize(
+    ("answer", "reference"),
+    [
+        (r"\dfrac12", r"\frac{1}{2}"),
+        (r"\frac{2}{4}", r"\frac{1}{2}"),
+        ("$0.50$", r"\frac{1}{2}"),
+        (r"\(7i - 2\)", "-2 + 7i"),
+        ("58500", "58,500"),
+        ("36.00", r"\$36"),
+        ("east", r"\text{east}"),
+        ("C", r"\text{(C)}"),
+        ("12 cm", "12"),
+        ("8 + 8 + 15 = 31", "31"),
+        ("\\begin{pmatrix} 1\n\\\\ 2 \\end{pmatrix}", r"\begin{pmatrix} 1 \\ 2 \end{pmatrix}"),
+    ],
+)
+def test_strict_compares_values(answer, reference):
+    assert score_strictly(f"\\boxed{{{answer}}}", reference).verdict is Verdict.CORRECT
+
+
+@pytest.mark.parametrize(
+    ("generation", "reference"),
+    [
+        (r"\boxed{7} or \boxed{8}", "7"),
+        (r"\boxed{0.33}", r"\frac{1}{3}"),
+        (r"\boxed{x}", "y"),
+        ("7", "7"),
+        ("<answer>7", "7"),
+        (r"\boxed{" + "1+" * 500 + "1}", "501"),
+        ("", ""),
+    ],
+)
+def test_strict_refuses_other_values_and_what_is_not_stated(generation, reference):
+    assert score_strictly(generation, reference).verdict is Verdict.WRONG
+
+
+def test_strict_cannot_score_what_takes_too_long():
+    result = score_strictly(r"\boxed{9^{9^{9^9}}}")
+    assert (result.verdict, result.extracted) == (Verdict.UNSCORABLE, "9^{9^{9^9}}")
+    assert "longer than" in result.reason
+    assert score_strictly(r"\boxed{14/2}").verdict is Verdict.CORRECT
+
+
+def test_strict_needs_a_reference():
+    with pytest.raises(ScoringError, match="must be a string"):
+        score_strictly(r"\boxed{7}", None)
+
+
+def test_strict_scores_a_megabyte_quickly(nasty_text, quickly):
+    for generation in (nasty_text, "\\boxed{" + nasty_text + "}", "<answer>" + nasty_text + "</answer>"):
+        with quickly():
+            score_strictly(generation)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.text(max_size=60) | st.lists(st.sampled_from([*PIECES, "^", "_", "(", ")", "x", "9"])).map("".join))
+def test_strict_gives_any_text_a_score(generation):
+    assert isinstance(score_strictly("\\boxed{" + generation + "}"), Score)

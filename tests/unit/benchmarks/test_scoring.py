@@ -6,7 +6,7 @@ from weft.benchmarks import SCORERS
 from weft.benchmarks.scoring import score_file, summarise, write_scores
 from weft.errors import ScoringError
 
-PUZZLE, SOLVED = "1030301020403001", "1234341221434321"
+PUZZLE, SOLVED = "1030301020404001", "1234341221434321"
 
 
 def write_generations(path, benchmark, *rows):
@@ -39,6 +39,7 @@ def test_records_stand_in_file_order_with_these_keys(gsm8k_file):
             "credit": 1.0,
             "weight": 1,
             "reason": "",
+            "details": {"effective_length": None, "has_end": False, "is_closed": False},
         },
         {
             "example_id": "a",
@@ -49,6 +50,7 @@ def test_records_stand_in_file_order_with_these_keys(gsm8k_file):
             "credit": 0.0,
             "weight": 1,
             "reason": "the number is not the reference",
+            "details": {"effective_length": None, "has_end": False, "is_closed": False},
         },
     ]
 

@@ -2,12 +2,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from weft.benchmarks.sudoku import score_d1
+from weft.benchmarks.sudoku import describe_board, score_d1, score_strict
 from weft.benchmarks.verdict import Score, Verdict
 from weft.errors import ScoringError
 
 # Row by row; the eight empty cells are the 2nd, 4th, 6th, 8th, 10th, 12th, 14th and 15th.
-PUZZLE = "1030301020403001"
+PUZZLE = "1030301020404001"
 SOLVED = "1234341221434321"
 QUESTION = f"Solve the following Sudoku puzzle: {PUZZLE}\n"
 EOT, END = "<|eot_id|>", "<|endoftext|>"
@@ -100,3 +100,109 @@ PIECES = ["<answer>", "</answer>", "```", EOT, END, SOLVED, "4", " ", "\n", "٣"
 @given(st.text() | st.lists(st.sampled_from(PIECES)).map("".join))
 def test_any_text_gets_a_score(generation):
     assert isinstance(score(generation), Score)
+
+
+# With only these givens there are several solutions.
+OPEN_PUZZLE = "1200340000000000"
+OTHER_SOLUTIONS = ("1234341221434321", "1234341223414123")
+
+
+def score_strictly(generation, puzzle=PUZZLE):
+    return score_strict(generation, question=f"Solve the following Sudoku puzzle: {puzzle}\n", reference=None)
+
+
+@pytest.mark.parametrize(
+    "generation",
+    [
+        pytest.param(f"<answer>{SOLVED}</answer>", id="tags"),
+        pytest.param(f"<answer>\n1234\n3412\n2143\n4321\n</answer>{EOT}", id="four lines"),
+        pytest.param("<answer>1 2 3 4 | 3 4 1 2 | 2 1 4 3 | 4 3 2 1</answer>", id="a grid"),
+        pytest.param("<answer>[[1,2,3,4],[3,4,1,2],[2,1,4,3],[4,3,2,1]]</answer>", id="lists"),
+        pytest.param(f"<answer>The board is {SOLVED}.</answer>", id="words around it"),
+        pytest.param(f"<answer>{PUZZLE}\n{SOLVED}</answer>", id="the last board"),
+        pytest.param(f"<answer>{PUZZLE}</answer><answer>{SOLVED}", id="the last tags"),
+        pytest.param(f"so {SOLVED}", id="no tags"),
+    ],
+)
+def test_strict_reads_a_board_in_any_writing(generation):
+    result = score_strictly(generation)
+    assert (result.extracted, result.verdict, result.weight) == (SOLVED, Verdict.CORRECT, 1)
+
+
+@pytest.mark.parametrize(
+    ("generation", "board"),
+    [
+        pytest.param(f"<answer>{PUZZLE}</answer>", PUZZLE, id="a copy"),
+        pytest.param("<answer>1234341221434312</answer>", "1234341221434312", id="a wrong row"),
+        pytest.param("<answer>2134341212434321</answer>", "2134341212434321", id="a changed given"),
+        pytest.param(f"<answer>{SOLVED}1</answer>", None, id="seventeen digits"),
+        pytest.param("<answer>123434122143432</answer>", None, id="fifteen digits"),
+        pytest.param(f"<answer>{END}{SOLVED}", None, id="behind the end"),
+        pytest.param("", None, id="nothing"),
+    ],
+)
+def test_strict_refuses_what_does_not_complete_the_puzzle(generation, board):
+    result = score_strictly(generation)
+    assert (result.extracted, result.verdict, result.credit) == (board, Verdict.WRONG, 0)
+
+
+@pytest.mark.parametrize("board", OTHER_SOLUTIONS)
+def test_strict_takes_any_valid_completion(board):
+    assert score_strictly(f"<answer>{board}</answer>", OPEN_PUZZLE).verdict is Verdict.CORRECT
+
+
+@pytest.mark.parametrize("puzzle", ["1100000000000000", "9000000000000000"])
+def test_strict_cannot_score_a_puzzle_without_a_completion(puzzle):
+    with pytest.raises(ScoringError, match="must have a completion"):
+        score_strictly(SOLVED, puzzle)
+
+
+def test_there_are_288_boards():
+    from weft.benchmarks.sudoku import _find_completions
+
+    boards = _find_completions("0" * 16)
+    assert len(set(boards)) == 288
+    rows, columns = "0123 4567 89ab cdef", "048c 159d 26ae 37bf"
+    units = f"{rows} {columns} 0145 2367 89cd abef".split()
+    assert all({board[int(cell, 16)] for cell in unit} == set("1234") for board in boards for unit in units)
+
+
+def test_the_published_puzzles_have_as_many_completions_as_counted_elsewhere(shared_data):
+    import csv
+
+    from weft.benchmarks.sudoku import _find_completions
+
+    with (shared_data / "d1_dataset/4x4_test_sudoku.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    counts = [len(_find_completions(row["Puzzle"])) for row in rows]
+    assert (counts.count(1), sum(2 <= count <= 4 for count in counts)) == (376, 124)
+    assert all(row["Solution"] in _find_completions(row["Puzzle"]) for row in rows)
+
+
+def test_boards_are_described():
+    copy = describe_board(PUZZLE, PUZZLE)
+    assert (copy["is_copy"], copy["num_zero_cells"], copy["num_right_cells"]) == (True, 8, 0)
+    solved = describe_board(SOLVED, PUZZLE)
+    assert (solved["is_solved"], solved["num_right_cells"], solved["num_changed_givens"]) == (True, 8, 0)
+    half = describe_board("1234341200000000", PUZZLE)
+    assert (half["num_zero_cells"], half["num_right_cells"], half["num_changed_givens"]) == (4, 4, 4)
+    nothing = describe_board(None, PUZZLE)
+    assert nothing["num_empty_cells"] == 8
+    assert not any(value for name, value in nothing.items() if name != "num_empty_cells")
+
+
+def test_both_rules_describe_the_board():
+    generation = f"<answer>{PUZZLE}</answer>"
+    assert score(generation).details == score_strictly(generation).details == describe_board(PUZZLE, PUZZLE)
+
+
+def test_strict_scores_a_megabyte_quickly(nasty_text, quickly):
+    for generation in (nasty_text, "<answer>" + nasty_text, "<answer>```" + nasty_text + "</answer>"):
+        with quickly():
+            score_strictly(generation)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.text() | st.lists(st.sampled_from(PIECES)).map("".join))
+def test_strict_gives_any_text_a_score(generation):
+    assert isinstance(score_strictly(generation), Score)

@@ -1,0 +1,156 @@
+"""What each difference between the rules `strict` and `d1` is worth on the published generations.
+
+One habit of d1's rules at a time is put back into the strict ones, and the verdicts that change are
+counted; docs/deviations.md gives the same numbers in points.
+"""
+
+import json
+from collections import Counter
+
+import pytest
+
+from weft.benchmarks import countdown, extraction, gsm8k, math500, score_generation, sudoku
+from weft.benchmarks.verdict import Verdict
+
+LENGTHS = (128, 256, 512)
+NUM_EXAMPLES = {
+    "sudoku": (146, 110, 146),
+    "countdown": (146, 110, 146),
+    "gsm8k": (616, 595, 616),
+    "math500": (250, 250, 250),
+}
+
+
+@pytest.fixture(scope="module")
+def generations(shared_data):
+    """Question, reference and generation of every example, by benchmark and length."""
+    found = {(benchmark, length): [] for benchmark in NUM_EXAMPLES for length in LENGTHS}
+    for path in sorted((shared_data / "d1_baselines").glob("*_generations.json")):
+        benchmark, _, length, *_ = path.name.split("_")
+        found[benchmark, int(length)] += [
+            (item["question"], item["ground_truth"], item["generations"])
+            for item in json.loads(path.read_text(encoding="utf-8"))["generations"]
+        ]
+    return found
+
+
+def count_correct(generations, benchmark, rules="strict"):
+    """Count right answers per length; GSM8K's negative references, absent from the files, are left out."""
+    counts = Counter()
+    for length in LENGTHS:
+        for question, reference, generation in generations[benchmark, length]:
+            if reference is not None:
+                score = score_generation(benchmark, rules, generation, question=question, reference=reference)
+                counts[length] += score.verdict is Verdict.CORRECT
+    return tuple(counts[length] for length in LENGTHS)
+
+
+@pytest.mark.parametrize(
+    ("benchmark", "by_d1", "by_strict"),
+    [
+        ("sudoku", (1, 0, 0), (1, 0, 0)),  # whole boards; d1's credit is per cell
+        ("countdown", (30, 21, 25), (30, 20, 25)),
+        ("gsm8k", (424, 452, 479), (428, 459, 479)),
+        ("math500", (70, 90, 88), (79, 98, 95)),
+    ],
+)
+def test_right_answers_by_both_rules(generations, benchmark, by_d1, by_strict):
+    sizes = tuple(len(generations[benchmark, length]) for length in LENGTHS)
+    assert sizes == NUM_EXAMPLES[benchmark]
+    assert count_correct(generations, benchmark, "d1") == by_d1
+    assert count_correct(generations, benchmark) == by_strict
+
+
+def keep_everything(text):
+    return text
+
+
+def read_first_box(text):
+    """Read the first closed box, as d1 does for GSM8K."""
+    position = 0
+    while (start := text.find("\\boxed{", position)) >= 0:
+        end = extraction._find_closing_brace(text, start)
+        if end is None:
+            return None
+        content = text[start + len("\\boxed{") : end].strip()
+        if extraction._SOMETHING.search(content):
+            return content
+        position = end
+    return None
+
+
+def read_no_open_tags(text):
+    answer = STATED(text)
+    return None if answer and not answer.is_boxed and "</answer>" not in text else answer
+
+
+def find_numbers_like_d1(text):
+    return [gsm8k.Fraction(number) for number in gsm8k._NUMBER.findall(text)]
+
+
+def read_equation_from_the_left(text):
+    for pattern, plain in gsm8k._PLAIN:
+        text = pattern.sub(plain, text)
+    return gsm8k._find_numbers(text)[:1]
+
+
+def have_no_computer_algebra(reference, prediction):
+    return False
+
+
+def read_box_or_text(text):
+    answer = extraction.read_last_box(text)
+    return extraction.StatedAnswer(answer, True) if answer else None
+
+
+def read_expression(text):
+    return extraction.StatedAnswer(countdown._extract_expression(text), True)
+
+
+STATED = extraction.read_stated_answer
+
+DIFFERENCES = [
+    # benchmark, what d1 does instead, where, how, right answers then minus right answers by strict
+    ("gsm8k", "text behind the end counts", extraction, "cut_at_end", keep_everything, (0, 0, -1)),
+    ("gsm8k", "the first box counts", extraction, "_read_last_closed_box", read_first_box, (0, 0, 0)),
+    ("gsm8k", "open tags state nothing", gsm8k, "read_stated_answer", read_no_open_tags, (-3, -1, 0)),
+    ("gsm8k", "a comma ends a number", gsm8k, "_find_numbers", find_numbers_like_d1, (0, -5, 0)),
+    (
+        "gsm8k",
+        "the first number counts",
+        gsm8k,
+        "_read_stated_numbers",
+        read_equation_from_the_left,
+        (0, 0, 0),
+    ),
+    ("math500", "text behind the end counts", extraction, "cut_at_end", keep_everything, (0, 0, 0)),
+    ("math500", "strings are compared", math500, "are_equal", have_no_computer_algebra, (-9, -8, -7)),
+    ("math500", "no box: the whole text", math500, "read_stated_answer", read_box_or_text, (0, 0, 0)),
+    ("countdown", "text behind the end counts", extraction, "cut_at_end", keep_everything, (0, 0, 0)),
+    ("countdown", "d1's way to the expression", countdown, "read_stated_answer", read_expression, (0, 1, 0)),
+    ("sudoku", "text behind the end counts", sudoku, "cut_at_end", keep_everything, (0, 0, 0)),
+]
+
+
+@pytest.mark.parametrize(
+    ("benchmark", "where", "name", "instead", "difference"),
+    [pytest.param(one[0], *one[2:], id=f"{one[0]}: {one[1]}") for one in DIFFERENCES],
+)
+def test_a_habit_of_d1_put_back(generations, monkeypatch, benchmark, where, name, instead, difference):
+    strict = count_correct(generations, benchmark)
+    monkeypatch.setattr(where, name, instead)
+    changed = count_correct(generations, benchmark)
+    assert tuple(new - old for new, old in zip(changed, strict, strict=True)) == difference
+
+
+def test_cells_that_only_another_completion_would_make_right(generations):
+    """Beside the board, `strict` reports the cells that agree with the completion that agrees most."""
+    found = []
+    for length in LENGTHS:
+        scores = [
+            score_generation("sudoku", "d1", generation, question=question, reference=reference)
+            for question, reference, generation in generations["sudoku", length]
+        ]
+        by_d1 = sum(score.credit * score.weight for score in scores)
+        found.append((by_d1, sum(score.details["num_right_cells"] for score in scores)))
+    assert found == [(126, 140), (70, 77), (64, 73)]

@@ -1,0 +1,62 @@
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from weft.benchmarks import symbolic
+from weft.benchmarks.symbolic import ComparisonError, are_equal
+from weft.errors import ScoringSetupError
+
+
+def test_values_are_compared():
+    assert are_equal(r"\frac{1}{2}", "0.5")
+    assert not are_equal(r"\frac{1}{2}", "0.6")
+
+
+@pytest.mark.parametrize("text", ["\0", "\ud800", "\u202e12\u202c", '"]', "\u2028", "é" * 1000])
+def test_any_characters_come_across(text):
+    assert isinstance(are_equal("5", text), bool)
+    assert are_equal(r"\frac{1}{2}", "0.5")  # and the answers are still in step
+
+
+def test_a_limit_is_an_error_and_no_verdict():
+    with pytest.raises(ComparisonError, match=r"longer than 1\.0 seconds"):
+        are_equal("5", "9^{9^{9^9}}")
+    assert are_equal("5", "4 + 1")
+
+
+def test_a_process_that_died_is_an_error_once():
+    symbolic._process()._process.kill()
+    symbolic._process()._process.wait()
+    with pytest.raises(ComparisonError, match="died"):
+        are_equal("5", "4 + 1")
+    assert are_equal("5", "4 + 1")
+
+
+def test_a_process_that_cannot_start_is_a_matter_of_the_set_up(monkeypatch):
+    symbolic._process.cache_clear()
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    with pytest.raises(ScoringSetupError, match="is math-verify installed"):
+        are_equal("5", "4 + 1")
+    symbolic._process.cache_clear()
+
+
+def test_nothing_is_left_running_when_the_caller_is_killed():
+    code = (
+        "from weft.benchmarks import symbolic; symbolic.are_equal('5', '4+1');"
+        "print(symbolic._process()._process.pid, flush=True); import time; time.sleep(60)"
+    )
+    caller = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    with caller:
+        pid = int(caller.stdout.readline())
+        caller.send_signal(signal.SIGKILL)
+    for _ in range(100):
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            return
+        time.sleep(0.1)
+    pytest.fail(f"process {pid} is still there ten seconds after its caller was killed")

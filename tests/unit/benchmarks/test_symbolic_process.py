@@ -1,0 +1,118 @@
+import os
+import signal
+import time
+
+import pytest
+
+from weft.benchmarks import symbolic_process
+from weft.benchmarks.symbolic_process import MAX_SECONDS, Copy, compare
+
+EQUAL = [
+    (r"\frac{1}{2}", "0.5"),
+    (r"\frac{1}{2}", r"\frac{2}{4}"),
+    ("x+1", "1 + x"),
+    (r"2\sqrt{3}", r"\sqrt{12}"),
+    ("58,500", "58500"),
+    ("-2 + 7i", "7i - 2"),
+    ("x = 5", "5"),
+    (r"\{1, 2\}", r"\{2, 1\}"),
+    (r"x \in [-2,7]", "[-2, 7]"),
+    (r"15\mbox{ cm}^2", "15"),
+    (r"\begin{pmatrix} 1 \\ 2 \end{pmatrix}", r"\begin{pmatrix}1\\2\end{pmatrix}"),
+    ("256", r"\sqrt{2^{16}}"),
+]
+UNEQUAL = [
+    (r"\frac{1}{2}", "0.51"),
+    ("x+1", "x+2"),
+    ("x", "y"),
+    ("(1, 2)", "(2, 1)"),
+    ("[0, 1)", "[0, 1]"),
+    (r"\frac{1}{3}", "0.33"),
+    ("5", r"\text{five}"),
+    (r"\begin{pmatrix} 1 \\ 2 \end{pmatrix}", r"\begin{pmatrix} 2 \\ 1 \end{pmatrix}"),
+]
+
+
+@pytest.mark.parametrize(("reference", "prediction"), EQUAL)
+def test_equal_values_are_equal(reference, prediction):
+    assert compare(reference, prediction)
+
+
+@pytest.mark.parametrize(("reference", "prediction"), UNEQUAL)
+def test_unequal_values_are_unequal(reference, prediction):
+    assert not compare(reference, prediction)
+
+
+def test_what_cannot_be_read_equals_only_itself():
+    assert compare("}{", "}{")
+    assert not compare("}{", "}{ ")
+
+
+@pytest.mark.parametrize("code", ["Integer (5 )", "Float ('0.5' )", "Symbol ('x' )", "E "])
+def test_single_numbers_and_symbols_are_built(code):
+    assert str(symbolic_process._build(code)) in ("5", "0.500000000000000", "x", "E")
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "__import__ ('os').system ('touch harm')",
+        "Integer (5 )**Integer (5 )",
+        "Symbol ('x' ).__class__",
+        "Symbol ('x)' )",
+        "Function ('f' )(Symbol ('x' ))",
+        "Integer",
+        "E\n()",
+    ],
+)
+def test_text_never_becomes_code(code):
+    with pytest.raises(ValueError, match="not evaluated as code"):
+        symbolic_process._build(code)
+
+
+def test_sympy_itself_cannot_evaluate_text(tmp_path):
+    import sympy
+
+    with pytest.raises(ValueError, match="not evaluated as code"):
+        sympy.sympify(f"__import__('pathlib').Path('{tmp_path / 'harm'}').touch()")
+    assert not (tmp_path / "harm").exists()
+
+
+@pytest.fixture
+def copy():
+    copy = Copy()
+    yield copy
+    copy.end()
+
+
+def test_a_copy_compares_again_and_again(copy):
+    assert copy.compare("0.5", r"\frac{1}{2}") == {"is_equal": True}
+    assert copy.compare("0.5", r"\frac{1}{3}") == {"is_equal": False}
+
+
+def test_a_copy_that_hangs_is_replaced(copy, monkeypatch):
+    start = time.perf_counter()
+    assert "longer than 1.0 seconds" in copy.compare("5", "9^{9^{9^9}}")["error"]
+    assert time.perf_counter() - start < MAX_SECONDS + 0.5
+    assert copy.compare("0.5", r"\frac{1}{2}") == {"is_equal": True}
+
+
+@pytest.mark.parametrize(
+    ("harm", "message"),
+    [
+        (lambda: os._exit(3), "died"),
+        (lambda: os.kill(os.getpid(), signal.SIGKILL), "died"),
+        (lambda: bytearray(4 * 1024**3), "2048 MiB of memory"),
+        (lambda: 1 / 0, "failed (ZeroDivisionError)"),
+    ],
+)
+def test_a_failing_copy_is_no_verdict_and_the_next_comparison_works(monkeypatch, harm, message):
+    healthy = symbolic_process.compare
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            symbolic_process, "compare", lambda *texts: harm() if texts[0] == "harm" else healthy(*texts)
+        )
+        copy = Copy()
+        assert message in copy.compare("harm", "")["error"]
+        assert copy.compare("0.5", r"\frac{1}{2}") == {"is_equal": True}
+        copy.end()
