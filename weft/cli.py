@@ -25,6 +25,13 @@ from weft.config import (
     load_experiment,
     read_settings,
 )
+from weft.config.sources import (
+    GeneratedBenchmark,
+    HubFile,
+    OwnBenchmark,
+    PublishedBenchmark,
+    ScratchModel,
+)
 from weft.errors import ConfigError, DataError
 from weft.provenance import digest, file_sha256, write_sidecar
 
@@ -62,37 +69,30 @@ class Rules(StrEnum):
     strict = "strict"
 
 
-class BenchmarkName(StrEnum):
-    """Benchmarks that can be scored."""
-
-    sudoku = "sudoku"
-    countdown = "countdown"
-    gsm8k = "gsm8k"
-    math500 = "math500"
-
-
 @data_app.command("benchmark")
 def data_benchmark(
-    experiment: ExperimentOption, benchmark: BenchmarkName, out: OutOption, offline: OfflineOption = None
+    experiment: ExperimentOption, benchmark: str, out: OutOption, offline: OfflineOption = None
 ) -> None:
     """Write the test questions of one benchmark."""
-    from weft.config.sources import GeneratedBenchmark
-    from weft.data.benchmarks import generate_questions, read_published, write_jsonl
-    from weft.data.remote import fetch_web_file
+    from weft.benchmarks.own import load_own_file
+    from weft.data.benchmarks import generate_questions, read_own, write_jsonl
 
     described = _fine_tuning(experiment)
-    source = described.benchmarks[benchmark.value]
+    if benchmark not in described.benchmarks:
+        raise ConfigError(f"benchmark must be one of {sorted(described.benchmarks)}, got {benchmark!r}")
+    source = described.benchmarks[benchmark]
+    inputs: list[Path] = []
+    notes: dict[str, Any] = {}
     if isinstance(source, GeneratedBenchmark):
         rows = generate_questions(benchmark, source)
+    elif isinstance(source, OwnBenchmark):
+        rows = read_own(benchmark, load_own_file(source.path), num_examples=source.num_examples)
+        inputs = [Path(source.path)]
     else:
-        raw = out.with_name(f"{benchmark.value}.source{Path(source.file.offline).suffix}")
-        fetch_web_file(source.file, raw, offline=offline or [])
-        rows = read_published(
-            benchmark, raw, num_examples=source.num_examples, instruction=source.instruction
-        )
+        rows, notes = _published_questions(benchmark, source, out, offline or [])
     write_jsonl(rows, out)
-    _record(out, described, seed=getattr(source, "seed", None))
-    typer.echo(f"{benchmark.value}: {len(rows)} questions -> {out}")
+    _record(out, described, seed=getattr(source, "seed", None), inputs=inputs, notes=notes)
+    typer.echo(f"{benchmark}: {len(rows)} questions -> {out}")
 
 
 @data_app.command("dataset")
@@ -102,7 +102,8 @@ def data_dataset(
     """Write the training examples of one data set as text."""
     from weft.data.benchmarks import write_jsonl
     from weft.data.datasets import load_examples
-    from weft.data.remote import fetch_hub_file, resolved_commit
+    from weft.data.instructions import describe_instruction
+    from weft.data.remote import fetch_hub_file
 
     described = _fine_tuning(experiment)
     if dataset not in described.datasets:
@@ -111,10 +112,8 @@ def data_dataset(
     examples = load_examples(dataset, source, offline=offline or [])
     write_jsonl((example.as_record() for example in examples), out)
     files = [fetch_hub_file(file, offline=offline or []) for file in getattr(source, "files", [])]
-    used = [
-        {"file": file.name, "commit": resolved_commit(file), "sha256": file_sha256(file)} for file in files
-    ]
-    _record(out, described, notes={"files": used})
+    instruction = describe_instruction(getattr(source, "instruction", "none"))
+    _record(out, described, notes=_used_files(files) | {"instruction": instruction})
     typer.echo(f"{dataset}: {len(examples)} examples -> {out}")
 
 
@@ -182,7 +181,6 @@ def data_base(
 @app.command()
 def pretrain(experiment: ExperimentOption, out: OutOption, threads: ThreadsOption = 2) -> None:
     """Train the base model of an experiment from scratch."""
-    from weft.config.sources import ScratchModel
     from weft.training.pretrain import pretrain as run_pretraining
 
     described = _fine_tuning(experiment)
@@ -324,18 +322,38 @@ def sample(
 @app.command()
 def score(
     files: Annotated[list[Path], typer.Argument(help="Generations: our JSONL or d1's JSON.")],
-    benchmark: Annotated[BenchmarkName, typer.Option(help="Whose rules.")],
+    benchmark: Annotated[
+        str, typer.Option(help="Whose rules: sudoku, countdown, gsm8k, math500, or any name with --own.")
+    ],
     out: OutOption,
     rules: Annotated[Rules, typer.Option(help="Rule set.")] = Rules.d1,
+    own: Annotated[
+        Path | None, typer.Option(help="Python file of an own benchmark; it is run (docs/own-benchmarks.md).")
+    ] = None,
 ) -> None:
     """Judge generations, in file order, and print one summary line."""
-    from weft.benchmarks.scoring import score_file, summarise, write_scores
+    from tqdm import tqdm
 
-    records = list(score_file(files, benchmark=benchmark.value, rules=rules.value))
+    from weft.benchmarks import SCORERS, find_scorer
+    from weft.benchmarks.own import load_own_file
+    from weft.benchmarks.scoring import read_files, score_generations, summarise, write_scores
+
+    if (benchmark in SCORERS) == (own is not None):
+        raise ConfigError(
+            f"--benchmark must be one of {list(SCORERS)}, or another name together with --own FILE, "
+            f"got {benchmark!r} {'with' if own else 'without'} --own"
+        )
+    scorer = load_own_file(own).score if own else find_scorer(benchmark, rules.value)
+    generations = read_files(files, benchmark)
+    # shown in a terminal only, and gone at the end
+    progress = tqdm(
+        generations, desc=f"{benchmark} ({rules.value})", unit="answer", leave=False, disable=None
+    )
+    records = list(score_generations(progress, scorer=scorer, rules=rules.value))
     write_scores(records, out)
     summary = summarise(records)
     typer.echo(
-        f"{benchmark.value} ({rules.value}): accuracy {100 * summary['accuracy']:.2f} % of {summary['n']} "
+        f"{benchmark} ({rules.value}): accuracy {100 * summary['accuracy']:.2f} % of {summary['n']} "
         "examples, "
         f"{summary['num_correct']} correct, {summary['num_unscorable']} unscorable -> {out}"
     )
@@ -495,6 +513,33 @@ def _record(
         device=device,
         notes=notes,
     )
+
+
+def _published_questions(
+    benchmark: str, source: PublishedBenchmark, out: Path, offline: list[str]
+) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """Fetch a published benchmark; return its questions, and what to note in their provenance."""
+    from weft.data.benchmarks import read_published
+    from weft.data.instructions import describe_instruction, find_instruction
+    from weft.data.remote import fetch_hub_file, fetch_web_file
+
+    if isinstance(source.file, HubFile):
+        file = fetch_hub_file(source.file, offline=offline)
+    else:
+        file = out.with_name(f"{benchmark}.source{Path(source.file.offline).suffix}")
+        fetch_web_file(source.file, file, offline=offline)
+    text = find_instruction(source.instruction, offline=offline)
+    rows = read_published(benchmark, file, num_examples=source.num_examples, instruction=text)
+    return rows, _used_files([file]) | {"instruction": describe_instruction(source.instruction)}
+
+
+def _used_files(files: list[Path]) -> dict[str, Any]:
+    from weft.data.remote import resolved_commit
+
+    used = [
+        {"file": file.name, "commit": resolved_commit(file), "sha256": file_sha256(file)} for file in files
+    ]
+    return {"files": used}
 
 
 def _state_folder(out: Path, key: str, *, clear: bool = True) -> Path:

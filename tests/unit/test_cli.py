@@ -1,4 +1,5 @@
 import json
+import re
 import subprocess
 import sys
 
@@ -58,6 +59,42 @@ def test_an_unreadable_file_gives_exit_code_2_and_one_message(tmp_path, content)
     assert "bad.json" in result.stderr
     assert "Traceback" not in result.stderr
     assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--benchmark", "gsm9k"], "must be one of .*'gsm8k'.* got 'gsm9k' without --own"),
+        (
+            ["--benchmark", "gsm8k", "--own", "x.py"],
+            "another name together with --own FILE, got 'gsm8k' with",
+        ),
+        (["--benchmark", "x", "--own", "nowhere.py"], "nowhere.py must be a Python file, found none"),
+        (["--benchmark", "gsm8k", "--rules", "d2"], "'d2' is not one of 'd1', 'strict'"),
+    ],
+)
+def test_a_wrong_benchmark_gives_exit_code_2_and_one_message(tmp_path, arguments, message):
+    (tmp_path / "g.jsonl").write_text(json.dumps(EXAMPLE) + "\n")
+    result = weft("score", *arguments, "--out", tmp_path / "s.jsonl", tmp_path / "g.jsonl")
+    assert result.returncode == 2
+    assert re.search(message, " ".join(result.stderr.replace("│", " ").split()))
+    assert "Traceback" not in result.stderr
+    assert not (tmp_path / "s.jsonl").exists()
+
+
+def test_an_own_benchmark_is_scored_by_its_own_rule(tmp_path):
+    answers = {"Nairobi": "<answer>nairobi</answer>", "Lima": "<answer>Quito</answer>"}
+    rows = [
+        EXAMPLE | {"example_id": city, "benchmark": "capitals", "reference": city, "generation": answer}
+        for city, answer in answers.items()
+    ]
+    (tmp_path / "g.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    out = tmp_path / "s.jsonl"
+    own = ["--benchmark", "capitals", "--own", "examples/own_benchmark.py", "--rules", "strict"]
+    result = RUN.invoke(app, ["score", *own, "--out", str(out), str(tmp_path / "g.jsonl")])
+    assert "capitals (strict): accuracy 50.00 % of 2 examples" in result.output
+    verdicts = [json.loads(line)["verdict"] for line in out.read_text().splitlines()]
+    assert verdicts == ["correct", "wrong"]
 
 
 def test_scoring_imports_no_torch(tmp_path):

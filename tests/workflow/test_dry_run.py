@@ -21,11 +21,19 @@ def experiment(name):
     [
         (
             "tiny",
-            {"place_base": 1, "questions": 4, "prepare": 1, "train": 6, "sample": 28, "score": 28, "page": 1},
+            {"place_base": 1, "questions": 4, "prepare": 1, "train": 6, "sample": 28, "score": 56, "page": 1},
         ),
         (
             "paper",
-            {"place_base": 1, "questions": 4, "prepare": 3, "train": 6, "sample": 84, "score": 84, "page": 1},
+            {
+                "place_base": 1,
+                "questions": 4,
+                "prepare": 3,
+                "train": 6,
+                "sample": 84,
+                "score": 168,
+                "page": 1,
+            },
         ),
     ],
 )
@@ -70,6 +78,42 @@ def test_a_broken_experiment_stops_the_dry_run(snakemake, tmp_path, edit, messag
 def test_unknown_run_settings_and_experiments_stop_too(snakemake):
     assert "sedes: unknown key" in snakemake("-n", "--config", "sedes=3").stdout
     assert "got 'big'" in snakemake("-n", "--config", "experiment=big").stdout
+
+
+def with_own_benchmark(tmp_path):
+    """Write the tiny experiment with the example's questions beside the four benchmarks."""
+    shutil.copy(REPOSITORY / "examples" / "own_benchmark.py", tmp_path / "capitals.py")
+    content = yaml.safe_load((REPOSITORY / "experiments" / "tiny.yaml").read_text())
+    content["benchmarks"]["capitals"] = {"source": "own", "path": "capitals.py", "num_examples": 3}
+    (tmp_path / "tiny.yaml").write_text(yaml.safe_dump(content))
+    return f"experiment={tmp_path / 'tiny.yaml'}"
+
+
+def test_an_own_benchmark_is_planned_like_the_others(snakemake, tmp_path):
+    result = snakemake("-n", "--quiet", "rules", "--config", with_own_benchmark(tmp_path))
+    assert jobs(result.stdout).items() >= {"questions": 5, "sample": 35, "score": 70}.items(), result.stderr
+
+
+def test_questions_of_an_own_benchmark_are_made_anew_when_its_file_changes(snakemake, tmp_path):
+    target, settings = (
+        "results/tiny/data/questions/capitals.jsonl",
+        ["--config", with_own_benchmark(tmp_path)],
+    )
+    assert snakemake(target, *settings).returncode == 0
+    assert len((tmp_path / target).read_text().splitlines()) == 3
+    assert "Nothing to be done" in snakemake(target, "-n", *settings).stdout
+    own = tmp_path / "capitals.py"
+    own.write_text(own.read_text().replace("Kenya", "Kenya today"))
+    assert snakemake(target, *settings).returncode == 0
+    assert "Kenya today" in (tmp_path / target).read_text()
+
+
+def test_a_missing_own_benchmark_stops_the_dry_run(snakemake, tmp_path):
+    settings = with_own_benchmark(tmp_path)
+    (tmp_path / "capitals.py").unlink()
+    result = snakemake("-n", "--config", settings)
+    assert result.returncode != 0
+    assert "capitals.py" in result.stdout + result.stderr
 
 
 def test_missing_generations_stop_with_one_sentence(snakemake):

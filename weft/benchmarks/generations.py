@@ -65,8 +65,8 @@ def read_generations(path: str | os.PathLike[str], benchmark: str) -> list[Gener
     except json.JSONDecodeError as error:
         if error.lineno > 1 and not _is_json(text.partition("\n")[0]):
             raise ScoringError(
-                f"{path}: line {error.lineno}: one JSON object over several lines must go on or end here, got "
-                f"{text[error.pos :][:40]!a} ({error.msg}); the file is cut off or damaged, fetch it again"
+                f"{path}: line {error.lineno}: one JSON object over several lines must go on or end here, "
+                f"got {text[error.pos :][:40]!a} ({error.msg}); it is cut off or damaged, fetch it again"
             ) from error
         whole = None  # several objects, or a damaged one: the lines will tell
     except (ValueError, RecursionError):

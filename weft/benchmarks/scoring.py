@@ -17,7 +17,38 @@ from typing import Any
 from weft.benchmarks import Score, Verdict, find_scorer
 from weft.benchmarks.endings import describe_ending
 from weft.benchmarks.generations import Generation, read_generations
-from weft.errors import ScoringError, ScoringSetupError
+from weft.errors import ConfigError, ScoringError, ScoringSetupError
+
+
+def read_files(paths: Iterable[str | os.PathLike[str]], benchmark: str) -> list[Generation]:
+    """Read generation files of one benchmark, one after the other.
+
+    Raises:
+        ScoringError: one of them cannot be read, see `read_generations`.
+    """
+    return [generation for path in paths for generation in read_generations(path, benchmark)]
+
+
+def score_generations(
+    generations: Iterable[Generation], *, scorer: Callable[..., Score], rules: str
+) -> Iterator[dict[str, Any]]:
+    """Score generations.
+
+    Args:
+        generations: of one benchmark.
+        scorer: one of `weft.benchmarks.SCORERS`, or that of an own benchmark.
+        rules: name of the set of rules, written into the records.
+
+    Yields:
+        The score records, in order.  A scorer that fails gives an unscorable record with the failure
+        as its reason.
+
+    Raises:
+        ScoringSetupError: the machine lacks something that every verdict needs.
+        ConfigError: an own benchmark's function is not what it should be.
+    """
+    for generation in generations:
+        yield _make_record(generation, rules, _score_or_report(scorer, generation))
 
 
 def score_file(
@@ -26,23 +57,18 @@ def score_file(
     """Score the generations of one or more files.
 
     Args:
-        paths: generation files of one benchmark, read one after the other.
+        paths: generation files of one benchmark; all are read before the first example is scored.
         benchmark: a key of `weft.benchmarks.SCORERS`.
         rules: a key of the benchmark's entry.
 
     Returns:
-        The score records, in file order, made as they are asked for.  A scorer that fails gives an
-        unscorable record with the failure as its reason.
+        The score records, in file order, made as they are asked for.
 
     Raises:
-        ScoringError: there is no such scorer (at once); a file cannot be read (when its turn comes).
+        ScoringError: there is no such scorer, or a file cannot be read (at once).
     """
     scorer = find_scorer(benchmark, rules)
-    return (
-        _make_record(generation, rules, _score_or_report(scorer, generation))
-        for path in paths
-        for generation in read_generations(path, benchmark)
-    )
+    return score_generations(read_files(paths, benchmark), scorer=scorer, rules=rules)
 
 
 def write_scores(records: Iterable[dict[str, Any]], out_path: str | os.PathLike[str]) -> None:
@@ -53,8 +79,8 @@ def write_scores(records: Iterable[dict[str, Any]], out_path: str | os.PathLike[
         out_path: the file to write; its folder is made if need be.
 
     Raises:
-        ScoringError: the file cannot be written, or a generation file cannot be read; a file that
-            was there before is left as it was.
+        ScoringError: the file cannot be written; a file that was there before is left as it was, and
+            so it is when making a record fails.
     """
     out_path = Path(out_path)
     part_path = out_path.with_name(f".{out_path.name}.{os.getpid()}.part")
@@ -103,7 +129,7 @@ def _score_or_report(scorer: Callable[..., Score], generation: Generation) -> Sc
     """Score a generation, or say how the scorer failed."""
     try:
         return scorer(generation.generation, question=generation.question, reference=generation.reference)
-    except ScoringSetupError:
+    except (ScoringSetupError, ConfigError):
         raise  # it would befall every example
     except Exception as error:
         return Score.unscorable(None, reason=f"{type(error).__name__}: {error}")

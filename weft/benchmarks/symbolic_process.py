@@ -13,6 +13,8 @@ import os
 import re
 import resource
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -21,7 +23,7 @@ from math_verify import LatexExtractionConfig, parse, verify
 from sympy.parsing import sympy_parser
 
 MAX_SECONDS = 1.0
-"""Longest time that a comparison may take; honest ones were seen to take up to 0.13 seconds."""
+"""Longest time that a comparison may take; honest ones were seen to take up to 0.2 seconds."""
 MAX_MEMORY = 2 * 1024**3
 """Address space of a comparison, in bytes."""
 MAX_ANSWER = 1_000
@@ -119,13 +121,44 @@ def _answer(pipe: Connection, near_end: Connection) -> None:
         except EOFError:
             return
         answer: dict[str, Any]
-        try:
-            answer = {"is_equal": compare(reference, prediction)}
-        except MemoryError:
+        with _watch_resources() as exhausted:
+            try:
+                answer = {"is_equal": compare(reference, prediction)}
+            except Exception as error:
+                answer = {"error": f"the comparison failed ({type(error).__name__})"}
+        if MemoryError in exhausted:
             answer = {"error": f"the comparison took more than {MAX_MEMORY >> 20} MiB of memory"}
-        except Exception as error:
-            answer = {"error": f"the comparison failed ({type(error).__name__})"}
+        elif exhausted:
+            answer = {"error": "the comparison failed (RecursionError)"}
         pipe.send_bytes(json.dumps(answer).encode())
+
+
+@contextmanager
+def _watch_resources() -> Iterator[set[type]]:
+    """Collect the kinds of exceptions that say that something ran out, raised anywhere within.
+
+    math-verify and SymPy catch every exception in many places and go on as if the expressions differed,
+    also when the memory is exhausted: a failure would become a verdict.
+    """
+    exhausted: set[type] = set()
+
+    def watch_frame(frame: Any, event: str, raised: Any) -> Any:
+        if event == "exception" and issubclass(raised[0], MemoryError | RecursionError):
+            exhausted.add(raised[0])
+        return watch_frame
+
+    def enter_frame(frame: Any, event: str, _: Any) -> Any:
+        frame.f_trace_lines = False  # or it would take five times as long, not two
+        return watch_frame
+
+    before = sys.gettrace()
+    sys.settrace(enter_frame)
+    try:
+        yield exhausted
+    finally:
+        if sys.gettrace() is not enter_frame:  # Python drops a watcher that itself finds no room on the stack
+            exhausted.add(RecursionError)
+        sys.settrace(before)
 
 
 def _read(latex: str) -> Any:

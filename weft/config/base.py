@@ -2,14 +2,15 @@
 
 import re
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from weft.errors import ConfigError
 
 SectionT = TypeVar("SectionT", bound="Section")
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
 class Section(BaseModel):
@@ -66,9 +67,19 @@ def _describe(offence: Any) -> str:
         return f"{key}: unknown key (value {offence['input']!r}); expected one of the documented keys"
     if offence["type"] == "missing":
         return f"{key}: this key is required, got nothing"
+    if offence["type"] == "union_tag_not_found":
+        return f"{key}.{_discriminator(offence)}: this key is required, got nothing"
+    if offence["type"] == "union_tag_invalid":
+        expected, came = offence["ctx"]["expected_tags"], offence["ctx"]["tag"]
+        return f"{key}.{_discriminator(offence)}: expected one of {expected}; got {came!r}"
     came = repr(offence["input"])
     expected = offence["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
     return f"{key}: expected {expected}; got {came if len(came) < 120 else came[:117] + '...'}"
+
+
+def _discriminator(offence: Any) -> str:
+    """Name the key that says of which kind a section is; pydantic gives it in quotes."""
+    return str(offence["ctx"]["discriminator"]).strip("'")
 
 
 class _StrictLoader(yaml.SafeLoader):

@@ -4,16 +4,18 @@ import itertools
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import Field, field_validator, model_validator
 
 from weft.config.base import Section, read_yaml, validate
 from weft.config.methods import Method
-from weft.config.sources import BaseModelSource, BenchmarkSource, DataSource, Task
+from weft.config.sources import BaseModelSource, BenchmarkSource, DataSource, OwnBenchmark, Task
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9]+([._-][a-z0-9]+)*$")]
 BASE_RUN = "base"
+RESERVED_BENCHMARK = "average"
+"""What the tables call the mean over benchmarks."""
 Rules = Literal["d1", "strict"]
 
 
@@ -161,8 +163,8 @@ class FineTuning(Experiment):
     """The two methods of the paired test: treatment, then control."""
     training: Training
     """Fine-tuning, the same for all methods."""
-    benchmarks: dict[Task, BenchmarkSource] = Field(min_length=1)
-    """Test sets by the name of the rules that score them."""
+    benchmarks: dict[Name, BenchmarkSource] = Field(min_length=1)
+    """Test sets by name: sudoku, countdown, gsm8k and math500 have rules here, others bring their own."""
     sampling: Sampling
     """The reverse process."""
 
@@ -172,6 +174,17 @@ class FineTuning(Experiment):
         if len(set(seeds)) < len(seeds):
             raise ValueError("different seeds")
         return seeds
+
+    @field_validator("benchmarks")
+    @classmethod
+    def _rules_are_known(cls, benchmarks: dict[str, BenchmarkSource]) -> dict[str, BenchmarkSource]:
+        for name, source in benchmarks.items():
+            has_rules, is_own = name in get_args(Task), isinstance(source, OwnBenchmark)
+            if not has_rules and not is_own:
+                raise ValueError(f"{name!r} to be one of {list(get_args(Task))}, or to have source: own")
+            if is_own and (has_rules or name == RESERVED_BENCHMARK):
+                raise ValueError(f"another name for the own benchmark {name!r}, which is taken")
+        return benchmarks
 
     @model_validator(mode="after")
     def _consistent(self) -> "FineTuning":

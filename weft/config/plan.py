@@ -5,9 +5,20 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from weft.config.experiment import FineTuning, StoredGenerations, list_runs
+from weft.config.instructions import D1_TEXTS
 from weft.config.offline import find_offline
 from weft.config.published import find_generations
-from weft.config.sources import GeneratedBenchmark, GeneratedData, HubData, HubModel, JsonlData, ScratchModel
+from weft.config.sources import (
+    GeneratedData,
+    HubData,
+    HubFile,
+    HubModel,
+    JsonlData,
+    OwnBenchmark,
+    PublishedBenchmark,
+    ScratchModel,
+    WebFile,
+)
 from weft.errors import DataError
 
 
@@ -60,14 +71,20 @@ def _needs(experiment: FineTuning, offline: Sequence[str]) -> Iterator[str]:
         wanted.append(base.repo)
     elif isinstance(base, ScratchModel) and base.use == "shipped":
         yield f"  base model: {base.shipped}, shipped"
-    for source in experiment.datasets.values():
+    sources = [*experiment.datasets.values(), *experiment.benchmarks.values()]
+    for source in sources:
         if isinstance(source, HubData):
-            wanted += [f"{file.repo}/{file.file}" for file in source.files]
-        elif isinstance(source, JsonlData) and not Path(source.path).is_file():
+            wanted += map(_offline_name, source.files)
+        elif isinstance(source, PublishedBenchmark):
+            wanted.append(_offline_name(source.file))
+        elif isinstance(source, JsonlData | OwnBenchmark) and not Path(source.path).is_file():
             yield f"  missing: {source.path}"
-    for benchmark in experiment.benchmarks.values():
-        if not isinstance(benchmark, GeneratedBenchmark):
-            wanted.append(benchmark.file.offline)
+    instructions = {getattr(source, "instruction", "none") for source in sources}
+    wanted += sorted(D1_TEXTS[name].offline for name in instructions & D1_TEXTS.keys())
     for name in wanted:
         found = find_offline(name, offline)
         yield f"  {'found' if found else 'to download'}: {found or name}"
+
+
+def _offline_name(file: WebFile | HubFile) -> str:
+    return file.offline if isinstance(file, WebFile) else f"{file.repo}/{file.file}"

@@ -1,13 +1,13 @@
 """Where models, training data and test questions come from."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Discriminator, Field, Tag, model_validator
 
-from weft.config.base import Section
+from weft.config.base import Section, Sha256
+from weft.config.instructions import Instruction
 
 Task = Literal["sudoku", "countdown", "gsm8k", "math500"]
-Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
 class HubFile(Section):
@@ -32,6 +32,17 @@ class WebFile(Section):
     """SHA-256 of the file's bytes; always checked."""
     offline: str = Field(min_length=1)
     """Where to look first, relative to the folders of ``offline`` in config.yaml."""
+
+
+def _kind_of_file(value: Any) -> str:
+    is_hub = "repo" in value if isinstance(value, dict) else isinstance(value, HubFile)
+    return "hub" if is_hub else "web"
+
+
+AnyFile = Annotated[
+    Annotated[WebFile, Tag("web")] | Annotated[HubFile, Tag("hub")], Discriminator(_kind_of_file)
+]
+"""Told apart by the key ``repo``, so that a mistake is reported for the kind that was meant."""
 
 
 class Architecture(Section):
@@ -128,10 +139,6 @@ class LocalModel(Section):
 BaseModelSource = Annotated[ScratchModel | HubModel | LocalModel, Field(discriminator="source")]
 
 
-Instruction = Literal["none", "format", "sudoku", "countdown", "mathematics"]
-"""Name of a text in weft/data/instructions.py that is put in front of every question."""
-
-
 class GeneratedData(Section):
     """Generated problems with worked solutions."""
 
@@ -200,12 +207,25 @@ class PublishedBenchmark(Section):
 
     source: Literal["published"]
     """From a published file."""
-    file: WebFile
-    """The file and its hash."""
+    file: AnyFile
+    """The file (JSONL, CSV or Parquet): behind an address with its hash, or in a hub repository."""
     num_examples: int | None = Field(default=None, gt=0)
     """Take this many, chosen as in d1 (numpy seed 42, without replacement); all when empty."""
     instruction: Instruction
     """Text in front of every question."""
 
 
-BenchmarkSource = Annotated[GeneratedBenchmark | PublishedBenchmark, Field(discriminator="source")]
+class OwnBenchmark(Section):
+    """Own test questions with their own rule, in one Python file (docs/own-benchmarks.md)."""
+
+    source: Literal["own"]
+    """From an own file, which is run."""
+    path: str = Field(min_length=1, pattern=r"\.py$")
+    """The file, with INSTRUCTION, QUESTIONS and score."""
+    num_examples: int | None = Field(default=None, gt=0)
+    """Take the first this many; all when empty."""
+
+
+BenchmarkSource = Annotated[
+    GeneratedBenchmark | PublishedBenchmark | OwnBenchmark, Field(discriminator="source")
+]

@@ -2,12 +2,14 @@
 
 import itertools
 import json
+import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from weft.benchmarks.own import OwnFile
 from weft.config.sources import GeneratedBenchmark
 from weft.data.instructions import with_instruction
 from weft.data.tasks import TASKS, draw_problems
@@ -20,55 +22,58 @@ Row = dict[str, Any]
 def generate_questions(benchmark: str, source: GeneratedBenchmark) -> list[Row]:
     """Draw test questions; their keys never occur in training data."""
     stream = draw_problems(TASKS[benchmark], split="test", seed=source.seed)
+    problems = itertools.islice(stream, source.num_examples)
+    return [_row(benchmark, p.question, p.reference, instruction="") for p in problems]
+
+
+def read_own(benchmark: str, own: OwnFile, *, num_examples: int | None) -> list[Row]:
+    """Take the questions of an own benchmark, in their order; all where no number is given.
+
+    Raises:
+        ConfigError: the file's questions have another form, or are too few.
+    """
+    pairs = own.list_questions(num_examples)
     return [
-        {
-            "example_id": p.example_id,
-            "benchmark": benchmark,
-            "question": p.question,
-            "prompt": p.question,
-            "reference": p.reference,
-        }
-        for p in itertools.islice(stream, source.num_examples)
+        _row(benchmark, question, reference, instruction=own.instruction) for question, reference in pairs
     ]
 
 
 def read_published(
-    benchmark: str, path: Path, *, num_examples: int | None, instruction: str = "none"
+    benchmark: str, path: Path, *, num_examples: int | None, instruction: str = ""
 ) -> list[Row]:
     """Read a published test file and choose questions as d1 does.
 
     Args:
         benchmark: whose form the file has.
-        path: the file.
+        path: the file: JSON lines, CSV or Parquet.
         num_examples: size of the seeded choice; all, in file order, when empty.
-        instruction: name of the text in front of every question.
+        instruction: text in front of every question.
 
     Returns:
         Question and reference in the form of d1's stored generations, and the prompt, which is the
-        question with its instruction.
+        question with its instruction.  A GSM8K reference is the true number, also where d1 has none.
 
     Raises:
-        DataError: a line cannot be read.
+        DataError: the file or a row of it cannot be read, or there are too few rows.
 
     Source:
         d1 @ 837888f, eval/: the choice is numpy.random.seed(42); choice(n, size, replace=False).
     """
-    rows = [PUBLISHED_FORMS[benchmark](record) for record in _read_records(path)]
+    rows = []
+    for number, record in enumerate(read_records(path), start=1):
+        try:
+            rows.append(PUBLISHED_FORMS[benchmark](record))
+        except ValueError as error:
+            raise DataError(
+                f"{path}, row {number}: must be a question of {benchmark} as published: {error}; "
+                f"the row has {sorted(record)}, correct benchmarks.{benchmark}.file"
+            ) from error
     if num_examples is not None:
         if num_examples > len(rows):
             raise DataError(f"{path} must hold at least {num_examples} questions, got {len(rows)}")
         chosen = np.random.RandomState(42).choice(len(rows), num_examples, replace=False)
         rows = [rows[int(index)] for index in chosen]
-    return [
-        {
-            "example_id": question_id(benchmark, question),
-            "benchmark": benchmark,
-            "question": question,
-            "prompt": with_instruction(instruction, question),
-            "reference": reference,
-        }
-        for question, reference in rows
-    ]
+    return [_row(benchmark, question, reference, instruction=instruction) for question, reference in rows]
 
 
 def write_jsonl(rows: Iterable[Row], out: Path) -> None:
@@ -101,32 +106,66 @@ def read_jsonl(path: Path) -> list[Row]:
     return rows
 
 
-def _read_records(path: Path) -> list[Row]:
-    if path.suffix != ".csv":
+def read_records(path: Path) -> list[Row]:
+    """Read rows of a CSV or Parquet file, by its ending, or else of JSON lines.
+
+    Raises:
+        DataError: the file has another form.
+    """
+    if path.suffix not in {".csv", ".parquet"}:
         return read_jsonl(path)
     import pandas as pd
+    import pyarrow.parquet
 
-    frame = pd.read_csv(path, dtype=str)  # a puzzle is text: 0123… must keep its zeros
+    try:
+        if path.suffix == ".parquet":
+            return list(pyarrow.parquet.read_table(path).to_pylist())
+        frame = pd.read_csv(path, dtype=str)  # a puzzle is text: 0123… must keep its zeros
+    except (ValueError, OSError) as error:  # what pandas and pyarrow raise is among these
+        raise DataError(
+            f"{path} must be a {path.suffix} file: {error}; delete it and fetch it again"
+        ) from error
     return [{str(key): value for key, value in record.items()} for record in frame.to_dict("records")]
 
 
+def _row(benchmark: str, question: str, reference: Any, *, instruction: str) -> Row:
+    return {
+        "example_id": question_id(benchmark, question),
+        "benchmark": benchmark,
+        "question": question,
+        "prompt": with_instruction(instruction, question),
+        "reference": reference,
+    }
+
+
+def _text(record: Row, field: str) -> str:
+    text = record.get(field)
+    if not isinstance(text, str) or not text.strip():
+        raise ValueError(f"the field {field!r} must hold text, got {text!r:.80}")
+    return text
+
+
 def _sudoku(record: Row) -> tuple[str, Any]:
-    return f"Solve the following Sudoku puzzle: {record['Puzzle']}\n", record["Solution"]
+    puzzle, solution = _text(record, "Puzzle"), _text(record, "Solution")
+    if not all(re.fullmatch(r"[0-4]{16}", board) for board in (puzzle, solution)):
+        raise ValueError(f"Puzzle and Solution must have 16 digits, got {puzzle!r:.40} and {solution!r:.40}")
+    return f"Solve the following Sudoku puzzle: {puzzle}\n", solution
 
 
 def _countdown(record: Row) -> tuple[str, Any]:
-    numbers, target = [int(n) for n in record["input"].split(",")], int(record["output"])
+    numbers, target = [int(n) for n in _text(record, "input").split(",")], int(_text(record, "output"))
     return f"Numbers: {numbers}\nTarget: {target}", [numbers, target]
 
 
 def _gsm8k(record: Row) -> tuple[str, Any]:
-    answer = record["answer"].rpartition("####")[2].strip().replace(",", "")
-    # d1's parser finds no number in a negative answer and stores null.
-    return record["question"], float(answer) if answer.isdigit() else None
+    number = _text(record, "answer").rpartition("####")[2].strip().replace(",", "")
+    if not re.fullmatch(r"-?[0-9]+(\.[0-9]+)?", number):
+        raise ValueError(f"the answer must end with #### and a number, got {number!r:.80}")
+    return _text(record, "question"), float(number)
 
 
 def _math500(record: Row) -> tuple[str, Any]:
-    return record["problem"], record["answer"]
+    return _text(record, "problem"), _text(record, "answer")
 
 
 PUBLISHED_FORMS: dict[str, Callable[[Row], tuple[str, Any]]] = {

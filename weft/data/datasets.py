@@ -2,14 +2,14 @@
 
 import hashlib
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from weft.config.sources import DataSource, GeneratedData, HubData, JsonlData
-from weft.data.benchmarks import read_jsonl
+from weft.data.benchmarks import read_jsonl, read_records
 from weft.data.examples import Example, generate_examples, lay_out_answer
-from weft.data.instructions import with_instruction
+from weft.data.instructions import find_instruction, with_instruction
 from weft.data.remote import check_sha256, fetch_hub_file
 from weft.errors import DataError
 
@@ -33,14 +33,15 @@ def load_examples(name: str, source: DataSource, *, offline: Sequence[str]) -> l
     elif isinstance(source, HubData):
         examples = _read_hub(name, source, offline)
     else:
-        examples = _read_own(name, source)
+        examples = _read_own(name, source, offline)
     if not examples:
         raise DataError(f"data set {name!r} must have at least one example, got none")
     return examples
 
 
 def _read_hub(name: str, source: HubData, offline: Sequence[str]) -> list[Example]:
-    rows = [row for file in source.files for row in _read_rows(fetch_hub_file(file, offline=offline))]
+    rows = [row for file in source.files for row in read_records(fetch_hub_file(file, offline=offline))]
+    instruction = find_instruction(source.instruction, offline=offline)
     random.Random(source.shuffle_seed).shuffle(rows)
     examples: list[Example] = []
     for row in rows:
@@ -55,17 +56,18 @@ def _read_hub(name: str, source: HubData, offline: Sequence[str]) -> list[Exampl
                 continue  # cut off before its answer: nothing to learn from
             trajectory = trajectory.strip().removeprefix(source.trajectory_prefix).strip()
             attempt = attempt.strip()
-        question = with_instruction(source.instruction, question)
+        question = with_instruction(instruction, question)
         examples.append(_example(name, question, lay_out_answer(trajectory, attempt)))
     return examples
 
 
-def _read_own(name: str, source: JsonlData) -> list[Example]:
+def _read_own(name: str, source: JsonlData, offline: Sequence[str]) -> list[Example]:
     path = Path(source.path)
     if not path.is_file():
         raise DataError(f"data set {name!r}: {path} must exist, not found; correct datasets.{name}.path")
     if source.sha256 is not None:
         check_sha256(path, source.sha256, name=str(path))
+    instruction = find_instruction(source.instruction, offline=offline)
     examples = []
     for number, row in enumerate(read_jsonl(path), start=1):
         missing = {"question", "answer"} - row.keys()
@@ -78,22 +80,9 @@ def _read_own(name: str, source: JsonlData) -> list[Example]:
             raise DataError(f"{path}, line {number}: {empty} must hold text, got nothing")
         answer = str(row["answer"])
         text = lay_out_answer(str(row["reasoning"]), answer) if row.get("reasoning") else answer
-        question = with_instruction(source.instruction, str(row["question"]))
+        question = with_instruction(instruction, str(row["question"]))
         examples.append(_example(name, question, text))
     return examples
-
-
-def _read_rows(path: Path) -> Iterable[dict[str, Any]]:
-    if path.suffix == ".parquet":
-        import pyarrow.parquet
-
-        try:
-            return list(pyarrow.parquet.read_table(path).to_pylist())
-        except (pyarrow.ArrowInvalid, OSError) as error:
-            raise DataError(
-                f"{path} must be a Parquet file: {error}; delete it and fetch it again"
-            ) from error
-    return read_jsonl(path)
 
 
 def _take(row: dict[str, Any], field: str, name: str) -> str:

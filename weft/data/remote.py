@@ -1,9 +1,13 @@
 """Files from outside: look in the offline folders first, then download; check the hash either way."""
 
+import http.client
 import shutil
+import urllib.error
 import urllib.request
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 from weft.config.offline import find_offline, offline_places
 from weft.config.sources import HubFile, HubModel, WebFile
@@ -19,22 +23,34 @@ def fetch_web_file(source: WebFile, out: Path, *, offline: Sequence[str]) -> Non
     Raises:
         DataError: neither found offline nor reachable, or the content differs from the pinned hash.
     """
-    local = find_offline(source.offline, offline)
     out.parent.mkdir(parents=True, exist_ok=True)
     temporary = out.with_name(f".{out.name}.new")
-    if local is not None:
-        shutil.copyfile(local, temporary)
-    else:
-        try:
-            with (
-                urllib.request.urlopen(source.url, timeout=TIMEOUT_S) as answer,  # noqa: S310 - the schema checks it
-                temporary.open("wb") as file,
-            ):
-                shutil.copyfileobj(answer, file)
-        except OSError as error:
-            raise DataError(_unreachable(source.url, source.offline, offline, error)) from error
-    check_sha256(temporary, source.sha256, name=str(local or source.url))
+    with _open(source.url, source.offline, offline) as (file, origin), temporary.open("wb") as copy:
+        shutil.copyfileobj(file, copy)
+    check_sha256(temporary, source.sha256, name=origin)
     temporary.replace(out)
+
+
+def read_web_file(url: str, wanted: str, *, offline: Sequence[str], max_bytes: int) -> tuple[bytes, str]:
+    """Read a small file without keeping it.
+
+    Args:
+        url: its address.
+        wanted: where to look first, relative to the folders of ``offline``.
+        offline: folders searched before any download.
+        max_bytes: a larger file is refused.
+
+    Returns:
+        The content, and where it comes from.
+
+    Raises:
+        DataError: neither found offline nor reachable, or too large.
+    """
+    with _open(url, wanted, offline) as (file, origin):
+        content = file.read(max_bytes + 1)
+    if len(content) > max_bytes:
+        raise DataError(f"{origin} must have at most {max_bytes} bytes, it has more; it is another file")
+    return content, origin
 
 
 def fetch_hub_file(source: HubFile, *, offline: Sequence[str], repo_type: str = "dataset") -> Path:
@@ -103,6 +119,19 @@ def check_sha256(path: Path, expected: str, *, name: str) -> None:
             f"{name} must have sha256 {expected}, got {found}; the file is damaged or another version: "
             "delete it and fetch it again"
         )
+
+
+@contextmanager
+def _open(url: str, wanted: str, offline: Sequence[str]) -> Iterator[tuple[IO[bytes], str]]:
+    """Open a file from an offline folder or from its address; say which it is."""
+    local = find_offline(wanted, offline)
+    try:
+        with local.open("rb") if local else urllib.request.urlopen(url, timeout=TIMEOUT_S) as file:  # noqa: S310 - the schema checks it
+            yield file, str(local or url)
+    except (OSError, http.client.HTTPException) as error:
+        if isinstance(error, urllib.error.HTTPError):
+            error.close()  # it holds the connection
+        raise DataError(_unreachable(url, wanted, offline, error)) from error
 
 
 def _unreachable(what: str, name: str, offline: Sequence[str], error: Exception) -> str:

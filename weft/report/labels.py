@@ -22,7 +22,7 @@ def benchmark_label(experiment: AnyExperiment, benchmark: str) -> str:
         sources = {str(name): source for name, source in experiment.benchmarks.items()}
         if isinstance(sources.get(benchmark), GeneratedBenchmark):
             return GENERATED[benchmark]
-    return BENCHMARKS[benchmark]
+    return BENCHMARKS.get(benchmark, benchmark)
 
 
 def method_label(method: str) -> str:

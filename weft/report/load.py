@@ -13,7 +13,6 @@ import numpy as np
 import pandas as pd
 
 from weft.config import FineTuning, Run, StoredGenerations, list_runs
-from weft.config.sources import GeneratedBenchmark, PublishedBenchmark
 from weft.errors import DataError, ScoringError, WeftError
 from weft.report.outputs import PUBLISHED_RUN, AnyExperiment, score_file
 from weft.stats import ScoreSet
@@ -272,10 +271,7 @@ def _check_examples(records: list[dict[str, Any]], num_expected: int | None, pat
 def _expected_examples(experiment: AnyExperiment, benchmark: str) -> int | None:
     if isinstance(experiment, StoredGenerations):
         return None
-    sources: dict[str, GeneratedBenchmark | PublishedBenchmark] = {
-        str(name): source for name, source in experiment.benchmarks.items()
-    }
-    return sources[benchmark].num_examples
+    return experiment.benchmarks[benchmark].num_examples
 
 
 def _read_lines(path: Path, failure: type[WeftError]) -> list[dict[str, Any]]:

@@ -43,7 +43,7 @@ wildcard_constraints:
     experiment=re.escape(EXPERIMENT.name),
     run="|".join(map(re.escape, RUNS)),
     dataset="|".join(map(re.escape, EXPERIMENT.datasets)) if FINE_TUNING else "none",
-    benchmark="|".join(EXPERIMENT.benchmarks),
+    benchmark="|".join(map(re.escape, EXPERIMENT.benchmarks)),
     gen_length=r"\d+",
     rules="|".join(EXPERIMENT.rules),
 
@@ -78,7 +78,7 @@ def experiment_files(*stages):
 
 
 def own_files(source):
-    """List the files of one's own data or model, so that a change in them is noticed."""
+    """List the files of one's own data, model or benchmark, so that a change in them is noticed."""
     if getattr(source, "path", None) is None:
         return []
     path = Path(source.path)
@@ -87,6 +87,11 @@ def own_files(source):
         if path.is_dir()
         else str(path)
     )
+
+
+def own_benchmark(wildcards):
+    """List the file of an own benchmark, which brings questions and rule."""
+    return own_files(EXPERIMENT.benchmarks[wildcards.benchmark]) if FINE_TUNING else []
 
 
 def settings_of(stage):

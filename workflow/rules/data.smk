@@ -2,6 +2,8 @@
 
 
 rule questions:
+    input:
+        own_benchmark,
     output:
         "results/{experiment}/data/questions/{benchmark}.jsonl",
     log:

@@ -3,7 +3,8 @@
 
 rule score:
     input:
-        generation_files,
+        generations=generation_files,
+        own=own_benchmark,
     output:
         "results/{experiment}/scores/{rules}/{run}/{benchmark}/{gen_length}.jsonl",
     log:
@@ -13,6 +14,9 @@ rule score:
     params:
         settings=settings_of("score"),
         code=source_digest("benchmarks"),
+        own=lambda wildcards, input: (
+            f"--own {shlex.quote(input.own)}" if input.own else ""
+        ),
     shell:
         "python -m weft score --benchmark {wildcards.benchmark} --rules {wildcards.rules} --out {output} "
-        "{input:q} > {log} 2>&1"
+        "{params.own} {input.generations:q} > {log} 2>&1"

@@ -2,9 +2,9 @@ import json
 
 import pytest
 
-from weft.benchmarks import SCORERS
-from weft.benchmarks.scoring import score_file, summarise, write_scores
-from weft.errors import ScoringError
+from weft.benchmarks import SCORERS, Score
+from weft.benchmarks.scoring import read_files, score_file, score_generations, summarise, write_scores
+from weft.errors import ConfigError, ScoringError, ScoringSetupError
 
 PUZZLE, SOLVED = "1030301020404001", "1234341221434321"
 
@@ -93,12 +93,25 @@ def test_scores_are_written_as_ascii_json_lines(gsm8k_file, tmp_path):
     assert [path.name for path in out_path.parent.iterdir()] == ["scores.jsonl"]
 
 
-def test_scores_are_written_whole_or_not_at_all(gsm8k_file, tmp_path):
+def test_a_file_that_cannot_be_read_is_an_error_before_anything_is_scored(gsm8k_file, tmp_path, monkeypatch):
+    monkeypatch.setitem(SCORERS["gsm8k"], "d1", lambda *_, **__: pytest.fail("scored"))
+    with pytest.raises(ScoringError, match="missing"):
+        score_file([gsm8k_file, tmp_path / "missing"], benchmark="gsm8k", rules="d1")
+
+
+@pytest.mark.parametrize("failure", [ConfigError("the own rule"), ScoringSetupError("math-verify")])
+def test_scores_are_written_whole_or_not_at_all(gsm8k_file, tmp_path, failure):
     out_path = tmp_path / "out" / "scores.jsonl"
     write_scores([{"old": 1}], out_path)
-    records = score_file([gsm8k_file, tmp_path / "missing"], benchmark="gsm8k", rules="d1")
-    with pytest.raises(ScoringError, match="missing"):
-        write_scores(records, out_path)
+
+    def fail_at_the_second(generation, *, question, reference):
+        if "17" in generation:
+            raise failure
+        return Score.from_credit("18", 1.0)
+
+    generations = read_files([gsm8k_file], "gsm8k")
+    with pytest.raises(type(failure), match=str(failure)):
+        write_scores(score_generations(generations, scorer=fail_at_the_second, rules="strict"), out_path)
     assert out_path.read_text() == '{"old": 1}\n'
     assert [path.name for path in out_path.parent.iterdir()] == ["scores.jsonl"]
 

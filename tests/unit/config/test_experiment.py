@@ -85,9 +85,37 @@ def test_runs_are_the_base_and_the_whole_grid():
         pytest.param(
             set_in("contrast", to=["weft", "dpo"]), r"contrast to name two of the methods", id="contrast"
         ),
-        pytest.param(set_in("benchmarks", "chess", to={}), r"benchmarks.chess.*got 'chess'", id="benchmark"),
         pytest.param(
-            set_in("base_model", "source", to="ftp"), r"base_model: .*'ftp'|base_model: .*source", id="source"
+            set_in("benchmarks", "chess", to={"source": "generated", "num_examples": 1, "seed": 1}),
+            r"benchmarks: expected 'chess' to be one of .*'math500'\], or to have source: own",
+            id="benchmark",
+        ),
+        pytest.param(
+            set_in("benchmarks", "chess", to={}),
+            r"benchmarks.chess.source: this key is required",
+            id="no kind",
+        ),
+        pytest.param(
+            set_in("benchmarks", "average", to={"source": "own", "path": "x.py"}),
+            r"another name for the own benchmark 'average', which is taken",
+            id="reserved name",
+        ),
+        pytest.param(
+            set_in("benchmarks", "gsm8k", to={"source": "own", "path": "x.py"}),
+            r"another name for the own benchmark 'gsm8k', which is taken",
+            id="taken name",
+        ),
+        pytest.param(
+            set_in(
+                "benchmarks", "gsm8k", to={"source": "published", "instruction": "none", "file": {"repo": 1}}
+            ),
+            r"benchmarks.gsm8k.published.file.hub.repo: .*got 1",
+            id="hub file",
+        ),
+        pytest.param(
+            set_in("base_model", "source", to="ftp"),
+            r"base_model.source: expected one of 'scratch', 'hub', 'path'; got 'ftp'",
+            id="source",
         ),
         pytest.param(
             set_in("base_model", "shipped_sha256", to="abc"), r"shipped_sha256: .*got 'abc'", id="hash"

@@ -15,6 +15,12 @@ def test_a_longer_list_of_lengths_does_not_sample_the_others_again():
 
 
 def test_every_stage_has_settings():
-    wildcards = {"run": "sft-worked-seed1", "benchmark": "sudoku", "dataset": "worked"}
+    wildcards = {"run": "sft-worked-seed1", "benchmark": "sudoku", "dataset": "worked", "rules": "strict"}
     for stage in ("questions", "examples", "prepare", "pretrain", "base", "probe", "score", "tables", "page"):
         assert stage_settings(TINY, stage, wildcards)
+
+
+def test_scoring_depends_on_its_rules():
+    assert stage_settings(TINY, "score", {"rules": "d1"}) != stage_settings(
+        TINY, "score", {"rules": "strict"}
+    )

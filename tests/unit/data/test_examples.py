@@ -1,3 +1,5 @@
+import copy
+import json
 from collections import Counter
 
 import pytest
@@ -10,6 +12,7 @@ from weft.data.examples import (
     lay_out_answer,
     turn_end_id,
 )
+from weft.data.instructions import with_instruction
 from weft.errors import DataError
 
 
@@ -35,13 +38,27 @@ def test_the_prefill_is_the_beginning_of_the_trained_answer(tokenizer):
 
 
 def test_a_template_that_always_adds_the_header_gives_the_same_prompt(tokenizer):
-    from copy import deepcopy
-
-    stubborn = deepcopy(tokenizer)
+    stubborn = copy.deepcopy(tokenizer)
     stubborn.chat_template = tokenizer.chat_template.replace(
         "{% if add_generation_prompt %}", "{% if true %}"
     )
     assert encode_prompt(stubborn, "2+2?") == encode_prompt(tokenizer, "2+2?")
+
+
+def test_a_prompt_under_lladas_own_template_is_d1s(tokenizer, shared_data):
+    """One user turn, the assistant header though nobody asks for it, then what the answer begins with."""
+    ours = copy.deepcopy(tokenizer)
+    published = json.loads((shared_data / "llada_tokenizer" / "tokenizer_config.json").read_text())
+    ours.chat_template = published["chat_template"]
+    silent = ours.apply_chat_template(
+        [{"role": "user", "content": "x"}], tokenize=False, add_generation_prompt=False
+    )
+    assert silent.endswith("<|start_header_id|>assistant<|end_header_id|>\n\n"), "the trap"
+    prompt = encode_prompt(ours, with_instruction("Solve it.", "Puzzle: 12\n"), prefill="<reasoning>")
+    assert ours.decode(prompt) == (
+        "<|startoftext|><|start_header_id|>user<|end_header_id|>\n\nSolve it.\n\nPuzzle: 12<|eot_id|>"
+        "<|start_header_id|>assistant<|end_header_id|>\n\n<reasoning>"
+    )
 
 
 def test_any_text_survives_the_tokenizer(tokenizer):

@@ -1,12 +1,18 @@
 import hashlib
-import http.server
+import socket
 import threading
 from pathlib import Path
 
 import pytest
 
 from weft.config.sources import HubFile, HubModel, WebFile
-from weft.data.remote import fetch_hub_file, fetch_hub_model, fetch_web_file, resolved_commit
+from weft.data.remote import (
+    fetch_hub_file,
+    fetch_hub_model,
+    fetch_web_file,
+    read_web_file,
+    resolved_commit,
+)
 from weft.errors import DataError
 
 CONTENT = b"question,answer\n"
@@ -14,23 +20,9 @@ SHA256 = hashlib.sha256(CONTENT).hexdigest()
 
 
 @pytest.fixture
-def server(tmp_path):
-    """A real server on this machine that serves one file."""
-    served = tmp_path / "served"
-    served.mkdir()
+def server(server, served):
     (served / "good.csv").write_bytes(CONTENT)
-
-    class Handler(http.server.SimpleHTTPRequestHandler):
-        def __init__(self, *args):
-            super().__init__(*args, directory=str(served))
-
-        def log_message(self, *_):
-            pass
-
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as running:
-        threading.Thread(target=running.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{running.server_port}"
-        running.shutdown()
+    return server
 
 
 def web(url, sha256=SHA256):
@@ -60,6 +52,37 @@ def test_an_unreachable_file_says_where_to_put_it(server, tmp_path, url):
     address = f"{server}/absent.csv" if url == "missing" else url
     with pytest.raises(DataError, match=r"cannot be downloaded .*offline, put it at my/d1/good.csv"):
         fetch_web_file(web(address), tmp_path / "out.csv", offline=["my"])
+
+
+def test_a_small_file_is_read_offline_first_and_says_where_it_was(server, tmp_path):
+    (tmp_path / "d1").mkdir()
+    (tmp_path / "d1" / "good.csv").write_bytes(b"local")
+    address = f"{server}/good.csv"
+    found = read_web_file(address, "d1/good.csv", offline=[str(tmp_path)], max_bytes=100)
+    assert found == (b"local", f"{tmp_path}/d1/good.csv")
+    assert read_web_file(address, "d1/good.csv", offline=[], max_bytes=100) == (CONTENT, address)
+
+
+def test_a_file_of_the_allowed_size_passes_and_a_byte_more_does_not(server):
+    address = f"{server}/good.csv"
+    assert read_web_file(address, "x", offline=[], max_bytes=len(CONTENT))[0] == CONTENT
+    with pytest.raises(DataError, match=f"{address} must have at most {len(CONTENT) - 1} bytes"):
+        read_web_file(address, "x", offline=[], max_bytes=len(CONTENT) - 1)
+
+
+def test_a_server_that_does_not_speak_http_is_unreachable(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def answer():
+            connection, _ = listener.accept()
+            with connection:
+                connection.recv(1000)
+                connection.sendall(b"HTTP/1.1 abc\r\n\r\n")
+
+        threading.Thread(target=answer, daemon=True).start()
+        address = f"http://127.0.0.1:{listener.getsockname()[1]}/x"
+        with pytest.raises(DataError, match=r"cannot be downloaded .BadStatusLine"):
+            fetch_web_file(web(address), tmp_path / "out.csv", offline=["my"])
 
 
 def test_hub_files_and_models_say_the_same(tmp_path):
