@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from weft.config import StoredGenerations
 from weft.report.drawing import INK, method_colour, titled_figure
-from weft.report.labels import benchmark_label, level_text, method_label
+from weft.report.labels import UNITS, benchmark_label, benchmark_name, level_text, method_label
 from weft.report.load import load_table
 from weft.report.outputs import AnyExperiment
 from weft.stats import AVERAGE
@@ -87,9 +87,12 @@ def draw_accuracy(experiment: AnyExperiment, root: Path, tables: Path) -> Figure
 def _load_points(experiment: AnyExperiment, tables: Path) -> _Points:
     scores = load_table(tables, "scores")
     if isinstance(experiment, StoredGenerations):
-        published = scores[scores["published_accuracy"].notna()].assign(accuracy=scores["published_accuracy"])
-        return _Points(scores.rename(columns={"accuracy": "mean"}), published)
-    methods, trained = load_table(tables, "methods"), scores[scores["dataset"].notna()]
+        scores = scores.assign(method=scores["rules"], mean=scores["accuracy"])  # rules in place of methods
+        known = scores["published_accuracy"].notna() & (scores["rules"] == experiment.rules[0])
+        return _Points(scores, scores[known].assign(accuracy=scores["published_accuracy"]))
+    methods = load_table(tables, "methods")
+    methods, scores = (frame[frame["rules"] == experiment.rules[0]] for frame in (methods, scores))
+    trained = scores[scores["dataset"].notna()]
     if AVERAGE in set(methods["benchmark"]):
         keys = ["method", "dataset", "run", "gen_length"]
         averages = trained.groupby(keys, as_index=False)["accuracy"].mean().assign(benchmark=AVERAGE)
@@ -100,23 +103,21 @@ def _load_points(experiment: AnyExperiment, tables: Path) -> _Points:
 def _note(experiment: AnyExperiment) -> str:
     level = level_text(experiment.statistics.confidence)
     if isinstance(experiment, StoredGenerations):
-        return f"Bars: {level} interval over questions. Diamonds: as published, where known."
+        units = [f"{unit} by {rules}" for (_, rules), unit in UNITS.items() if rules in experiment.rules]
+        return (
+            f"Bars: {level} interval over questions. Diamonds: as published, where known. Sudoku: "
+            f"{', '.join(units)}."
+        )
     return f"Large: mean; bars: {level} interval over questions and seeds; small: single seeds."
 
 
 def _draw_panel(ax: Axes, experiment: AnyExperiment, points: _Points, panel: _Points) -> None:
     """Draw a point per benchmark and method; the methods of a benchmark stand side by side."""
-    is_stored = isinstance(experiment, StoredGenerations)
     gap = 0.7 / max(3, len(points.methods))
     for index, method in enumerate(points.methods):
         left = (index - (len(points.methods) - 1) / 2) * gap
-        means = (
-            100
-            * panel.means[panel.means["method"] == method].set_index("benchmark")[
-                ["mean", "ci_low", "ci_high"]
-            ]
-        )
-        means = means.reindex(points.benchmarks)
+        means = panel.means[panel.means["method"] == method].set_index("benchmark")
+        means = 100 * means[["mean", "ci_low", "ci_high"]].reindex(points.benchmarks)
         below, above = means["mean"] - means["ci_low"], means["ci_high"] - means["mean"]
         ax.errorbar(
             np.arange(len(means)) + left,
@@ -126,35 +127,32 @@ def _draw_panel(ax: Axes, experiment: AnyExperiment, points: _Points, panel: _Po
             markersize=6,
             elinewidth=1.6,
             color=method_colour(experiment, method),
-            label=method_label(method),
+            label=_label(experiment, method),
         )
-        runs = panel.runs if is_stored else panel.runs[panel.runs["method"] == method]
+        runs = panel.runs[panel.runs["method"] == method]
         places = [points.benchmarks.index(name) + left + 0.35 * gap for name in runs["benchmark"]]
-        look: dict[str, Any]
-        if is_stored:
-            look = {
-                "color": INK,
-                "marker": "D",
-                "markersize": 5,
-                "fillstyle": "none",
-                "label": "as published",
-            }
-        else:
-            look = {
-                "color": method_colour(experiment, method),
-                "marker": "o",
-                "markersize": 2.6,
-                "alpha": 0.55,
-            }
         if places:
+            look = _run_look(experiment, method)
             ax.plot(places, 100 * runs["accuracy"], linestyle="none", **look)
+
+
+def _label(experiment: AnyExperiment, method: str) -> str:
+    return f"rules {method}" if isinstance(experiment, StoredGenerations) else method_label(method)
+
+
+def _run_look(experiment: AnyExperiment, method: str) -> dict[str, Any]:
+    """Say how single seeds look, or published numbers."""
+    if isinstance(experiment, StoredGenerations):
+        return {"color": INK, "marker": "D", "markersize": 5, "fillstyle": "none", "label": "as published"}
+    return {"color": method_colour(experiment, method), "marker": "o", "markersize": 2.6, "alpha": 0.55}
 
 
 def _label_benchmarks(
     axes: np.ndarray, experiment: AnyExperiment, benchmarks: list[str], *, panel_width: float
 ) -> None:
+    label = benchmark_name if isinstance(experiment, StoredGenerations) else benchmark_label
     room = max(9, int(panel_width / len(benchmarks) * 11))  # characters beside each other, per benchmark
-    labels = [textwrap.fill(benchmark_label(experiment, name), room) for name in benchmarks]
+    labels = [textwrap.fill(label(experiment, name), room) for name in benchmarks]
     for ax in axes.flat:
         ax.set_xticks(range(len(benchmarks)), labels, fontsize=8)
         ax.set_xlim(-0.6, len(benchmarks) - 0.4)

@@ -52,12 +52,12 @@ def draw_conclusions(experiment: AnyExperiment, tables: Mapping[str, pd.DataFram
     """Put the result of an experiment into sentences.
 
     Args:
-        experiment: the experiment.
+        experiment: the experiment; its first set of rules counts.
         tables: its tables by name; of a fine-tuning the contrasts, of stored generations the scores.
     """
     if isinstance(experiment, StoredGenerations):
-        return _agreement(experiment, tables["scores"])
-    contrasts = tables["contrasts"]
+        return _agreement(experiment, _by_first_rules(experiment, tables["scores"]))
+    contrasts = _by_first_rules(experiment, tables["contrasts"])
     is_average = contrasts["benchmark"] == AVERAGE
     averages = [_comparison(experiment, row) for row in contrasts[is_average].to_dict("records")]
     benchmarks = [_comparison(experiment, row) for row in contrasts[~is_average].to_dict("records")]
@@ -69,6 +69,33 @@ def draw_conclusions(experiment: AnyExperiment, tables: Mapping[str, pd.DataFram
         benchmarks=tuple(benchmarks if averages else rest),
         reservations=tuple(_reservations(experiment, contrasts)),
     )
+
+
+def compare_rules(experiment: AnyExperiment, scores: pd.DataFrame) -> str:
+    """Say what a further set of rules changes, and how many answers no verdict was found for.
+
+    Args:
+        experiment: the experiment.
+        scores: its scores table.
+
+    Returns:
+        One sentence; empty if there is one set of rules.
+    """
+    if len(experiment.rules) == 1:
+        return ""
+    totals = scores.groupby("rules")[["n", "num_correct", "num_unscorable"]].sum()
+    correct, unscorable = (
+        " and ".join(f"{totals[column][rules]:,} by {rules}" for rules in experiment.rules)
+        for column in ("num_correct", "num_unscorable")
+    )
+    return (
+        f"Of {int(totals['n'].iloc[0]):,} answers {correct} are right, {unscorable} cannot be scored; these "
+        f"count as not right. Sentences above are by {experiment.rules[0]}."
+    )
+
+
+def _by_first_rules(experiment: AnyExperiment, frame: pd.DataFrame) -> pd.DataFrame:
+    return frame[frame["rules"] == experiment.rules[0]]
 
 
 def _lead(experiment: FineTuning, rows: pd.DataFrame, sentences: list[str]) -> tuple[str, list[str]]:
@@ -109,10 +136,11 @@ def _reservations(experiment: FineTuning, contrasts: pd.DataFrame) -> Iterable[s
             "The intervals cover the choice of questions and of training seeds, as far as "
             f"{num_seeds} seeds can tell."
         )
+    by_rules = f" by {experiment.rules[0]}" if len(experiment.rules) > 1 else ""
     chance = f"{100 * (1 - experiment.statistics.confidence):g} %"
     yield (
-        f"{len(contrasts)} intervals are shown ({_count_readings(contrasts)}); were there no difference "
-        f"anywhere, about {chance} of them would still exclude zero."
+        f"{len(contrasts)} intervals{by_rules} are shown ({_count_readings(contrasts)}); were there no "
+        f"difference anywhere, about {chance} of them would still exclude zero."
     )
 
 

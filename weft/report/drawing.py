@@ -85,9 +85,9 @@ def save_figure(fig: Figure, path: Path) -> None:
 
 
 def method_colour(experiment: AnyExperiment, method: str) -> str:
-    """Give a method the same colour in all figures."""
+    """Give a method the same colour in all figures; for stored generations a set of rules."""
     if isinstance(experiment, StoredGenerations):
-        return CONTROL_COLOUR
+        return (CONTROL_COLOUR, TREATMENT_COLOUR)[[str(one) for one in experiment.rules].index(method) % 2]
     fixed = {
         BASE_RUN: BASE_COLOUR,
         experiment.contrast[0]: TREATMENT_COLOUR,

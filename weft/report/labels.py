@@ -1,6 +1,7 @@
 """Numbers and names as readers see them; the only place where fractions become percent."""
 
 import math
+from typing import Any
 
 from weft.config import BASE_RUN, FineTuning
 from weft.config.sources import GeneratedBenchmark
@@ -11,18 +12,27 @@ MINUS = "\N{MINUS SIGN}"
 PLUS_MINUS = "\N{PLUS-MINUS SIGN}"
 BENCHMARKS = {"sudoku": "Sudoku 4×4", "countdown": "Countdown", "gsm8k": "GSM8K", "math500": "MATH-500"}
 GENERATED = BENCHMARKS | {"gsm8k": "arithmetic (GSM8K rules)", "math500": "algebra (MATH-500 rules)"}
+UNITS = {("sudoku", "d1"): "cells", ("sudoku", "strict"): "boards"}
+"""What is counted, where a benchmark's units are not the questions."""
 METHODS = {BASE_RUN: "base model", "sft": "SFT", "weft": "WeFT"}
 
 
-def benchmark_label(experiment: AnyExperiment, benchmark: str) -> str:
+def benchmark_name(experiment: AnyExperiment, benchmark: str) -> str:
     """Name a benchmark; one with generated questions is not called by the name of the published one."""
     if benchmark == AVERAGE:
         return "average"
     if isinstance(experiment, FineTuning):
-        sources = {str(name): source for name, source in experiment.benchmarks.items()}
+        sources: dict[str, Any] = dict(experiment.benchmarks)
         if isinstance(sources.get(benchmark), GeneratedBenchmark):
             return GENERATED[benchmark]
     return BENCHMARKS.get(benchmark, benchmark)
+
+
+def benchmark_label(experiment: AnyExperiment, benchmark: str, *, rules: str | None = None) -> str:
+    """Name a benchmark with its unit by some rules, the experiment's first if none are given."""
+    name = benchmark_name(experiment, benchmark)
+    unit = UNITS.get((benchmark, rules or experiment.rules[0]))
+    return name if unit is None else f"{name} ({unit})"
 
 
 def method_label(method: str) -> str:

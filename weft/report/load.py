@@ -5,7 +5,7 @@ another form stops the report with its name.
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -66,16 +66,27 @@ def load_scores(experiment: AnyExperiment, root: Path, *, rules: str) -> list[Sc
     Raises:
         ScoringError: a file is missing, empty, cut off or of another form.
     """
-    if isinstance(experiment, StoredGenerations):
-        runs, lengths = [Run(experiment.generations.model)], experiment.gen_lengths
-    else:
-        runs, lengths = list_runs(experiment), experiment.sampling.gen_lengths
-    return [
-        _load_score_set(experiment, root, rules, run, benchmark=str(benchmark), length=length)
-        for run in runs
-        for benchmark in experiment.benchmarks
-        for length in lengths
-    ]
+    return [_load_score_set(experiment, root, rules, cell) for cell in _list_cells(experiment)]
+
+
+def load_details(
+    experiment: AnyExperiment, root: Path
+) -> Iterator[tuple[Run, str, int, list[dict[str, Any]]]]:
+    """Read what the first set of rules noted about the answers, in the order of the tables.
+
+    Yields:
+        Run, benchmark, length, and the details of each example; empty where there are none.
+
+    Raises:
+        ScoringError: a file is missing, empty, cut off or of another form.
+    """
+    for cell in _list_cells(experiment):
+        path = root / score_file(experiment.rules[0], cell.run_id, cell.benchmark, cell.gen_length)
+        records = _read_lines(path, ScoringError)
+        details = [record.get("details") or {} for record in records]
+        if not all(isinstance(one, dict) for one in details):
+            raise ScoringError(f"{path}: 'details' must be an object in every line; score again")
+        yield cell.run, cell.benchmark, cell.gen_length, details
 
 
 def load_history(experiment: FineTuning, root: Path) -> pd.DataFrame:
@@ -210,23 +221,44 @@ def _training_runs(experiment: FineTuning) -> list[Run]:
     return [run for run in list_runs(experiment) if run.dataset is not None]
 
 
-def _load_score_set(
-    experiment: AnyExperiment, root: Path, rules: str, run: Run, *, benchmark: str, length: int
-) -> ScoreSet:
-    run_id = PUBLISHED_RUN if isinstance(experiment, StoredGenerations) else run.run_id
-    path = root / score_file(rules, run_id, benchmark, length)
+class _Cell(NamedTuple):
+    """What there is a score file for, by every set of rules."""
+
+    run: Run
+    run_id: str
+    benchmark: str
+    gen_length: int
+
+
+def _list_cells(experiment: AnyExperiment) -> list[_Cell]:
+    if isinstance(experiment, StoredGenerations):
+        runs, lengths = {PUBLISHED_RUN: Run(experiment.generations.model)}, experiment.gen_lengths
+    else:
+        runs, lengths = {run.run_id: run for run in list_runs(experiment)}, experiment.sampling.gen_lengths
+    names = [str(benchmark) for benchmark in experiment.benchmarks]
+    return [
+        _Cell(run, run_id, name, length)
+        for run_id, run in runs.items()
+        for name in names
+        for length in lengths
+    ]
+
+
+def _load_score_set(experiment: AnyExperiment, root: Path, rules: str, cell: _Cell) -> ScoreSet:
+    run, benchmark = cell.run, cell.benchmark
+    path = root / score_file(rules, cell.run_id, benchmark, cell.gen_length)
     records = _read_lines(path, ScoringError)
     for number, record in enumerate(records, start=1):
         _check_score(record, benchmark, rules, where=f"{path}: line {number}")
     _check_examples(records, _expected_examples(experiment, benchmark), path)
     verdicts = np.array([record["verdict"] for record in records])
     return ScoreSet(
-        run=run_id,
+        run=cell.run_id,
         method=run.method,
         dataset=run.dataset,
         seed=run.seed,
         benchmark=benchmark,
-        gen_length=length,
+        gen_length=cell.gen_length,
         rules=rules,
         example_ids=tuple(record["example_id"] for record in records),
         credit=np.array([record["credit"] for record in records], dtype=np.float64),

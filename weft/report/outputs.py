@@ -14,11 +14,19 @@ FIGURE_FORMATS = ("png", "pdf")
 PAGE_FILE = "index.html"
 
 
+def list_headlines(experiment: AnyExperiment) -> dict[str, str]:
+    """List the headline tables, one per set of rules: name to rules, the experiment's first rules first."""
+    first, *further = map(str, experiment.rules)
+    return {"headline": first} | {f"headline_{rules}": rules for rules in further}
+
+
 def list_tables(experiment: AnyExperiment) -> list[str]:
-    """List the tables of an experiment, without file endings."""
+    """List the tables of an experiment, without file endings, in the order in which they are read."""
+    headlines = list(list_headlines(experiment))
     if isinstance(experiment, StoredGenerations):
-        return ["scores", "headline"]
-    return ["scores", "methods", "contrasts", "headline", *(["published"] if is_paper(experiment) else [])]
+        return [*headlines, "rules", "answers", "scores"]
+    published = ["published"] if is_paper(experiment) else []
+    return [*headlines, *published, "contrasts", "answers", "methods", "scores"]
 
 
 def list_figures(experiment: AnyExperiment) -> list[str]:

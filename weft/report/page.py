@@ -15,7 +15,7 @@ import pandas as pd
 
 from weft.config import FineTuning
 from weft.errors import DataError
-from weft.report.conclusions import draw_conclusions
+from weft.report.conclusions import compare_rules, draw_conclusions
 from weft.report.figures import time_ratio
 from weft.report.labels import benchmark_label, method_label
 from weft.report.load import Sample, load_provenance, load_table, load_timings
@@ -55,7 +55,7 @@ class PageTable:
         """Take over a table for readers; a wide headline is turned on its side."""
         headings = [str(heading) for heading in table.cells.columns]
         rows = [[str(cell) for cell in row] for row in table.cells.itertuples(index=False)]
-        if table.name == "headline" and len(headings) > WIDE:
+        if table.name.startswith("headline") and len(headings) > WIDE:
             headings, *rows = [list(column) for column in zip(headings, *rows, strict=True)]
         return cls(table.subject[0].upper() + table.subject[1:], headings, rows, " ".join(table.notes))
 
@@ -110,7 +110,7 @@ def write_page(
 
     Args:
         experiment: the experiment.
-        frames: its tables by name.
+        frames: its tables by name, in the order in which they are shown.
         images: its figures by name, as PNG.
         timings: wall times of the training runs; None if nothing was trained.
         provenance: contents of the provenance files.
@@ -118,14 +118,15 @@ def write_page(
         out: the HTML file to write.
     """
     shown = {name: PageTable.of(present(experiment, name, frame)) for name, frame in frames.items()}
-    first = [name for name in ("headline", "published", "contrasts", "methods") if name in shown]
+    runs = shown.pop("scores")
     content = {
         "title": experiment.title,
         "caption": experiment.caption.strip(),
         "text_headings": PAGE_TEXT_HEADINGS,
         "conclusions": draw_conclusions(experiment, dict(frames)),
-        "tables": [shown[name] for name in first],
-        "runs": shown["scores"],
+        "rules": compare_rules(experiment, frames["scores"]),
+        "tables": list(shown.values()),
+        "runs": runs,
         "figures": [
             {"alt": FIGURE_TITLES[name], "data": base64.b64encode(image).decode()}
             for name, image in images.items()

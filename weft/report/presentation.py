@@ -1,14 +1,16 @@
-"""The tables as readers see them: percent, labels, notes; made from the tables as numbers."""
+"""The tables as readers see them: percent and labels; made from the tables as numbers."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import pandas as pd
 
 from weft.config import FineTuning, StoredGenerations
+from weft.report import notes
 from weft.report.labels import (
-    PLUS_MINUS,
     benchmark_label,
+    benchmark_name,
     group_label,
     level_text,
     method_label,
@@ -17,11 +19,21 @@ from weft.report.labels import (
     percent_interval,
     percent_spread,
 )
-from weft.report.outputs import AnyExperiment, is_paper
-from weft.report.published import D1, MIXED, NUM_QUESTIONS, TABLE_1_LENGTHS, WEFT_PAPER
+from weft.report.outputs import AnyExperiment, is_paper, list_headlines
+from weft.report.published import D1, MIXED, NUM_QUESTIONS, WEFT_PAPER
 from weft.stats import AVERAGE
 
-TEXT_HEADINGS = {"run", "model", "method", "training set", "benchmark", "interval by", "contrast", "reading"}
+TEXT_HEADINGS = {
+    "run",
+    "model",
+    "method",
+    "training set",
+    "benchmark",
+    "interval by",
+    "contrast",
+    "reading",
+    "rules",
+}
 """Headings of the columns that are set flush left."""
 
 
@@ -59,19 +71,23 @@ def present(experiment: AnyExperiment, name: str, frame: pd.DataFrame) -> Table:
         name: one of `weft.report.outputs.list_tables`.
         frame: its numbers.
     """
-    show, subject, notes = _PRESENTATIONS[name]
+    rules = list_headlines(experiment).get(name)
+    if rules is not None:
+        show, subject, tell = _headline_presentation(experiment, rules)
+    else:
+        show, subject, tell = _PRESENTATIONS[name]
     return Table(
         name=name,
         experiment=experiment.title,
         subject=subject,
         cells=show(experiment, frame),
         caption=experiment.caption.strip(),
-        notes=notes(experiment, frame),
+        notes=tell(experiment, frame),
     )
 
 
-def headline_headings(experiment: AnyExperiment) -> dict[str, str]:
-    """Give the headline's columns their headings: key, such as sudoku_48, to label."""
+def headline_headings(experiment: AnyExperiment, rules: str) -> dict[str, str]:
+    """Give the headline's columns their headings by some rules: key, such as sudoku_48, to label."""
     lengths = (
         experiment.sampling.gen_lengths if isinstance(experiment, FineTuning) else experiment.gen_lengths
     )
@@ -79,7 +95,7 @@ def headline_headings(experiment: AnyExperiment) -> dict[str, str]:
     if len(names) > 1:
         names.append(AVERAGE)
     headings = {
-        headline_key(name, length): benchmark_label(experiment, name)
+        headline_key(name, length): benchmark_label(experiment, name, rules=rules)
         + (f", {length}" if len(lengths) > 1 else "")
         for name in names
         for length in lengths
@@ -98,8 +114,7 @@ def _show_scores(experiment: AnyExperiment, frame: pd.DataFrame) -> pd.DataFrame
     cells = pd.DataFrame(
         {
             "run": frame["run"],
-            "benchmark": [benchmark_label(experiment, name) for name in frame["benchmark"]],
-            "length": frame["gen_length"].astype(str),
+            **_place(experiment, frame),
             "n": frame["n"].astype(str),
             "correct": frame["num_correct"].astype(str),
             "unscorable": frame["num_unscorable"].astype(str),
@@ -113,7 +128,11 @@ def _show_scores(experiment: AnyExperiment, frame: pd.DataFrame) -> pd.DataFrame
         cells = cells.rename(columns={"run": "model"})
         sizes = frame["benchmark"].map(NUM_QUESTIONS).astype(str)
         cells["n"] = frame["n"].astype(str) + " of " + sizes
-        cells.insert(7, "published, %", frame["published_accuracy"].map(percent))
+        cells.insert(
+            list(cells.columns).index("accuracy, %") + 1,
+            "published, %",
+            frame["published_accuracy"].map(percent),
+        )
     return cells
 
 
@@ -122,8 +141,7 @@ def _show_methods(experiment: AnyExperiment, frame: pd.DataFrame) -> pd.DataFram
         {
             "method": frame["method"].map(method_label),
             "training set": frame["dataset"].fillna(""),
-            "benchmark": [benchmark_label(experiment, name) for name in frame["benchmark"]],
-            "length": frame["gen_length"].astype(str),
+            **_place(experiment, frame),
             "seeds": frame["num_seeds"].astype(str),
             "mean, %": frame["mean"].map(percent),
             "sd": frame["sd"].map(percent),
@@ -140,8 +158,7 @@ def _show_contrasts(experiment: AnyExperiment, frame: pd.DataFrame) -> pd.DataFr
         {
             "contrast": [f"{method_label(one)} minus {method_label(other)}" for one, other in pairs],
             "training set": frame["dataset"],
-            "benchmark": [benchmark_label(experiment, name) for name in frame["benchmark"]],
-            "length": frame["gen_length"].astype(str),
+            **_place(experiment, frame),
             "difference, points": [percent(one, is_signed=True) for one in frame["difference"]],
             f"{level_text(experiment.statistics.confidence)} interval": _intervals(frame, is_signed=True),
             "p": frame["p_value"].map(p_value_text),
@@ -152,18 +169,37 @@ def _show_contrasts(experiment: AnyExperiment, frame: pd.DataFrame) -> pd.DataFr
     )
 
 
+def _place(experiment: AnyExperiment, frame: pd.DataFrame) -> dict[str, Any]:
+    """Give the columns that say where a number belongs; the rules only if there are several."""
+    cells = zip(frame["benchmark"], frame["rules"], strict=True)
+    place = {
+        "benchmark": [benchmark_label(experiment, name, rules=rules) for name, rules in cells],
+        "length": frame["gen_length"].astype(str),
+    }
+    return place | ({"rules": frame["rules"]} if len(experiment.rules) > 1 else {})
+
+
 def reading(low: float, high: float) -> str:
     """Say on which side of zero an interval lies."""
     return "above zero" if low > 0 else "below zero" if high < 0 else "not distinguishable from zero"
 
 
-def _show_headline(experiment: AnyExperiment, frame: pd.DataFrame) -> pd.DataFrame:
+def _headline_presentation(experiment: AnyExperiment, rules: str) -> "_Presentation":
+    by_rules = f" by the rules {rules}" if len(experiment.rules) > 1 else ""
+    return (
+        lambda experiment, frame: _show_headline(experiment, frame, rules),
+        f"accuracy{by_rules}",
+        lambda experiment, frame: notes.on_headline(experiment, rules),
+    )
+
+
+def _show_headline(experiment: AnyExperiment, frame: pd.DataFrame, rules: str) -> pd.DataFrame:
     rows = zip(frame["method"], frame["dataset"], strict=True)
     if isinstance(experiment, StoredGenerations):
         cells = {"model": pd.Series([f"{method}{dataset or ''}" for method, dataset in rows])}
     else:
         cells = {"method": pd.Series([group_label(method, dataset) for method, dataset in rows])}
-    for key, heading in headline_headings(experiment).items():
+    for key, heading in headline_headings(experiment, rules).items():
         cells[heading] = frame[key].fillna("").astype(str)
     return pd.DataFrame(cells)
 
@@ -184,82 +220,76 @@ def _show_published(experiment: AnyExperiment, frame: pd.DataFrame) -> pd.DataFr
     )
 
 
+def _show_rules(experiment: AnyExperiment, frame: pd.DataFrame) -> pd.DataFrame:
+    first, *further = experiment.rules
+    cells = {
+        "benchmark": [benchmark_name(experiment, name) for name in frame["benchmark"]],
+        "length": frame["gen_length"].astype(str),
+        "n": frame["n"].astype(str),
+        "published, %": frame["published_accuracy"].map(percent),
+    }
+    for rules in experiment.rules:
+        cells[f"{rules}, %"] = frame[f"accuracy_{rules}"].map(percent)
+        bounds = zip(frame[f"ci_low_{rules}"], frame[f"ci_high_{rules}"], strict=True)
+        level = level_text(experiment.statistics.confidence)
+        cells[f"{rules}, {level} interval"] = [percent_interval(low, high) for low, high in bounds]
+    for rules in further:
+        differences = frame[f"difference_{rules}"]
+        cells[f"{rules} minus {first}, points"] = [percent(one, is_signed=True) for one in differences]
+    for rules in experiment.rules:
+        cells[f"unscorable by {rules}"] = frame[f"num_unscorable_{rules}"].astype(str)
+    return pd.DataFrame(cells)
+
+
+def _show_answers(experiment: AnyExperiment, frame: pd.DataFrame) -> pd.DataFrame:
+    if isinstance(experiment, StoredGenerations):
+        heading, who = "model", list(frame["method"])
+    else:
+        groups = zip(frame["method"], frame["dataset"], strict=True)
+        heading, who = "method", [group_label(method, dataset) for method, dataset in groups]
+    cells = {
+        heading: who,
+        "benchmark": [benchmark_name(experiment, name) for name in frame["benchmark"]],
+        "length": frame["gen_length"].astype(str),
+        "answers": frame["n"].astype(str),
+        "tokens, mean": [_number(value) for value in frame["mean_length"]],
+        "tokens, median": [_number(value) for value in frame["median_length"]],
+        "no end": _counts(frame["num_no_end"]),
+        "not closed": _counts(frame["num_unclosed"]),
+        "puzzle copied": _counts(frame["num_copies"]),
+        "with zeros": _counts(frame["num_with_zeros"]),
+        "cells at 0, %": [_percent_or_nothing(value) for value in frame["zero_share"]],
+        "cells right, %": [_percent_or_nothing(value) for value in frame["right_share"]],
+        "boards solved": _counts(frame["num_solved"]),
+    }
+    return pd.DataFrame(cells)
+
+
+def _number(value: Any) -> str:
+    return "" if pd.isna(value) else f"{value:.1f}"
+
+
+def _percent_or_nothing(value: Any) -> str:
+    return "" if pd.isna(value) else percent(float(value))
+
+
+def _counts(column: pd.Series) -> list[str]:
+    return ["" if pd.isna(value) else str(int(value)) for value in column]
+
+
 def _intervals(frame: pd.DataFrame, *, is_signed: bool = False) -> list[str]:
     bounds = zip(frame["ci_low"], frame["ci_high"], strict=True)
     return [percent_interval(low, high, is_signed=is_signed) for low, high in bounds]
 
 
-def _score_notes(experiment: AnyExperiment, frame: pd.DataFrame) -> tuple[str, ...]:
-    notes: tuple[str, ...] = (
-        "The intervals say how far an accuracy could be off because other questions might have been asked; "
-        "they do not cover another training seed.",
-        "Unscorable answers count as wrong. For Sudoku the units are the empty cells; correct counts whole "
-        "boards.",
-    )
-    if "published_accuracy" in frame:
-        notes += ("Published: d1's own table for this model, over all questions; empty where it has none.",)
-    return notes
-
-
-def _method_notes(experiment: AnyExperiment, frame: pd.DataFrame) -> tuple[str, ...]:
-    return (
-        "Mean, sample standard deviation (sd), minimum and maximum over training seeds, in percent.",
-        "Intervals by bootstrap over examples and seeds; of a single run over examples only.",
-        "The average is the unweighted mean over the benchmarks.",
-    )
-
-
-def _contrast_notes(experiment: AnyExperiment, frame: pd.DataFrame) -> tuple[str, ...]:
-    if len(frame) and min(frame["num_seeds_treatment"].min(), frame["num_seeds_control"].min()) == 1:
-        covered = (
-            "With a single seed per method the intervals cover the questions only, not the noise of training."
-        )
-    else:
-        covered = (
-            "Paired bootstrap over examples, the same for both methods, and over training seeds, "
-            "within each method."
-        )
-    level = 1 - experiment.statistics.confidence
-    chance = (
-        f"Were there no difference anywhere, about {100 * level:g} % of such intervals would still exclude "
-        f"zero; here are {len(frame)}."
-    )
-    return covered, chance
-
-
-def _headline_notes(experiment: AnyExperiment, frame: pd.DataFrame) -> tuple[str, ...]:
-    if isinstance(experiment, StoredGenerations):
-        return (
-            "Accuracy in percent. The second row is the published table, empty where it has nothing, over "
-            "all questions; the generations at hand may answer a part of them, see n in the scores table.",
-        )
-    spread = f"{PLUS_MINUS} sample standard deviation" if len(experiment.seeds) > 1 else "one seed, no spread"
-    counts = f"Accuracy in percent: mean over {len(experiment.seeds)} training seeds, {spread}."
-    notes = (
-        counts,
-        "The spread is that of the seeds; uncertainty from the questions is in the contrasts table.",
-    )
-    return (*notes, _mixed_note()) if is_paper(experiment) else notes
-
-
-def _published_notes(experiment: AnyExperiment, frame: pd.DataFrame) -> tuple[str, ...]:
-    return (
-        "Empty: not published, or not known to us. Published numbers come from one seed.",
-        _mixed_note(),
-    )
-
-
-def _mixed_note() -> str:
-    lengths = ", ".join(f"{name} {length}" for name, length in TABLE_1_LENGTHS.items())
-    return f"Lengths of the paper ({MIXED}): its averages most likely use {lengths} tokens; an inference."
-
-
 _Show = Callable[[AnyExperiment, pd.DataFrame], pd.DataFrame]
 _Notes = Callable[[AnyExperiment, pd.DataFrame], tuple[str, ...]]
-_PRESENTATIONS: Mapping[str, tuple[_Show, str, _Notes]] = {
-    "scores": (_show_scores, "accuracy of every run", _score_notes),
-    "methods": (_show_methods, "accuracy of every method over training seeds", _method_notes),
-    "contrasts": (_show_contrasts, "paired comparison", _contrast_notes),
-    "headline": (_show_headline, "accuracy", _headline_notes),
-    "published": (_show_published, "beside the published numbers", _published_notes),
+_Presentation = tuple[_Show, str, _Notes]
+_PRESENTATIONS: Mapping[str, _Presentation] = {
+    "scores": (_show_scores, "accuracy of every run", notes.on_scores),
+    "methods": (_show_methods, "accuracy of every method over training seeds", notes.on_methods),
+    "contrasts": (_show_contrasts, "paired comparison", notes.on_contrasts),
+    "rules": (_show_rules, "the rules beside each other", notes.on_rules),
+    "answers": (_show_answers, "how the answers end", notes.on_answers),
+    "published": (_show_published, "beside the published numbers", notes.on_published),
 }

@@ -11,10 +11,11 @@ from typing import Any
 import pandas as pd
 
 from weft.config import FineTuning, StoredGenerations
+from weft.report.answers import count_answers
 from weft.report.labels import percent, percent_spread
 from weft.report.load import load_scores
 from weft.report.markup import to_latex, to_markdown
-from weft.report.outputs import AnyExperiment, is_paper, list_tables
+from weft.report.outputs import AnyExperiment, is_paper, list_headlines, list_tables
 from weft.report.presentation import headline_headings, headline_key, present
 from weft.report.published import (
     D1,
@@ -40,18 +41,12 @@ def make_tables(experiment: AnyExperiment, root: Path, out: Path) -> None:
     Raises:
         ScoringError: a score file is missing, cut off or does not fit the others.
     """
-    statistics = experiment.statistics
-    result = aggregate(
-        load_scores(experiment, root, rules=experiment.rules[0]),
-        contrast=experiment.contrast if isinstance(experiment, FineTuning) else None,
-        confidence=statistics.confidence,
-        num_resamples=statistics.num_resamples,
-        seed=statistics.seed,
-    )
+    results: dict[str, Aggregate] = {rules: _aggregate(experiment, root, rules) for rules in experiment.rules}
     if isinstance(experiment, StoredGenerations):
-        frames = _stored_frames(experiment, result)
+        frames = _stored_frames(experiment, results)
     else:
-        frames = _fine_tuning_frames(experiment, result)
+        frames = _fine_tuning_frames(experiment, results)
+    frames["answers"] = count_answers(experiment, root)
     out.mkdir(parents=True, exist_ok=True)
     for name in list_tables(experiment):
         write_table(experiment, name, frames[name], out)
@@ -67,22 +62,56 @@ def write_table(experiment: AnyExperiment, name: str, frame: pd.DataFrame, out: 
         (out / f"{name}.{ending}").write_text(text, encoding="utf-8", newline="\n")
 
 
-def _fine_tuning_frames(experiment: FineTuning, result: Aggregate) -> dict[str, pd.DataFrame]:
-    summary = result.methods
-    frames = {"scores": result.scores, "methods": result.methods, "contrasts": result.contrasts}
-    if is_paper(experiment):
-        summary = pd.concat([summary, mixed_averages(result.scores)], ignore_index=True)
-        frames["published"] = _published_comparison(summary)
-    return frames | {"headline": _headline(experiment, summary)}
+def _aggregate(experiment: AnyExperiment, root: Path, rules: str) -> Aggregate:
+    """Compute the tables of one set of rules; they do not depend on the other sets."""
+    statistics = experiment.statistics
+    return aggregate(
+        load_scores(experiment, root, rules=rules),
+        contrast=experiment.contrast if isinstance(experiment, FineTuning) else None,
+        confidence=statistics.confidence,
+        num_resamples=statistics.num_resamples,
+        seed=statistics.seed,
+    )
 
 
-def _headline(experiment: AnyExperiment, summary: pd.DataFrame) -> pd.DataFrame:
+def _stack(frames: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Put a table of every set of rules below each other, and name the rules behind the length."""
+    named = []
+    for rules, frame in frames.items():
+        if "rules" not in frame:
+            columns = list(frame.columns)
+            columns.insert(columns.index("gen_length") + 1, "rules")
+            named.append(frame.assign(rules=rules)[columns])
+        else:
+            named.append(frame)
+    stacked = pd.concat(named, ignore_index=True)
+    stacked["dataset"] = stacked["dataset"].astype(object).where(stacked["dataset"].notna(), None)
+    return stacked
+
+
+def _fine_tuning_frames(experiment: FineTuning, results: Mapping[str, Aggregate]) -> dict[str, pd.DataFrame]:
+    frames = {
+        "scores": _stack({rules: result.scores for rules, result in results.items()}),
+        "methods": _stack({rules: result.methods for rules, result in results.items()}),
+        "contrasts": _stack({rules: result.contrasts for rules, result in results.items()}),
+    }
+    for name, rules in list_headlines(experiment).items():
+        summary = results[rules].methods
+        if is_paper(experiment):
+            summary = pd.concat([summary, mixed_averages(results[rules].scores)], ignore_index=True)
+        frames[name] = _headline(experiment, summary, rules)
+        if is_paper(experiment) and rules == experiment.rules[0]:
+            frames["published"] = _published_comparison(summary)
+    return frames
+
+
+def _headline(experiment: AnyExperiment, summary: pd.DataFrame, rules: str) -> pd.DataFrame:
     """Turn the summary of the methods into one row per method and data set, in percent."""
     rows: dict[tuple[Any, Any], dict[str, str]] = {}
     for cell in summary.to_dict("records"):
         row = rows.setdefault((cell["method"], cell["dataset"]), {})
         row[headline_key(cell["benchmark"], cell["gen_length"])] = percent_spread(cell["mean"], cell["sd"])
-    columns = list(headline_headings(experiment))
+    columns = list(headline_headings(experiment, rules))
     identities = pd.DataFrame(list(rows), columns=["method", "dataset"], dtype=object)
     return pd.concat([identities, pd.DataFrame(list(rows.values()), columns=columns)], axis="columns")
 
@@ -113,16 +142,36 @@ def _published_fraction(
     return float("nan") if found is None else found / 100
 
 
-def _stored_frames(experiment: StoredGenerations, result: Aggregate) -> dict[str, pd.DataFrame]:
+def _stored_frames(
+    experiment: StoredGenerations, results: Mapping[str, Aggregate]
+) -> dict[str, pd.DataFrame]:
     """Put d1's own table beside the scores of its generations."""
     published, model = load_published(), experiment.generations.model
-    cells = result.scores.to_dict("records")
-    known = [_published_fraction(published, D1, model, cell) for cell in cells]
-    scores = result.scores.assign(published_accuracy=known)
-    headline = _headline(experiment, result.methods)
+    scores = _stack({rules: result.scores for rules, result in results.items()})
+    cells = scores.to_dict("records")
+    known = pd.Series([_published_fraction(published, D1, model, cell) for cell in cells], dtype=float)
+    # Beside the first rules only: a share of cells says nothing about a share of boards.
+    scores = scores.assign(published_accuracy=known.where(scores["rules"] == experiment.rules[0]))
+    frames = {"scores": scores, "rules": _rules_beside_each_other(experiment, scores)}
+    for name, rules in list_headlines(experiment).items():
+        frames[name] = _headline(experiment, results[rules].methods, rules)
     if scores["published_accuracy"].notna().any():
-        headline = pd.concat([headline, _published_row(scores, model)], ignore_index=True)
-    return {"scores": scores, "headline": headline}
+        published_row = _published_row(scores[scores["rules"] == experiment.rules[0]], model)
+        frames["headline"] = pd.concat([frames["headline"], published_row], ignore_index=True)
+    return frames
+
+
+def _rules_beside_each_other(experiment: StoredGenerations, scores: pd.DataFrame) -> pd.DataFrame:
+    """Make a row per benchmark and length: the published accuracy, and that by every set of rules."""
+    first, *further = experiment.rules
+    by_rules = {rules: scores[scores["rules"] == rules].reset_index(drop=True) for rules in experiment.rules}
+    table = by_rules[first][["benchmark", "gen_length", "n", "published_accuracy"]].copy()
+    for rules, frame in by_rules.items():
+        for column in ("accuracy", "ci_low", "ci_high", "num_unscorable"):
+            table[f"{column}_{rules}"] = frame[column]
+    for rules in further:
+        table[f"difference_{rules}"] = table[f"accuracy_{rules}"] - table[f"accuracy_{first}"]
+    return table
 
 
 def _published_row(scores: pd.DataFrame, model: str) -> pd.DataFrame:

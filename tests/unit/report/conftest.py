@@ -131,10 +131,10 @@ def described_stored(**changes):
     return StoredGenerations.model_validate(small | changes)
 
 
-def write_scores(path, benchmark, skill, rng, num_examples=NUM_EXAMPLES):
-    """Write scores with about the given accuracy; Sudoku has eight cells a puzzle."""
+def write_scores(path, benchmark, skill, rng, *, rules="d1", num_examples=NUM_EXAMPLES):
+    """Write scores with about the given accuracy; by d1 Sudoku has eight cells a puzzle."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    weight = 8 if benchmark == "sudoku" else 1
+    weight = 8 if (benchmark, rules) == ("sudoku", "d1") else 1
     with path.open("w") as file:
         for index in range(num_examples):
             credit = rng.binomial(weight, skill) / weight
@@ -142,13 +142,23 @@ def write_scores(path, benchmark, skill, rng, num_examples=NUM_EXAMPLES):
             record = {
                 "example_id": f"q{index}",
                 "benchmark": benchmark,
-                "rules": "d1",
+                "rules": rules,
                 "extracted": "7",
                 "verdict": verdict,
                 "credit": credit,
                 "weight": weight,
                 "reason": "",
+                "details": {"effective_length": 10 + index, "has_end": index > 0, "is_closed": index > 1},
             }
+            if benchmark == "sudoku":
+                record["details"] |= {
+                    "num_empty_cells": 8,
+                    "num_zero_cells": 8 if index == 0 else 0,
+                    "num_right_cells": index % 2,
+                    "num_changed_givens": 0,
+                    "is_copy": index == 0,
+                    "is_solved": index == 5,
+                }
             file.write(json.dumps(record) + "\n")
 
 
@@ -211,11 +221,14 @@ def write_probe(path, rng, words=WORDS, num_tokens=900):
 def write_results(experiment, root):
     """Write everything that the report reads."""
     rng = np.random.default_rng(0)
+    for rules in experiment.rules:
+        scores_rng = np.random.default_rng(experiment.rules.index(rules))
+        for run in list_runs(experiment):
+            for benchmark in experiment.benchmarks:
+                for length in experiment.sampling.gen_lengths:
+                    path = root / score_file(rules, run.run_id, benchmark, length)
+                    write_scores(path, benchmark, SKILL.get(run.method, 0.5), scores_rng, rules=rules)
     for run in list_runs(experiment):
-        for benchmark in experiment.benchmarks:
-            for length in experiment.sampling.gen_lengths:
-                path = root / score_file("d1", run.run_id, benchmark, length)
-                write_scores(path, benchmark, SKILL.get(run.method, 0.5), rng)
         if run.dataset:
             write_run(root / "runs" / run.run_id, run, rng)
     for dataset in experiment.datasets:
@@ -225,10 +238,12 @@ def write_results(experiment, root):
 
 def write_stored_results(experiment, root):
     """Write scores of published generations."""
-    rng = np.random.default_rng(0)
-    for benchmark in experiment.benchmarks:
-        for length in experiment.gen_lengths:
-            write_scores(root / score_file("d1", PUBLISHED_RUN, benchmark, length), benchmark, 0.2, rng)
+    for rules in experiment.rules:
+        rng = np.random.default_rng(experiment.rules.index(rules))
+        for benchmark in experiment.benchmarks:
+            for length in experiment.gen_lengths:
+                path = root / score_file(rules, PUBLISHED_RUN, benchmark, length)
+                write_scores(path, benchmark, 0.2, rng, rules=rules)
     return root
 
 
@@ -277,6 +292,17 @@ def tables(finished, root):
 @pytest.fixture
 def figures(finished, root):
     return shutil.copytree(finished / "figures", root / "figures")
+
+
+@pytest.fixture
+def write_stored():
+    """Write the scores of published generations below a folder."""
+    return write_stored_results
+
+
+@pytest.fixture
+def describe_stored():
+    return described_stored
 
 
 @pytest.fixture

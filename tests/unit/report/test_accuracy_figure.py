@@ -35,6 +35,31 @@ def test_published_numbers_stand_beside_stored_generations(stored, stored_root, 
     assert series(fig.axes[0])["#222222"] == pytest.approx([20.7, 11.7])
 
 
+def test_both_rules_stand_beside_the_published_numbers(describe_stored, write_stored, tmp_path):
+    both = describe_stored(rules=["d1", "strict"])
+    root = write_stored(both, tmp_path)
+    make_tables(both, root, root / "tables")
+    fig = draw_accuracy(both, root, root / "tables")
+    scores = load_table(root / "tables", "scores").set_index(["rules", "gen_length", "benchmark"])["accuracy"]
+    drawn = series(fig.axes[1])
+    for colour, rules in (("#0072B2", "d1"), ("#D55E00", "strict")):
+        expected = [100 * scores[rules, 256, name] for name in ("countdown", "sudoku")]
+        assert drawn[colour] == pytest.approx(expected)
+    assert drawn["#222222"] == pytest.approx([19.5, 6.7]), "once"
+    assert [text.get_text() for text in fig.legends[0].texts] == ["as published", "rules d1", "rules strict"]
+    assert [label.get_text() for label in fig.axes[1].get_xticklabels()] == ["Countdown", "Sudoku 4×4"]
+
+
+def test_further_rules_do_not_change_the_figure_of_a_comparison(
+    describe, write, tmp_path, experiment, root, tables
+):
+    both = describe(rules=["d1", "strict"])
+    other = write(both, tmp_path / "both")
+    make_tables(both, other, other / "tables")
+    one, two = draw_accuracy(experiment, root, tables), draw_accuracy(both, other, other / "tables")
+    assert series(one.axes[0]) == series(two.axes[0])
+
+
 def test_several_data_sets_get_a_row_each(describe, write, tmp_path):
     one = {"source": "generated", "tasks": {"sudoku": 8}, "seed": 11}
     experiment = describe(datasets={"first": one, "second": one}, seeds=[1])

@@ -1,12 +1,13 @@
 import pandas as pd
 import pytest
 
-from weft.report.conclusions import draw_conclusions
+from weft.report.conclusions import compare_rules, draw_conclusions
 
 ROW = {
     "dataset": "worked",
     "benchmark": "average",
     "gen_length": 48,
+    "rules": "d1",
     "treatment": "weft",
     "control": "sft",
     "difference": 0.008,
@@ -56,8 +57,31 @@ def test_several_averages_are_counted_first(experiment):
 
 def test_without_an_average_the_benchmark_leads(experiment):
     found = conclude(experiment, {"benchmark": "sudoku"})
-    assert found.lead.startswith("WeFT minus SFT on Sudoku 4×4: +0.8 points")
+    assert found.lead.startswith("WeFT minus SFT on Sudoku 4×4 (cells): +0.8 points")
     assert found.benchmarks == ()
+
+
+def test_only_the_first_rules_lead_to_conclusions(describe):
+    both = describe(rules=["d1", "strict"])
+    found = conclude(
+        both,
+        {},
+        {"benchmark": "gsm8k"},
+        *({"rules": "strict", "benchmark": name} | ABOVE for name in ("average", "gsm8k")),
+    )
+    assert "+0.8 points" in found.lead
+    assert len(found.benchmarks) == 1
+    assert "2 intervals by d1 are shown (0 above zero" in found.reservations[1]
+
+
+def test_what_the_rules_count_is_one_sentence(describe, experiment):
+    rows = [("d1", 1200, 700, 0), ("d1", 100, 1, 2), ("strict", 1200, 800, 3), ("strict", 100, 0, 1)]
+    scores = pd.DataFrame(rows, columns=["rules", "n", "num_correct", "num_unscorable"])
+    assert compare_rules(describe(rules=["d1", "strict"]), scores) == (
+        "Of 1,300 answers 701 by d1 and 800 by strict are right, 2 by d1 and 4 by strict cannot be scored; "
+        "these count as not right. Sentences above are by d1."
+    )
+    assert compare_rules(experiment, scores) == ""
 
 
 def test_one_seed_is_said_to_leave_training_noise_unknown(describe):
@@ -67,7 +91,7 @@ def test_one_seed_is_said_to_leave_training_noise_unknown(describe):
 
 def agreement(stored, *cells):
     columns = ["benchmark", "gen_length", "n", "accuracy", "published_accuracy", "ci_low", "ci_high"]
-    return draw_conclusions(stored, {"scores": pd.DataFrame(cells, columns=columns)})
+    return draw_conclusions(stored, {"scores": pd.DataFrame(cells, columns=columns).assign(rules="d1")})
 
 
 def test_agreement_with_published_numbers_is_counted(stored):

@@ -29,6 +29,11 @@ def test_methods_have_distinct_colours(describe):
     assert len({method_colour(experiment, name) for name in ("base", *methods)}) == 4
 
 
+def test_rules_have_distinct_colours(describe_stored):
+    both = describe_stored(rules=["d1", "strict"])
+    assert method_colour(both, "d1") != method_colour(both, "strict")
+
+
 def test_the_caption_stands_below_and_global_settings_stay(experiment):
     with titled_figure(experiment, title="T", notes="How to read it.", size=(6.0, 3.0)) as fig:
         fig.subplots()

@@ -35,6 +35,14 @@ def test_generated_questions_are_not_called_by_the_published_name(experiment, de
     assert labels.benchmark_label(experiment, "average") == "average"
 
 
+def test_sudoku_is_named_with_its_unit(describe):
+    both = describe(rules=["strict", "d1"])
+    assert labels.benchmark_label(both, "sudoku") == "Sudoku 4×4 (boards)"
+    assert labels.benchmark_label(both, "sudoku", rules="d1") == "Sudoku 4×4 (cells)"
+    assert labels.benchmark_name(both, "sudoku") == "Sudoku 4×4"
+    assert labels.benchmark_label(both, "capitals") == "capitals"
+
+
 def test_methods_and_groups():
     assert labels.group_label("base", None) == "base model"
     assert labels.group_label("weft", "s1k") == "WeFT, s1k"

@@ -6,7 +6,7 @@ import pytest
 from weft.errors import DataError, ScoringError
 from weft.report import load
 
-SCORES = "scores/sft-worked-seed2/gsm8k/48.jsonl"
+SCORES = "scores/d1/sft-worked-seed2/gsm8k/48.jsonl"
 
 
 def test_scores_come_in_the_order_of_the_tables(experiment, root):
@@ -21,6 +21,31 @@ def test_stored_generations_have_one_run(stored, stored_root):
     assert {(one.run, one.method, one.dataset) for one in score_sets} == {
         ("published", "LLaDA-8B-Instruct", None)
     }
+
+
+def test_details_come_in_the_order_of_the_tables(experiment, root):
+    cells = list(load.load_details(experiment, root))
+    assert [(run.run_id, benchmark, length) for run, benchmark, length, _ in cells[:3]] == [
+        ("base", "sudoku", 48),
+        ("base", "gsm8k", 48),
+        ("sft-worked-seed1", "sudoku", 48),
+    ]
+    assert cells[1][3][3] == {"effective_length": 13, "has_end": True, "is_closed": True}
+
+
+def test_scores_without_details_have_empty_ones_and_others_are_refused(experiment, root):
+    path = root / SCORES
+    records = [json.loads(line) for line in path.read_text().splitlines()]
+    del records[0]["details"]
+    records[1]["details"] = None
+    path.write_text("".join(json.dumps(record) + "\n" for record in records))
+    (details,) = [one for run, name, _, one in load.load_details(experiment, root)
+                  if (run.run_id, name) == ("sft-worked-seed2", "gsm8k")]  # fmt: skip
+    assert details[:2] == [{}, {}]
+    records[1]["details"] = 3
+    path.write_text("".join(json.dumps(record) + "\n" for record in records))
+    with pytest.raises(ScoringError, match="'details' must be an object"):
+        list(load.load_details(experiment, root))
 
 
 def test_a_missing_score_file_is_named(experiment, root):
@@ -144,7 +169,7 @@ def test_samples_are_the_first_of_each_verdict(experiment, root):
     samples = load.load_samples(experiment, root, num_per_verdict=1)
     gsm8k = {one.verdict: one for one in samples if one.benchmark == "gsm8k"}
     assert set(gsm8k) == {"correct", "wrong"}
-    lines = (root / "scores/weft-worked-seed1/gsm8k/48.jsonl").read_text().splitlines()
+    lines = (root / "scores/d1/weft-worked-seed1/gsm8k/48.jsonl").read_text().splitlines()
     first = next(score for score in map(json.loads, lines) if score["verdict"] == "correct")
     assert gsm8k["correct"].question == first["example_id"].replace("q", "Q")
     assert gsm8k["correct"].run == "weft-worked-seed1"

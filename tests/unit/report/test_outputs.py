@@ -3,27 +3,47 @@ import sys
 
 import pytest
 
-from weft.report.outputs import figure_files, is_paper, list_tables, score_files, table_files
+from weft.report.outputs import (
+    figure_files,
+    is_paper,
+    list_headlines,
+    list_tables,
+    score_files,
+    table_files,
+)
 
 
 def test_fine_tuning_files(experiment):
-    assert table_files(experiment)[:3] == ["scores.csv", "scores.md", "scores.tex"]
-    assert list_tables(experiment) == ["scores", "methods", "contrasts", "headline"]
+    assert table_files(experiment)[:3] == ["headline.csv", "headline.md", "headline.tex"]
+    assert list_tables(experiment) == ["headline", "contrasts", "answers", "methods", "scores"]
     assert figure_files(experiment)[-2:] == ["time_per_step.png", "time_per_step.pdf"]
 
 
 def test_stored_generations_have_fewer_files(stored):
-    assert list_tables(stored) == ["scores", "headline"]
+    assert list_tables(stored) == ["headline", "rules", "answers", "scores"]
     assert figure_files(stored) == ["accuracy.png", "accuracy.pdf"]
-    assert score_files(stored)[1] == "scores/published/countdown/256.jsonl"
+    assert score_files(stored)[1] == "scores/d1/published/countdown/256.jsonl"
 
 
 def test_score_files_stand_in_the_order_of_the_tables(experiment):
     assert score_files(experiment)[:3] == [
-        "scores/base/sudoku/48.jsonl",
-        "scores/base/gsm8k/48.jsonl",
-        "scores/sft-worked-seed1/sudoku/48.jsonl",
+        "scores/d1/base/sudoku/48.jsonl",
+        "scores/d1/base/gsm8k/48.jsonl",
+        "scores/d1/sft-worked-seed1/sudoku/48.jsonl",
     ]
+
+
+def test_every_further_set_of_rules_has_a_headline_behind_the_first(
+    describe, describe_paper, describe_stored
+):
+    both = {"rules": ["d1", "strict"]}
+    assert list_headlines(describe(rules=["strict", "d1"])) == {"headline": "strict", "headline_d1": "d1"}
+    assert list_tables(describe_stored(**both))[:3] == ["headline", "headline_strict", "rules"]
+    assert list_tables(describe_paper(**both)) == [
+        "headline", "headline_strict", "published", "contrasts", "answers", "methods", "scores",
+    ]  # fmt: skip
+    files = score_files(describe(**both))
+    assert files[len(files) // 2] == "scores/strict/base/sudoku/48.jsonl"
 
 
 def test_the_paper_experiment_is_compared_with_the_paper(describe_paper):

@@ -8,6 +8,7 @@ from weft.report.figures import make_figures
 from weft.report.load import Sample
 from weft.report.page import PageTable, make_page
 from weft.report.presentation import Table
+from weft.report.tables import make_tables
 
 ATTACK = "<script>alert('x')</script>\x00\ud800<img src=https://example.org/x onerror=alert(1)>"
 
@@ -87,6 +88,24 @@ def test_a_missing_figure_is_named(page, figures):
     (figures / "token_entropy.png").unlink()
     with pytest.raises(DataError, match=r"token_entropy\.png"):
         page()
+
+
+def test_tables_stand_in_reading_order_and_both_rules_are_summed_up(describe, write, tmp_path):
+    both = describe(rules=["d1", "strict"])
+    root = write(both, tmp_path)
+    make_tables(both, root, root / "tables")
+    make_figures(both, root, root / "tables", root / "figures")
+    make_page(both, root, root / "tables", root / "figures", root / "report.html")
+    text = (root / "report.html").read_text(encoding="utf-8")
+    assert re.findall("<h3>(.*)</h3>", text) == [
+        "Accuracy by the rules d1",
+        "Accuracy by the rules strict",
+        "Paired comparison",
+        "How the answers end",
+        "Accuracy of every method over training seeds",
+    ]
+    assert "Of 336 answers" in text
+    assert '<td class="text">Sudoku 4×4 (boards)</td>' in text[text.index('id="runs"') :]
 
 
 def test_stored_generations_have_a_page_too(stored, stored_root, stored_tables):

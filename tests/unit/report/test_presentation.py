@@ -1,12 +1,14 @@
 import pandas as pd
 import pytest
 
+from weft.report.answers import ANSWER_COLUMNS
 from weft.report.presentation import headline_headings, present, reading
 
 CONTRAST = {
     "dataset": "worked",
     "benchmark": "average",
     "gen_length": 48,
+    "rules": "d1",
     "treatment": "weft",
     "control": "sft",
     "num_seeds_treatment": 3,
@@ -35,10 +37,52 @@ def test_contrasts_are_shown_in_points_with_a_reading(experiment):
     assert table.caption == experiment.caption
 
 
-def test_a_single_seed_is_said_not_to_cover_training_noise(experiment):
-    table = present(experiment, "contrasts", pd.DataFrame([CONTRAST | {"num_seeds_control": 1}]))
-    assert "questions only" in table.notes[0]
-    assert "questions only" not in present(experiment, "contrasts", pd.DataFrame([CONTRAST])).notes[0]
+def test_several_rules_get_a_column_and_sudoku_its_unit(describe):
+    both = describe(rules=["d1", "strict"])
+    rows = [CONTRAST | {"benchmark": "sudoku", "rules": rules} for rules in both.rules]
+    cells = present(both, "contrasts", pd.DataFrame(rows)).cells
+    assert cells["rules"].tolist() == ["d1", "strict"]
+    assert cells["benchmark"].tolist() == ["Sudoku 4×4 (cells)", "Sudoku 4×4 (boards)"]
+
+
+def test_the_rules_stand_beside_each_other(describe_stored):
+    row = {"benchmark": "sudoku", "gen_length": 128, "n": 146, "published_accuracy": 0.117}
+    for rules, accuracy, unscorable in (("d1", 0.108, 0), ("strict", 0.007, 2)):
+        row |= {f"accuracy_{rules}": accuracy, f"ci_low_{rules}": 0.0, f"ci_high_{rules}": 0.2}
+        row |= {f"num_unscorable_{rules}": unscorable}
+    frame = pd.DataFrame([row | {"difference_strict": -0.101}])
+    table = present(describe_stored(rules=["d1", "strict"]), "rules", frame)
+    assert dict(zip(table.cells.columns, table.cells.iloc[0], strict=True)) == {
+        "benchmark": "Sudoku 4×4",
+        "length": "128",
+        "n": "146",
+        "published, %": "11.7",
+        "d1, %": "10.8",
+        "d1, 95 % interval": "0.0 to 20.0",
+        "strict, %": "0.7",
+        "strict, 95 % interval": "0.0 to 20.0",
+        "strict minus d1, points": "−10.1",
+        "unscorable by d1": "0",
+        "unscorable by strict": "2",
+    }
+    assert "counts the empty cells" in table.notes[0]
+    assert "whole Sudoku boards" in table.notes[1]
+
+
+def test_what_is_not_known_about_answers_is_left_empty(experiment):
+    known = {"method": "weft", "dataset": "worked", "benchmark": "gsm8k", "gen_length": 48, "n": 72}
+    unknown = dict.fromkeys(ANSWER_COLUMNS[5:], float("nan"))
+    cells = present(experiment, "answers", pd.DataFrame([known | unknown | {"num_unclosed": 3}])).cells
+    assert (
+        cells.iloc[0].tolist()
+        == ["WeFT, worked", "arithmetic (GSM8K rules)", "48", "72", "", "", "", "3"] + [""] * 5
+    )
+
+
+def test_own_benchmarks_go_by_their_own_name(describe):
+    capitals = {"source": "own", "path": "examples/own_benchmark.py"}
+    experiment = describe(benchmarks={"capitals": capitals})
+    assert headline_headings(experiment, "d1") == {"capitals_48": "capitals"}
 
 
 @pytest.mark.parametrize(
@@ -50,9 +94,10 @@ def test_reading(low, high, text):
 
 
 def test_headings_name_the_length_only_if_there_are_several(experiment, stored):
-    assert headline_headings(experiment)["sudoku_48"] == "Sudoku 4×4"
-    assert headline_headings(stored)["average_256"] == "average, 256"
+    assert headline_headings(experiment, "d1")["sudoku_48"] == "Sudoku 4×4 (cells)"
+    assert headline_headings(experiment, "strict")["sudoku_48"] == "Sudoku 4×4 (boards)"
+    assert headline_headings(stored, "d1")["average_256"] == "average, 256"
 
 
 def test_the_paper_experiment_has_the_average_at_the_papers_lengths(describe_paper):
-    assert list(headline_headings(describe_paper()))[-1] == "average_mixed"
+    assert list(headline_headings(describe_paper(), "d1"))[-1] == "average_mixed"

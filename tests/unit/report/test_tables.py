@@ -91,8 +91,48 @@ def test_another_model_has_no_published_row(stored, stored_root):
     assert len(pd.read_csv(stored_root / "tables/headline.csv")) == 1
 
 
+def test_further_rules_leave_the_first_ones_numbers_as_they_are(describe, write, tmp_path):
+    one, both = describe(), describe(rules=["d1", "strict"])
+    for experiment, name in ((one, "one"), (both, "both")):
+        make_tables(experiment, write(experiment, tmp_path / name), tmp_path / name / "tables")
+    assert (tmp_path / "one/tables/headline.csv").read_bytes() == (
+        tmp_path / "both/tables/headline.csv"
+    ).read_bytes()
+    for table in ("scores", "methods", "contrasts"):
+        alone, beside = (
+            (tmp_path / name / "tables" / f"{table}.csv").read_text() for name in ("one", "both")
+        )
+        assert beside.startswith(alone), table
+        strict = load_table(tmp_path / "both/tables", table).query("rules == 'strict'")
+        assert len(strict) == alone.count("\n") - 1, table
+
+
+def test_strict_scores_have_their_own_headline(describe, write, tmp_path):
+    both = describe(rules=["d1", "strict"])
+    make_tables(both, write(both, tmp_path), tmp_path / "tables")
+    methods = load_table(tmp_path / "tables", "methods").set_index(["rules", "method", "benchmark"])["mean"]
+    headline = pd.read_csv(tmp_path / "tables/headline_strict.csv").set_index("method")
+    assert headline.loc["sft", "sudoku_48"].startswith(f"{100 * methods['strict', 'sft', 'sudoku']:.1f} ± ")
+    assert methods["strict", "sft", "sudoku"] != methods["d1", "sft", "sudoku"]
+    assert "Sudoku 4×4 (boards)" in (tmp_path / "tables/headline_strict.md").read_text()
+
+
+def test_the_rules_of_stored_generations_stand_beside_each_other(describe_stored, write_stored, tmp_path):
+    both = describe_stored(rules=["d1", "strict"])
+    make_tables(both, write_stored(both, tmp_path), tmp_path / "tables")
+    scores = load_table(tmp_path / "tables", "scores").set_index(["rules", "benchmark", "gen_length"])
+    for row in load_table(tmp_path / "tables", "rules").itertuples():
+        ours = [scores.loc[(rules, row.benchmark, row.gen_length)] for rules in both.rules]
+        assert [row.accuracy_d1, row.accuracy_strict] == [one["accuracy"] for one in ours]
+        assert row.difference_strict == pytest.approx(row.accuracy_strict - row.accuracy_d1, abs=2e-6)
+        assert row.published_accuracy == ours[0]["published_accuracy"]
+        assert np.isnan(ours[1]["published_accuracy"]), "a share of cells is no share of boards"
+    assert len(pd.read_csv(tmp_path / "tables/headline.csv")) == 2
+    assert len(pd.read_csv(tmp_path / "tables/headline_strict.csv")) == 1
+
+
 def test_a_missing_score_file_stops_the_tables(experiment, root):
-    (root / "scores/base/gsm8k/48.jsonl").unlink()
+    (root / "scores/d1/base/gsm8k/48.jsonl").unlink()
     with pytest.raises(ScoringError, match=r"base/gsm8k/48\.jsonl"):
         make_tables(experiment, root, root / "tables")
     assert not (root / "tables").exists()
