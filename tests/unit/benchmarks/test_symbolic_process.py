@@ -102,9 +102,10 @@ def test_a_copy_compares_again_and_again(copy):
     assert copy.compare("0.5", r"\frac{1}{3}") == {"is_equal": False}
 
 
-def test_a_copy_that_hangs_is_replaced(copy, monkeypatch):
+def test_a_copy_that_hangs_is_replaced(copy):
     start = time.perf_counter()
-    assert "longer than 1.0 seconds" in copy.compare("5", "9^{9^{9^9}}")["error"]
+    # one integer power, which no signal interrupts
+    assert "longer than 1.0 seconds" in copy.compare("5", "9^{9^9}")["error"]
     assert time.perf_counter() - start < MAX_SECONDS + 0.5
     assert copy.compare("0.5", r"\frac{1}{2}") == {"is_equal": True}
 
