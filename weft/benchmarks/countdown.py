@@ -76,7 +76,7 @@ def score_strict(generation: str, *, question: str, reference: Any) -> Score:
     The expression is the last answer that is stated (`weft.benchmarks.extraction.read_stated_answer`),
     in plain signs or in LaTeX (`\times`, `\cdot`, `\div`, `\frac{a}{b}`).  It may hold integers,
     + - * / and round brackets, nothing else; the integers must be the given numbers, each once, and its
-    exact value must be the target.  A result behind an equals sign must be that value.
+    exact value must be the target.  What stands on other sides of equals signs must have that value too.
 
     Args:
         generation: the model's answer.
@@ -96,11 +96,11 @@ def score_strict(generation: str, *, question: str, reference: Any) -> Score:
     if len(answer.text) > MAX_CHARACTERS:
         return Score.from_credit(None, 0.0, reason=f"an expression has at most {MAX_CHARACTERS} characters")
     expression = _write_plainly(answer.text)
-    left, *results = (part.strip() for part in expression.split("="))
-    if not _uses_exactly(left, numbers):
+    sides = [side.strip() for side in expression.split("=")]
+    if not any(_uses_exactly(side, numbers) for side in sides):
         return Score.from_credit(expression, 0.0, reason="the numbers used are not exactly the given ones")
     try:
-        values = {evaluate_exactly(part) for part in (left, *results)}
+        values = {evaluate_exactly(side) for side in sides}
     except ExpressionLimitError as error:
         return Score.unscorable(expression, reason=str(error))
     except ExpressionError as error:

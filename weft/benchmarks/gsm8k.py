@@ -19,10 +19,20 @@ from weft.errors import ScoringError
 _BOX_START = "\\boxed{"
 _NUMBER = re.compile(r"-?\d+\.?\d*")
 
+
+def _write_mixed_number(match: re.Match[str]) -> str:
+    """Write 2 and a half as 5/2."""
+    whole, part, parts = map(int, match.groups())
+    return f" {whole * parts + part}/{parts} "
+
+
 # Rules `strict`: first make a text plain, then look for numbers in it.
 _PLAIN = (
+    (re.compile(r"\\[dt]?frac\s*([0-9])\s*([0-9])"), r"\\frac{\1}{\2}"),
+    (re.compile(r"(?<![0-9.,}])([0-9]+)\s*\\[dt]?frac\{([0-9]+)\}\{([0-9]+)\}"), _write_mixed_number),
     (re.compile(r"\\[dt]?frac\s*\{\s*(-?[0-9]+)\s*\}\s*\{\s*([0-9]+)\s*\}"), r" \1/\2 "),
     (re.compile(r"\{,\}|\\[,!]"), ""),  # separators of thousands in LaTeX: 1{,}200 and 1\,200
+    (re.compile(r"(?<=[0-9])[\u00a0\u2009\u202f](?=[0-9]{3}(?![0-9]))"), ""),  # the same beyond ASCII
     (re.compile(r"[−–]"), "-"),  # minus signs that are no hyphen
     (re.compile(r"\\?[$€£¥]|\\(?:text|mathrm|mathbf|textbf)\b"), " "),
     (re.compile(r"(?<=-)\s+(?=[0-9.])"), ""),  # what "-$5" has become
@@ -77,9 +87,9 @@ def score_strict(generation: str, *, question: str, reference: Any) -> Score:
 
     The answer is the last one that is stated (`weft.benchmarks.extraction.read_stated_answer`).
     Currency, units, thousands separators (`1,800`, `1{,}800`, `1\,800`) and negative numbers are
-    understood, fractions keep their value, and of an equation the right side counts.  In a box there
-    must be one number, or one number several times; without a box the last number in the answer tags
-    counts.
+    understood, fractions and mixed numbers keep their value, and of an equation the right side counts.
+    In a box there must be one number, or one number several times; without a box the last number in the
+    answer tags counts.
 
     Args:
         generation: the model's answer.

@@ -159,6 +159,7 @@ def score_strictly(generation, reference=((3, 5, 20), 12)):
         pytest.param(r"20 - \left(3 + 5\right)", id="tall brackets"),
         pytest.param("20 - 3 - 5 = 12", id="its value behind it"),
         pytest.param("20 - 3 - 5 = 12 = 24/2", id="its value twice"),
+        pytest.param("12 = 20 - 3 - 5", id="its value before it"),
         pytest.param("$20 - 3 - 5$", id="dollar signs"),
     ],
 )
@@ -189,7 +190,8 @@ def test_strict_computes_exactly(content, numbers, target):
         pytest.param("20 + 3 - 5", "not the target", id="another value"),
         pytest.param("20 - 8", "not exactly the given", id="other numbers"),
         pytest.param("20 - 3 - 5 + 3 - 3", "not exactly the given", id="a number twice"),
-        pytest.param("12 = 20 - 3 - 5", "not exactly the given", id="the value first"),
+        pytest.param("13 = 20 - 3 - 5", "not the target", id="a false value first"),
+        pytest.param("20 - 8 = 12", "not exactly the given", id="a true equation of other numbers"),
         pytest.param("203 - 5", "not exactly the given", id="digits put together"),
         pytest.param("20 ** 3 - 5", "integers and", id="a power"),
         pytest.param("20 // 3 + 5", "integers and", id="a floor"),
