@@ -16,6 +16,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Any
 
 import sympy
@@ -25,7 +26,7 @@ from sympy.parsing import sympy_parser
 MAX_SECONDS = 1.0
 """Longest time that a comparison may take; honest ones were seen to take up to 0.2 seconds."""
 MAX_MEMORY = 2 * 1024**3
-"""Address space of a comparison, in bytes."""
+"""Address space that a comparison may take beyond what its process has already, in bytes."""
 MAX_ANSWER = 1_000
 """Longest message from a copy, in bytes."""
 
@@ -113,7 +114,8 @@ def serve() -> None:
 def _answer(pipe: Connection, near_end: Connection) -> None:
     """Make comparisons in the copy, until the pipe ends."""
     near_end.close()
-    resource.setrlimit(resource.RLIMIT_AS, (MAX_MEMORY, MAX_MEMORY))
+    max_address_space = _measure_address_space() + MAX_MEMORY
+    resource.setrlimit(resource.RLIMIT_AS, (max_address_space, max_address_space))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     while True:
         try:
@@ -129,8 +131,16 @@ def _answer(pipe: Connection, near_end: Connection) -> None:
         if MemoryError in exhausted:
             answer = {"error": f"the comparison took more than {MAX_MEMORY >> 20} MiB of memory"}
         elif exhausted:
-            answer = {"error": "the comparison failed (RecursionError)"}
+            answer = {"error": "the comparison ran out of stack or memory"}
         pipe.send_bytes(json.dumps(answer).encode())
+
+
+def _measure_address_space() -> int:
+    """Say how large the address space of this process is, in bytes; 0 where the system does not tell."""
+    try:
+        return int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    except OSError:
+        return 0
 
 
 @contextmanager
@@ -156,7 +166,7 @@ def _watch_resources() -> Iterator[set[type]]:
     try:
         yield exhausted
     finally:
-        if sys.gettrace() is not enter_frame:  # Python drops a watcher that itself finds no room on the stack
+        if sys.gettrace() is not enter_frame:  # Python drops a watcher that itself runs out of either
             exhausted.add(RecursionError)
         sys.settrace(before)
 
