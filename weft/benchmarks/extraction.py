@@ -22,6 +22,7 @@ ANSWER_START = "<answer>"
 
 _BRACE = re.compile(r"[{}]")
 _BOX_OR_BRACE = re.compile(r"(?P<box>\\(?:boxed|fbox)\s*\{)|(?P<escaped>\\[\\{}])|(?P<open>\{)|(?P<close>\})")
+_BROKEN_BOX = re.compile(r"\\?(?:boxed|fbox)\s*\{(?P<content>[^{}]*?)[}>]?")
 _SOMETHING = re.compile(r"\w")
 
 
@@ -83,7 +84,8 @@ def read_stated_answer(generation: str) -> StatedAnswer | None:
     That is the content of the last closed `\boxed{...}` or `\fbox{...}`, of nested ones the inner;
     without any the text in the last answer tags.  A box or tags without a letter or digit state
     nothing.  Tags that are never closed count if the text came to its end by itself: a text that
-    fills its canvas may have been cut in the middle of a number.
+    fills its canvas may have been cut in the middle of a number.  If all that stands in the tags is a box
+    that lacks its backslash or its closing brace, or ends with ">" instead, they state what is in it.
 
     Args:
         generation: the model's answer.
@@ -97,8 +99,14 @@ def read_stated_answer(generation: str) -> StatedAnswer | None:
         return StatedAnswer(boxed, is_boxed=True)
     _, start, rest = text.rpartition(ANSWER_START)
     content, end, _ = rest.partition(ANSWER_END)
+    content = content.strip()
+    broken_box = _BROKEN_BOX.fullmatch(content.strip("$").strip())
+    if broken_box:
+        content = broken_box["content"].strip()
     is_whole = bool(start) and (bool(end) or has_end(generation))
-    return StatedAnswer(content.strip(), is_boxed=False) if is_whole and _SOMETHING.search(content) else None
+    if not is_whole or not _SOMETHING.search(content):
+        return None
+    return StatedAnswer(content, is_boxed=broken_box is not None)
 
 
 def _read_last_closed_box(text: str) -> str | None:

@@ -86,8 +86,29 @@ def test_without_a_box_the_tags_state_the_answer(text, answer):
 @pytest.mark.parametrize(
     "text",
     [
+        pytest.param(r"<answer>\boxed{18</answer>", id="without its end"),
+        pytest.param(r"<answer>\boxed{18></answer>", id="with another end"),
+        pytest.param("<answer>\nboxed{18}\n</answer>", id="without its backslash"),
+        pytest.param("<answer>boxed{18</answer>", id="without both"),
+        pytest.param(r"<answer>$\boxed{ 18 $</answer>", id="in mathematics"),
+        pytest.param(r"<answer>\boxed{18<|eot_id|>", id="in open tags"),
+    ],
+)
+def test_a_broken_box_alone_in_tags_states_what_is_in_it(text):
+    assert read_stated_answer(text) == ("18", True)
+
+
+@pytest.mark.parametrize("content", [r"so \boxed{18", r"\boxed{\frac{1}{2}", "boxed 18", "boxed{18} or 19"])
+def test_nothing_else_in_tags_is_mended(content):
+    assert read_stated_answer(f"<answer>{content}</answer>") == (content, False)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
         "",
         "18",
+        "<answer>boxed{?}</answer>",
         r"\boxed{}",
         r"\boxed{...}",
         "<answer></answer>",
