@@ -94,13 +94,13 @@ def make_example_id(question: str) -> str:
 
 
 def _read_text(path: Path) -> str:
-    """Read a file as UTF-8, lone surrogates allowed."""
+    """Read a file as UTF-8, with or without a byte order mark, lone surrogates allowed."""
     try:
         data = path.read_bytes()
     except OSError as error:
         raise ScoringError(f"{path}: cannot be read ({error.strerror}); check the path") from error
     try:
-        return data.decode("utf-8", "surrogatepass")
+        return data.decode("utf-8", "surrogatepass").removeprefix("\ufeff")
     except UnicodeDecodeError as error:
         line_number = data.count(b"\n", 0, error.start) + 1
         raise ScoringError(
@@ -125,7 +125,7 @@ def _read_lines(text: str, benchmark: str, path: Path) -> list[Generation]:
     if rest:
         raise ScoringError(
             f"{path}: line {len(lines) + 1}: every line must be ended, got {rest[:40]!a} at the end; "
-            "let the sampling finish, it resumes there"
+            "it is cut off: let the sampling finish, which resumes there, or fetch it again"
         )
     return list(generations.values())
 

@@ -160,6 +160,7 @@ def test_a_missing_file_and_a_folder_are_errors(tmp_path):
             as_lines({**RECORD, "question": "\u2028"}).replace("\\u2028", "\u2028"), id="line separator"
         ),
         pytest.param(as_lines(RECORD).replace("\n", "\r\n"), id="carriage return"),
+        pytest.param("\ufeff" + as_lines(RECORD), id="byte order mark"),
     ],
 )
 def test_odd_text_is_read(write, line):
