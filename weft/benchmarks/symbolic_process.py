@@ -25,7 +25,7 @@ from sympy.parsing import sympy_parser
 
 MAX_SECONDS = 1.0
 """Longest time that a comparison may take; honest ones were seen to take up to 0.2 seconds."""
-MAX_MEMORY = 2 * 1024**3
+MAX_MEMORY = 1024**3
 """Address space that a comparison may take beyond what its process has already, in bytes."""
 MAX_ANSWER = 1_000
 """Longest message from a copy, in bytes."""
@@ -114,9 +114,8 @@ def serve() -> None:
 def _answer(pipe: Connection, near_end: Connection) -> None:
     """Make comparisons in the copy, until the pipe ends."""
     near_end.close()
-    max_address_space = _measure_address_space() + MAX_MEMORY
-    resource.setrlimit(resource.RLIMIT_AS, (max_address_space, max_address_space))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    _limit(resource.RLIMIT_AS, _measure_address_space() + MAX_MEMORY)
+    _limit(resource.RLIMIT_CORE, 0)
     while True:
         try:
             reference, prediction = json.loads(pipe.recv_bytes())
@@ -133,6 +132,13 @@ def _answer(pipe: Connection, near_end: Connection) -> None:
         elif exhausted:
             answer = {"error": "the comparison ran out of stack or memory"}
         pipe.send_bytes(json.dumps(answer).encode())
+
+
+def _limit(kind: int, limit: int) -> None:
+    """Lower a limit of this process; one that is lower already stays."""
+    present = [value for value in resource.getrlimit(kind) if value != resource.RLIM_INFINITY]
+    limit = min(limit, *present) if present else limit
+    resource.setrlimit(kind, (limit, limit))
 
 
 def _measure_address_space() -> int:

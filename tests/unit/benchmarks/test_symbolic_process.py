@@ -1,5 +1,8 @@
 import os
+import re
 import signal
+import subprocess
+import sys
 import time
 
 import pytest
@@ -119,14 +122,33 @@ def test_what_the_process_has_already_is_no_part_of_the_limit(monkeypatch):
     copy.end()
 
 
+LOWER_LIMIT = """
+import resource, sys
+limit = 1024**3
+resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+from weft.benchmarks.symbolic_process import Copy, MAX_MEMORY
+assert limit <= MAX_MEMORY
+if __name__ == "__main__":
+    copy = Copy()
+    print(copy.compare("0.5", "\\\\frac{1}{2}"), open(f"/proc/{copy._process.pid}/limits").read())
+    copy.end()
+"""
+
+
+def test_a_lower_limit_of_the_caller_stays():
+    run = subprocess.run([sys.executable, "-c", LOWER_LIMIT], capture_output=True, text=True, check=True)
+    assert run.stdout.startswith("{'is_equal': True}")
+    assert re.search(r"Max address space +1073741824 +1073741824", run.stdout)
+
+
 @pytest.mark.parametrize(
     ("harm", "message"),
     [
         (lambda: os._exit(3), "died"),
         (lambda: os.kill(os.getpid(), signal.SIGKILL), "died"),
-        (lambda: bytearray(4 * 1024**3), "2048 MiB of memory"),
+        (lambda: bytearray(2 * 1024**3), "1024 MiB of memory"),
         (lambda: 1 / 0, "failed (ZeroDivisionError)"),
-        (lambda: swallow(lambda: bytearray(4 * 1024**3)), "2048 MiB of memory"),
+        (lambda: swallow(lambda: bytearray(2 * 1024**3)), "1024 MiB of memory"),
         (lambda: swallow(lambda: nest(10_000)), "ran out of stack"),
     ],
 )
