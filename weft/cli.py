@@ -89,7 +89,7 @@ def data_benchmark(
         rows = read_own(benchmark, load_own_file(source.path), num_examples=source.num_examples)
         inputs = [Path(source.path)]
     else:
-        rows, notes = _published_questions(benchmark, source, out, offline or [])
+        rows, notes = _published_questions(benchmark, source, out, _offline(offline))
     write_jsonl(rows, out)
     _record(out, described, seed=getattr(source, "seed", None), inputs=inputs, notes=notes)
     typer.echo(f"{benchmark}: {len(rows)} questions -> {out}")
@@ -109,9 +109,9 @@ def data_dataset(
     if dataset not in described.datasets:
         raise ConfigError(f"dataset must be one of {sorted(described.datasets)}, got {dataset!r}")
     source = described.datasets[dataset]
-    examples = load_examples(dataset, source, offline=offline or [])
+    examples = load_examples(dataset, source, offline=_offline(offline))
     write_jsonl((example.as_record() for example in examples), out)
-    files = [fetch_hub_file(file, offline=offline or []) for file in getattr(source, "files", [])]
+    files = [fetch_hub_file(file, offline=_offline(offline)) for file in getattr(source, "files", [])]
     instruction = describe_instruction(getattr(source, "instruction", "none"))
     _record(out, described, notes=_used_files(files) | {"instruction": instruction})
     typer.echo(f"{dataset}: {len(examples)} examples -> {out}")
@@ -167,7 +167,7 @@ def data_base(
     from weft.model.checkpoint import read_llada_config
 
     described = _fine_tuning(experiment)
-    source = retrained or locate_base(described.base_model, offline=offline or [])
+    source = retrained or locate_base(described.base_model, offline=_offline(offline))
     read_llada_config(source)
     with _finished_directory(out) as folder:
         for file in sorted(source.iterdir()):
@@ -336,13 +336,20 @@ def score(
 
     from weft.benchmarks import SCORERS, find_scorer
     from weft.benchmarks.own import load_own_file
-    from weft.benchmarks.scoring import read_files, score_generations, summarise, write_scores
+    from weft.benchmarks.scoring import (
+        read_files,
+        require_harmless,
+        score_generations,
+        summarise,
+        write_scores,
+    )
 
     if (benchmark in SCORERS) == (own is not None):
         raise ConfigError(
             f"--benchmark must be one of {list(SCORERS)}, or another name together with --own FILE, "
             f"got {benchmark!r} {'with' if own else 'without'} --own"
         )
+    require_harmless(out, [*files, *([own] if own else [])])
     scorer = load_own_file(own).score if own else find_scorer(benchmark, rules.value)
     generations = read_files(files, benchmark)
     # shown in a terminal only, and gone at the end
@@ -409,8 +416,7 @@ def plan(
     """Say what an experiment will do, and what it needs from outside."""
     from weft.config.plan import plan_lines
 
-    folders = offline or read_settings(Path("config.yaml")).offline
-    for line in plan_lines(load_experiment(find_experiment(experiment)), offline=folders):
+    for line in plan_lines(load_experiment(find_experiment(experiment)), offline=_offline(offline)):
         typer.echo(line)
 
 
@@ -471,6 +477,11 @@ def _find_run(experiment: FineTuning, run_id: str) -> Run:
     if run_id not in runs:
         raise ConfigError(f"run must be one of {sorted(runs)}, got {run_id!r}")
     return runs[run_id]
+
+
+def _offline(folders: list[str] | None) -> list[str]:
+    """Take the folders that were given, or those of config.yaml."""
+    return folders or read_settings(Path("config.yaml")).offline
 
 
 def _device(name: str) -> str:

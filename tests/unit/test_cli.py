@@ -82,6 +82,14 @@ def test_a_wrong_benchmark_gives_exit_code_2_and_one_message(tmp_path, arguments
     assert not (tmp_path / "s.jsonl").exists()
 
 
+def test_generations_are_never_overwritten_by_their_scores(tmp_path):
+    path = tmp_path / "g.jsonl"
+    path.write_text(json.dumps(EXAMPLE) + "\n")
+    result = weft("score", "--benchmark", "gsm8k", "--out", path, path)
+    assert (result.returncode, "another file" in result.stderr) == (2, True)
+    assert json.loads(path.read_text()) == EXAMPLE
+
+
 def test_an_own_benchmark_is_scored_by_its_own_rule(tmp_path):
     answers = {"Nairobi": "<answer>nairobi</answer>", "Lima": "<answer>Quito</answer>"}
     rows = [

@@ -9,6 +9,7 @@ The value is found by `weft.benchmarks.arithmetic`, never by eval.
 
 import re
 from collections.abc import Sequence
+from fractions import Fraction
 from typing import Any
 
 from weft.benchmarks.arithmetic import (
@@ -25,8 +26,17 @@ from weft.errors import ScoringError
 TOLERANCE = 1e-5
 
 _LATEX_OPERATORS = {"\\div": "/", "\\times": "*", "\\cdot": "*"}
-_SIGNS = {"×": "*", "·": "*", "÷": "/", "−": "-", "–": "-", "\\left(": "(", "\\right)": ")", "$": ""}
-_FRACTION = re.compile(r"\\[dt]?frac\{([^{}]*)\}\{([^{}]*)\}")
+# Rules `strict`, after `_LATEX_OPERATORS`: what is written in another way.
+_SIGNS = str.maketrans("×·÷−–[]", "**/--()")
+_PLAIN = (
+    (re.compile(r"\\(?:left|right)\b|\\[()\[\],;:! ]|[$\s\u00a0]+"), " "),
+    (re.compile(r"\\(?:text|mathrm|mathbf)\s*\{([^{}]*)\}"), r"\1"),
+    (re.compile(r"\\[dt]?frac\s*([0-9])\s*([0-9])"), r"\\frac{\1}{\2}"),
+    (re.compile(r"\.\s*$"), ""),  # the full stop of a sentence
+)
+_FRACTION = re.compile(r"\\[dt]?frac\s*\{([^{}]*)\}\s*\{([^{}]*)\}")
+_PRODUCT = re.compile(r"(?<=[0-9)])\s*[xX]\s*(?=[0-9(])|(?<=[0-9)])\s*(?=\()|(?<=\))\s*(?=[0-9])")
+_DECIMAL = re.compile(r"-?[0-9]+\.[0-9]+")
 MAX_CHARACTERS = 1_000
 """Longest expression that the rules `strict` read."""
 
@@ -75,8 +85,9 @@ def score_strict(generation: str, *, question: str, reference: Any) -> Score:
 
     The expression is the last answer that is stated (`weft.benchmarks.extraction.read_stated_answer`),
     in plain signs or in LaTeX (`\times`, `\cdot`, `\div`, `\frac{a}{b}`).  It may hold integers,
-    + - * / and round brackets, nothing else; the integers must be the given numbers, each once, and its
-    exact value must be the target.  What stands on other sides of equals signs must have that value too.
+    + - * / and brackets, nothing else; the integers must be the given numbers, each once, and its
+    exact value must be the target.  What stands on other sides of equals signs must have that value too,
+    and may be a decimal number.
 
     Args:
         generation: the model's answer.
@@ -97,10 +108,10 @@ def score_strict(generation: str, *, question: str, reference: Any) -> Score:
         return Score.from_credit(None, 0.0, reason=f"an expression has at most {MAX_CHARACTERS} characters")
     expression = _write_plainly(answer.text)
     sides = [side.strip() for side in expression.split("=")]
-    if not any(_uses_exactly(side, numbers) for side in sides):
+    if not any(_uses_exactly(side, numbers) and not _DECIMAL.fullmatch(side) for side in sides):
         return Score.from_credit(expression, 0.0, reason="the numbers used are not exactly the given ones")
     try:
-        values = {evaluate_exactly(side) for side in sides}
+        values = {Fraction(side) if _DECIMAL.fullmatch(side) else evaluate_exactly(side) for side in sides}
     except ExpressionLimitError as error:
         return Score.unscorable(expression, reason=str(error))
     except ExpressionError as error:
@@ -110,9 +121,14 @@ def score_strict(generation: str, *, question: str, reference: Any) -> Score:
 
 def _write_plainly(expression: str) -> str:
     """Write an expression with Python's operators."""
-    for latex, plain in (_LATEX_OPERATORS | _SIGNS).items():
+    for latex, plain in _LATEX_OPERATORS.items():
         expression = expression.replace(latex, plain)
-    return _FRACTION.sub(r"((\1)/(\2))", expression).strip()
+    for pattern, replacement in _PLAIN:
+        expression = pattern.sub(replacement, expression)
+    num_replaced = 1
+    while num_replaced:  # from the inside
+        expression, num_replaced = _FRACTION.subn(r"((\1)/(\2))", expression)
+    return _PRODUCT.sub("*", expression.translate(_SIGNS)).strip()
 
 
 def _read_reference(reference: Any) -> tuple[Sequence[int | float], int | float]:

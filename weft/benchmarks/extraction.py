@@ -23,7 +23,7 @@ ANSWER_START = "<answer>"
 _BRACE = re.compile(r"[{}]")
 _BOX_OR_BRACE = re.compile(r"(?P<box>\\(?:boxed|fbox)\s*\{)|(?P<escaped>\\[\\{}])|(?P<open>\{)|(?P<close>\})")
 _BROKEN_BOX = re.compile(r"\\?(?:boxed|fbox)\s*\{(?P<content>[^{}]*?)[}>]?")
-_SOMETHING = re.compile(r"\w")
+_SOMETHING = re.compile(r"[\w∞∅]")
 
 
 def read_last_box(text: str) -> str | None:

@@ -1,6 +1,6 @@
 """Reading of generation files, in our form or in d1's.
 
-Ours is JSON lines, one object an example, every line ended:
+Ours is JSON lines, one object an example:
 
     {"example_id": "…", "benchmark": "gsm8k", "question": "…", "reference": 18.0, "generation": "…", …}
 
@@ -112,6 +112,8 @@ def _read_text(path: Path) -> str:
 def _read_lines(text: str, benchmark: str, path: Path) -> list[Generation]:
     """Read our form."""
     *lines, rest = text.split("\n")
+    if _is_json(rest):  # whole, if without its line end
+        lines, rest = [*lines, rest], ""
     generations: dict[str, Generation] = {}
     for line_number, line in enumerate(lines, start=1):
         where = f"{path}: line {line_number}"

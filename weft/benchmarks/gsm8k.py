@@ -30,13 +30,19 @@ def _write_mixed_number(match: re.Match[str]) -> str:
 _PLAIN = (
     (re.compile(r"\\[dt]?frac\s*([0-9])\s*([0-9])"), r"\\frac{\1}{\2}"),
     (re.compile(r"(?<![0-9.,}])([0-9]+)\s*\\[dt]?frac\{([0-9]+)\}\{([0-9]+)\}"), _write_mixed_number),
+    (re.compile(r"(?<![0-9.,/}])([0-9]+)\s+([0-9]+)/([0-9]+)(?![0-9])"), _write_mixed_number),
     (re.compile(r"\\[dt]?frac\s*\{\s*(-?[0-9]+)\s*\}\s*\{\s*([0-9]+)\s*\}"), r" \1/\2 "),
+    (re.compile(r"(?<=-) (?=[0-9]+/)"), ""),
     (re.compile(r"\{,\}|\\[,!]"), ""),  # separators of thousands in LaTeX: 1{,}200 and 1\,200
     (re.compile(r"(?<=[0-9])[\u00a0\u2009\u202f](?=[0-9]{3}(?![0-9]))"), ""),  # the same beyond ASCII
     (re.compile(r"[−–]"), "-"),  # minus signs that are no hyphen
+    (re.compile(r"-\\?[$€£¥]\s*"), "-"),
     (re.compile(r"\\?[$€£¥]|\\(?:text|mathrm|mathbf|textbf)\b"), " "),
-    (re.compile(r"(?<=-)\s+(?=[0-9.])"), ""),  # what "-$5" has become
+    (re.compile(r"(?<=[A-Za-z])\}?\s*\^\{?[0-9]\}?"), " "),  # square metres
+    (re.compile(r"(?<=[A-Za-z])\.(?=[0-9])"), " "),  # Rs.18
 )
+_SPACED_MINUS = re.compile(r"(?<=-)\s+(?=[0-9.])")
+_OPERATION = re.compile(r"[0-9)}]\s*(?:[+*^!×·÷]|\\times|\\cdot|\\div)|\\sqrt")
 _STATED_NUMBER = re.compile(
     r"(?<![0-9.])(?P<sign>(?<![0-9)])-)?"
     r"(?P<number>[0-9]{1,3}(?:,[0-9]{3})+(?![0-9])(?:\.[0-9]+)?|[0-9]+(?:\.[0-9]+)?|\.[0-9]+)"
@@ -88,8 +94,8 @@ def score_strict(generation: str, *, question: str, reference: Any) -> Score:
     The answer is the last one that is stated (`weft.benchmarks.extraction.read_stated_answer`).
     Currency, units, thousands separators (`1,800`, `1{,}800`, `1\,800`) and negative numbers are
     understood, fractions and mixed numbers keep their value, and of an equation the right side counts.
-    In a box there must be one number, or one number several times; without a box the last number in the
-    answer tags counts.
+    In a box there must be one number, or one number several times, and no expression; without a box the
+    last number in the answer tags counts.
 
     Args:
         generation: the model's answer.
@@ -111,7 +117,7 @@ def score_strict(generation: str, *, question: str, reference: Any) -> Score:
         return Score.from_credit(None, 0.0, reason="no answer is stated")
     if len(answer.text) > MAX_CHARACTERS:
         return Score.from_credit(None, 0.0, reason=f"a stated answer has at most {MAX_CHARACTERS} characters")
-    numbers = _read_stated_numbers(answer.text)
+    numbers = _read_stated_numbers(answer.text, is_boxed=answer.is_boxed)
     if not numbers or (answer.is_boxed and len(set(numbers)) > 1):
         reason = f"one number must be stated, got {len(numbers)}"
         return Score.from_credit(answer.text, 0.0, reason=reason)
@@ -119,21 +125,27 @@ def score_strict(generation: str, *, question: str, reference: Any) -> Score:
     return Score.from_credit(str(numbers[-1]), float(is_right), reason="the number is not the reference")
 
 
-def _read_stated_numbers(text: str) -> list[Fraction]:
-    """Read the numbers of a stated answer; of an equation those on its right side, if there are any."""
+def _read_stated_numbers(text: str, *, is_boxed: bool) -> list[Fraction]:
+    """Read the numbers of a stated answer; of an equation those on its right side, if there are any.
+
+    In a box "- 18" is a negative number and "2 + 2" states none; in prose a dash may be just that.
+    """
     for pattern, plain in _PLAIN:
         text = pattern.sub(plain, text)
+    if is_boxed:
+        text = _SPACED_MINUS.sub("", text)
     _, _, right_side = text.rpartition("=")
-    return _find_numbers(right_side) or _find_numbers(text)
+    side = right_side if _find_numbers(right_side) else text
+    return [] if is_boxed and _OPERATION.search(side) else _find_numbers(side)
 
 
 def _find_numbers(text: str) -> list[Fraction]:
     numbers = []
     for match in _STATED_NUMBER.finditer(text):
-        value = Fraction(match["number"].replace(",", ""))
-        if match["denominator"] and int(match["denominator"]):
-            value /= int(match["denominator"])
-        numbers.append(-value if match["sign"] else value)
+        denominator = int(match["denominator"] or 1)
+        if denominator:
+            value = Fraction(match["number"].replace(",", "")) / denominator
+            numbers.append(-value if match["sign"] else value)
     return numbers
 
 

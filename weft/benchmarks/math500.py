@@ -37,7 +37,19 @@ _REPLACEMENTS_AFTER_UNITS = (
     ("{.", "{0."),
 )
 _UNIT_START = "\\text{ "
-_DELIMITERS = re.compile(r"(?<!\\)(?:\\[()\[\]]|\$)")
+# Rules `strict`: what is written in another way, and what does not belong to an expression.
+_PLAIN = (
+    (re.compile(r"(?<!\\)(?:\\[()\[\]]|\$)|\*\*"), ""),  # begin and end of mathematics, bold type
+    (re.compile(r"\s+"), " "),
+    (re.compile(r"(?<=[0-9])\\,(?=[0-9])"), ""),  # thin spaces within a number
+    (re.compile(r"\^?\\degree\b|°"), r"^\\circ "),
+    (re.compile(r"\\varnothing\b|∅"), r"\\emptyset "),
+    (re.compile("∞"), r"\\infty "),
+    (re.compile("π"), r"\\pi "),
+    (re.compile("[−–]"), "-"),
+    (re.compile(r"(?<![\\.])[.,]?\s*$"), ""),  # the full stop of a sentence
+)
+_IN_A_BASE = re.compile(r"(?P<digits>[0-9A-Za-z]+)_\{?(?P<base>[0-9]+)\}?")
 MAX_CHARACTERS = 1_000
 """Longest stated answer that the rules `strict` compare."""
 
@@ -79,7 +91,8 @@ def score_strict(generation: str, *, question: str, reference: Any) -> Score:
 
     The answer is the last one that is stated (`weft.benchmarks.extraction.read_stated_answer`).  It is
     right if it equals the reference as a string after the clean-up of the rules `d1`, or in value,
-    as math-verify finds.
+    as math-verify finds, decimals to twelve places.  Units, percent signs and the case of letters do not
+    count; the base of a number counts where both state one.
 
     Args:
         generation: the model's answer.
@@ -98,18 +111,33 @@ def score_strict(generation: str, *, question: str, reference: Any) -> Score:
         return Score.from_credit(None, 0.0, reason="no answer is stated")
     if len(answer.text) > MAX_CHARACTERS:
         return Score.from_credit(None, 0.0, reason=f"a stated answer has at most {MAX_CHARACTERS} characters")
-    if is_equivalent(answer.text, reference):
-        return Score.from_credit(answer.text, 1.0)
     try:
-        is_right = are_equal(_strip_delimiters(reference), _strip_delimiters(answer.text))
+        is_right = _is_same_value(_write_plainly(answer.text), _write_plainly(reference))
     except ComparisonError as error:
         return Score.unscorable(answer.text, reason=str(error))
     return Score.from_credit(answer.text, float(is_right), reason="the value is not the reference's")
 
 
-def _strip_delimiters(latex: str) -> str:
-    """Write an expression on one line and without the signs that begin and end mathematics."""
-    return _DELIMITERS.sub("", latex).replace("\n", " ").strip()
+def _write_plainly(latex: str) -> str:
+    """Write an expression on one line, in LaTeX's signs, without what surrounds it."""
+    for pattern, plain in _PLAIN:
+        latex = pattern.sub(plain, latex)
+    return latex.strip()
+
+
+def _is_same_value(stated: str, reference: str) -> bool:
+    """Say whether an answer is the reference, as a string or in value.
+
+    Raises:
+        ComparisonError: the values could not be compared.
+    """
+    stated_in_base, reference_in_base = (_IN_A_BASE.fullmatch(text) for text in (stated, reference))
+    if stated_in_base and reference_in_base:
+        return stated_in_base.groups() == reference_in_base.groups()
+    # The clean-up takes "7 \text{ or } 8" for 7 with a unit.
+    if _UNIT_START not in stated and is_equivalent(stated, reference):
+        return True
+    return are_equal(reference, stated)
 
 
 def _require_text(reference: Any) -> None:

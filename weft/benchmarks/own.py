@@ -20,8 +20,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from weft.benchmarks.verdict import Score
+from weft.benchmarks.verdict import Score, Verdict
 from weft.errors import ConfigError
+
+MAX_NUMBER = 10**9
+"""Largest weight or count that a score may have."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +84,7 @@ class OwnFile:
         score = self.judge(generation, question=question, reference=reference)
         if not isinstance(score, Score) or not _is_writable(score):
             raise ConfigError(
-                f"{self.path}: score must return a weft.benchmarks.Score made of text and numbers, "
+                f"{self.path}: score must return a weft.benchmarks.Score made of text and whole numbers, "
                 f"got {score!r:.200}; correct the function"
             )
         return score
@@ -155,10 +158,14 @@ def _is_pair(pair: Any) -> bool:
 
 
 def _is_writable(score: Score) -> bool:
-    numbers = [score.credit, *score.details.values()]
+    integers = [score.weight, *score.details.values()]
     texts = [score.reason, "" if score.extracted is None else score.extracted, *score.details]
-    is_plain = all(isinstance(value, int | float) for value in numbers) and isinstance(score.weight, int)
-    return is_plain and all(isinstance(text, str) for text in texts)
+    return (
+        isinstance(score.verdict, Verdict)
+        and isinstance(score.credit, int | float)
+        and all(isinstance(value, int) and abs(value) <= MAX_NUMBER for value in integers)
+        and all(isinstance(text, str) for text in texts)
+    )
 
 
 def _place(path: Path, error: BaseException) -> str:

@@ -71,6 +71,25 @@ def score_file(
     return score_generations(read_files(paths, benchmark), scorer=scorer, rules=rules)
 
 
+def require_harmless(out_path: str | os.PathLike[str], in_paths: Iterable[str | os.PathLike[str]]) -> None:
+    """Check, before anything is scored, that writing the scores destroys nothing else.
+
+    Raises:
+        ScoringError: there is something else than a file, or one of the files that are read.
+    """
+    out_path = Path(out_path)
+    if not out_path.exists():
+        return
+    if not out_path.is_file():
+        raise ScoringError(f"{out_path}: scores cannot be written there (not a file); choose another path")
+    same = [str(path) for path in in_paths if Path(path).exists() and out_path.samefile(path)]
+    if same:
+        raise ScoringError(
+            f"{out_path}: scores must be written to another file than those that are read, got {same}; "
+            "choose another path"
+        )
+
+
 def write_scores(records: Iterable[dict[str, Any]], out_path: str | os.PathLike[str]) -> None:
     """Write score records as JSON lines, whole or not at all.
 
@@ -82,7 +101,8 @@ def write_scores(records: Iterable[dict[str, Any]], out_path: str | os.PathLike[
         ScoringError: the file cannot be written; a file that was there before is left as it was, and
             so it is when making a record fails.
     """
-    out_path = Path(out_path)
+    out_path = Path(out_path).resolve()
+    require_harmless(out_path, [])
     part_path = out_path.with_name(f".{out_path.name}.{os.getpid()}.part")
     try:
         out_path.parent.mkdir(parents=True, exist_ok=True)
@@ -131,8 +151,16 @@ def _score_or_report(scorer: Callable[..., Score], generation: Generation) -> Sc
         return scorer(generation.generation, question=generation.question, reference=generation.reference)
     except (ScoringSetupError, ConfigError):
         raise  # it would befall every example
-    except Exception as error:
-        return Score.unscorable(None, reason=f"{type(error).__name__}: {error}")
+    except (Exception, SystemExit) as error:
+        return Score.unscorable(None, reason=_describe(error))
+
+
+def _describe(error: BaseException) -> str:
+    """Name an error and say what it says, if it can."""
+    try:
+        return f"{type(error).__name__}: {error}"
+    except Exception:
+        return type(error).__name__
 
 
 def _make_record(generation: Generation, rules: str, score: Score) -> dict[str, Any]:

@@ -28,7 +28,8 @@ _END_OF_TEXT = re.compile(r"<\|eot_id\|>|<\|endoftext\|>")
 _END_OF_ANSWER = re.compile(rf"{_END_OF_TEXT.pattern}|{ANSWER_END}")
 _DIGITS_BEFORE_ANSWER_END = re.compile(rf"(\d{{{NUM_CELLS}}})\s*+{ANSWER_END}")
 _FREE_STANDING_DIGITS = re.compile(rf"\b(\d{{{NUM_CELLS}}})\b")
-_BETWEEN_DIGITS = re.compile(r"[\s,|\[\]]+")
+_DIGIT_RUN = re.compile(r"[0-9](?:[\s,|\[\]]*+[0-9])*+")
+_NO_DIGIT = re.compile(r"[^0-9]+")
 _STATED_BOARD = re.compile(rf"(?<![0-9])[0-9]{{{NUM_CELLS}}}(?![0-9])")
 # Per cell, the cells before it that share its row, its column or its 2x2 box.
 _EARLIER_PEERS = tuple(
@@ -180,8 +181,14 @@ def _read_stated_board(text: str) -> str | None:
     """Read the last sixteen digits in the last answer tags, or without tags in the text."""
     _, start, tagged = text.rpartition(ANSWER_START)
     region = tagged.partition(ANSWER_END)[0] if start else text
-    runs: list[str] = _STATED_BOARD.findall(region) or _STATED_BOARD.findall(_BETWEEN_DIGITS.sub("", region))
-    return runs[-1] if runs else None
+    boards = [board for run in _DIGIT_RUN.findall(region) for board in _read_boards(run)]
+    return boards[-1] if boards else None
+
+
+def _read_boards(run: str) -> list[str]:
+    """Read boards from digits with only separators between them: some in one piece each, or one in several."""
+    digits = _NO_DIGIT.sub("", run)
+    return _STATED_BOARD.findall(run) or ([digits] if len(digits) == NUM_CELLS else [])
 
 
 def _extract_board(generation: str) -> str:

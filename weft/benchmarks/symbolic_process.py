@@ -12,6 +12,7 @@ import multiprocessing
 import os
 import re
 import resource
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,14 +24,28 @@ import sympy
 from math_verify import LatexExtractionConfig, parse, verify
 from sympy.parsing import sympy_parser
 
-MAX_SECONDS = 1.0
-"""Longest time that a comparison may take; honest ones were seen to take up to 0.2 seconds."""
+MAX_CPU_SECONDS = 1.0
+"""Processor time that a comparison may take; honest ones were seen to take up to 0.2 seconds."""
+MAX_SECONDS = 1.8
+"""Longest time that a comparison may take by the clock, beside whatever else the machine does."""
 MAX_MEMORY = 1024**3
 """Address space that a comparison may take beyond what its process has already, in bytes."""
+WORN_MEMORY = 128 * 1024**2
+"""Memory, in bytes, beyond which a copy has grown so much that the next comparison gets a fresh one."""
+DECIMALS = 12
+"""Decimals at which a decimal number must agree; math-verify's 6 would make 0.333333 a third."""
 MAX_ANSWER = 1_000
 """Longest message from a copy, in bytes."""
 
-WARM_UP = (r"-\frac{1}{2}\sqrt{3}x^2 + 0.5", r"\begin{pmatrix} 1 \\ 2 \end{pmatrix}", r"[0, \pi) \cup \{4\}")
+WARM_UP = (
+    (r"-\frac{1}{2}\sqrt{3}x^2 + 0.5", r"\frac{x}{3} - 1.5"),
+    (r"\begin{pmatrix} 1 \\ 2 \end{pmatrix}", r"\begin{pmatrix} \frac{1}{3} \\ 3 \end{pmatrix}"),
+    (r"[0, \pi) \cup \{4\}", r"(-\infty, 2)"),
+    (r"\left[ \frac{\pi^2}{8}, \frac{5 \pi^2}{4} \right]", r"[0, \pi]"),
+    (r"\{1 \pm \sqrt{5}, -2\}", r"\{3, -2, i\}"),
+    ("y = 2x + 3", "2y - x = 7"),
+    (r"x \in [-2, 7]", r"-2 \le x \le 8"),
+)
 """What is compared before the first copy is made: parsers and libraries load as they are used."""
 
 # Only the plain process is copied: it has no threads.
@@ -53,7 +68,7 @@ def compare(reference: str, prediction: str) -> bool:
     right, stated = _read(reference), _read(prediction)
     if right is None or stated is None:
         return reference == prediction
-    return bool(verify(right, stated, timeout_seconds=None, raise_on_error=True))
+    return bool(verify(right, stated, float_rounding=DECIMALS, timeout_seconds=None, raise_on_error=True))
 
 
 class Copy:
@@ -71,17 +86,24 @@ class Copy:
         Returns:
             `{"is_equal": …}`, or `{"error": …}` if the copy exceeded its limits, failed or died.
         """
+        answer = self._ask(reference, prediction)
+        if answer.pop("is_worn", True):  # also where the copy did not live to say so
+            self.end()
+            self._start()
+        return answer
+
+    def _ask(self, reference: str, prediction: str) -> dict[str, Any]:
         try:
             self._pipe.send_bytes(json.dumps([reference, prediction]).encode())
-            if self._pipe.poll(MAX_SECONDS):
-                answer: dict[str, Any] = json.loads(self._pipe.recv_bytes(MAX_ANSWER))
-                return answer
-            error = f"the comparison took longer than {MAX_SECONDS} seconds"
+            if not self._pipe.poll(MAX_SECONDS):
+                return {"error": f"the comparison took longer than {MAX_SECONDS} seconds"}
+            answer: dict[str, Any] = json.loads(self._pipe.recv_bytes(MAX_ANSWER))
+            return answer
         except (EOFError, OSError, ValueError):
-            error = "the comparing process died"
-        self.end()
-        self._start()
-        return {"error": error}
+            self._process.join(0.2)  # its end of the pipe is closed, so it is about to end
+        if self._process.exitcode == -signal.SIGPROF:
+            return {"error": f"the comparison took longer than {MAX_CPU_SECONDS} seconds of computing"}
+        return {"error": "the comparing process died"}
 
     def end(self) -> None:
         """Kill the copy."""
@@ -102,8 +124,8 @@ def serve() -> None:
     with os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="ascii") as answers:
         with open(os.devnull, "w") as nowhere:  # noqa: PTH123 - a device, not a path
             os.dup2(nowhere.fileno(), sys.stdout.fileno())
-        for expression in WARM_UP:
-            compare(expression, expression)
+        for pair in WARM_UP:
+            compare(*pair)
         copy = Copy()
         print(json.dumps({"is_ready": True}), file=answers, flush=True)
         for line in sys.stdin:
@@ -116,12 +138,15 @@ def _answer(pipe: Connection, near_end: Connection) -> None:
     near_end.close()
     _limit(resource.RLIMIT_AS, _measure_address_space() + MAX_MEMORY)
     _limit(resource.RLIMIT_CORE, 0)
+    signal.signal(signal.SIGPROF, signal.SIG_DFL)  # ends the process, also inside one large integer power
+    worn_size = _measure_peak_memory() + WORN_MEMORY
     while True:
         try:
             reference, prediction = json.loads(pipe.recv_bytes())
         except EOFError:
             return
         answer: dict[str, Any]
+        signal.setitimer(signal.ITIMER_PROF, MAX_CPU_SECONDS)
         with _watch_resources() as exhausted:
             try:
                 answer = {"is_equal": compare(reference, prediction)}
@@ -131,7 +156,15 @@ def _answer(pipe: Connection, near_end: Connection) -> None:
             answer = {"error": f"the comparison took more than {MAX_MEMORY >> 20} MiB of memory"}
         elif exhausted:
             answer = {"error": "the comparison ran out of stack or memory"}
-        pipe.send_bytes(json.dumps(answer).encode())
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        is_worn = "error" in answer or _measure_peak_memory() > worn_size
+        pipe.send_bytes(json.dumps(answer | {"is_worn": is_worn}).encode())
+
+
+def _measure_peak_memory() -> int:
+    """Say how much memory this process has taken at most, in bytes."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
 
 
 def _limit(kind: int, limit: int) -> None:

@@ -84,7 +84,7 @@ def test_length_and_model_may_be_missing(write):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        pytest.param(as_lines(RECORD)[:-1], "line 1: every line must be ended", id="last line not ended"),
+        pytest.param("[1, 2]", "line 1: .* is this a generation file", id="a list, not ended"),
         pytest.param(as_lines(RECORD) + '{"exam', "line 2: every line must be ended", id="last line cut"),
         pytest.param(as_lines(RECORD) + '{"exam\n', "line 2: a line must be one JSON", id="line cut"),
         pytest.param(as_lines(RECORD) + "\n", "line 2: a line must be one JSON", id="blank line"),
@@ -161,6 +161,7 @@ def test_a_missing_file_and_a_folder_are_errors(tmp_path):
         ),
         pytest.param(as_lines(RECORD).replace("\n", "\r\n"), id="carriage return"),
         pytest.param("\ufeff" + as_lines(RECORD), id="byte order mark"),
+        pytest.param(as_lines(RECORD)[:-1], id="whole, but without a line end"),
     ],
 )
 def test_odd_text_is_read(write, line):

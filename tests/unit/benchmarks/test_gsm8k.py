@@ -135,6 +135,10 @@ def score_strictly(generation, reference=18.0):
         pytest.param(r"-2\frac12 \text{ miles}", -2.5, id="a mixed number below zero"),
         pytest.param("1\u202f234\u00a0567", 1234567.0, id="narrow spaces"),
         pytest.param("18.", 18.0, id="a full stop"),
+        pytest.param("18 m^2", 18.0, id="square metres"),
+        pytest.param(r"18\text{ m}^{2}", 18.0, id="square metres in LaTeX"),
+        pytest.param("3 1/2", 3.5, id="a plain mixed number"),
+        pytest.param("Rs.18", 18.0, id="rupees"),
     ],
 )
 def test_strict_reads_numbers_as_people_write_them(content, reference):
@@ -151,6 +155,10 @@ def test_strict_reads_numbers_as_people_write_them(content, reference):
         pytest.param(r"\boxed{1,80}", 180.0, id="no separator of thousands"),
         pytest.param(r"\boxed{18.0000001}", 18.0, id="nearly"),
         pytest.param(r"\boxed{18/0}", 0.0, id="nothing divides by zero"),
+        pytest.param(r"\boxed{18/0}", 18.0, id="nothing at all divides by zero"),
+        pytest.param(r"\boxed{18 + 18}", 18.0, id="an expression of one number twice"),
+        pytest.param(r"\boxed{\sqrt{18}}", 18.0, id="a root"),
+        pytest.param(r"\boxed{18^{18}}", 18.0, id="a power"),
         pytest.param(r"\boxed{2 \frac{1}{2} 3}", 2.5, id="a mixed number and another"),
         pytest.param("\\boxed{1\u00a023}", 123.0, id="narrow spaces elsewhere"),
         pytest.param(r"\boxed{eighteen}", 18.0, id="a word"),
@@ -165,6 +173,12 @@ def test_strict_refuses_what_is_not_stated(generation, reference):
 
 def test_strict_takes_the_last_number_of_prose_in_tags():
     assert score_strictly("<answer>He has 3 bags of 6, so 18.</answer>").extracted == "18"
+
+
+@pytest.mark.parametrize("dash", ["- 18", "Total - 18 dollars", "Total – $18", "* item\n- $18"])
+def test_a_dash_in_prose_is_no_minus(dash):
+    assert score_strictly(f"<answer>\n{dash}\n</answer>").verdict is Verdict.CORRECT
+    assert score_strictly(r"\boxed{- 18}", -18.0).verdict is Verdict.CORRECT
 
 
 @pytest.mark.parametrize("reference", [None, "18", True, float("nan"), float("inf")])

@@ -102,7 +102,16 @@ def test_too_few_questions_are_an_error(tmp_path):
 
 @pytest.mark.parametrize(
     "result",
-    ["True", "None", "broken(extracted=3)", "broken(details={'a': 'b'})", "broken(weight=0.5)"],
+    [
+        "True",
+        "None",
+        "broken(extracted=3)",
+        "broken(details={'a': 'b'})",
+        "broken(details={'a': float('nan')})",
+        "broken(weight=0.5)",
+        "broken(weight=10**400)",
+        "broken(verdict='banana')",
+    ],
 )
 def test_a_rule_that_returns_something_else_stops(tmp_path, result):
     broken = """

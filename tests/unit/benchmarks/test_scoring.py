@@ -1,9 +1,17 @@
 import json
+import os
 
 import pytest
 
 from weft.benchmarks import SCORERS, Score
-from weft.benchmarks.scoring import read_files, score_file, score_generations, summarise, write_scores
+from weft.benchmarks.scoring import (
+    read_files,
+    require_harmless,
+    score_file,
+    score_generations,
+    summarise,
+    write_scores,
+)
 from weft.errors import ConfigError, ScoringError, ScoringSetupError
 
 PUZZLE, SOLVED = "1030301020404001", "1234341221434321"
@@ -70,6 +78,23 @@ def test_a_scorer_that_fails_gives_an_unscorable_record(gsm8k_file, monkeypatch)
     assert record["reason"] == "RecursionError: too deep"
 
 
+class SilentError(Exception):
+    def __str__(self):
+        raise RuntimeError("nothing to say")
+
+
+@pytest.mark.parametrize(
+    ("failure", "reason"), [(SystemExit(0), "SystemExit: 0"), (SilentError(), "SilentError")]
+)
+def test_whatever_a_scorer_raises_is_no_end(gsm8k_file, monkeypatch, failure, reason):
+    def fail(generation, *, question, reference):
+        raise failure
+
+    monkeypatch.setitem(SCORERS["gsm8k"], "d1", fail)
+    records = list(score_file([gsm8k_file], benchmark="gsm8k", rules="d1"))
+    assert [record["reason"] for record in records] == [reason] * 3
+
+
 def test_a_foreign_reference_is_unscorable(tmp_path):
     path = write_generations(tmp_path / "g.jsonl", "gsm8k", ("a", "", "18", r"\boxed{18}"))
     (record,) = score_file([path], benchmark="gsm8k", rules="d1")
@@ -117,9 +142,28 @@ def test_scores_are_written_whole_or_not_at_all(gsm8k_file, tmp_path, failure):
 
 
 def test_a_place_that_cannot_be_written_is_an_error(gsm8k_file, tmp_path):
-    for out_path in (tmp_path, gsm8k_file / "scores.jsonl"):
+    for out_path in (tmp_path, gsm8k_file / "scores.jsonl", "", "/", ".."):
         with pytest.raises(ScoringError, match="cannot be written"):
             write_scores([{"a": 1}], out_path)
+
+
+def test_what_is_no_plain_file_stays(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(ScoringError, match="scores cannot be written there"):
+        write_scores([{"a": 1}], tmp_path / "pipe")
+    (tmp_path / "link").symlink_to(tmp_path / "scores.jsonl")
+    write_scores([{"a": 1}], tmp_path / "link")
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "scores.jsonl").read_text() == '{"a": 1}\n'
+
+
+def test_scores_never_take_the_place_of_what_is_read(gsm8k_file, tmp_path):
+    (tmp_path / "link").symlink_to(gsm8k_file)
+    for out_path in (gsm8k_file, tmp_path / "x" / ".." / gsm8k_file.name, tmp_path / "link"):
+        (tmp_path / "x").mkdir(exist_ok=True)
+        with pytest.raises(ScoringError, match="another file than those that are read"):
+            require_harmless(out_path, [gsm8k_file])
+    require_harmless(tmp_path / "new", [gsm8k_file, tmp_path / "missing"])
 
 
 def test_accuracy_is_the_share_of_examples_that_are_right(gsm8k_file):

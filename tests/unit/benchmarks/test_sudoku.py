@@ -122,6 +122,9 @@ def score_strictly(generation, puzzle=PUZZLE):
         pytest.param(f"<answer>{PUZZLE}\n{SOLVED}</answer>", id="the last board"),
         pytest.param(f"<answer>{PUZZLE}</answer><answer>{SOLVED}", id="the last tags"),
         pytest.param(f"so {SOLVED}", id="no tags"),
+        pytest.param(
+            f"<answer>Puzzle: {PUZZLE} Solution: {' '.join(SOLVED)}</answer>", id="two boards in two writings"
+        ),
     ],
 )
 def test_strict_reads_a_board_in_any_writing(generation):
@@ -136,6 +139,7 @@ def test_strict_reads_a_board_in_any_writing(generation):
         pytest.param("<answer>1234341221434312</answer>", "1234341221434312", id="a wrong row"),
         pytest.param("<answer>2134341212434321</answer>", "2134341212434321", id="a changed given"),
         pytest.param(f"<answer>{SOLVED}1</answer>", None, id="seventeen digits"),
+        pytest.param(f"<answer>{' '.join(SOLVED)} 1</answer>", None, id="seventeen digits apart"),
         pytest.param("<answer>123434122143432</answer>", None, id="fifteen digits"),
         pytest.param(f"<answer>{END}{SOLVED}", None, id="behind the end"),
         pytest.param("", None, id="nothing"),
