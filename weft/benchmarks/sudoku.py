@@ -186,7 +186,7 @@ def _read_stated_board(text: str) -> str | None:
 
 
 def _read_boards(run: str) -> list[str]:
-    """Read boards from digits with only separators between them: some in one piece each, or one in several."""
+    """Read boards from digits with separators between them: some in one piece each, or one in pieces."""
     digits = _NO_DIGIT.sub("", run)
     return _STATED_BOARD.findall(run) or ([digits] if len(digits) == NUM_CELLS else [])
 
