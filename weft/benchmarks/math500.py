@@ -92,7 +92,7 @@ def score_strict(generation: str, *, question: str, reference: Any) -> Score:
     The answer is the last one that is stated (`weft.benchmarks.extraction.read_stated_answer`).  It is
     right if it equals the reference as a string after the clean-up of the rules `d1`, or in value,
     as math-verify finds, decimals to twelve places.  Units, percent signs and the case of letters do not
-    count; the base of a number counts where both state one.
+    count; the base that an answer states counts, one that it leaves out does not.
 
     Args:
         generation: the model's answer.
@@ -132,8 +132,9 @@ def _is_same_value(stated: str, reference: str) -> bool:
         ComparisonError: the values could not be compared.
     """
     stated_in_base, reference_in_base = (_IN_A_BASE.fullmatch(text) for text in (stated, reference))
-    if stated_in_base and reference_in_base:
-        return stated_in_base.groups() == reference_in_base.groups()
+    if stated_in_base and (reference_in_base or reference.isdecimal()):
+        wanted = reference_in_base.groups() if reference_in_base else (reference, "10")
+        return stated_in_base.groups() == wanted
     # The clean-up takes "7 \text{ or } 8" for 7 with a unit.
     if _UNIT_START not in stated and is_equivalent(stated, reference):
         return True

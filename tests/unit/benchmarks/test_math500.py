@@ -166,6 +166,7 @@ def score_strictly(generation, reference="7"):
         (r"5.4 \text{ cents}", r"5.4 \text{ cents}"),
         ("4210_5", "4210_{5}"),
         ("2516", "2516_8"),
+        ("101_{10}", "101"),
         ("\\begin{pmatrix} 1\n\\\\ 2 \\end{pmatrix}", r"\begin{pmatrix} 1 \\ 2 \end{pmatrix}"),
     ],
 )
@@ -183,6 +184,7 @@ def test_strict_compares_values(answer, reference):
         (r"\boxed{7 \text{ or } 8}", "7"),
         (r"\boxed{7\text{ and }8}", "7"),
         (r"\boxed{4210_{7}}", "4210_{5}"),
+        (r"\boxed{101_2}", "101"),
         (r"\boxed{\sqrt{50}}", "7"),
         ("7", "7"),
         ("<answer>7", "7"),
