@@ -31,6 +31,7 @@ _SIGNS = str.maketrans("×·÷−–[]", "**/--()")
 _PLAIN = (
     (re.compile(r"\\(?:left|right)\b|\\[()\[\],;:! ]|[$\s\u00a0]+"), " "),
     (re.compile(r"\\(?:text|mathrm|mathbf)\s*\{([^{}]*)\}"), r"\1"),
+    (re.compile(r"(?<=[0-9])\s*(?=\\[dt]?frac)"), " ? "),  # a mixed number, which is no product
     (re.compile(r"\\[dt]?frac\s*([0-9])\s*([0-9])"), r"\\frac{\1}{\2}"),
     (re.compile(r"\.\s*$"), ""),  # the full stop of a sentence
 )

@@ -38,7 +38,9 @@ _PLAIN = (
     (re.compile(r"[−–]"), "-"),  # minus signs that are no hyphen
     (re.compile(r"-\\?[$€£¥]\s*"), "-"),
     (re.compile(r"\\?[$€£¥]|\\(?:text|mathrm|mathbf|textbf)\b"), " "),
-    (re.compile(r"(?<=[A-Za-z])\}?\s*\^\{?[0-9]\}?"), " "),  # square metres
+    (re.compile(r"(?<=[A-Za-z.])\s*\}?\s*\^(?:\{[23]\}|[23](?![0-9]))"), " "),  # square metres
+    (re.compile(r"\^?\{?(?:\\circ|\\degree)\b\}?"), " "),
+    (re.compile(r"(?<!\S)\*+|\*+(?!\S)"), " "),  # bold type
     (re.compile(r"(?<=[A-Za-z])\.(?=[0-9])"), " "),  # Rs.18
 )
 _SPACED_MINUS = re.compile(r"(?<=-)\s+(?=[0-9.])")
@@ -46,7 +48,7 @@ _OPERATION = re.compile(r"[0-9)}]\s*(?:[+*^!×·÷]|\\times|\\cdot|\\div)|\\sqrt
 _STATED_NUMBER = re.compile(
     r"(?<![0-9.])(?P<sign>(?<![0-9)])-)?"
     r"(?P<number>[0-9]{1,3}(?:,[0-9]{3})+(?![0-9])(?:\.[0-9]+)?|[0-9]+(?:\.[0-9]+)?|\.[0-9]+)"
-    r"(?:/(?P<denominator>[0-9]+))?"
+    r"(?:/(?P<denominator>[0-9]++)(?![.,][0-9]))?"
 )
 MAX_CHARACTERS = 1_000
 """Longest stated answer in which the rules `strict` look for a number."""

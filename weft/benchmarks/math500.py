@@ -39,7 +39,9 @@ _REPLACEMENTS_AFTER_UNITS = (
 _UNIT_START = "\\text{ "
 # Rules `strict`: what is written in another way, and what does not belong to an expression.
 _PLAIN = (
-    (re.compile(r"(?<!\\)(?:\\[()\[\]]|\$)|\*\*"), ""),  # begin and end of mathematics, bold type
+    (re.compile(r"(?<!\\)(?:\\[()\[\]]|\$)"), ""),  # begin and end of mathematics
+    (re.compile(r"(?<![^\s.])\*\*|\*\*(?![^\s.])"), ""),  # bold type, but no power
+    (re.compile(r"\*\*\s*([0-9]+|\w)"), r"^{\1}"),
     (re.compile(r"\s+"), " "),
     (re.compile(r"(?<=[0-9])\\,(?=[0-9])"), ""),  # thin spaces within a number
     (re.compile(r"\^?\\degree\b|°"), r"^\\circ "),
@@ -49,7 +51,7 @@ _PLAIN = (
     (re.compile("[−–]"), "-"),
     (re.compile(r"(?<![\\.])[.,]?\s*$"), ""),  # the full stop of a sentence
 )
-_IN_A_BASE = re.compile(r"(?P<digits>[0-9A-Za-z]+)_\{?(?P<base>[0-9]+)\}?")
+_IN_A_BASE = re.compile(r"(?P<digits>-?[0-9A-Za-z]+)\s*_\s*\{?\s*(?P<base>[0-9]+)\s*\}?")
 MAX_CHARACTERS = 1_000
 """Longest stated answer that the rules `strict` compare."""
 
@@ -131,12 +133,14 @@ def _is_same_value(stated: str, reference: str) -> bool:
     Raises:
         ComparisonError: the values could not be compared.
     """
-    stated_in_base, reference_in_base = (_IN_A_BASE.fullmatch(text) for text in (stated, reference))
+    stated_in_base, reference_in_base = (
+        _IN_A_BASE.fullmatch(text.casefold()) for text in (stated, reference)
+    )
     if stated_in_base and (reference_in_base or reference.isdecimal()):
         wanted = reference_in_base.groups() if reference_in_base else (reference, "10")
         return stated_in_base.groups() == wanted
     # The clean-up takes "7 \text{ or } 8" for 7 with a unit.
-    if _UNIT_START not in stated and is_equivalent(stated, reference):
+    if _UNIT_START not in stated + reference and is_equivalent(stated, reference):
         return True
     return are_equal(reference, stated)
 

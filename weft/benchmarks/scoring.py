@@ -78,8 +78,13 @@ def require_harmless(out_path: str | os.PathLike[str], in_paths: Iterable[str | 
         ScoringError: there is something else than a file, or one of the files that are read.
     """
     out_path = Path(out_path)
-    if not out_path.exists():
-        return
+    try:
+        if not out_path.resolve().exists():
+            return
+    except (OSError, RuntimeError) as error:  # a name that is too long, links in a circle
+        raise ScoringError(
+            f"{out_path}: scores cannot be written there ({error}); choose another path"
+        ) from error
     if not out_path.is_file():
         raise ScoringError(f"{out_path}: scores cannot be written there (not a file); choose another path")
     same = [str(path) for path in in_paths if Path(path).exists() and out_path.samefile(path)]
@@ -101,8 +106,8 @@ def write_scores(records: Iterable[dict[str, Any]], out_path: str | os.PathLike[
         ScoringError: the file cannot be written; a file that was there before is left as it was, and
             so it is when making a record fails.
     """
-    out_path = Path(out_path).resolve()
     require_harmless(out_path, [])
+    out_path = Path(out_path).resolve()
     part_path = out_path.with_name(f".{out_path.name}.{os.getpid()}.part")
     try:
         out_path.parent.mkdir(parents=True, exist_ok=True)

@@ -186,9 +186,10 @@ def _read_stated_board(text: str) -> str | None:
 
 
 def _read_boards(run: str) -> list[str]:
-    """Read boards from digits with separators between them: some in one piece each, or one in pieces."""
+    """Read boards from digits with separators between them: some in one piece each, or all in pieces."""
     digits = _NO_DIGIT.sub("", run)
-    return _STATED_BOARD.findall(run) or ([digits] if len(digits) == NUM_CELLS else [])
+    whole = range(0, len(digits) if len(digits) % NUM_CELLS == 0 else 0, NUM_CELLS)
+    return _STATED_BOARD.findall(run) or [digits[start : start + NUM_CELLS] for start in whole]
 
 
 def _extract_board(generation: str) -> str:

@@ -25,6 +25,8 @@ class ComparisonError(ScoringError):
 def are_equal(reference: str, prediction: str) -> bool:
     """Say whether two expressions have the same value.
 
+    The first call starts the comparing process, which takes a second beside the comparison's own limits.
+
     Args:
         reference: the right answer, in LaTeX, on one line and without dollar signs.
         prediction: the stated answer, likewise.
@@ -36,8 +38,10 @@ def are_equal(reference: str, prediction: str) -> bool:
         ComparisonError: the comparison took too long or too much memory, failed or died.
         ScoringSetupError: the comparing process does not start.
     """
-    answer = _process().ask([reference, prediction])
+    process = _process()
+    answer = process.ask([reference, prediction])
     if answer is None:
+        process.end()
         _process.cache_clear()
         raise ComparisonError("the comparing process died")
     if "error" in answer:

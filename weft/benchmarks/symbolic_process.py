@@ -86,6 +86,9 @@ class Copy:
         Returns:
             `{"is_equal": …}`, or `{"error": …}` if the copy exceeded its limits, failed or died.
         """
+        if not self._process.is_alive():  # of something that has nothing to do with this comparison
+            self.end()
+            self._start()
         answer = self._ask(reference, prediction)
         if answer.pop("is_worn", True):  # also where the copy did not live to say so
             self.end()
@@ -138,6 +141,7 @@ def _answer(pipe: Connection, near_end: Connection) -> None:
     near_end.close()
     _limit(resource.RLIMIT_AS, _measure_address_space() + MAX_MEMORY)
     _limit(resource.RLIMIT_CORE, 0)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGPROF})
     signal.signal(signal.SIGPROF, signal.SIG_DFL)  # ends the process, also inside one large integer power
     worn_size = _measure_peak_memory() + WORN_MEMORY
     while True:

@@ -210,6 +210,7 @@ def test_strict_computes_exactly(content, numbers, target):
         pytest.param("20 // 3 + 5", "integers and", id="a floor"),
         pytest.param("20.3 - 5", "integers and", id="a decimal"),
         pytest.param("20 - 3 - 5 = 12.5", "not the target", id="a false decimal"),
+        pytest.param(r"20 - 3\frac{5}{1}", "not exactly the given", id="a mixed number of other numbers"),
         pytest.param("20 - 3$5", "out of place", id="a sign that parts digits"),
         pytest.param("2$0 - 3 - 5", "not exactly the given", id="a sign that joins digits"),
         pytest.param("20 / (5 - 5 * 3 / 3)", "not exactly the given", id="nearly by zero"),
@@ -227,6 +228,10 @@ def test_strict_refuses(content, reason):
 def test_strict_finds_no_value_in_a_division_by_zero():
     result = score_strictly(r"\boxed{20 / (3 - 3)}", ((3, 3, 20), 0))
     assert (result.verdict, "division by zero" in result.reason) == (WRONG, True)
+
+
+def test_strict_takes_no_mixed_number_for_a_product():
+    assert score_strictly(r"\boxed{2\frac{1}{2}}", ((2, 1, 2), 1)).verdict is WRONG
 
 
 def test_strict_needs_a_stated_expression():

@@ -112,10 +112,6 @@ def read_equation_from_the_left(text, **_):
     return gsm8k._find_numbers(text)[:1]
 
 
-def have_no_computer_algebra(reference, prediction):
-    return False
-
-
 def read_box_or_text(text):
     stated = STATED(text)
     if stated and stated.is_boxed:
@@ -159,7 +155,7 @@ DIFFERENCES = [
         (0, 0, 0),
     ),
     ("math500", "text behind the end counts", extraction, "cut_at_end", keep_everything, (0, 0, 0)),
-    ("math500", "strings are compared", math500, "are_equal", have_no_computer_algebra, (-9, -8, -6)),
+    ("math500", "strings are compared", math500, "_is_same_value", math500.is_equivalent, (-9, -8, -7)),
     ("math500", "a broken box is no box", extraction, "_BROKEN_BOX", NO_MATCH, (0, -4, -1)),
     ("math500", "no box: the whole text", math500, "read_stated_answer", read_box_or_text, (0, 0, 0)),
     ("countdown", "text behind the end counts", extraction, "cut_at_end", keep_everything, (0, -1, 0)),

@@ -139,6 +139,10 @@ def score_strictly(generation, reference=18.0):
         pytest.param(r"18\text{ m}^{2}", 18.0, id="square metres in LaTeX"),
         pytest.param("3 1/2", 3.5, id="a plain mixed number"),
         pytest.param("Rs.18", 18.0, id="rupees"),
+        pytest.param(r"18\text{ in.}^2", 18.0, id="square inches"),
+        pytest.param(r"18^{\circ}", 18.0, id="degrees"),
+        pytest.param(r"18^\circ C", 18.0, id="degrees of heat"),
+        pytest.param("**18**", 18.0, id="bold type"),
     ],
 )
 def test_strict_reads_numbers_as_people_write_them(content, reference):
@@ -159,6 +163,8 @@ def test_strict_reads_numbers_as_people_write_them(content, reference):
         pytest.param(r"\boxed{18 + 18}", 18.0, id="an expression of one number twice"),
         pytest.param(r"\boxed{\sqrt{18}}", 18.0, id="a root"),
         pytest.param(r"\boxed{18^{18}}", 18.0, id="a power"),
+        pytest.param(r"\boxed{x^{18}}", 8.0, id="half an exponent"),
+        pytest.param(r"\boxed{18/1.5}", 18.0, id="half a denominator"),
         pytest.param(r"\boxed{2 \frac{1}{2} 3}", 2.5, id="a mixed number and another"),
         pytest.param("\\boxed{1\u00a023}", 123.0, id="narrow spaces elsewhere"),
         pytest.param(r"\boxed{eighteen}", 18.0, id="a word"),

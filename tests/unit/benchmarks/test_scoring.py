@@ -142,7 +142,9 @@ def test_scores_are_written_whole_or_not_at_all(gsm8k_file, tmp_path, failure):
 
 
 def test_a_place_that_cannot_be_written_is_an_error(gsm8k_file, tmp_path):
-    for out_path in (tmp_path, gsm8k_file / "scores.jsonl", "", "/", ".."):
+    (tmp_path / "circle").symlink_to(tmp_path / "circle")
+    places = ("", "/", "..", tmp_path / ("x" * 300), tmp_path / "circle")
+    for out_path in (tmp_path, gsm8k_file / "scores.jsonl", *places):
         with pytest.raises(ScoringError, match="cannot be written"):
             write_scores([{"a": 1}], out_path)
 

@@ -122,6 +122,7 @@ def score_strictly(generation, puzzle=PUZZLE):
         pytest.param(f"<answer>{PUZZLE}\n{SOLVED}</answer>", id="the last board"),
         pytest.param(f"<answer>{PUZZLE}</answer><answer>{SOLVED}", id="the last tags"),
         pytest.param(f"so {SOLVED}", id="no tags"),
+        pytest.param(f"<answer>{' '.join(PUZZLE)}\n\n{' '.join(SOLVED)}</answer>", id="two grids"),
         pytest.param(
             f"<answer>Puzzle: {PUZZLE} Solution: {' '.join(SOLVED)}</answer>", id="two boards in two writings"
         ),

@@ -117,6 +117,12 @@ def test_a_copy_that_hangs_is_replaced(copy):
     assert copy.compare("0.5", r"\frac{1}{2}") == {"is_equal": True}
 
 
+def test_a_copy_that_died_beforehand_costs_no_verdict(copy):
+    copy._process.kill()
+    copy._process.join()
+    assert copy.compare("0.5", r"\frac{1}{2}") == {"is_equal": True}
+
+
 def test_a_copy_that_waits_is_replaced_too(monkeypatch):
     monkeypatch.setattr(symbolic_process, "MAX_SECONDS", 0.3)
     monkeypatch.setattr(symbolic_process, "compare", lambda *_: time.sleep(60))
