@@ -109,9 +109,10 @@ def data_dataset(
     if dataset not in described.datasets:
         raise ConfigError(f"dataset must be one of {sorted(described.datasets)}, got {dataset!r}")
     source = described.datasets[dataset]
-    examples = load_examples(dataset, source, offline=_offline(offline))
+    folders = _offline(offline)
+    examples = load_examples(dataset, source, offline=folders)
     write_jsonl((example.as_record() for example in examples), out)
-    files = [fetch_hub_file(file, offline=_offline(offline)) for file in getattr(source, "files", [])]
+    files = [fetch_hub_file(file, offline=folders) for file in getattr(source, "files", [])]
     instruction = describe_instruction(getattr(source, "instruction", "none"))
     _record(out, described, notes=_used_files(files) | {"instruction": instruction})
     typer.echo(f"{dataset}: {len(examples)} examples -> {out}")

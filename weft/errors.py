@@ -50,3 +50,11 @@ class ScoringSetupError(WeftError, RuntimeError):
 
 class TrainingError(WeftError, RuntimeError):
     """Training cannot start, or must stop."""
+
+
+def describe_error(error: BaseException) -> str:
+    """Name an error and say what it says, if it can: that of somebody else's code may fail even there."""
+    try:
+        return f"{type(error).__name__}: {error}"
+    except Exception:
+        return type(error).__name__

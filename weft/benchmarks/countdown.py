@@ -19,7 +19,7 @@ from weft.benchmarks.arithmetic import (
     evaluate,
     evaluate_exactly,
 )
-from weft.benchmarks.extraction import read_answer_tags, read_last_box, read_stated_answer
+from weft.benchmarks.extraction import read_answer_tags, read_last_box, read_stated_answer, rewrite
 from weft.benchmarks.verdict import Score
 from weft.errors import ScoringError
 
@@ -29,7 +29,7 @@ _LATEX_OPERATORS = {"\\div": "/", "\\times": "*", "\\cdot": "*"}
 # Rules `strict`, after `_LATEX_OPERATORS`: what is written in another way.
 _SIGNS = str.maketrans("×·÷−–[]", "**/--()")
 _PLAIN = (
-    (re.compile(r"\\(?:left|right)\b|\\[()\[\],;:! ]|[$\s\u00a0]+"), " "),
+    (re.compile(r"\\(?:left|right)\b|\\[()\[\],;:! ]|[$\s]+"), " "),
     (re.compile(r"\\(?:text|mathrm|mathbf)\s*\{([^{}]*)\}"), r"\1"),
     (re.compile(r"(?<=[0-9])\s*(?=\\[dt]?frac)"), " ? "),  # a mixed number, which is no product
     (re.compile(r"\\[dt]?frac\s*([0-9])\s*([0-9])"), r"\\frac{\1}{\2}"),
@@ -124,8 +124,7 @@ def _write_plainly(expression: str) -> str:
     """Write an expression with Python's operators."""
     for latex, plain in _LATEX_OPERATORS.items():
         expression = expression.replace(latex, plain)
-    for pattern, replacement in _PLAIN:
-        expression = pattern.sub(replacement, expression)
+    expression = rewrite(expression, _PLAIN)
     num_replaced = 1
     while num_replaced:  # from the inside
         expression, num_replaced = _FRACTION.subn(r"((\1)/(\2))", expression)

@@ -12,6 +12,7 @@ Source of the former: dllm-reasoning/d1 @ 837888f, eval/parser_helper.py and eva
 """
 
 import re
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from weft.benchmarks.endings import ANSWER_END, cut_at_end, has_end
@@ -82,8 +83,8 @@ def read_stated_answer(generation: str) -> StatedAnswer | None:
     r"""Read the last answer that a generation states before its end.
 
     That is the content of the last closed `\boxed{...}` or `\fbox{...}`, of nested ones the inner;
-    without any the text in the last answer tags.  A box or tags without a letter or digit state
-    nothing.  Tags that are never closed count if the text came to its end by itself: a text that
+    without any the text in the last answer tags.  A box or tags without a letter, a digit, ∞ or ∅
+    state nothing.  Tags that are never closed count if the text came to its end by itself: a text that
     fills its canvas may have been cut in the middle of a number.  If all that stands in the tags is a box
     that lacks its backslash or its closing brace, or ends with ">" instead, they state what is in it.
 
@@ -107,6 +108,17 @@ def read_stated_answer(generation: str) -> StatedAnswer | None:
     if not is_whole or not _SOMETHING.search(content):
         return None
     return StatedAnswer(content, is_boxed=broken_box is not None)
+
+
+Step = tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]]
+"""A pattern and what takes its place."""
+
+
+def rewrite(text: str, steps: Iterable[Step]) -> str:
+    """Write a text in another way, step by step, each over the whole text."""
+    for pattern, replacement in steps:
+        text = pattern.sub(replacement, text)
+    return text
 
 
 def _read_last_closed_box(text: str) -> str | None:

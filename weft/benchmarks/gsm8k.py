@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from fractions import Fraction
 from typing import Any
 
-from weft.benchmarks.extraction import read_answer_tags, read_stated_answer
+from weft.benchmarks.extraction import Step, read_answer_tags, read_stated_answer, rewrite
 from weft.benchmarks.verdict import Score
 from weft.errors import ScoringError
 
@@ -27,12 +27,12 @@ def _write_mixed_number(match: re.Match[str]) -> str:
 
 
 # Rules `strict`: first make a text plain, then look for numbers in it.
-_PLAIN = (
+_PLAIN: tuple[Step, ...] = (
     (re.compile(r"\\[dt]?frac\s*([0-9])\s*([0-9])"), r"\\frac{\1}{\2}"),
     (re.compile(r"(?<![0-9.,}])([0-9]+)\s*\\[dt]?frac\{([0-9]+)\}\{([0-9]+)\}"), _write_mixed_number),
     (re.compile(r"(?<![0-9.,/}])([0-9]+)\s+([0-9]+)/([0-9]+)(?![0-9])"), _write_mixed_number),
     (re.compile(r"\\[dt]?frac\s*\{\s*(-?[0-9]+)\s*\}\s*\{\s*([0-9]+)\s*\}"), r" \1/\2 "),
-    (re.compile(r"(?<=-) (?=[0-9]+/)"), ""),
+    (re.compile(r"(?<=-) (?=[0-9]+/)"), ""),  # what -\frac{1}{2} has become
     (re.compile(r"\{,\}|\\[,!]"), ""),  # separators of thousands in LaTeX: 1{,}200 and 1\,200
     (re.compile(r"(?<=[0-9])[\u00a0\u2009\u202f](?=[0-9]{3}(?![0-9]))"), ""),  # the same beyond ASCII
     (re.compile(r"[−–]"), "-"),  # minus signs that are no hyphen
@@ -132,8 +132,7 @@ def _read_stated_numbers(text: str, *, is_boxed: bool) -> list[Fraction]:
 
     In a box "- 18" is a negative number and "2 + 2" states none; in prose a dash may be just that.
     """
-    for pattern, plain in _PLAIN:
-        text = pattern.sub(plain, text)
+    text = rewrite(text, _PLAIN)
     if is_boxed:
         text = _SPACED_MINUS.sub("", text)
     _, _, right_side = text.rpartition("=")

@@ -13,7 +13,7 @@ eval/parser_helper.py, is_equiv.
 import re
 from typing import Any
 
-from weft.benchmarks.extraction import read_answer_tags, read_last_box, read_stated_answer
+from weft.benchmarks.extraction import read_answer_tags, read_last_box, read_stated_answer, rewrite
 from weft.benchmarks.symbolic import ComparisonError, are_equal
 from weft.benchmarks.verdict import Score
 from weft.errors import ScoringError
@@ -122,9 +122,7 @@ def score_strict(generation: str, *, question: str, reference: Any) -> Score:
 
 def _write_plainly(latex: str) -> str:
     """Write an expression on one line, in LaTeX's signs, without what surrounds it."""
-    for pattern, plain in _PLAIN:
-        latex = pattern.sub(plain, latex)
-    return latex.strip()
+    return rewrite(latex, _PLAIN).strip()
 
 
 def _is_same_value(stated: str, reference: str) -> bool:

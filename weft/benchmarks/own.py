@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from weft.benchmarks.verdict import Score, Verdict
-from weft.errors import ConfigError
+from weft.errors import ConfigError, describe_error
 
 MAX_NUMBER = 10**9
 """Largest weight or count that a score may have."""
@@ -54,7 +54,7 @@ class OwnFile:
         except Exception as error:
             raise ConfigError(
                 f"{_place(self.path, error)}: the questions must be made without an error, "
-                f"got {_say(error)}; correct the file"
+                f"got {describe_error(error)}; correct the file"
             ) from error
         if not pairs or len(pairs) < (num_examples or 1):
             raise ConfigError(
@@ -106,7 +106,8 @@ def load_own_file(path: str | os.PathLike[str]) -> OwnFile:
         names = runpy.run_path(str(path), run_name="own_benchmark")
     except (Exception, SystemExit) as error:
         raise ConfigError(
-            f"{_place(path, error)}: the file must run without an error, got {_say(error)}; correct it"
+            f"{_place(path, error)}: the file must run without an error, got {describe_error(error)}; "
+            "correct it"
         ) from error
     return OwnFile(
         path=path,
@@ -174,7 +175,3 @@ def _place(path: Path, error: BaseException) -> str:
         frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)
     ]
     return f"{path}, line {lines[-1]}" if lines else str(path)
-
-
-def _say(error: BaseException) -> str:
-    return f"{type(error).__name__}: {error}"

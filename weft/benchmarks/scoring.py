@@ -17,7 +17,7 @@ from typing import Any
 from weft.benchmarks import Score, Verdict, find_scorer
 from weft.benchmarks.endings import describe_ending
 from weft.benchmarks.generations import Generation, read_generations
-from weft.errors import ConfigError, ScoringError, ScoringSetupError
+from weft.errors import ConfigError, ScoringError, ScoringSetupError, describe_error
 
 
 def read_files(paths: Iterable[str | os.PathLike[str]], benchmark: str) -> list[Generation]:
@@ -157,15 +157,7 @@ def _score_or_report(scorer: Callable[..., Score], generation: Generation) -> Sc
     except (ScoringSetupError, ConfigError):
         raise  # it would befall every example
     except (Exception, SystemExit) as error:
-        return Score.unscorable(None, reason=_describe(error))
-
-
-def _describe(error: BaseException) -> str:
-    """Name an error and say what it says, if it can."""
-    try:
-        return f"{type(error).__name__}: {error}"
-    except Exception:
-        return type(error).__name__
+        return Score.unscorable(None, reason=describe_error(error))
 
 
 def _make_record(generation: Generation, rules: str, score: Score) -> dict[str, Any]:

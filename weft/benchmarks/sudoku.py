@@ -187,9 +187,11 @@ def _read_stated_board(text: str) -> str | None:
 
 def _read_boards(run: str) -> list[str]:
     """Read boards from digits with separators between them: some in one piece each, or all in pieces."""
+    boards: list[str] = _STATED_BOARD.findall(run)
     digits = _NO_DIGIT.sub("", run)
-    whole = range(0, len(digits) if len(digits) % NUM_CELLS == 0 else 0, NUM_CELLS)
-    return _STATED_BOARD.findall(run) or [digits[start : start + NUM_CELLS] for start in whole]
+    if boards or len(digits) % NUM_CELLS:
+        return boards
+    return [digits[start : start + NUM_CELLS] for start in range(0, len(digits), NUM_CELLS)]
 
 
 def _extract_board(generation: str) -> str:

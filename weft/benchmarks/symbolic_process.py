@@ -25,7 +25,7 @@ from math_verify import LatexExtractionConfig, parse, verify
 from sympy.parsing import sympy_parser
 
 MAX_CPU_SECONDS = 1.0
-"""Processor time that a comparison may take; honest ones were seen to take up to 0.2 seconds."""
+"""Processor time that a comparison may take; honest ones were seen to take up to 0.3 seconds."""
 MAX_SECONDS = 1.8
 """Longest time that a comparison may take by the clock, beside whatever else the machine does."""
 MAX_MEMORY = 1024**3
@@ -87,12 +87,10 @@ class Copy:
             `{"is_equal": …}`, or `{"error": …}` if the copy exceeded its limits, failed or died.
         """
         if not self._process.is_alive():  # of something that has nothing to do with this comparison
-            self.end()
-            self._start()
+            self._replace()
         answer = self._ask(reference, prediction)
         if answer.pop("is_worn", True):  # also where the copy did not live to say so
-            self.end()
-            self._start()
+            self._replace()
         return answer
 
     def _ask(self, reference: str, prediction: str) -> dict[str, Any]:
@@ -113,6 +111,10 @@ class Copy:
         self._process.kill()
         self._process.join()
         self._pipe.close()
+
+    def _replace(self) -> None:
+        self.end()
+        self._start()
 
     def _start(self) -> None:
         self._pipe, far_end = _COPIES.Pipe()

@@ -107,9 +107,7 @@ def find_numbers_like_d1(text):
 
 
 def read_equation_from_the_left(text, **_):
-    for pattern, plain in gsm8k._PLAIN:
-        text = pattern.sub(plain, text)
-    return gsm8k._find_numbers(text)[:1]
+    return gsm8k._find_numbers(extraction.rewrite(text, gsm8k._PLAIN))[:1]
 
 
 def read_box_or_text(text):

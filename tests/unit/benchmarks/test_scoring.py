@@ -161,8 +161,8 @@ def test_what_is_no_plain_file_stays(tmp_path):
 
 def test_scores_never_take_the_place_of_what_is_read(gsm8k_file, tmp_path):
     (tmp_path / "link").symlink_to(gsm8k_file)
+    (tmp_path / "x").mkdir()
     for out_path in (gsm8k_file, tmp_path / "x" / ".." / gsm8k_file.name, tmp_path / "link"):
-        (tmp_path / "x").mkdir(exist_ok=True)
         with pytest.raises(ScoringError, match="another file than those that are read"):
             require_harmless(out_path, [gsm8k_file])
     require_harmless(tmp_path / "new", [gsm8k_file, tmp_path / "missing"])

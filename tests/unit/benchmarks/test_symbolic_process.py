@@ -159,7 +159,7 @@ def test_what_the_process_has_already_is_no_part_of_the_limit(monkeypatch):
 
 
 LOWER_LIMIT = """
-import resource, sys
+import resource
 limit = 1024**3
 resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
 from weft.benchmarks.symbolic_process import Copy, MAX_MEMORY
