@@ -10,7 +10,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from transformers import LlamaConfig, LlamaForCausalLM
-from transformers.modeling_outputs import CausalLMOutputWithPast
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 from transformers.models.llama.modeling_llama import (
     LlamaAttention,
@@ -18,6 +17,8 @@ from transformers.models.llama.modeling_llama import (
     eager_attention_forward,
     rotate_half,
 )
+
+from weft.model.predictor import MaskPredictor
 
 
 class LladaConfig(LlamaConfig):
@@ -77,7 +78,7 @@ class LladaAttention(LlamaAttention):
         return self.o_proj(output.reshape(*hidden_states.shape[:-1], -1).contiguous()), weights
 
 
-class LladaForMaskedDiffusion(LlamaForCausalLM):
+class LladaForMaskedDiffusion(MaskPredictor, LlamaForCausalLM):
     """Mask predictor: token ids in, logits of the clean token at every position out."""
 
     config_class = LladaConfig
@@ -88,25 +89,8 @@ class LladaForMaskedDiffusion(LlamaForCausalLM):
         self.model.rotary_emb = LladaRotaryEmbedding(config)
         for index, layer in enumerate(self.model.layers):
             layer.self_attn = LladaAttention(config, index)
+        self._predict_masks(config.hidden_size, config.vocab_size)
         self.post_init()
-
-    def forward(
-        self, input_ids: Tensor, attention_mask: Tensor | None = None, at: Tensor | None = None, **kwargs: Any
-    ) -> CausalLMOutputWithPast:
-        """Predict the clean tokens.
-
-        Args:
-            input_ids: noisy ids, batch x length.
-            attention_mask: False or 0 where a position is hidden from all others, batch x length.
-            at: boolean batch x length; where given, the head runs at these positions only and the
-                logits are flat, tokens x vocab, in row-major order.
-            **kwargs: passed on to ``LlamaModel`` (``position_ids``).
-
-        Returns:
-            An output whose ``logits`` are batch x length x vocab, or tokens x vocab with ``at``.
-        """
-        hidden = self.model(input_ids=input_ids, attention_mask=attention_mask, **kwargs).last_hidden_state
-        return CausalLMOutputWithPast(logits=self.lm_head(hidden if at is None else hidden[at]))
 
 
 def _rotate(states: Tensor, cos: Tensor, sin: Tensor) -> Tensor:

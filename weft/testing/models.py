@@ -4,10 +4,12 @@ from types import SimpleNamespace
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
 from weft.model import LladaConfig, LladaForMaskedDiffusion
+from weft.model.head import Reduction
 
 
 def tiny_config(tokenizer: PreTrainedTokenizerBase) -> LladaConfig:
@@ -51,8 +53,31 @@ class ScriptedModel:
         self.logits = logits
         self.calls: list[Tensor] = []
 
-    def __call__(self, *, input_ids: Tensor, at: Tensor | None = None, **_: Any) -> SimpleNamespace:
-        """Return the table for each row, or its rows at the chosen positions."""
+    def __call__(
+        self,
+        *,
+        input_ids: Tensor,
+        at: Tensor | None = None,
+        targets: Tensor | None = None,
+        token_weights: Tensor | None = None,
+        reduce: Reduction | None = None,
+        **_: Any,
+    ) -> SimpleNamespace:
+        """Answer like a mask predictor from the table, by the plain formulas.
+
+        A reduction gets two tokens at a time, so that one which forgets its slice is found out.
+        """
         self.calls.append(input_ids.clone())
         table = self.logits.expand(input_ids.shape[0], *self.logits.shape)
-        return SimpleNamespace(logits=table if at is None else table[at])
+        if at is None:
+            return SimpleNamespace(logits=table, loss=None, token_nll=None)
+        rows = table[at]
+        if targets is not None:
+            assert token_weights is not None, "targets come with token_weights"
+            token_nll = F.cross_entropy(rows.float(), targets, reduction="none")
+            loss = (token_weights.detach() * token_nll).sum()
+            return SimpleNamespace(logits=None, loss=loss, token_nll=token_nll.detach())
+        if reduce is not None:
+            parts = [slice(start, min(start + 2, len(rows))) for start in range(0, max(len(rows), 1), 2)]
+            rows = torch.cat([reduce(rows[part], part) for part in parts])
+        return SimpleNamespace(logits=rows, loss=None, token_nll=None)
