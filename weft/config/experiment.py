@@ -72,6 +72,9 @@ class Training(Section):
     """Optimiser steps between checkpoints for resuming."""
     heldout_share: float = Field(ge=0, lt=1)
     """Share of the examples, from the front, that is not trained on (d1: 0.01)."""
+    example_layout: Literal["exact", "d1"] = "exact"
+    """How an example becomes tokens; exact: prompt and answer tokenised apart, ending with the end of turn; d1: the
+    tokens of d1's text, with a second assistant header at its end and a boundary that may be off by one token."""
 
 
 class Sampling(Section):
@@ -161,6 +164,8 @@ class FineTuning(Experiment):
     """Stop if a test question is in a training set; if false, only count them."""
     contrast: tuple[Name, Name] = Field(strict=False)
     """The two methods of the paired test: treatment, then control."""
+    further_contrasts: list[Annotated[tuple[Name, Name], Field(strict=False)]] = Field(default=[])
+    """Further paired tests, shown behind the first; all are then corrected for their number."""
     training: Training
     """Fine-tuning, the same for all methods."""
     benchmarks: dict[Name, BenchmarkSource] = Field(min_length=1)
@@ -186,13 +191,24 @@ class FineTuning(Experiment):
                 raise ValueError(f"another name for the own benchmark {name!r}, which is taken")
         return benchmarks
 
+    @property
+    def contrasts(self) -> list[tuple[str, str]]:
+        """All paired tests, treatment and control; the main one first."""
+        return [self.contrast, *self.further_contrasts]
+
+    @model_validator(mode="after")
+    def _contrasts_name_methods(self) -> "FineTuning":
+        for index, contrast in enumerate(self.contrasts):
+            place = f"further_contrasts[{index - 1}]" if index else "contrast"
+            unknown = [name for name in contrast if name not in self.methods]
+            if unknown or contrast[0] == contrast[1]:
+                raise ValueError(f"{place} to name two of the methods {sorted(self.methods)}, got {contrast}")
+            if {*contrast} in [{*other} for other in self.contrasts[:index]]:
+                raise ValueError(f"{place} to be another pair than those before it, got {contrast} again")
+        return self
+
     @model_validator(mode="after")
     def _consistent(self) -> "FineTuning":
-        unknown = [name for name in self.contrast if name not in self.methods]
-        if unknown or self.contrast[0] == self.contrast[1]:
-            raise ValueError(
-                f"contrast to name two of the methods {sorted(self.methods)}, got {self.contrast}"
-            )
         if BASE_RUN in self.methods:
             raise ValueError(f"no method named {BASE_RUN!r}: the untrained model has that name")
         run_ids = [run.run_id for run in list_runs(self)]

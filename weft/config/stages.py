@@ -40,6 +40,8 @@ REPORTED = (
     "rules",
     "statistics",
     "contrast",
+    "further_contrasts",
+    "gradient_study",
     "methods",
     "benchmarks",
     "base_model",
@@ -53,6 +55,7 @@ STAGES: dict[str, Callable[[Whole, Wildcards], Whole]] = {
     "prepare": lambda whole, _: {
         "max_length": whole["training"]["max_length"],
         "heldout_share": whole["training"]["heldout_share"],
+        "example_layout": whole["training"]["example_layout"],
         "forbid_test_questions": whole["forbid_test_questions"],
     },
     "pretrain": lambda whole, _: whole["base_model"]["recipe"],

@@ -67,7 +67,7 @@ def _aggregate(experiment: AnyExperiment, root: Path, rules: str) -> Aggregate:
     statistics = experiment.statistics
     return aggregate(
         load_scores(experiment, root, rules=rules),
-        contrast=experiment.contrast if isinstance(experiment, FineTuning) else None,
+        contrasts=experiment.contrasts if isinstance(experiment, FineTuning) else (),
         confidence=statistics.confidence,
         num_resamples=statistics.num_resamples,
         seed=statistics.seed,

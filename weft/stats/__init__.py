@@ -2,6 +2,7 @@
 
 from weft.stats.aggregate import AVERAGE, Aggregate, ScoreSet, aggregate
 from weft.stats.intervals import Interval, bootstrap_interval, mean_interval, wilson_interval
+from weft.stats.multiple import holm
 from weft.stats.paired import PairedDifference, compare_means, match_examples, paired_bootstrap
 
 __all__ = [
@@ -13,6 +14,7 @@ __all__ = [
     "aggregate",
     "bootstrap_interval",
     "compare_means",
+    "holm",
     "match_examples",
     "mean_interval",
     "paired_bootstrap",

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from weft.errors import ScoringError
 from weft.stats.intervals import Interval, bootstrap_interval, mean_interval, wilson_interval
+from weft.stats.multiple import holm
 from weft.stats.paired import compare_means, match_examples
 from weft.stats.resampling import BenchmarkCredit, Floats
 
@@ -86,7 +87,7 @@ class Aggregate:
     Attributes:
         scores: a row per run, benchmark and length.
         methods: a row per method, data set, benchmark (and their average) and length.
-        contrasts: a row per data set, benchmark (and their average) and length.
+        contrasts: a row per contrast, data set, benchmark (and their average) and length.
     """
 
     scores: pd.DataFrame
@@ -113,7 +114,7 @@ class _Resampling:
 def aggregate(
     score_sets: Sequence[ScoreSet],
     *,
-    contrast: tuple[str, str] | None,
+    contrasts: Sequence[tuple[str, str]],
     confidence: float,
     num_resamples: int,
     seed: int,
@@ -125,13 +126,14 @@ def aggregate(
 
     Args:
         score_sets: one per run, benchmark and length, in the order of the tables.
-        contrast: treatment and control; None for no contrasts.
+        contrasts: pairs of treatment and control, in the order of the table; may be empty.
         confidence: level of all intervals, between 0 and 1.
         num_resamples: bootstrap resamples.
         seed: seed of the bootstrap.
 
     Returns:
-        The tables.  With a single run there is no sd; its interval is over examples only.
+        The tables.  With a single run there is no sd; its interval is over examples only.  With several
+        contrasts their table also has ``p_holm``, see `_add_holm`.
 
     Raises:
         ScoringError: two runs differ in their examples, or the same examples have different weights.
@@ -139,11 +141,12 @@ def aggregate(
     resampling = _Resampling(confidence, num_resamples, seed)
     matched = list(_match(score_sets))
     cells = list(_cells(matched))
-    rows = _contrast_rows(cells, contrast, resampling) if contrast else ()
+    rows = [row for contrast in contrasts for row in _contrast_rows(cells, contrast, resampling)]
+    compared = _frame(rows, CONTRAST_COLUMNS)
     return Aggregate(
         scores=_frame((_score_row(one, resampling) for one in matched), SCORE_COLUMNS),
         methods=_frame((_method_row(cell, resampling) for cell in cells), METHOD_COLUMNS),
-        contrasts=_frame(rows, CONTRAST_COLUMNS),
+        contrasts=_add_holm(compared) if len(contrasts) > 1 else compared,
     )
 
 
@@ -289,6 +292,20 @@ def _contrast_rows(
             "p_value": found.p_value,
             "beyond_interval": found.beyond_interval,
         }
+
+
+def _add_holm(contrasts: pd.DataFrame) -> pd.DataFrame:
+    """Correct the p-values of the averages for their number, in a further column ``p_holm``.
+
+    The family is the averages over benchmarks, one per contrast, data set and length; where there is one
+    benchmark it stands for the average.  Other rows have no corrected value: they say where a difference
+    comes from, not whether there is one.
+    """
+    is_average = contrasts["benchmark"] == AVERAGE
+    family = is_average if is_average.any() else ~is_average
+    corrected = pd.Series(np.nan, index=contrasts.index)
+    corrected[family] = holm(contrasts.loc[family, "p_value"].to_numpy(dtype=np.float64))
+    return contrasts.assign(p_holm=corrected)
 
 
 def _credit(*groups: Sequence[ScoreSet]) -> BenchmarkCredit:

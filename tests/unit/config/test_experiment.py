@@ -86,6 +86,16 @@ def test_runs_are_the_base_and_the_whole_grid():
             set_in("contrast", to=["weft", "dpo"]), r"contrast to name two of the methods", id="contrast"
         ),
         pytest.param(
+            set_in("further_contrasts", to=[["weft", "dpo"]]),
+            r"further_contrasts\[0\] to name two of the methods",
+            id="further contrast",
+        ),
+        pytest.param(
+            set_in("further_contrasts", to=[["sft", "weft"]]),
+            r"further_contrasts\[0\] to be another pair than those before it",
+            id="contrast again",
+        ),
+        pytest.param(
             set_in("benchmarks", "chess", to={"source": "generated", "num_examples": 1, "seed": 1}),
             r"benchmarks: expected 'chess' to be one of .*'math500'\], or to have source: own",
             id="benchmark",

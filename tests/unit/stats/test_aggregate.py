@@ -47,8 +47,8 @@ EXPERIMENT = [
 ]
 
 
-def run(score_sets, contrast=("weft", "sft"), seed=1):
-    return aggregate(score_sets, contrast=contrast, confidence=0.95, num_resamples=200, seed=seed)
+def run(score_sets, contrasts=(("weft", "sft"),), seed=1):
+    return aggregate(score_sets, contrasts=contrasts, confidence=0.95, num_resamples=200, seed=seed)
 
 
 def row(frame, **values):
@@ -137,9 +137,43 @@ def test_the_seed_changes_the_draws():
 
 
 def test_no_contrast_gives_an_empty_table_with_the_same_columns():
-    contrasts = run(EXPERIMENT, contrast=None).contrasts
+    contrasts = run(EXPERIMENT, contrasts=()).contrasts
     assert len(contrasts) == 0
     assert "difference" in contrasts.columns
+
+
+OTHER = [
+    score_set("cart", credit=(0, 0, 0, 0)),
+    sudoku("cart", credit=(0, 0, 0, 0)),
+    score_set("cart", seed=2, credit=(0, 0, 0, 0)),
+    sudoku("cart", seed=2, credit=(0, 0, 0, 0)),
+]
+
+
+def test_further_contrasts_follow_and_leave_the_first_as_it_is():
+    several = run([*EXPERIMENT, *OTHER], contrasts=(("weft", "sft"), ("cart", "weft"))).contrasts
+    assert list(several["treatment"]) == ["weft"] * 3 + ["cart"] * 3
+    assert list(several["control"]) == ["sft"] * 3 + ["weft"] * 3
+    assert list(several["difference"])[3:] == pytest.approx([-1, -0.4375, -0.71875])
+    alone = run(EXPERIMENT).contrasts
+    pd.testing.assert_frame_equal(several[:3][alone.columns], alone)
+
+
+def test_only_the_averages_of_several_contrasts_are_corrected():
+    contrasts = (("weft", "sft"), ("cart", "weft"))
+    found = run([*EXPERIMENT, *OTHER], contrasts=contrasts).contrasts
+    averages = found[found["benchmark"] == AVERAGE]
+    assert found["p_holm"].notna().tolist() == [False, False, True] * 2
+    small, large = sorted(averages["p_value"])
+    assert sorted(averages["p_holm"]) == pytest.approx([min(1, 2 * small), max(2 * small, large)])
+    assert "p_holm" not in run(EXPERIMENT).contrasts
+
+
+def test_one_benchmark_stands_for_the_average_in_the_correction():
+    contrasts = (("weft", "sft"), ("cart", "weft"))
+    one_benchmark = [one for one in (*EXPERIMENT, *OTHER) if one.benchmark == "gsm8k"]
+    found = run(one_benchmark, contrasts=contrasts).contrasts
+    assert found["p_holm"].notna().tolist() == [True, True]
 
 
 def test_other_examples_are_an_error_that_names_run_and_example():

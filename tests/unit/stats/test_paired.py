@@ -62,6 +62,20 @@ def test_pairing_removes_the_noise_of_the_questions():
     assert found.high - found.low < 0.15  # two independent shares of 100 would have 0.28
 
 
+def test_the_paired_interval_of_one_won_question_by_hand():
+    """A draw of four questions holds the won one Binomial(4, 1/4) times: 0 at 31.6 %, at most 3 at 99.6 %."""
+    found = compare([1, 1, 0, 0], [0, 1, 0, 0], num_resamples=9999)
+    assert (found.difference, found.low, found.high) == (0.25, 0.0, 0.75)
+    assert found.p_value == pytest.approx(2 * 0.75**4, abs=0.02)
+
+
+def test_seeds_of_each_method_are_drawn_by_themselves_by_hand():
+    """Two seeds each, 0 and 1 against 0 and 0; one is drawn: the difference is 0 or 1, each half the time."""
+    found = compare(np.repeat([[0.0], [1.0]], 6, axis=1), np.zeros((2, 6)), num_resamples=9999)
+    assert (found.difference, found.low, found.high) == (0.5, 0.0, 1.0)
+    assert found.p_value == 1.0
+
+
 def test_one_deviating_seed_widens_the_interval():
     treatment = np.repeat([[0.0], [0.5], [1.0]], 20, axis=1)
     control = np.full((3, 20), 0.5)
