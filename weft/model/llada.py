@@ -1,8 +1,9 @@
 """LLaDA as what it is: the Llama of transformers, attending both ways, under other names.
 
-Two differences are stated here and nothing else.  Attention is bidirectional, and the rotary
-embedding is applied in fp32 and cast back, as in the published class; without the second, bf16
-logits drift.  There is no shift: ``logits[b, i]`` predicts position ``i``.
+Three differences are stated here and nothing else.  Attention is bidirectional; the rotary embedding
+is applied in fp32 and cast back, as in the published class, without which bf16 logits drift; and the
+embedding of the padding token is trained like any other.  There is no shift: ``logits[b, i]`` predicts
+position ``i``.
 """
 
 from typing import Any
@@ -18,7 +19,7 @@ from transformers.models.llama.modeling_llama import (
     rotate_half,
 )
 
-from weft.model.predictor import MaskPredictor
+from weft.model.predictor import ExactFrequencies, MaskPredictor
 
 
 class LladaConfig(LlamaConfig):
@@ -33,7 +34,7 @@ class LladaConfig(LlamaConfig):
         self.mask_token_id = mask_token_id
 
 
-class LladaRotaryEmbedding(LlamaRotaryEmbedding):
+class LladaRotaryEmbedding(ExactFrequencies, LlamaRotaryEmbedding):
     """Rotary angles in fp32 whatever the activations' type."""
 
     @torch.no_grad()
@@ -89,6 +90,8 @@ class LladaForMaskedDiffusion(MaskPredictor, LlamaForCausalLM):
         self.model.rotary_emb = LladaRotaryEmbedding(config)
         for index, layer in enumerate(self.model.layers):
             layer.self_attn = LladaAttention(config, index)
+        # The padding token also ends texts and is learnt; Llama would keep its embedding out of training.
+        self.model.embed_tokens.padding_idx = None
         self._predict_masks(config.hidden_size, config.vocab_size)
         self.post_init()
 

@@ -1,11 +1,14 @@
 """What all mask predictors have in common: how they are called, and the head."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from torch import Tensor
-from transformers.utils import ModelOutput
+from jaxtyping import Int
+from torch import Tensor, nn
+from transformers.utils.generic import ModelOutput
 
+from weft.axes import FlatFloats, TokenIds, TokenMask
 from weft.model.head import Reduction, VocabularyHead
 
 
@@ -44,11 +47,11 @@ class MaskPredictor:
 
     def forward(  # noqa: PLR0917 - the order of arguments is transformers'
         self,
-        input_ids: Tensor,
+        input_ids: TokenIds,
         attention_mask: Tensor | None = None,
-        at: Tensor | None = None,
-        targets: Tensor | None = None,
-        token_weights: Tensor | None = None,
+        at: TokenMask | None = None,
+        targets: Int[Tensor, " tokens"] | None = None,
+        token_weights: FlatFloats | None = None,
         reduce: Reduction | None = None,
         **kwargs: Any,
     ) -> Prediction:
@@ -82,3 +85,18 @@ class MaskPredictor:
         if targets is None:
             return Prediction(logits=made)
         return Prediction(loss=made[0], token_nll=made[1])
+
+
+class ExactFrequencies(nn.Module):
+    """Mixin in front of a rotary embedding: its frequencies stay as they are when the model is cast.
+
+    ``model.bfloat16()`` would round them to eight bits, which is several radians at position 4,000.
+    """
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> "ExactFrequencies":
+        exact = dict(self.named_buffers(recurse=False))
+        super()._apply(fn, recurse)
+        for name, buffer in exact.items():
+            if not buffer.is_meta:
+                setattr(self, name, buffer.to(getattr(self, name).device))
+        return self

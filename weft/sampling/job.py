@@ -10,7 +10,7 @@ from tqdm import tqdm
 from weft.config.experiment import Sampling
 from weft.data.benchmarks import read_jsonl
 from weft.data.examples import encode_prompt
-from weft.model.checkpoint import load_tokenizer
+from weft.model import load_tokenizer
 from weft.sampling.records import RecordWriter, in_batches
 from weft.sampling.sampler import generate
 

@@ -8,36 +8,48 @@ import torch.nn.functional as F
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
-from weft.model import LladaConfig, LladaForMaskedDiffusion
+from weft.model import DreamConfig, DreamForMaskedDiffusion, LladaConfig, LladaForMaskedDiffusion
 from weft.model.head import Reduction
 
 
 def tiny_config(tokenizer: PreTrainedTokenizerBase) -> LladaConfig:
-    """Describe a two-layer network for a tokenizer."""
-    return LladaConfig(
-        vocab_size=len(tokenizer),
-        hidden_size=32,
-        intermediate_size=96,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        num_key_value_heads=2,
-        max_position_embeddings=256,
-        rms_norm_eps=1e-5,
-        rope_parameters={"rope_type": "default", "rope_theta": 10000.0},
-        tie_word_embeddings=False,
-        eos_token_id=tokenizer.eos_token_id,
-        pad_token_id=tokenizer.pad_token_id,
-        mask_token_id=tokenizer.mask_token_id,
-    )
+    """Describe a two-layer LLaDA for a tokenizer."""
+    return LladaConfig(num_key_value_heads=2, **_tiny_fields(tokenizer))
 
 
 def tiny_model(tokenizer: PreTrainedTokenizerBase, *, seed: int = 0) -> LladaForMaskedDiffusion:
-    """Make a two-layer network with random parameters, large enough to give unequal logits."""
+    """Make a two-layer LLaDA with random parameters, large enough to give unequal logits."""
     torch.manual_seed(seed)
-    model = LladaForMaskedDiffusion(tiny_config(tokenizer))
+    return _scatter(LladaForMaskedDiffusion(tiny_config(tokenizer)))
+
+
+def tiny_dream(tokenizer: PreTrainedTokenizerBase, *, seed: int = 0) -> DreamForMaskedDiffusion:
+    """Make a two-layer Dream likewise; two query heads share keys and values."""
+    torch.manual_seed(seed)
+    return _scatter(DreamForMaskedDiffusion(DreamConfig(num_key_value_heads=1, **_tiny_fields(tokenizer))))
+
+
+def _tiny_fields(tokenizer: PreTrainedTokenizerBase) -> dict[str, Any]:
+    return {
+        "vocab_size": len(tokenizer),
+        "hidden_size": 32,
+        "intermediate_size": 96,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 2,
+        "max_position_embeddings": 256,
+        "rms_norm_eps": 1e-5,
+        "rope_parameters": {"rope_type": "default", "rope_theta": 10000.0},
+        "tie_word_embeddings": False,
+        "eos_token_id": tokenizer.eos_token_id,
+        "pad_token_id": tokenizer.pad_token_id,
+        "mask_token_id": tokenizer.mask_token_id,
+    }
+
+
+def _scatter(model: Any) -> Any:
     with torch.no_grad():
-        for parameter in model.parameters():
-            if parameter.dim() > 1:
+        for name, parameter in model.named_parameters():
+            if parameter.dim() > 1 or name.endswith("bias"):
                 parameter.normal_(std=0.2)
     return model.eval()
 

@@ -1,8 +1,11 @@
+import copy
+
 import pytest
 import torch
 
 from weft.model import count_parameters
 from weft.model.llada import LladaConfig, LladaForMaskedDiffusion
+from weft.testing.models import tiny_model
 
 
 def test_the_last_token_changes_the_logits_at_the_first_position(model):
@@ -28,6 +31,22 @@ def test_hidden_padding_on_the_left_changes_nothing(model):
         alone = model(input_ids=ids).logits
         beside = model(input_ids=padded, attention_mask=mask, position_ids=positions).logits[:, 2:]
     torch.testing.assert_close(alone, beside, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("maker", ["model", "dream"])
+def test_rotary_frequencies_are_not_rounded_with_the_model(request, maker):
+    model = copy.deepcopy(request.getfixturevalue(maker))
+    exact = model.model.rotary_emb.inv_freq.clone()
+    model.bfloat16()
+    assert model.lm_head.weight.dtype == torch.bfloat16
+    assert torch.equal(model.model.rotary_emb.inv_freq, exact)
+
+
+def test_the_embedding_of_the_padding_token_is_trained(tokenizer):
+    model = tiny_model(tokenizer)
+    ids = torch.tensor([[1, tokenizer.pad_token_id]])
+    model(input_ids=ids).logits.square().sum().backward()
+    assert model.model.embed_tokens.weight.grad[tokenizer.pad_token_id].abs().sum() > 0
 
 
 def test_a_key_value_cache_is_refused(model):

@@ -1,0 +1,63 @@
+"""The tokenizer of a checkpoint directory, without code from it."""
+
+from pathlib import Path
+
+from transformers import PreTrainedTokenizerBase, PreTrainedTokenizerFast, Qwen2Tokenizer
+
+from weft.errors import CheckpointError
+
+TOKENIZER_FILES = (
+    "added_tokens.json",
+    "chat_template.jinja",
+    "generation_config.json",
+    "merges.txt",
+    "special_tokens_map.json",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "vocab.json",
+)
+"""What a checkpoint directory may hold beside configuration and weights, and a copy of it needs."""
+
+
+def load_tokenizer(path: str | Path, *, mask_token_id: int | None = None) -> PreTrainedTokenizerBase:
+    """Load the tokenizer of a checkpoint directory and make sure that it knows its mask token.
+
+    The classes are named here rather than looked up, so that nothing in the directory is executed.
+    LLaDA's is described by ``tokenizer.json`` alone.  Dream ships ``vocab.json`` and ``merges.txt`` with
+    a class of its own, which is Qwen2's with further added tokens; ``tokenizer_config.json`` lists them.
+
+    Args:
+        path: the directory.
+        mask_token_id: which token is the mask, for a tokenizer that declares none (LLaDA's); the
+            checkpoint's configuration says it.
+
+    Returns:
+        The tokenizer; without a padding token of its own it pads with the end-of-text token.
+
+    Raises:
+        CheckpointError: no tokenizer, no mask token, no end-of-text token or no chat template, or the
+            tokenizer and the configuration disagree about the mask token.
+    """
+    folder = Path(path)
+    is_plain = (folder / "tokenizer.json").exists() or not (folder / "vocab.json").exists()
+    tokenizer_class = PreTrainedTokenizerFast if is_plain else Qwen2Tokenizer
+    if not is_plain and not (folder / "merges.txt").exists():
+        raise CheckpointError(f"{path} must hold merges.txt beside vocab.json, not found")
+    try:
+        tokenizer = tokenizer_class.from_pretrained(str(path), local_files_only=True)
+    except (OSError, ValueError) as error:
+        raise CheckpointError(f"{path} must hold a tokenizer (tokenizer.json): {error}") from error
+    if tokenizer.mask_token_id is None and mask_token_id is not None:
+        tokenizer.mask_token = tokenizer.convert_ids_to_tokens(mask_token_id)
+    if tokenizer.mask_token_id is None:
+        raise CheckpointError(f"{path}: the tokenizer has no mask token; add mask_token_id to config.json")
+    if mask_token_id is not None and tokenizer.mask_token_id != mask_token_id:
+        raise CheckpointError(
+            f"{path}: tokenizer and config.json must name the same mask token, got ids "
+            f"{tokenizer.mask_token_id} and {mask_token_id}; they belong to different models"
+        )
+    if tokenizer.eos_token_id is None or tokenizer.chat_template is None:
+        raise CheckpointError(f"{path}: the tokenizer must have an end-of-text token and a chat template")
+    if tokenizer.pad_token_id is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    return tokenizer
