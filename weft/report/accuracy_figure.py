@@ -10,7 +10,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from weft.config import StoredGenerations
+from weft.config import FineTuning, StoredGenerations
 from weft.report.drawing import INK, method_colour, titled_figure
 from weft.report.labels import UNITS, benchmark_label, benchmark_name, level_text, method_label
 from weft.report.load import load_table
@@ -18,6 +18,9 @@ from weft.report.outputs import AnyExperiment
 from weft.stats import AVERAGE
 
 WIDEST = 14.0  # inches
+MOST_BESIDE = 7  # methods side by side; more are put below each other
+ROW_PANEL_WIDTH, ROW_HEIGHT = 2.3, 0.27  # inches
+TITLE_WIDTH = 28  # characters
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,7 @@ class _Points:
 
 
 def draw_accuracy(experiment: AnyExperiment, root: Path, tables: Path) -> Figure:
-    """Draw the accuracies, a panel per data set and generation length.
+    """Draw the accuracies, a panel per data set and generation length; many methods in rows.
 
     Args:
         experiment: the experiment.
@@ -65,6 +68,8 @@ def draw_accuracy(experiment: AnyExperiment, root: Path, tables: Path) -> Figure
         DataError: a table is missing.
     """
     points = _load_points(experiment, tables)
+    if len(points.methods) > MOST_BESIDE:
+        return _draw_rows(experiment, points)
     datasets, lengths = points.datasets, points.lengths
     panel_width = max(2.4, len(points.benchmarks) * (0.55 + 0.16 * len(points.methods)))
     width = min(WIDEST, max(6.5, 0.9 + panel_width * len(lengths)))
@@ -134,6 +139,49 @@ def _draw_panel(ax: Axes, experiment: AnyExperiment, points: _Points, panel: _Po
         if places:
             look = _run_look(experiment, method)
             ax.plot(places, 100 * runs["accuracy"], linestyle="none", **look)
+
+
+def _draw_rows(experiment: AnyExperiment, points: _Points) -> Figure:
+    """Draw a row per method and a panel per benchmark, so that any number of methods can be read."""
+    places = [(dataset, length) for dataset in points.datasets for length in points.lengths]
+    num_columns, num_methods = len(points.benchmarks), len(points.methods)
+    size = (1.6 + ROW_PANEL_WIDTH * num_columns, 1.9 + len(places) * (0.5 + ROW_HEIGHT * num_methods))
+    note = f"{_note(experiment)} Each panel has its own scale."
+    with titled_figure(experiment, title="Accuracy", notes=note, size=size) as fig:
+        axes = fig.subplots(len(places), num_columns, squeeze=False, sharex="col", sharey=True)
+        for row, (dataset, length) in zip(axes, places, strict=True):
+            panel = points.panel(dataset, length)
+            for ax, benchmark in zip(row, points.benchmarks, strict=True):
+                _draw_benchmark(ax, experiment, points.methods, panel, benchmark)
+                ax.set_title(textwrap.fill(benchmark_label(experiment, benchmark), TITLE_WIDTH), fontsize=9)
+            if len(places) > 1:
+                row[0].set_ylabel(f"{dataset}, {length} tokens")
+        for ax in axes[-1]:
+            ax.set_xlabel("accuracy, %")
+        axes[0, 0].set_yticks(range(num_methods), [_label(experiment, one) for one in points.methods])
+        axes[0, 0].set_ylim(num_methods - 0.4, -0.6)
+    return fig
+
+
+def _draw_benchmark(
+    ax: Axes, experiment: AnyExperiment, methods: list[str], panel: _Points, benchmark: str
+) -> None:
+    assert isinstance(experiment, FineTuning), (
+        "stored generations have a set of rules or two in place of methods"
+    )
+    for height, method in enumerate(methods):
+        colour = method_colour(experiment, method)
+        own, runs = (
+            frame[(frame["method"] == method) & (frame["benchmark"] == benchmark)]
+            for frame in (panel.means, panel.runs)
+        )
+        means = 100 * own[["mean", "ci_low", "ci_high"]]
+        below, above = means["mean"] - means["ci_low"], means["ci_high"] - means["mean"]
+        look: dict[str, Any] = {"fmt": "o", "markersize": 5, "elinewidth": 1.5, "color": colour}
+        ax.errorbar(means["mean"], [height] * len(own), xerr=np.maximum([below, above], 0), **look)
+        heights = [height + 0.3] * len(runs)
+        ax.plot(100 * runs["accuracy"], heights, "o", color=colour, markersize=2.4, alpha=0.55)
+    ax.grid(visible=False, axis="y")
 
 
 def _label(experiment: AnyExperiment, method: str) -> str:

@@ -7,6 +7,7 @@ No sentence claims more than its interval: a difference whose interval holds zer
 distinguishable from zero, whatever its sign.
 """
 
+import math
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -22,13 +23,12 @@ from weft.report.labels import (
     percent,
     percent_interval,
 )
-from weft.report.outputs import AnyExperiment
-from weft.report.presentation import reading
+from weft.report.outputs import AnyExperiment, has_ablations
+from weft.report.presentation import corrected_rows, count_readings, reading
 from weft.report.published import NUM_QUESTIONS
 from weft.stats import AVERAGE
 
 ROUNDING = 0.0005  # half of the last printed digit of a published percentage, as a fraction
-READINGS = ("above zero", "below zero", "not distinguishable from zero")
 
 
 @dataclass(frozen=True)
@@ -39,12 +39,14 @@ class Conclusions:
         lead: the most important one.
         averages: one per training set and length, if there are several.
         benchmarks: one per benchmark, training set and length.
+        further: one per further contrast, training set and length.
         reservations: what to keep in mind.
     """
 
     lead: str
     averages: tuple[str, ...] = ()
     benchmarks: tuple[str, ...] = ()
+    further: tuple[str, ...] = ()
     reservations: tuple[str, ...] = ()
 
 
@@ -57,17 +59,23 @@ def draw_conclusions(experiment: AnyExperiment, tables: Mapping[str, pd.DataFram
     """
     if isinstance(experiment, StoredGenerations):
         return _agreement(experiment, _by_first_rules(experiment, tables["scores"]))
-    contrasts = _by_first_rules(experiment, tables["contrasts"])
+    every_contrast = _by_first_rules(experiment, tables["contrasts"])
+    is_main = (every_contrast[["treatment", "control"]] == list(experiment.contrast)).all(axis="columns")
+    contrasts = every_contrast[is_main]
     is_average = contrasts["benchmark"] == AVERAGE
     averages = [_comparison(experiment, row) for row in contrasts[is_average].to_dict("records")]
     benchmarks = [_comparison(experiment, row) for row in contrasts[~is_average].to_dict("records")]
     main = contrasts[is_average] if averages else contrasts
+    others = (
+        corrected_rows(experiment, every_contrast[~is_main]) if has_ablations(experiment) else contrasts[:0]
+    )
     lead, rest = _lead(experiment, main, averages or benchmarks)
     return Conclusions(
         lead,
         averages=tuple(rest if averages else ()),
         benchmarks=tuple(benchmarks if averages else rest),
-        reservations=tuple(_reservations(experiment, contrasts)),
+        further=tuple(_comparison(experiment, row) for row in others.to_dict("records")),
+        reservations=tuple(_reservations(experiment, every_contrast)),
     )
 
 
@@ -104,13 +112,8 @@ def _lead(experiment: FineTuning, rows: pd.DataFrame, sentences: list[str]) -> t
         return sentences[0], []
     treatment, control = (method_label(name) for name in experiment.contrast)
     what = "the average over benchmarks" if set(rows["benchmark"]) == {AVERAGE} else "single benchmarks"
-    counts = _count_readings(rows)
+    counts = count_readings(rows)
     return f"{treatment} minus {control}, {what}, {len(rows)} comparisons: {counts}.", sentences
-
-
-def _count_readings(rows: pd.DataFrame) -> str:
-    found = [reading(low, high) for low, high in zip(rows["ci_low"], rows["ci_high"], strict=True)]
-    return ", ".join(f"{found.count(one)} {one}" for one in READINGS)
 
 
 def _comparison(experiment: FineTuning, row: Mapping[Hashable, Any]) -> str:
@@ -118,13 +121,19 @@ def _comparison(experiment: FineTuning, row: Mapping[Hashable, Any]) -> str:
     methods = f"{method_label(row['treatment'])} minus {method_label(row['control'])}"
     place = "on average" if benchmark == AVERAGE else f"on {benchmark_label(experiment, benchmark)}"
     interval = percent_interval(row["ci_low"], row["ci_high"], is_signed=True)
-    p_value = p_value_text(row["p_value"])
-    sign = "" if p_value.startswith("<") else "= "
+    p_value = _equation("p", row["p_value"])
+    if not math.isnan(row.get("p_holm", math.nan)):
+        p_value += f", {_equation('Holm', row['p_holm'])}"
     return (
         f"{methods} {place}: {percent(row['difference'], is_signed=True)} points, "
-        f"{level_text(experiment.statistics.confidence)} interval {interval} (p {sign}{p_value}): "
+        f"{level_text(experiment.statistics.confidence)} interval {interval} ({p_value}): "
         f"{reading(row['ci_low'], row['ci_high'])} (trained on {row['dataset']}, {row['gen_length']} tokens)."
     )
+
+
+def _equation(name: str, p_value: float) -> str:
+    text = p_value_text(p_value)
+    return f"{name} {text}" if text.startswith("<") else f"{name} = {text}"
 
 
 def _reservations(experiment: FineTuning, contrasts: pd.DataFrame) -> Iterable[str]:
@@ -139,9 +148,16 @@ def _reservations(experiment: FineTuning, contrasts: pd.DataFrame) -> Iterable[s
     by_rules = f" by {experiment.rules[0]}" if len(experiment.rules) > 1 else ""
     chance = f"{100 * (1 - experiment.statistics.confidence):g} %"
     yield (
-        f"{len(contrasts)} intervals{by_rules} are shown ({_count_readings(contrasts)}); were there no "
+        f"{len(contrasts)} intervals{by_rules} are shown ({count_readings(contrasts)}); were there no "
         f"difference anywhere, about {chance} of them would still exclude zero."
     )
+    if has_ablations(experiment):
+        rows = corrected_rows(experiment, contrasts)
+        num_found = int((rows["p_holm"] < 1 - experiment.statistics.confidence).sum())
+        yield (
+            f"{len(rows)} comparisons on the average were tested; with p corrected for their number by "
+            f"Holm's method, {num_found} of them differ from zero at the level of {chance}."
+        )
 
 
 def _agreement(experiment: StoredGenerations, scores: pd.DataFrame) -> Conclusions:

@@ -19,6 +19,7 @@ from weft.report.outputs import FIGURE_FORMATS, AnyExperiment
 DPI = 150
 INK, PALE = "#222222", "#8c8c8c"
 BASE_COLOUR, CONTROL_COLOUR, TREATMENT_COLOUR = "#666666", "#0072B2", "#D55E00"
+MUTED_COLOUR = "#6e6e6e"
 OTHER_COLOURS = ("#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442")
 STYLE: dict[Any, Any] = {
     "font.family": "DejaVu Sans",
@@ -85,7 +86,11 @@ def save_figure(fig: Figure, path: Path) -> None:
 
 
 def method_colour(experiment: AnyExperiment, method: str) -> str:
-    """Give a method the same colour in all figures; for stored generations a set of rules."""
+    """Give a method the same colour in all figures; for stored generations a set of rules.
+
+    Where there are more methods than colours, all but the base model and the main contrast are muted, so
+    that no two are taken for each other; names tell them apart.
+    """
     if isinstance(experiment, StoredGenerations):
         return (CONTROL_COLOUR, TREATMENT_COLOUR)[[str(one) for one in experiment.rules].index(method) % 2]
     fixed = {
@@ -96,7 +101,7 @@ def method_colour(experiment: AnyExperiment, method: str) -> str:
     others = [name for name in experiment.methods if name not in fixed]
     if method in fixed:
         return fixed[method]
-    return OTHER_COLOURS[others.index(method) % len(OTHER_COLOURS)]
+    return MUTED_COLOUR if len(others) > len(OTHER_COLOURS) else OTHER_COLOURS[others.index(method)]
 
 
 def printable(word: str) -> str:

@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 
 from weft.config import FineTuning
 from weft.report.accuracy_figure import draw_accuracy
+from weft.report.contrast_figure import draw_contrasts
 from weft.report.drawing import (
     CONTROL_COLOUR,
     INK,
@@ -23,9 +24,11 @@ from weft.report.drawing import (
     save_figure,
     titled_figure,
 )
+from weft.report.gradient_figures import draw_gradient_share, draw_gradient_variance
 from weft.report.labels import method_label
 from weft.report.load import load_history, load_probe, load_timings
 from weft.report.outputs import AnyExperiment, list_figures
+from weft.report.ratio_figure import draw_ratios
 
 NUM_WORDS = 12  # shown at each end of the entropy ranking
 MOST_PANELS = 4  # side by side
@@ -37,12 +40,12 @@ def make_figures(experiment: AnyExperiment, root: Path, tables: Path, out: Path)
 
     Args:
         experiment: the experiment.
-        root: its results folder, with runs/ and probe/.
+        root: its results folder, with runs/, probe/ and, where they are studied, gradients/.
         tables: folder with its tables.
         out: folder for the files of `weft.report.outputs.figure_files`.
 
     Raises:
-        DataError: a table, history, timing or probe file is missing or cut off.
+        DataError: a table, history, timing, probe or gradient file is missing or cut off.
     """
     out.mkdir(parents=True, exist_ok=True)
     for name in list_figures(experiment):
@@ -209,7 +212,11 @@ def _ratio_title(experiment: FineTuning, dataset: str, ratio: float) -> str:
 
 _DRAWINGS: Mapping[str, Callable[[Any, Path, Path], Figure]] = {
     "accuracy": draw_accuracy,
+    "contrasts": draw_contrasts,
     "training_loss": draw_training_loss,
     "token_entropy": draw_token_entropy,
+    "ratios": draw_ratios,
+    "gradient_share": draw_gradient_share,
+    "gradient_variance": draw_gradient_variance,
     "time_per_step": draw_time_per_step,
 }

@@ -14,7 +14,31 @@ BENCHMARKS = {"sudoku": "Sudoku 4×4", "countdown": "Countdown", "gsm8k": "GSM8K
 GENERATED = BENCHMARKS | {"gsm8k": "arithmetic (GSM8K rules)", "math500": "algebra (MATH-500 rules)"}
 UNITS = {("sudoku", "d1"): "cells", ("sudoku", "strict"): "boards"}
 """What is counted, where a benchmark's units are not the questions."""
-METHODS = {BASE_RUN: "base model", "sft": "SFT", "weft": "WeFT"}
+METHODS = {
+    BASE_RUN: "base model",
+    "sft": "SFT",
+    "sft-2x": "SFT, two masks",
+    "sft-masked": "SFT / masked tokens",
+    "sft-complementary": "SFT, complementary",
+    "sft-stratified": "SFT, stratified t",
+    "sft-antithetic": "SFT, antithetic t",
+    "weft": "WeFT",
+    "weft-answer": "WeFT / answer tokens",
+    "weft-padding": "WeFT with padding",
+    "weft-half": "WeFT, half power",
+    "weft-noweight": "WeFT, no weight",
+    "weft-elbo": "WeFT, exact bound",
+    "weft-raw": "WeFT, raw entropy",
+    "weft-nll": "WeFT, NLL",
+    "weft-permuted": "WeFT, permuted",
+    "weft-frozen": "WeFT, frozen probe",
+    "weft-refreshed": "WeFT, refreshed probe",
+    "weft-sw": "WeFT, simple weights",
+    "cart": "CART",
+    "cart-lift": "CART × 1/t (LIFT)",
+    "gift-lift": "GIFT (LIFT)",
+}
+"""Names of methods; short, since they stand beside each other in figures.  Others are shown as they are."""
 
 
 def benchmark_name(experiment: AnyExperiment, benchmark: str) -> str:

@@ -14,7 +14,7 @@ import pandas as pd
 
 from weft.config import FineTuning, Run, StoredGenerations, list_runs
 from weft.errors import DataError, ScoringError, WeftError
-from weft.report.outputs import PUBLISHED_RUN, AnyExperiment, score_file
+from weft.report.outputs import PUBLISHED_RUN, AnyExperiment, gradient_file, score_file
 from weft.stats import ScoreSet
 
 SCORE_FIELDS: dict[str, type | tuple[type, ...]] = {
@@ -28,7 +28,13 @@ SCORE_FIELDS: dict[str, type | tuple[type, ...]] = {
 VERDICTS = ("correct", "wrong", "unscorable")
 HISTORY_FIELDS = ("optimizer_step", "loss")
 TIMING_FIELDS = ("seconds_per_step", "num_steps", "train_seconds", "num_processes", "device")
-PROBE_FIELDS = ("word", "entropy", "is_padding")
+PROBE_FIELDS = ("example_id", "word", "entropy", "is_padding")
+GRADIENT_FIELDS = (
+    "method", "quintile", "num_tokens", "mean_entropy", "mean_rate", "weight_share", "loss_share",
+    "gradient_share", "gradient_share_low", "gradient_share_high", "relative_variance",
+    "relative_variance_low", "relative_variance_high", "gradient_norm", "num_draws", "cosine_to_sft",
+)  # fmt: skip
+QUINTILES = (1, 2, 3, 4, 5)
 TEXT_COLUMNS = ("run", "method", "dataset", "benchmark", "rules", "interval", "treatment", "control", "note")
 
 
@@ -132,24 +138,59 @@ def load_probe(root: Path, dataset: str) -> pd.DataFrame:
     """Read the token entropies of a training set under the base model.
 
     Returns:
-        A row per answer token: word, entropy (nats), is_padding.
+        A row per answer token: example_id, word, entropy (nats), is_padding.
 
     Raises:
         DataError: the file is missing, cut off, empty or lacks a column.
     """
     path = root / "probe" / f"{dataset}.parquet"
-    if not path.is_file():
-        raise DataError(f"{path}: token entropies are needed, found no such file; run the probe first")
-    try:
-        frame = pd.read_parquet(path, columns=list(PROBE_FIELDS))
-    except (OSError, ValueError, KeyError) as error:  # pyarrow's errors are among these
-        raise DataError(
-            f"{path}: must be Parquet with the columns {', '.join(PROBE_FIELDS)}, "
-            f"got {type(error).__name__}: {error}; delete the file and run the probe again"
-        ) from error
+    frame = _read_parquet(path, PROBE_FIELDS, what="token entropies", maker="the probe")
     if frame.empty:
         raise DataError(f"{path}: at least one answer token is needed, got none; run the probe again")
     return frame
+
+
+def load_gradients(experiment: FineTuning, root: Path) -> pd.DataFrame:
+    """Read the gradient studies of all training sets.
+
+    Returns:
+        A row per data set, method and quintile: dataset, and the columns `GRADIENT_FIELDS`; the methods
+        in the experiment's order.
+
+    Raises:
+        DataError: a file is missing, cut off, lacks a column or a number, knows other methods than the
+            experiment, or a method has not each quintile once.
+    """
+    frames = []
+    for dataset in experiment.datasets:
+        path = root / gradient_file(dataset)
+        frame = _read_parquet(path, GRADIENT_FIELDS, what="gradients", maker="the gradient study")
+        _check_gradients(frame, experiment, path)
+        frame = frame.assign(dataset=dataset)[["dataset", *GRADIENT_FIELDS]]
+        place = frame["method"].map(list(experiment.methods).index)
+        frames.append(frame.assign(place=place).sort_values(["place", "quintile"]).drop(columns="place"))
+    return pd.concat(frames, ignore_index=True)
+
+
+def load_training_data(experiment: FineTuning, root: Path) -> dict[str, dict[str, int | float]]:
+    """Read what is known about the lengths of the training sets.
+
+    Returns:
+        Data set -> name -> number, as they stand in the summaries; data sets without one are left out.
+
+    Raises:
+        DataError: a summary is cut off.
+    """
+    paths = {name: root / "data/prepared" / name / "summary.json" for name in experiment.datasets}
+    summaries = {name: _read_json(path) for name, path in paths.items() if path.is_file()}
+    return {
+        name: {
+            key: value
+            for key, value in summary.items()
+            if isinstance(value, int | float) and not isinstance(value, bool)
+        }
+        for name, summary in summaries.items()
+    }
 
 
 def load_table(tables: Path, name: str) -> pd.DataFrame:
@@ -242,6 +283,38 @@ def _list_cells(experiment: AnyExperiment) -> list[_Cell]:
         for name in names
         for length in lengths
     ]
+
+
+def _read_parquet(path: Path, columns: Iterable[str], *, what: str, maker: str) -> pd.DataFrame:
+    if not path.is_file():
+        raise DataError(f"{path}: {what} are needed, found no such file; run {maker} first")
+    try:
+        return pd.read_parquet(path, columns=list(columns))
+    except (OSError, ValueError, KeyError) as error:  # pyarrow's errors are among these
+        raise DataError(
+            f"{path}: must be Parquet with the columns {', '.join(columns)}, "
+            f"got {type(error).__name__}: {error}; delete the file and run {maker} again"
+        ) from error
+
+
+def _check_gradients(frame: pd.DataFrame, experiment: FineTuning, path: Path) -> None:
+    again = "run the gradient study again"
+    unknown = sorted(set(frame["method"]) - set(experiment.methods))
+    if unknown or frame.empty:
+        raise DataError(
+            f"{path}: needs rows of the methods {', '.join(experiment.methods)}, got "
+            f"{', '.join(unknown) or 'none'}; {again}"
+        )
+    for method, own in frame.groupby("method"):
+        if sorted(own["quintile"]) != list(QUINTILES):
+            raise DataError(
+                f"{path}: every method needs the quintiles 1 to 5 once, got {own['quintile'].tolist()} of "
+                f"{method}; {again}"
+            )
+    numbers = [name for name in GRADIENT_FIELDS if name not in ("method", "cosine_to_sft")]
+    for name in numbers:
+        if not np.isfinite(frame[name].to_numpy(dtype=np.float64)).all():
+            raise DataError(f"{path}: {name} must be a finite number in every row, got others; {again}")
 
 
 def _load_score_set(experiment: AnyExperiment, root: Path, rules: str, cell: _Cell) -> ScoreSet:

@@ -54,7 +54,16 @@ def on_contrasts(experiment: AnyExperiment, frame: pd.DataFrame) -> tuple[str, .
         f"Were there no difference anywhere, about {100 * level:g} % of such intervals would still exclude "
         f"zero; here are {len(frame)}."
     )
-    return covered, chance
+    if "p_holm" not in frame:
+        return covered, chance
+    tested = frame["p_holm"].notna() & (frame["rules"] == experiment.rules[0])
+    corrected = (
+        f"{int(tested.sum())} comparisons on the average over benchmarks were tested"
+        f"{' by each set of rules' if len(experiment.rules) > 1 else ''}; p, Holm is corrected for that "
+        f"number. It cannot be below {2 * tested.sum() / (experiment.statistics.num_resamples + 1):.2g}, "
+        "however large the smallest difference. The intervals are not corrected."
+    )
+    return covered, chance, corrected
 
 
 def on_rules(experiment: AnyExperiment, frame: pd.DataFrame) -> tuple[str, ...]:
@@ -72,6 +81,36 @@ def on_answers(experiment: AnyExperiment, frame: pd.DataFrame) -> tuple[str, ...
         "Not closed: no closing answer tag before the end.",
         "Sudoku: boards that repeat the puzzle; boards with cells left at 0; shares of the empty cells, "
         "right by the valid completion that agrees most; boards that are a valid completion.",
+    )
+
+
+def on_costs(experiment: AnyExperiment, frame: pd.DataFrame) -> tuple[str, ...]:
+    """Say what the ratios are of."""
+    return (
+        "Wall time of an optimiser step, probe pass included: median over seeds of each run's median; its "
+        "ratio to the control's, and the smallest and largest ratio of two runs with the same seed.",
+        "Other jobs may have shared the machine.",
+    )
+
+
+def on_gradients(experiment: AnyExperiment, frame: pd.DataFrame) -> tuple[str, ...]:
+    """Say what the shares and the variance are."""
+    num_draws = " to ".join(str(one) for one in sorted({frame["num_draws"].min(), frame["num_draws"].max()}))
+    return (
+        f"Before training, {num_draws} draws of times and masks. Quintile 1: the answer tokens that the base "
+        "model is surest about; padding is in no quintile, and has what is missing to 100 %.",
+        "Weight and loss: shares of their expectations. Gradient: E g_q · E g / |E g|², the part of the mean "
+        "gradient that comes from the quintile. Relative variance: E|g − E g|² / |E g|² of a step's "
+        "gradient. Intervals by bootstrap over draws.",
+    )
+
+
+def on_ratios(experiment: AnyExperiment, frame: pd.DataFrame) -> tuple[str, ...]:
+    """Say what a ratio is."""
+    return (
+        "Ratio: root of a token's entropy over the mean root of its example, r = √H / mean √H, under the "
+        "base model with the whole answer masked; a token with ratio r is masked with probability "
+        "r/(1 + r) on average.",
     )
 
 

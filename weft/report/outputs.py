@@ -26,14 +26,34 @@ def list_tables(experiment: AnyExperiment) -> list[str]:
     if isinstance(experiment, StoredGenerations):
         return [*headlines, "rules", "answers", "scores"]
     published = ["published"] if is_paper(experiment) else []
-    return [*headlines, *published, "contrasts", "answers", "methods", "scores"]
+    costs = ["costs"] if has_ablations(experiment) else []
+    gradients = ["gradients"] if has_gradients(experiment) else []
+    measured = [*gradients, "ratios"]
+    return [*headlines, *published, "contrasts", *costs, "answers", *measured, "methods", "scores"]
 
 
 def list_figures(experiment: AnyExperiment) -> list[str]:
     """List the figures of an experiment, without file endings."""
     if isinstance(experiment, StoredGenerations):
         return ["accuracy"]
-    return ["accuracy", "training_loss", "token_entropy", "time_per_step"]
+    contrasts = ["contrasts"] if has_ablations(experiment) else []
+    gradients = ["gradient_share", "gradient_variance"] if has_gradients(experiment) else []
+    return ["accuracy", *contrasts, "training_loss", "token_entropy", "ratios", *gradients, "time_per_step"]
+
+
+def has_ablations(experiment: AnyExperiment) -> bool:
+    """Say whether more than two methods are compared in pairs."""
+    return isinstance(experiment, FineTuning) and len(experiment.contrasts) > 1
+
+
+def has_gradients(experiment: AnyExperiment) -> bool:
+    """Say whether gradients are studied."""
+    return getattr(experiment, "gradient_study", None) is not None
+
+
+def gradient_file(dataset: str) -> str:
+    """Name the file of a data set's gradient study, relative to the experiment's results folder."""
+    return f"gradients/{dataset}.parquet"
 
 
 def table_files(experiment: AnyExperiment) -> list[str]:

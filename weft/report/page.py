@@ -6,7 +6,7 @@ browsers load and run nothing.
 
 import base64
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,21 +15,57 @@ import pandas as pd
 
 from weft.config import FineTuning
 from weft.errors import DataError
+from weft.report.captions import caption
 from weft.report.conclusions import compare_rules, draw_conclusions
 from weft.report.figures import time_ratio
-from weft.report.labels import benchmark_label, method_label
-from weft.report.load import Sample, load_provenance, load_table, load_timings
+from weft.report.labels import benchmark_label, method_label, percent
+from weft.report.load import Sample, load_provenance, load_table, load_timings, load_training_data
 from weft.report.markup import WIDE
-from weft.report.outputs import AnyExperiment, list_figures, list_tables
-from weft.report.presentation import TEXT_HEADINGS, Table, present
+from weft.report.outputs import AnyExperiment, has_ablations, list_figures, list_tables
+from weft.report.presentation import TEXT_HEADINGS, Table, corrected_rows, present
 
 FIGURE_TITLES = {
     "accuracy": "Accuracy per benchmark",
+    "contrasts": "Differences of accuracy",
     "training_loss": "Training loss",
     "token_entropy": "Token entropy under the base model",
+    "ratios": "Masking-rate ratios of the answer tokens",
+    "gradient_share": "Where the gradient comes from",
+    "gradient_variance": "Noise of the gradient",
     "time_per_step": "Time per optimiser step",
 }
-PAGE_TEXT_HEADINGS = TEXT_HEADINGS | {"commit", "settings", "versions", "device", "python", "training seeds"}
+ABLATION_FIGURES = ("contrasts", "gradient_share", "gradient_variance", "ratios")
+ABLATION_TABLES = ("gradients", "ratios", "costs")
+LENGTHS = {
+    "num_examples": "examples",
+    "mean_length": "tokens per example, mean",
+    "median_length": "tokens per example, median",
+    "p95_length": "tokens per example, 95th percentile",
+    "max_length": "tokens per example, largest",
+    "mean_prompt_length": "tokens per prompt, mean",
+    "median_prompt_length": "tokens per prompt, median",
+    "max_prompt_length": "tokens per prompt, largest",
+    "length_limit": "tokens that are kept per example",
+    "num_tokens": "tokens",
+    "num_tokens_cut": "tokens cut off",
+    "num_cut_off": "examples cut off",
+    "share_tokens_cut": "tokens cut off, %",
+    "share_cut_off": "examples cut off, %",
+    "share_end_of_turn_cut_off": "examples without end of turn, %",
+    "num_with_answer_tag": "examples with answer tag",
+    "share_answer_tag_cut_off": "of these the tag is cut off, %",
+    "num_heldout": "examples held out",
+}
+"""Names in the summaries of the training sets -> what readers see; others are shown as they are."""
+PAGE_TEXT_HEADINGS = TEXT_HEADINGS | {
+    "quantity",
+    "commit",
+    "settings",
+    "versions",
+    "device",
+    "python",
+    "training seeds",
+}
 SHORT_DIGEST = 12  # characters of a commit or digest
 RECORDED_ONCE = ("commit", "dirty", "experiment_digest", "source_digest", "device", "python")
 
@@ -55,7 +91,7 @@ class PageTable:
         """Take over a table for readers; a wide headline is turned on its side."""
         headings = [str(heading) for heading in table.cells.columns]
         rows = [[str(cell) for cell in row] for row in table.cells.itertuples(index=False)]
-        if table.name.startswith("headline") and len(headings) > WIDE:
+        if table.name.startswith("headline") and len(headings) > max(WIDE, len(rows)):
             headings, *rows = [list(column) for column in zip(headings, *rows, strict=True)]
         return cls(table.subject[0].upper() + table.subject[1:], headings, rows, " ".join(table.notes))
 
@@ -90,6 +126,7 @@ def make_page(
         frames=frames,
         images=images,
         timings=timings,
+        lengths=load_training_data(experiment, root) if isinstance(experiment, FineTuning) else {},
         provenance=load_provenance(root),
         samples=samples,
         out=out,
@@ -102,6 +139,7 @@ def write_page(
     frames: Mapping[str, pd.DataFrame],
     images: Mapping[str, bytes],
     timings: pd.DataFrame | None,
+    lengths: Mapping[str, Mapping[str, int | float]],
     provenance: Sequence[Mapping[str, Any]],
     samples: Sequence[Sample],
     out: Path,
@@ -113,24 +151,26 @@ def write_page(
         frames: its tables by name, in the order in which they are shown.
         images: its figures by name, as PNG.
         timings: wall times of the training runs; None if nothing was trained.
+        lengths: what is known about the lengths of each training set; may be empty.
         provenance: contents of the provenance files.
         samples: generations to show.
         out: the HTML file to write.
     """
     shown = {name: PageTable.of(present(experiment, name, frame)) for name, frame in frames.items()}
     runs = shown.pop("scores")
+    drawn = {name: _figure(experiment, name, image, frames) for name, image in images.items()}
+    ablations = _take_ablations(experiment, shown, drawn, frames)
     content = {
         "title": experiment.title,
         "caption": experiment.caption.strip(),
         "text_headings": PAGE_TEXT_HEADINGS,
         "conclusions": draw_conclusions(experiment, dict(frames)),
         "rules": compare_rules(experiment, frames["scores"]),
+        "ablations": ablations,
+        "lengths": _length_table(lengths) if lengths else None,
         "tables": list(shown.values()),
         "runs": runs,
-        "figures": [
-            {"alt": FIGURE_TITLES[name], "data": base64.b64encode(image).decode()}
-            for name, image in images.items()
-        ],
+        "figures": list(drawn.values()),
         "samples": [_visible(experiment, sample) for sample in samples],
         "costs": None if timings is None else _cost_table(timings),
         "cost_sentences": _cost_sentences(experiment, timings),
@@ -139,6 +179,49 @@ def write_page(
     page = _template().render(content)
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text(page, encoding="utf-8", newline="\n")
+
+
+def _figure(
+    experiment: AnyExperiment, name: str, image: bytes, frames: Mapping[str, pd.DataFrame]
+) -> dict[str, str]:
+    """Give the template a figure: its title, its data, and what its numbers are."""
+    data = base64.b64encode(image).decode()
+    return {"alt": FIGURE_TITLES[name], "data": data, "caption": caption(experiment, name, frames)}
+
+
+def _take_ablations(
+    experiment: AnyExperiment,
+    tables: dict[str, PageTable],
+    figures: dict[str, dict[str, str]],
+    frames: Mapping[str, pd.DataFrame],
+) -> dict[str, Any] | None:
+    """Take tables and figures of the ablations out of the others; None if there are no ablations."""
+    if not has_ablations(experiment):
+        return None
+    averages = present(experiment, "contrasts", corrected_rows(experiment, frames["contrasts"]))
+    table = PageTable.of(averages)
+    return {
+        "contrasts": replace(table, title="Paired comparisons on the average"),
+        "tables": [tables.pop(name) for name in ABLATION_TABLES if name in tables],
+        "figures": [figures.pop(name) for name in ABLATION_FIGURES if name in figures],
+    }
+
+
+def _length_table(lengths: Mapping[str, Mapping[str, int | float]]) -> PageTable:
+    """Put the data sets beside each other, a row per quantity."""
+    names = list(dict.fromkeys(name for numbers in lengths.values() for name in numbers))
+    rows = [
+        [LENGTHS.get(name, name.replace("_", " ")), *(_length(name, of.get(name)) for of in lengths.values())]
+        for name in names
+    ]
+    notes = "Examples after holding out; lengths before cutting, in tokens of the model, without padding."
+    return PageTable("Training data", ["quantity", *lengths], rows, notes)
+
+
+def _length(name: str, value: int | float | None) -> str:
+    if value is None:
+        return ""
+    return percent(value) if name.startswith("share_") else f"{value:,.10g}"
 
 
 def _template() -> jinja2.Template:

@@ -9,6 +9,7 @@ import pandas as pd
 from weft.config import FineTuning, StoredGenerations
 from weft.report import notes
 from weft.report.labels import (
+    MINUS,
     benchmark_label,
     benchmark_name,
     group_label,
@@ -21,8 +22,10 @@ from weft.report.labels import (
 )
 from weft.report.outputs import AnyExperiment, is_paper, list_headlines
 from weft.report.published import D1, MIXED, NUM_QUESTIONS, WEFT_PAPER
+from weft.report.ratios import LARGE, QUANTILES, REFERENCES
 from weft.stats import AVERAGE
 
+READINGS = ("above zero", "below zero", "not distinguishable from zero")
 TEXT_HEADINGS = {
     "run",
     "model",
@@ -33,6 +36,8 @@ TEXT_HEADINGS = {
     "contrast",
     "reading",
     "rules",
+    "tokens",
+    "mean over",
 }
 """Headings of the columns that are set flush left."""
 
@@ -162,6 +167,7 @@ def _show_contrasts(experiment: AnyExperiment, frame: pd.DataFrame) -> pd.DataFr
             "difference, points": [percent(one, is_signed=True) for one in frame["difference"]],
             f"{level_text(experiment.statistics.confidence)} interval": _intervals(frame, is_signed=True),
             "p": frame["p_value"].map(p_value_text),
+            **({"p, Holm": _p_values(frame["p_holm"])} if "p_holm" in frame else {}),
             "reading": [
                 reading(low, high) for low, high in zip(frame["ci_low"], frame["ci_high"], strict=True)
             ],
@@ -182,6 +188,17 @@ def _place(experiment: AnyExperiment, frame: pd.DataFrame) -> dict[str, Any]:
 def reading(low: float, high: float) -> str:
     """Say on which side of zero an interval lies."""
     return "above zero" if low > 0 else "below zero" if high < 0 else "not distinguishable from zero"
+
+
+def count_readings(rows: pd.DataFrame) -> str:
+    """Say how many intervals lie on which side of zero."""
+    found = [reading(low, high) for low, high in zip(rows["ci_low"], rows["ci_high"], strict=True)]
+    return ", ".join(f"{found.count(one)} {one}" for one in READINGS)
+
+
+def corrected_rows(experiment: AnyExperiment, contrasts: pd.DataFrame) -> pd.DataFrame:
+    """Select the rows of several contrasts whose p-values are corrected, by the first rules."""
+    return contrasts[contrasts["p_holm"].notna() & (contrasts["rules"] == experiment.rules[0])]
 
 
 def _headline_presentation(experiment: AnyExperiment, rules: str) -> "_Presentation":
@@ -265,6 +282,84 @@ def _show_answers(experiment: AnyExperiment, frame: pd.DataFrame) -> pd.DataFram
     return pd.DataFrame(cells)
 
 
+def _show_costs(experiment: AnyExperiment, frame: pd.DataFrame) -> pd.DataFrame:
+    ranges = zip(frame["ratio_low"], frame["ratio_high"], strict=True)
+    return pd.DataFrame(
+        {
+            "method": _groups(frame),
+            "seeds": frame["num_seeds"].astype(str),
+            "seconds per step": [f"{value:.3g}" for value in frame["seconds_per_step"]],
+            f"relative to {method_label(frame['control'].iloc[0])}": [f"{one:.2f}" for one in frame["ratio"]],
+            "range over seeds": [f"{low:.2f} to {high:.2f}" for low, high in ranges],
+        }
+    )
+
+
+def _show_gradients(experiment: AnyExperiment, frame: pd.DataFrame) -> pd.DataFrame:
+    """The variance and the cosine are the same in all rows of a method; they stand in the first."""
+    shares = zip(frame["gradient_share_low"], frame["gradient_share_high"], strict=True)
+    variances = zip(
+        frame["relative_variance"],
+        frame["relative_variance_low"],
+        frame["relative_variance_high"],
+        strict=True,
+    )
+    is_first = frame["quintile"] == frame["quintile"].min()
+    variance = [f"{value:.3g} ({low:.3g} to {high:.3g})" for value, low, high in variances]
+    cosine = [
+        "" if pd.isna(value) else f"{value:.2f}".replace("-", MINUS) for value in frame["cosine_to_sft"]
+    ]
+    return pd.DataFrame(
+        {
+            "method": _groups(frame),
+            "quintile": frame["quintile"].astype(str),
+            "answer tokens": frame["num_tokens"].astype(str),
+            "entropy, nats": [f"{value:.2f}" for value in frame["mean_entropy"]],
+            "masking rate": [f"{value:.2f}" for value in frame["mean_rate"]],
+            "weight, %": frame["weight_share"].map(percent),
+            "loss, %": frame["loss_share"].map(percent),
+            "gradient, %": frame["gradient_share"].map(percent),
+            "interval": [percent_interval(low, high) for low, high in shares],
+            "relative variance": pd.Series(variance, index=frame.index).where(is_first, ""),
+            "cosine to SFT": pd.Series(cosine, index=frame.index).where(is_first, ""),
+        }
+    )
+
+
+def _show_ratios(experiment: AnyExperiment, frame: pd.DataFrame) -> pd.DataFrame:
+    kinds = {"answer": "answer tokens", "padding": "padding"}
+    several = isinstance(experiment, FineTuning) and len(experiment.datasets) > 1
+    cells: dict[str, pd.Series] = {"training set": frame["dataset"]} if several else {}
+    cells |= {
+        "tokens": frame["kind"].map(kinds),
+        "mean over": frame["reference"].map(REFERENCES),
+        "number": frame["num_tokens"].astype(str),
+        "mean": frame["mean"].map(_two_decimals),
+    }
+    for quantile in QUANTILES:
+        cells[f"{100 * quantile:g} %"] = frame[f"q{100 * quantile:02.0f}"].map(_two_decimals)
+    cells[f"r > {LARGE:g}, %"] = frame["share_large"].map(percent)
+    return pd.DataFrame(cells)
+
+
+def _groups(frame: pd.DataFrame) -> list[str]:
+    """Name the methods, with the data set only if there are several."""
+    if frame["dataset"].nunique() == 1:
+        return [method_label(method) for method in frame["method"]]
+    return [
+        group_label(method, dataset)
+        for method, dataset in zip(frame["method"], frame["dataset"], strict=True)
+    ]
+
+
+def _two_decimals(value: float) -> str:
+    return f"{value:.2f}"
+
+
+def _p_values(column: pd.Series) -> list[str]:
+    return ["" if pd.isna(value) else p_value_text(float(value)) for value in column]
+
+
 def _number(value: Any) -> str:
     return "" if pd.isna(value) else f"{value:.1f}"
 
@@ -290,6 +385,9 @@ _PRESENTATIONS: Mapping[str, _Presentation] = {
     "methods": (_show_methods, "accuracy of every method over training seeds", notes.on_methods),
     "contrasts": (_show_contrasts, "paired comparison", notes.on_contrasts),
     "rules": (_show_rules, "the rules beside each other", notes.on_rules),
+    "costs": (_show_costs, "cost of an optimiser step", notes.on_costs),
+    "gradients": (_show_gradients, "where the gradient comes from", notes.on_gradients),
+    "ratios": (_show_ratios, "masking-rate ratios", notes.on_ratios),
     "answers": (_show_answers, "how the answers end", notes.on_answers),
     "published": (_show_published, "beside the published numbers", notes.on_published),
 }

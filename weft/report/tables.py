@@ -12,10 +12,18 @@ import pandas as pd
 
 from weft.config import FineTuning, StoredGenerations
 from weft.report.answers import count_answers
+from weft.report.costs import compare_costs
 from weft.report.labels import percent, percent_spread
-from weft.report.load import load_scores
+from weft.report.load import load_gradients, load_scores, load_timings
 from weft.report.markup import to_latex, to_markdown
-from weft.report.outputs import AnyExperiment, is_paper, list_headlines, list_tables
+from weft.report.outputs import (
+    AnyExperiment,
+    has_ablations,
+    has_gradients,
+    is_paper,
+    list_headlines,
+    list_tables,
+)
 from weft.report.presentation import headline_headings, headline_key, present
 from weft.report.published import (
     D1,
@@ -25,6 +33,7 @@ from weft.report.published import (
     mixed_averages,
     published_model,
 )
+from weft.report.ratios import summarise_ratios
 from weft.stats import AVERAGE, Aggregate, aggregate
 
 DECIMALS = 6  # of the fractions in the CSV files
@@ -35,17 +44,19 @@ def make_tables(experiment: AnyExperiment, root: Path, out: Path) -> None:
 
     Args:
         experiment: the experiment.
-        root: its results folder, with scores/.
+        root: its results folder, with scores/; of a fine-tuning also probe/, runs/ and gradients/, as
+            far as there are tables of these.
         out: folder for the files of `weft.report.outputs.table_files`.
 
     Raises:
+        DataError: a probe, timing or gradient file is missing or cut off.
         ScoringError: a score file is missing, cut off or does not fit the others.
     """
     results: dict[str, Aggregate] = {rules: _aggregate(experiment, root, rules) for rules in experiment.rules}
     if isinstance(experiment, StoredGenerations):
         frames = _stored_frames(experiment, results)
     else:
-        frames = _fine_tuning_frames(experiment, results)
+        frames = _fine_tuning_frames(experiment, results) | _measured_frames(experiment, root)
     frames["answers"] = count_answers(experiment, root)
     out.mkdir(parents=True, exist_ok=True)
     for name in list_tables(experiment):
@@ -102,6 +113,16 @@ def _fine_tuning_frames(experiment: FineTuning, results: Mapping[str, Aggregate]
         frames[name] = _headline(experiment, summary, rules)
         if is_paper(experiment) and rules == experiment.rules[0]:
             frames["published"] = _published_comparison(summary)
+    return frames
+
+
+def _measured_frames(experiment: FineTuning, root: Path) -> dict[str, pd.DataFrame]:
+    """Make the tables that do not come from scores."""
+    frames = {"ratios": summarise_ratios(experiment, root)}
+    if has_ablations(experiment):
+        frames["costs"] = compare_costs(experiment, load_timings(experiment, root))
+    if has_gradients(experiment):
+        frames["gradients"] = load_gradients(experiment, root)
     return frames
 
 

@@ -17,7 +17,13 @@ from weft.errors import WeftError
 from weft.config.published import find_generations
 from weft.config.stages import stage_settings
 from weft.provenance import source_digest
-from weft.report.outputs import figure_files, table_files
+from weft.report.outputs import (
+    figure_files,
+    gradient_file,
+    has_ablations,
+    has_gradients,
+    table_files,
+)
 
 try:
     SETTINGS = resolve_settings(

@@ -1,9 +1,21 @@
 # Statistics, tables, figures and the report page: from small files, on any machine.
 
 
+def of_datasets(pattern, is_wanted=FINE_TUNING):
+    """List the files of a pattern, one per training set; none if they are not wanted."""
+    return expand(
+        f"results/{{experiment}}/{pattern}",
+        dataset=list(EXPERIMENT.datasets) if is_wanted else [],
+        allow_missing=True,
+    )
+
+
 rule tables:
     input:
-        experiment_files("scores"),
+        scores=experiment_files("scores"),
+        models=experiment_files("models") if has_ablations(EXPERIMENT) else [],
+        probe=of_datasets("probe/{dataset}.parquet"),
+        gradients=of_datasets(gradient_file("{dataset}"), has_gradients(EXPERIMENT)),
     output:
         [f"results/{{experiment}}/tables/{file}" for file in table_files(EXPERIMENT)],
     log:
@@ -24,15 +36,8 @@ rule figures:
     input:
         tables=rules.tables.output,
         models=experiment_files("models") if FINE_TUNING else [],
-        probe=(
-            expand(
-                "results/{experiment}/probe/{dataset}.parquet",
-                dataset=EXPERIMENT.datasets,
-                allow_missing=True,
-            )
-            if FINE_TUNING
-            else []
-        ),
+        probe=of_datasets("probe/{dataset}.parquet"),
+        gradients=of_datasets(gradient_file("{dataset}"), has_gradients(EXPERIMENT)),
     output:
         [f"results/{{experiment}}/figures/{file}" for file in figure_files(EXPERIMENT)],
     log:
@@ -53,6 +58,7 @@ rule page:
     input:
         tables=rules.tables.output,
         figures=rules.figures.output,
+        prepared=of_datasets("data/prepared/{dataset}"),
     output:
         "results/{experiment}/report/index.html",
     log:

@@ -9,7 +9,7 @@ import pytest
 
 from weft.config import FineTuning, StoredGenerations, list_runs
 from weft.report.figures import make_figures
-from weft.report.outputs import PUBLISHED_RUN, score_file
+from weft.report.outputs import PUBLISHED_RUN, gradient_file, has_gradients, score_file
 from weft.report.tables import make_tables
 
 STATISTICS = {"confidence": 0.95, "num_resamples": 200, "seed": 1}
@@ -89,6 +89,18 @@ def described(**changes):
         "sampling": SAMPLING,
     }
     return FineTuning.model_validate(content | changes)
+
+
+def described_ablations(**changes):
+    """Describe an experiment with several contrasts and a gradient study."""
+    presets = {"sft": "sft", "weft": "weft", "cart": "sft", "weft-permuted": "weft"}
+    content = {
+        "name": "ablated",
+        "methods": {name: {"preset": preset} for name, preset in presets.items()},
+        "further_contrasts": [["cart", "sft"], ["weft-permuted", "weft"]],
+        "gradient_study": {"num_examples": 4, "num_draws": 8, "seed": 1},
+    }
+    return described(**content | changes)
 
 
 def described_paper(**changes):
@@ -218,6 +230,24 @@ def write_probe(path, rng, words=WORDS, num_tokens=900):
     frame.to_parquet(path, index=False)
 
 
+def write_gradients(path, methods):
+    """Write a gradient study in which WeFT's variance is a half of that of the others, which is 4."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    rows = []
+    for method in methods:
+        variance = 2.0 if method == "weft" else 4.0
+        for quintile in (5, 4, 3, 2, 1):
+            share = 0.05 * quintile
+            row = {"method": method, "quintile": quintile, "num_tokens": 100, "mean_entropy": 0.3 * quintile}
+            row |= {"mean_rate": 0.1 * quintile, "weight_share": 0.15, "loss_share": share}
+            row |= {"gradient_share": share, "gradient_share_low": share - 0.02}
+            row |= {"gradient_share_high": share + 0.03, "relative_variance": variance}
+            row |= {"relative_variance_low": 0.9 * variance, "relative_variance_high": 1.2 * variance}
+            row |= {"gradient_norm": 1.0, "num_draws": 64, "cosine_to_sft": 1.0 if method == "sft" else -0.5}
+            rows.append(row)
+    pd.DataFrame(rows).to_parquet(path, index=False)
+
+
 def write_results(experiment, root):
     """Write everything that the report reads."""
     rng = np.random.default_rng(0)
@@ -233,6 +263,8 @@ def write_results(experiment, root):
             write_run(root / "runs" / run.run_id, run, rng)
     for dataset in experiment.datasets:
         write_probe(root / "probe" / f"{dataset}.parquet", rng)
+        if has_gradients(experiment):
+            write_gradients(root / gradient_file(dataset), experiment.methods)
     return root
 
 
@@ -250,6 +282,31 @@ def write_stored_results(experiment, root):
 @pytest.fixture
 def describe():
     return described
+
+
+@pytest.fixture
+def describe_ablations():
+    return described_ablations
+
+
+@pytest.fixture
+def ablations():
+    return described_ablations()
+
+
+@pytest.fixture(scope="session")
+def finished_ablations(tmp_path_factory):
+    """Results and tables of the ablations, made once; tests get copies."""
+    folder, experiment = tmp_path_factory.mktemp("finished") / "ablated", described_ablations()
+    write_results(experiment, folder)
+    make_tables(experiment, folder, folder / "tables")
+    return folder
+
+
+@pytest.fixture
+def ablated(finished_ablations, tmp_path):
+    """Results of the ablations, with tables."""
+    return shutil.copytree(finished_ablations, tmp_path / "ablated")
 
 
 @pytest.fixture

@@ -70,6 +70,26 @@ def test_several_data_sets_get_a_row_each(describe, write, tmp_path):
     assert all("#666666" in series(ax) for ax in fig.axes)
 
 
+def test_many_methods_get_a_row_each(describe, write, tmp_path):
+    names = ["sft", "weft", *(f"m{index}" for index in range(6))]
+    methods = {name: {"preset": "weft" if name == "weft" else "sft"} for name in names}
+    experiment = describe(methods=methods, seeds=[1, 2])
+    root = write(experiment, tmp_path)
+    make_tables(experiment, root, root / "tables")
+    fig = draw_accuracy(experiment, root, root / "tables")
+    assert len(fig.axes) == 3  # two benchmarks and the average
+    labels = [label.get_text() for label in fig.axes[0].get_yticklabels()]
+    assert labels == ["base model", "SFT", "WeFT", *names[2:]]
+    means = load_table(root / "tables", "methods").set_index(["method", "benchmark"])["mean"]
+    dots = [line for line in fig.axes[1].lines if line.get_markersize() == 5]
+    assert [(dot.get_xdata()[0], dot.get_ydata()[0]) for dot in dots] == [
+        (pytest.approx(100 * means[name, "gsm8k"]), height) for height, name in enumerate(["base", *names])
+    ]
+    scores = load_table(root / "tables", "scores").set_index(["run", "benchmark"])["accuracy"]
+    seeds = [line for line in fig.axes[1].lines if line.get_markersize() == 2.4]
+    assert list(seeds[2].get_xdata()) == [100 * scores[f"weft-worked-seed{seed}", "gsm8k"] for seed in (1, 2)]
+
+
 def test_missing_tables_are_named(experiment, tmp_path):
     with pytest.raises(DataError, match=r"scores\.csv"):
         draw_accuracy(experiment, tmp_path, tmp_path)

@@ -49,6 +49,23 @@ def test_every_benchmark_gets_a_sentence(experiment):
     assert "3 intervals are shown (1 above zero, 1 below zero, 1 not distinguishable" in found.reservations[1]
 
 
+def test_further_contrasts_have_a_sentence_each_and_leave_the_lead_alone(ablations):
+    main = {"p_holm": 0.824}
+    cart = {"treatment": "cart", "p_holm": 0.0003} | ABOVE
+    benchmark = {"treatment": "cart", "benchmark": "gsm8k"} | BELOW
+    found = conclude(ablations, main, {"benchmark": "sudoku"}, cart, benchmark)
+    assert found.lead.startswith("WeFT minus SFT on average: +0.8 points")
+    assert "(p = 0.412, Holm = 0.824)" in found.lead
+    assert len(found.benchmarks) == 1
+    assert found.further == (
+        "CART minus SFT on average: +5.0 points, 95 % interval +1.0 to +9.0 (p < 0.001, Holm < 0.001): above "
+        "zero (trained on worked, 48 tokens).",
+    )
+    assert "4 intervals are shown (1 above zero, 1 below zero" in found.reservations[1]
+    assert found.reservations[2].startswith("2 comparisons on the average were tested")
+    assert "1 of them differ from zero at the level of 5 %" in found.reservations[2]
+
+
 def test_several_averages_are_counted_first(experiment):
     found = conclude(experiment, {}, {"gen_length": 96} | ABOVE)
     assert "2 comparisons: 1 above zero, 0 below zero, 1 not distinguishable from zero." in found.lead

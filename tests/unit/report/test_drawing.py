@@ -29,6 +29,15 @@ def test_methods_have_distinct_colours(describe):
     assert len({method_colour(experiment, name) for name in ("base", *methods)}) == 4
 
 
+def test_too_many_methods_are_muted_except_the_main_contrast(describe):
+    names = [f"m{index}" for index in range(6)]
+    methods = {name: {"preset": "sft"} for name in ("sft", *names)} | {"weft": {"preset": "weft"}}
+    experiment = describe(methods=methods)
+    colours = {name: method_colour(experiment, name) for name in ("base", *methods)}
+    assert len(set(colours.values())) == 4
+    assert {colours[name] for name in names} == {"#6e6e6e"}
+
+
 def test_rules_have_distinct_colours(describe_stored):
     both = describe_stored(rules=["d1", "strict"])
     assert method_colour(both, "d1") != method_colour(both, "strict")

@@ -46,7 +46,14 @@ def test_sudoku_is_named_with_its_unit(describe):
 def test_methods_and_groups():
     assert labels.group_label("base", None) == "base model"
     assert labels.group_label("weft", "s1k") == "WeFT, s1k"
-    assert labels.method_label("weft-nll") == "weft-nll"
+    assert labels.method_label("weft-nll") == "WeFT, NLL"
+    assert labels.method_label("my-own") == "my-own"
+
+
+def test_no_two_methods_have_the_same_name_or_one_too_long_for_the_figures():
+    names = list(labels.METHODS.values())
+    assert len(set(names)) == len(names)
+    assert max(map(len, names)) <= 21
 
 
 def test_level():

@@ -131,6 +131,73 @@ def test_an_empty_probe_is_an_error(root):
         load.load_probe(root, "worked")
 
 
+def test_gradients_stand_in_the_order_of_methods_and_quintiles(ablations, ablated):
+    frame = load.load_gradients(ablations, ablated)
+    assert frame["quintile"].tolist() == [1, 2, 3, 4, 5] * 4
+    assert frame["method"].tolist()[::5] == ["sft", "weft", "cart", "weft-permuted"]
+    assert list(frame.columns) == ["dataset", *load.GRADIENT_FIELDS]
+    assert set(frame["dataset"]) == {"worked"}
+
+
+def change_gradients(path, how):
+    frame = pd.read_parquet(path)
+    changed = {
+        "column missing": frame.drop(columns="gradient_share"),
+        "no rows": frame[:0],
+        "unknown method": frame.replace({"method": {"cart": "dpo"}}),
+        "quintile missing": frame[1:],
+        "quintile twice": frame.replace({"quintile": {5: 4}}),
+        "no number": frame.assign(relative_variance=float("nan")),
+        "infinite": frame.assign(gradient_share_high=float("inf")),
+    }
+    changed[how].to_parquet(path)
+
+
+@pytest.mark.parametrize(
+    ("how", "message"),
+    [
+        ("column missing", "Parquet with the columns .*gradient_share"),
+        ("no rows", "needs rows of the methods sft, weft, cart, weft-permuted, got none"),
+        ("unknown method", "got dpo"),
+        ("quintile missing", "quintiles 1 to 5 once, got .* of sft"),
+        ("quintile twice", "quintiles 1 to 5 once"),
+        ("no number", "relative_variance must be a finite number"),
+        ("infinite", "gradient_share_high must be a finite number"),
+    ],
+)
+def test_an_odd_gradient_study_is_named_with_what_is_wrong(ablations, ablated, how, message):
+    path = ablated / "gradients/worked.parquet"
+    change_gradients(path, how)
+    with pytest.raises(DataError, match=message) as caught:
+        load.load_gradients(ablations, ablated)
+    assert "gradients/worked.parquet" in str(caught.value)
+
+
+def test_a_missing_gradient_study_is_named(ablations, ablated):
+    (ablated / "gradients/worked.parquet").unlink()
+    with pytest.raises(
+        DataError, match=r"worked\.parquet: gradients are needed.*run the gradient study first"
+    ):
+        load.load_gradients(ablations, ablated)
+
+
+def test_a_method_without_cosine_is_no_error(ablations, ablated):
+    path = ablated / "gradients/worked.parquet"
+    pd.read_parquet(path).assign(cosine_to_sft=float("nan")).to_parquet(path)
+    assert load.load_gradients(ablations, ablated)["cosine_to_sft"].isna().all()
+
+
+def test_only_the_numbers_of_a_training_set_are_read(experiment, root):
+    assert load.load_training_data(experiment, root) == {}
+    path = root / "data/prepared/worked/summary.json"
+    path.parent.mkdir(parents=True)
+    path.write_text('{"num_examples": 8, "mean_length": 5.5, "layout": "exact", "lost": null, "ok": true}')
+    assert load.load_training_data(experiment, root) == {"worked": {"num_examples": 8, "mean_length": 5.5}}
+    path.write_text('{"num_exam')
+    with pytest.raises(DataError, match=r"summary\.json"):
+        load.load_training_data(experiment, root)
+
+
 def test_tables_read_back_keep_missing_names_and_text(tmp_path):
     (tmp_path / "scores.csv").write_text(
         "run,method,dataset,seed,accuracy\nbase,1e3,,,0.5\n007,weft,nan,3,0.25\n"

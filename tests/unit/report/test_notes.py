@@ -16,6 +16,24 @@ def test_intervals_are_counted(experiment):
     assert said.endswith("about 5 % of such intervals would still exclude zero; here are 7.")
 
 
+def test_several_contrasts_are_counted_per_rules(describe_ablations):
+    both = describe_ablations(rules=["d1", "strict"])
+    row = {"num_seeds_treatment": 3, "num_seeds_control": 3}
+    rows = [row | {"rules": rules, "p_holm": p} for rules in both.rules for p in (0.1, 1.0, None, None)]
+    said = notes.on_contrasts(both, pd.DataFrame(rows))[2]
+    assert said.startswith(
+        "2 comparisons on the average over benchmarks were tested by each set of rules; p, "
+    )
+    assert "It cannot be below 0.02," in said, "2 x 2 / 201"
+
+
+def test_draws_are_counted(ablations):
+    assert notes.on_gradients(ablations, pd.DataFrame({"num_draws": [64, 64]}))[0].startswith(
+        "Before training, 64 draws"
+    )
+    assert "64 to 96 draws" in notes.on_gradients(ablations, pd.DataFrame({"num_draws": [96, 64]}))[0]
+
+
 def test_a_headline_says_which_rules_it_is_by(experiment, describe_stored):
     assert "Rules strict" in notes.on_headline(experiment, "strict")[-1]
     both = describe_stored(rules=["d1", "strict"])

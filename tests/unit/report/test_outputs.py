@@ -5,7 +5,11 @@ import pytest
 
 from weft.report.outputs import (
     figure_files,
+    gradient_file,
+    has_ablations,
+    has_gradients,
     is_paper,
+    list_figures,
     list_headlines,
     list_tables,
     score_files,
@@ -15,7 +19,7 @@ from weft.report.outputs import (
 
 def test_fine_tuning_files(experiment):
     assert table_files(experiment)[:3] == ["headline.csv", "headline.md", "headline.tex"]
-    assert list_tables(experiment) == ["headline", "contrasts", "answers", "methods", "scores"]
+    assert list_tables(experiment) == ["headline", "contrasts", "answers", "ratios", "methods", "scores"]
     assert figure_files(experiment)[-2:] == ["time_per_step.png", "time_per_step.pdf"]
 
 
@@ -40,10 +44,27 @@ def test_every_further_set_of_rules_has_a_headline_behind_the_first(
     assert list_headlines(describe(rules=["strict", "d1"])) == {"headline": "strict", "headline_d1": "d1"}
     assert list_tables(describe_stored(**both))[:3] == ["headline", "headline_strict", "rules"]
     assert list_tables(describe_paper(**both)) == [
-        "headline", "headline_strict", "published", "contrasts", "answers", "methods", "scores",
+        "headline", "headline_strict", "published", "contrasts", "answers", "ratios", "methods", "scores",
     ]  # fmt: skip
     files = score_files(describe(**both))
     assert files[len(files) // 2] == "scores/strict/base/sudoku/48.jsonl"
+
+
+def test_ablations_and_gradients_have_files_of_their_own(ablations, describe_ablations, experiment, stored):
+    assert list_tables(ablations) == [
+        "headline", "contrasts", "costs", "answers", "gradients", "ratios", "methods", "scores",
+    ]  # fmt: skip
+    assert list_figures(ablations) == [
+        "accuracy", "contrasts", "training_loss", "token_entropy", "ratios", "gradient_share",
+        "gradient_variance", "time_per_step",
+    ]  # fmt: skip
+    one_contrast, no_study = describe_ablations(further_contrasts=[]), describe_ablations(gradient_study=None)
+    assert {"gradients"} == set(list_tables(one_contrast)) - set(list_tables(experiment))
+    assert {"costs"} == set(list_tables(no_study)) - set(list_tables(experiment))
+    assert {"contrasts"} == set(list_figures(no_study)) - set(list_figures(experiment))
+    assert not has_ablations(stored)
+    assert not has_gradients(stored)
+    assert gradient_file("worked") == "gradients/worked.parquet"
 
 
 def test_the_paper_experiment_is_compared_with_the_paper(describe_paper):

@@ -1,3 +1,4 @@
+import json
 import re
 
 import pandas as pd
@@ -27,7 +28,7 @@ def page(experiment, root, tables, figures):
 
 def test_everything_is_inside(page):
     text = page()
-    assert len(re.findall(r'src="data:image/png;base64,', text)) == 4
+    assert len(re.findall(r'src="data:image/png;base64,', text)) == 5
     assert not re.findall(r'(?:src|href)="(?!data:|#)', text)
     assert "default-src 'none'" in text
     assert "<script" not in text
@@ -45,12 +46,14 @@ def test_title_caption_verdict_and_tables_are_there(page):
     assert "1.23 times as long as one of SFT" in text
 
 
-def test_a_wide_headline_is_turned():
+def test_a_wide_headline_is_turned_unless_it_is_longer_than_wide():
     cells = pd.DataFrame({"method": ["SFT", "WeFT"]} | {f"c{index}": ["1", "2"] for index in range(9)})
     turned = PageTable.of(Table("headline", "E", "accuracy", cells, caption=""))
     assert turned.headings == ["method", "SFT", "WeFT"]
     assert turned.rows[0] == ["c0", "1", "2"]
     assert turned.title == "Accuracy"
+    long = pd.concat([cells] * 6)
+    assert PageTable.of(Table("headline", "E", "accuracy", long, caption="")).headings[1] == "c0"
 
 
 def test_provenance_is_grouped(page):
@@ -102,10 +105,68 @@ def test_tables_stand_in_reading_order_and_both_rules_are_summed_up(describe, wr
         "Accuracy by the rules strict",
         "Paired comparison",
         "How the answers end",
+        "Masking-rate ratios",
         "Accuracy of every method over training seeds",
     ]
     assert "Of 336 answers" in text
     assert '<td class="text">Sudoku 4×4 (boards)</td>' in text[text.index('id="runs"') :]
+
+
+@pytest.fixture
+def ablation_page(ablations, ablated):
+    make_figures(ablations, ablated, ablated / "tables", ablated / "figures")
+    make_page(ablations, ablated, ablated / "tables", ablated / "figures", ablated / "report.html")
+    return (ablated / "report.html").read_text(encoding="utf-8")
+
+
+def test_ablations_have_a_section_with_their_tables_and_figures(ablation_page):
+    section = ablation_page.split('<h2 id="ablations">')[1].split('<h2 id="tables">')[0]
+    assert re.findall("<h3>(.*)</h3>", section) == [
+        "Paired comparisons on the average",
+        "Where the gradient comes from",
+        "Masking-rate ratios",
+        "Cost of an optimiser step",
+    ]
+    assert re.findall('<img alt="([^"]*)"', section) == [
+        "Differences of accuracy",
+        "Where the gradient comes from",
+        "Noise of the gradient",
+        "Masking-rate ratios of the answer tokens",
+    ]
+    averages = section.split("Paired comparisons on the average")[1].split("</table>")[0]
+    assert averages.count("<tr>") == 1 + 3
+    assert "CART minus SFT on average: " in section.split("<details>")[1].split("</details>")[0]
+    after = ablation_page.split('<h2 id="tables">')[1]
+    assert "Noise of the gradient" not in after
+    assert "Masking-rate ratios" not in after
+    assert after.count("<h3>Paired comparison</h3>") == 1, "all benchmarks"
+
+
+def test_captions_say_what_the_numbers_are(ablation_page):
+    captions = re.findall("<figcaption>(.*?)</figcaption>", ablation_page)
+    assert len(captions) == 8
+    assert "Corrected for their number" in captions[0]
+    assert "lies below that of SFT" in captions[2]
+
+
+def test_without_further_contrasts_there_is_no_such_section(page):
+    text = page()
+    assert 'id="ablations"' not in text
+    assert "With padding in the mean" in text
+
+
+def test_what_is_known_about_training_data_is_shown(page, root):
+    assert 'id="data"' not in page()
+    folder = root / "data/prepared/worked"
+    folder.mkdir(parents=True)
+    summary = {"num_examples": 1536, "share_cut_off": 0.0313, "num_odd_ones": 2, "layout": "exact"}
+    (folder / "summary.json").write_text(json.dumps(summary | {"share_answer_tag_cut_off": None}))
+    rows = page().split('<h2 id="data">')[1].split("</table>")[0]
+    assert re.findall('<td class="text">(.*?)</td><td>(.*?)</td>', rows) == [
+        ("examples", "1,536"),
+        ("examples cut off, %", "3.1"),
+        ("num odd ones", "2"),
+    ]
 
 
 def test_stored_generations_have_a_page_too(stored, stored_root, stored_tables):

@@ -2,7 +2,9 @@ import pandas as pd
 import pytest
 
 from weft.report.answers import ANSWER_COLUMNS
-from weft.report.presentation import headline_headings, present, reading
+from weft.report.load import load_gradients
+from weft.report.presentation import corrected_rows, count_readings, headline_headings, present, reading
+from weft.report.ratios import summarise_ratios
 
 CONTRAST = {
     "dataset": "worked",
@@ -35,6 +37,54 @@ def test_contrasts_are_shown_in_points_with_a_reading(experiment):
     ]
     assert table.title == "A small comparison: paired comparison"
     assert table.caption == experiment.caption
+
+
+def test_several_contrasts_show_the_corrected_p_where_there_is_one(ablations):
+    rows = [CONTRAST | {"p_holm": 0.824}, CONTRAST | {"treatment": "cart", "p_holm": None}]
+    table = present(ablations, "contrasts", pd.DataFrame(rows))
+    assert table.cells["p, Holm"].tolist() == ["0.824", ""]
+    assert table.cells["contrast"].tolist() == ["WeFT minus SFT", "CART minus SFT"]
+    assert len(table.notes) == 3
+
+
+def test_only_corrected_rows_of_the_first_rules_count_as_tested(describe_ablations):
+    both = describe_ablations(rules=["d1", "strict"])
+    rows = [CONTRAST | {"rules": rules, "p_holm": p} for rules in both.rules for p in (0.5, None)]
+    assert len(corrected_rows(both, pd.DataFrame(rows))) == 1
+
+
+def test_intervals_are_counted_by_side():
+    frame = pd.DataFrame({"ci_low": [0.1, -0.1, -0.2, 0.0], "ci_high": [0.2, 0.1, -0.1, 0.1]})
+    assert count_readings(frame) == "1 above zero, 1 below zero, 2 not distinguishable from zero"
+
+
+def test_costs_are_relative_to_the_control(ablations):
+    row = {"method": "cart", "dataset": "worked", "num_seeds": 3, "seconds_per_step": 0.2345}
+    row |= {"control": "sft", "ratio": 1.174, "ratio_low": 1.1, "ratio_high": 1.25}
+    cells = present(ablations, "costs", pd.DataFrame([row])).cells
+    assert cells.iloc[0].to_dict() == {
+        "method": "CART",
+        "seeds": "3",
+        "seconds per step": "0.234",
+        "relative to SFT": "1.17",
+        "range over seeds": "1.10 to 1.25",
+    }
+
+
+def test_what_all_quintiles_share_is_said_once(ablations, ablated):
+    cells = present(ablations, "gradients", load_gradients(ablations, ablated)).cells
+    assert cells["method"].tolist()[4:6] == ["SFT", "WeFT"]
+    assert cells["relative variance"].tolist()[4:7] == ["", "2 (1.8 to 2.4)", ""]
+    assert cells["cosine to SFT"].tolist()[4:7] == ["", "−0.50", ""]
+    assert cells["interval"].tolist()[:2] == ["3.0 to 8.0", "8.0 to 13.0"]
+
+
+def test_ratios_name_the_data_set_only_if_there_are_several(describe, experiment, root):
+    one = {"source": "generated", "tasks": {"sudoku": 8}, "seed": 11}
+    frame = summarise_ratios(experiment, root)
+    assert list(present(experiment, "ratios", frame).cells.columns)[:2] == ["tokens", "mean over"]
+    several = present(describe(datasets={"worked": one, "other": one}), "ratios", frame).cells
+    assert several.iloc[0].tolist()[:3] == ["worked", "answer tokens", "answer tokens"]
 
 
 def test_several_rules_get_a_column_and_sudoku_its_unit(describe):

@@ -131,6 +131,32 @@ def test_the_rules_of_stored_generations_stand_beside_each_other(describe_stored
     assert len(pd.read_csv(tmp_path / "tables/headline_strict.csv")) == 1
 
 
+def test_further_contrasts_leave_the_first_ones_numbers_as_they_are(
+    describe_ablations, write, tmp_path, ablated
+):
+    alone = describe_ablations(further_contrasts=[], gradient_study=None)
+    make_tables(alone, write(alone, tmp_path / "alone"), tmp_path / "alone/tables")
+    one, several = (load_table(folder / "tables", "contrasts") for folder in (tmp_path / "alone", ablated))
+    pd.testing.assert_frame_equal(several[: len(one)][one.columns], one)
+    assert several["treatment"].tolist() == ["weft"] * 3 + ["cart"] * 3 + ["weft-permuted"] * 3
+    assert several["control"].tolist() == ["sft"] * 6 + ["weft"] * 3
+    assert several["p_holm"].notna().tolist() == [False, False, True] * 3
+    assert "p_holm" not in one
+
+
+def test_ablations_have_exactly_the_listed_tables(ablations, ablated):
+    assert sorted(path.name for path in (ablated / "tables").iterdir()) == sorted(table_files(ablations))
+    costs = load_table(ablated / "tables", "costs").set_index("method")
+    assert costs.loc["sft", ["ratio", "ratio_low", "ratio_high"]].tolist() == [1, 1, 1]
+    assert costs.loc["weft", "ratio"] == pytest.approx(0.64 / 0.52, abs=1e-6)
+
+
+def test_latex_writes_roots_and_powers_without_a_package(ablated):
+    text = (ablated / "tables/gradients.tex").read_text() + (ablated / "tables/ratios.tex").read_text()
+    assert r"$\surd$H" in text
+    assert text.isascii()
+
+
 def test_a_missing_score_file_stops_the_tables(experiment, root):
     (root / "scores/d1/base/gsm8k/48.jsonl").unlink()
     with pytest.raises(ScoringError, match=r"base/gsm8k/48\.jsonl"):

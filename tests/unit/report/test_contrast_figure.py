@@ -1,0 +1,68 @@
+import pytest
+
+from weft.errors import DataError
+from weft.report.contrast_figure import draw_contrasts, list_lines
+from weft.report.load import load_table
+
+
+def test_contrasts_with_one_control_stand_together_under_its_name(describe_ablations):
+    experiment = describe_ablations(
+        further_contrasts=[["weft-permuted", "weft"], ["cart", "sft"], ["cart", "weft"]]
+    )
+    assert list_lines(experiment) == [
+        (None, "sft"), ("weft", "sft"), ("cart", "sft"),
+        (None, "weft"), ("weft-permuted", "weft"), ("cart", "weft"),
+    ]  # fmt: skip
+
+
+def dots(ax):
+    return [line for line in ax.lines if line.get_marker() == "o"]
+
+
+def test_every_contrast_has_a_dot_in_its_row_of_every_panel(ablations, ablated):
+    fig = draw_contrasts(ablations, ablated, ablated / "tables")
+    assert [ax.get_title(loc="left") for ax in fig.axes] == [
+        "Sudoku 4×4 (cells)", "arithmetic (GSM8K rules)", "average",
+    ]  # fmt: skip
+    assert [label.get_text() for label in fig.axes[0].get_yticklabels()] == [
+        "minus SFT", "WeFT", "CART", "minus WeFT", "WeFT, permuted",
+    ]  # fmt: skip
+    differences = load_table(ablated / "tables", "contrasts").set_index(["treatment", "benchmark"])
+    found = [(dot.get_xdata()[0], dot.get_ydata()[0]) for dot in dots(fig.axes[2])]
+    assert found == [
+        (pytest.approx(100 * differences.loc[(name, "average"), "difference"]), height)
+        for name, height in (("weft", 1), ("cart", 2), ("weft-permuted", 4))
+    ]
+
+
+def test_hollow_dots_hold_zero(ablations, ablated):
+    path = ablated / "tables/contrasts.csv"
+    frame = load_table(ablated / "tables", "contrasts")
+    is_average = frame["benchmark"] == "average"
+    frame.loc[is_average, ["ci_low", "difference", "ci_high"]] = [
+        [0.01, 0.02, 0.03], [-0.01, 0.02, 0.03], [-0.03, -0.02, -0.01],
+    ]  # fmt: skip
+    frame.to_csv(path, index=False)
+    drawn = dots(draw_contrasts(ablations, ablated, ablated / "tables").axes[2])
+    assert [dot.get_markerfacecolor() == "white" for dot in drawn] == [False, True, False]
+
+
+def test_lengths_and_further_rules_do_not_mix(describe_ablations, write, tmp_path):
+    from weft.report.tables import make_tables
+
+    both = describe_ablations(
+        rules=["d1", "strict"],
+        sampling=describe_ablations().sampling.model_dump() | {"gen_lengths": [48, 96]},
+        gradient_study=None,
+        seeds=[1],
+    )
+    make_tables(both, write(both, tmp_path), tmp_path / "tables")
+    fig = draw_contrasts(both, tmp_path, tmp_path / "tables")
+    assert len(fig.axes) == 2 * 3
+    assert [len(dots(ax)) for ax in fig.axes] == [3] * 6
+    assert fig.axes[3].get_ylabel() == "worked, 96 tokens"
+
+
+def test_missing_tables_are_named(ablations, tmp_path):
+    with pytest.raises(DataError, match=r"contrasts\.csv"):
+        draw_contrasts(ablations, tmp_path, tmp_path)
