@@ -1,5 +1,6 @@
 """Bidirectional mask predictors, their checkpoint directories and adapters."""
 
+from weft.model.adapters import export_adapter, load_adapter, load_tuned, merge_adapter
 from weft.model.checkpoint import load_model, read_config, save_model
 from weft.model.dream import DreamConfig, DreamForMaskedDiffusion
 from weft.model.llada import LladaConfig, LladaForMaskedDiffusion, count_parameters
@@ -11,8 +12,12 @@ __all__ = [
     "LladaConfig",
     "LladaForMaskedDiffusion",
     "count_parameters",
+    "export_adapter",
+    "load_adapter",
     "load_model",
     "load_tokenizer",
+    "load_tuned",
+    "merge_adapter",
     "read_config",
     "save_model",
 ]

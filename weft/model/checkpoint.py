@@ -132,6 +132,15 @@ def read_config(path: str | Path) -> PredictorConfig:
     return _read_config(Path(path))[1]
 
 
+def read_family(path: str | Path) -> str:
+    """Say of which family a checkpoint directory is, by the short name.
+
+    Raises:
+        CheckpointError: as ``read_config``.
+    """
+    return _read_config(Path(path))[0].family
+
+
 def stored_dtype(path: str | Path) -> torch.dtype:
     """Say in which type the weights of a checkpoint directory are stored, the widest if in several.
 

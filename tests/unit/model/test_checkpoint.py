@@ -17,7 +17,7 @@ from tests.reference.plain_networks import (
 )
 from weft.errors import CheckpointError
 from weft.model import load_model, read_config, save_model
-from weft.model.checkpoint import find_family, find_layout, stored_dtype
+from weft.model.checkpoint import find_family, find_layout, read_family, stored_dtype
 
 REFERENCE = Path(__file__).resolve().parents[2] / "reference"
 SOME = {"llada": "model.transformer.ln_f.weight", "dream": "model.norm.weight"}
@@ -219,7 +219,8 @@ def test_the_mask_token_is_read_without_loading_weights(directory, tokenizer):
     assert read_config(directory).mask_token_id == tokenizer.mask_token_id
 
 
-def test_families_are_found_by_name_and_by_model(family, predictor):
+def test_families_are_found_by_name_by_model_and_by_directory(family, predictor, directory):
+    assert read_family(directory) == family
     assert find_layout(predictor) is find_family(family)
     with pytest.raises(CheckpointError, match="must be of a family"):
         find_layout(torch.nn.Linear(1, 1))
