@@ -69,6 +69,13 @@ class Rules(StrEnum):
     strict = "strict"
 
 
+class Form(StrEnum):
+    """What ``weft export`` writes."""
+
+    checkpoint = "checkpoint"
+    adapter = "adapter"
+
+
 @data_app.command("benchmark")
 def data_benchmark(
     experiment: ExperimentOption, benchmark: str, out: OutOption, offline: OfflineOption = None
@@ -130,7 +137,7 @@ def data_prepare(
     from weft.data.benchmarks import read_jsonl
     from weft.data.examples import Example
     from weft.data.prepare import prepare_examples
-    from weft.model.checkpoint import load_tokenizer, read_llada_config
+    from weft.model import load_tokenizer, read_config
 
     described = _fine_tuning(experiment)
     texts = [Example(**row) for row in read_jsonl(examples)]
@@ -142,7 +149,7 @@ def data_prepare(
             f"training and test questions must differ, {len(leaked)} are in both, first {leaked[:3]}; "
             "remove them from the training set, or set forbid_test_questions: false to only count them"
         )
-    tokenizer = load_tokenizer(base, mask_token_id=read_llada_config(base).mask_token_id)
+    tokenizer = load_tokenizer(base, mask_token_id=read_config(base).mask_token_id)
     with _finished_directory(out) as folder:
         summary = prepare_examples(
             texts,
@@ -165,11 +172,11 @@ def data_base(
     """Put the base model into place: the shipped one, one trained anew, or a download."""
     from weft.data.base import locate_base
     from weft.data.remote import resolved_commit
-    from weft.model.checkpoint import read_llada_config
+    from weft.model import read_config
 
     described = _fine_tuning(experiment)
     source = retrained or locate_base(described.base_model, offline=_offline(offline))
-    read_llada_config(source)
+    read_config(source)
     with _finished_directory(out) as folder:
         for file in sorted(source.iterdir()):
             if file.is_file():
@@ -289,7 +296,10 @@ def sample(
     gen_length: Annotated[int, typer.Option(help="Length of the answers, in tokens.")],
     base: Annotated[Path, typer.Option(help="Checkpoint directory of the base model.")],
     out: OutOption,
-    adapter: Annotated[Path | None, typer.Option(help="PEFT adapter of the run.")] = None,
+    adapter: Annotated[
+        Path | None,
+        typer.Option(help="What the run made: a PEFT adapter, or the directory of a full checkpoint."),
+    ] = None,
     threads: ThreadsOption = 1,
     device: DeviceOption = "auto",
 ) -> None:
@@ -318,6 +328,50 @@ def sample(
         run_job(job, model, tokenizer_folder=base, questions=questions, out=out)
     inputs = [questions, base] + ([adapter] if adapter else [])
     _record(out, described, seed=chosen.seed, inputs=inputs, device=str(model.device))
+
+
+@app.command()
+def export(
+    base: Annotated[Path, typer.Option(help="Checkpoint directory of the base model.")],
+    out: OutOption,
+    tuned: Annotated[
+        Path | None, typer.Option(help="What fine-tuning made: an adapter or a full checkpoint.")
+    ] = None,
+    form: Annotated[
+        Form, typer.Option(help="A whole model, adapter merged, or the adapter under published names.")
+    ] = Form.checkpoint,
+) -> None:
+    """Write a model or an adapter in its published form, for other tools.
+
+    They bring code of their own for the network, or take it from the published repository: Python files
+    named in config.json's auto_map must then be put beside the result.
+    """
+    from weft.model import export_adapter, load_tuned, merge_adapter, save_model
+    from weft.model.checkpoint import read_family, stored_dtype
+    from weft.model.tokenizer import TOKENIZER_FILES
+
+    inputs = [base, *([tuned] if tuned else [])]
+    for source in inputs:
+        if out.resolve() in (source.resolve(), *source.resolve().parents):
+            raise ConfigError(f"--out must be another directory than what is read, got {out} for {source}")
+    family = read_family(base)
+    if form is Form.adapter:
+        if tuned is None:
+            raise ConfigError("--tuned must name the adapter for --form adapter")
+        with _finished_directory(out) as folder:
+            made = f"adapter of {export_adapter(tuned, folder, family=family)} modules"
+    else:
+        is_whole = tuned is not None and not (tuned / "adapter_config.json").exists()
+        dtype = stored_dtype(tuned if tuned is not None and is_whole else base)
+        model = merge_adapter(load_tuned(base, tuned, dtype))
+        with _finished_directory(out) as folder:
+            save_model(model, folder)
+            for name in TOKENIZER_FILES:
+                if (base / name).exists():
+                    shutil.copyfile(base / name, folder / name)
+        made = f"checkpoint of {model.num_parameters():,} parameters in {str(dtype).removeprefix('torch.')}"
+    write_sidecar(out, settings={"form": form.value}, experiment="", inputs=inputs)
+    typer.echo(f"{family}: {made} -> {out}")
 
 
 @app.command()
@@ -496,15 +550,10 @@ def _device(name: str) -> str:
 def _load(base: Path, dtype: str, device: str, threads: int, *, adapter: Path | None = None) -> Any:
     import torch
 
-    from weft.model import load_model
+    from weft.model import load_tuned
 
     torch.set_num_threads(threads)
-    model: Any = load_model(base, getattr(torch, dtype))
-    if adapter is not None:
-        from peft import PeftModel
-
-        model = PeftModel.from_pretrained(model, str(adapter)).eval()
-    return model.to(_device(device))
+    return load_tuned(base, adapter, getattr(torch, dtype)).to(_device(device))
 
 
 def _record(
