@@ -25,9 +25,12 @@ from weft.config import (
     load_experiment,
     read_settings,
 )
+from weft.config.pins import pins_path
 from weft.config.sources import (
     GeneratedBenchmark,
     HubFile,
+    HubModel,
+    JsonlData,
     OwnBenchmark,
     PublishedBenchmark,
     ScratchModel,
@@ -96,7 +99,8 @@ def data_benchmark(
         rows = read_own(benchmark, load_own_file(source.path), num_examples=source.num_examples)
         inputs = [Path(source.path)]
     else:
-        rows, notes = _published_questions(benchmark, source, out, _offline(offline))
+        pins = pins_path(find_experiment(experiment))
+        rows, notes = _published_questions(benchmark, source, out, _offline(offline), pins=pins)
     write_jsonl(rows, out)
     _record(out, described, seed=getattr(source, "seed", None), inputs=inputs, notes=notes)
     typer.echo(f"{benchmark}: {len(rows)} questions -> {out}")
@@ -108,21 +112,30 @@ def data_dataset(
 ) -> None:
     """Write the training examples of one data set as text."""
     from weft.data.benchmarks import write_jsonl
-    from weft.data.datasets import load_examples
+    from weft.data.datasets import drop_repeats, load_examples
     from weft.data.instructions import describe_instruction
-    from weft.data.remote import fetch_hub_file
+    from weft.data.remote import fetch_hub_file, record_hub_file
 
     described = _fine_tuning(experiment)
     if dataset not in described.datasets:
         raise ConfigError(f"dataset must be one of {sorted(described.datasets)}, got {dataset!r}")
     source = described.datasets[dataset]
     folders = _offline(offline)
-    examples = load_examples(dataset, source, offline=folders)
+    pins = pins_path(find_experiment(experiment))
+    examples = load_examples(dataset, source, offline=folders, pins=pins)
+    num_repeated = 0
+    if isinstance(source, JsonlData):  # published sets are kept as published
+        examples, num_repeated = drop_repeats(examples)
+    files = []
+    for file in getattr(source, "files", []):
+        files.append(fetch_hub_file(file, offline=folders, pins=pins))
+        record_hub_file(file, files[-1], pins=pins)
     write_jsonl((example.as_record() for example in examples), out)
-    files = [fetch_hub_file(file, offline=folders) for file in getattr(source, "files", [])]
     instruction = describe_instruction(getattr(source, "instruction", "none"))
-    _record(out, described, notes=_used_files(files) | {"instruction": instruction})
-    typer.echo(f"{dataset}: {len(examples)} examples -> {out}")
+    notes = _used_files(files) | {"instruction": instruction, "num_repeated": num_repeated}
+    _record(out, described, notes=notes)
+    repeated = f" ({num_repeated} repeated lines left out)" if num_repeated else ""
+    typer.echo(f"{dataset}: {len(examples)} examples{repeated} -> {out}")
 
 
 @data_app.command("prepare")
@@ -135,15 +148,13 @@ def data_prepare(
 ) -> None:
     """Tokenise training examples; refuse them if a test question is among them."""
     from weft.data.benchmarks import read_jsonl
-    from weft.data.examples import Example
-    from weft.data.prepare import prepare_examples
+    from weft.data.examples import Example, find_leaks
+    from weft.data.prepare import describe_summary, prepare_examples
     from weft.model import load_tokenizer, read_config
 
     described = _fine_tuning(experiment)
-    texts = [Example(**row) for row in read_jsonl(examples)]
-    # An instruction may stand in front of either, so the ends are compared.
-    test = tuple({row["question"].strip() for file in questions for row in read_jsonl(file)})
-    leaked = sorted(e.example_id for e in texts if e.question.strip().endswith(test))
+    texts = [Example.from_record(row) for row in read_jsonl(examples)]
+    leaked = find_leaks(texts, [row["question"] for file in questions for row in read_jsonl(file)])
     if leaked and described.forbid_test_questions:
         raise DataError(
             f"training and test questions must differ, {len(leaked)} are in both, first {leaked[:3]}; "
@@ -157,9 +168,10 @@ def data_prepare(
             folder,
             max_length=described.training.max_length,
             heldout_share=described.training.heldout_share,
+            layout=described.training.example_layout,
         )
     _record(out, described, inputs=[examples], notes={"summary": summary, "num_test_questions": len(leaked)})
-    typer.echo(f"{json.dumps(summary)} -> {out}")
+    typer.echo(f"{describe_summary(summary)} -> {out}")
 
 
 @data_app.command("base")
@@ -171,16 +183,18 @@ def data_base(
 ) -> None:
     """Put the base model into place: the shipped one, one trained anew, or a download."""
     from weft.data.base import locate_base
-    from weft.data.remote import resolved_commit
+    from weft.data.remote import model_files, record_hub_model, resolved_commit
     from weft.model import read_config
 
     described = _fine_tuning(experiment)
-    source = retrained or locate_base(described.base_model, offline=_offline(offline))
+    pins = pins_path(find_experiment(experiment))
+    source = retrained or locate_base(described.base_model, offline=_offline(offline), pins=pins)
     read_config(source)
+    if isinstance(described.base_model, HubModel):
+        record_hub_model(described.base_model, source, pins=pins)
     with _finished_directory(out) as folder:
-        for file in sorted(source.iterdir()):
-            if file.is_file():
-                _link_or_copy(file, folder / file.name)
+        for file in model_files(source):
+            _link_or_copy(file, folder / file.name)
     origin = described.base_model.model_dump(mode="json", exclude={"recipe"})
     _record(out, described, notes={"source": origin, "commit_used": resolved_commit(source)})
     typer.echo(f"base model {source} -> {out}")
@@ -577,20 +591,22 @@ def _record(
 
 
 def _published_questions(
-    benchmark: str, source: PublishedBenchmark, out: Path, offline: list[str]
+    benchmark: str, source: PublishedBenchmark, out: Path, offline: list[str], *, pins: Path
 ) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     """Fetch a published benchmark; return its questions, and what to note in their provenance."""
     from weft.data.benchmarks import read_published
     from weft.data.instructions import describe_instruction, find_instruction
-    from weft.data.remote import fetch_hub_file, fetch_web_file
+    from weft.data.remote import fetch_hub_file, fetch_web_file, record_hub_file
 
     if isinstance(source.file, HubFile):
-        file = fetch_hub_file(source.file, offline=offline)
+        file = fetch_hub_file(source.file, offline=offline, pins=pins)
     else:
         file = out.with_name(f"{benchmark}.source{Path(source.file.offline).suffix}")
         fetch_web_file(source.file, file, offline=offline)
     text = find_instruction(source.instruction, offline=offline)
     rows = read_published(benchmark, file, num_examples=source.num_examples, instruction=text)
+    if isinstance(source.file, HubFile):
+        record_hub_file(source.file, file, pins=pins)
     return rows, _used_files([file]) | {"instruction": describe_instruction(source.instruction)}
 
 

@@ -18,9 +18,10 @@ class HubFile(Section):
     file: str = Field(min_length=1)
     """Path inside the repository."""
     revision: str = Field(min_length=1)
-    """Commit, tag or branch; what it stood for is written to the provenance."""
+    """Commit, tag or branch; what it stands for at first use is noted in NAME.lock.json and asked for from
+    then on."""
     sha256: Sha256 | None = None
-    """SHA-256 of the file's bytes; checked where given."""
+    """SHA-256 of the file's bytes; checked where given, else that of the first use."""
 
 
 class WebFile(Section):
@@ -124,7 +125,10 @@ class HubModel(Section):
     repo: str = Field(pattern=r"^[\w.-]+/[\w.-]+$")
     """Repository, owner/name."""
     revision: str = Field(min_length=1)
-    """Commit, tag or branch; what it stood for is written to the provenance."""
+    """Commit, tag or branch; what it stands for at first use is noted in NAME.lock.json and asked for from
+    then on."""
+    sha256: dict[str, Sha256] = Field(default={})
+    """File -> SHA-256 of its bytes; checked where given, else that of the first use."""
 
 
 class LocalModel(Section):
@@ -176,16 +180,23 @@ class HubData(Section):
 
 
 class JsonlData(Section):
-    """Own data: a JSONL file with ``question``, ``answer`` and, if there is one, ``reasoning``."""
+    """Own data: a JSONL file with ``question`` and ``answer``, or ``messages``, on every line.
+
+    Beside question and answer a row may have ``reasoning``, which is put in tags in front of the answer.
+    ``messages`` is a list of {role, content}: the system's first or not at all, then user and assistant
+    in turn.  Only the last turn is trained, the assistant's; the others belong to the prompt.  Other keys are
+    ignored.
+    """
 
     source: Literal["jsonl"]
     """From an own file."""
     path: str = Field(min_length=1)
-    """The file."""
+    """The file; a line has {question, answer, reasoning (optional)} or {messages: [{role, content}, …]}, of
+    which the last turn is trained; of equal lines one is kept."""
     sha256: Sha256 | None = None
     """SHA-256 of the file's bytes; checked where given."""
     instruction: Instruction = "none"
-    """Text in front of every question."""
+    """Text in front of every question, the last user turn."""
 
 
 DataSource = Annotated[GeneratedData | HubData | JsonlData, Field(discriminator="source")]

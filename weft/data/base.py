@@ -15,18 +15,19 @@ RECIPE_FILE = "pretraining.json"
 """Beside a model trained here: the recipe and the last log."""
 
 
-def locate_base(source: BaseModelSource, *, offline: Sequence[str]) -> Path:
+def locate_base(source: BaseModelSource, *, offline: Sequence[str], pins: Path | None = None) -> Path:
     """Return the directory of the base model, downloaded if need be.
 
     Args:
         source: where the experiment says that it comes from.
         offline: folders searched before any download.
+        pins: lock file of the experiment, see `weft.config.pins`.
 
     Raises:
         DataError: it is missing, unreachable or damaged, or a shipped model follows another recipe.
     """
     if isinstance(source, HubModel):
-        return fetch_hub_model(source, offline=offline)
+        return fetch_hub_model(source, offline=offline, pins=pins)
     if isinstance(source, LocalModel):
         folder = Path(source.path)
         if not folder.is_dir():

@@ -12,6 +12,7 @@ import numpy as np
 from weft.benchmarks.own import OwnFile
 from weft.config.sources import GeneratedBenchmark
 from weft.data.instructions import with_instruction
+from weft.data.remote import how_to_renew
 from weft.data.tasks import TASKS, draw_problems
 from weft.data.tasks.problem import question_id
 from weft.errors import DataError
@@ -113,7 +114,10 @@ def read_records(path: Path) -> list[Row]:
         DataError: the file has another form.
     """
     if path.suffix not in {".csv", ".parquet"}:
-        return read_jsonl(path)
+        try:
+            return read_jsonl(path)
+        except DataError as error:
+            raise DataError(f"{error}; {how_to_renew(path)}") from error
     import pandas as pd
     import pyarrow.parquet
 
@@ -122,9 +126,7 @@ def read_records(path: Path) -> list[Row]:
             return list(pyarrow.parquet.read_table(path).to_pylist())
         frame = pd.read_csv(path, dtype=str)  # a puzzle is text: 0123… must keep its zeros
     except (ValueError, OSError) as error:  # what pandas and pyarrow raise is among these
-        raise DataError(
-            f"{path} must be a {path.suffix} file: {error}; delete it and fetch it again"
-        ) from error
+        raise DataError(f"{path} must be a {path.suffix} file: {error}; {how_to_renew(path)}") from error
     return [{str(key): value for key, value in record.items()} for record in frame.to_dict("records")]
 
 

@@ -2,9 +2,9 @@
 
 import itertools
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Literal
 
 from transformers import PreTrainedTokenizerBase
 
@@ -13,6 +13,10 @@ from weft.errors import DataError
 
 TURN_END_TOKENS = ("<|eot_id|>", "<|im_end|>")
 """What ends an answer in LLaDA's and in Dream's chat template."""
+ANSWER_TAG = "<answer>"
+Layout = Literal["exact", "d1"]
+Message = dict[str, str]
+"""One turn of a conversation: ``role`` (system, user or assistant) and ``content``."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,19 +25,54 @@ class Example:
 
     Attributes:
         example_id: sixteen hex digits.
-        question: text of the user's turn.
-        answer: text of the assistant's turn.
+        question: text of the user's last turn.
+        answer: text of the assistant's last turn, the one that is trained.
         source: where it comes from.
+        history: turns before the question; they belong to the prompt.
     """
 
     example_id: str
     question: str
     answer: str
     source: str
+    history: tuple[Message, ...] = ()
+
+    @property
+    def prompt(self) -> list[Message]:
+        """All turns but the answer."""
+        return [*self.history, {"role": "user", "content": self.question}]
+
+    @property
+    def user_turns(self) -> list[str]:
+        """What the user says, in every turn."""
+        return [turn["content"] for turn in self.prompt if turn["role"] == "user"]
 
     def as_record(self) -> dict[str, Any]:
-        """Return the example as a JSON object."""
-        return asdict(self)
+        """Return the example as a JSON object; it has a history only where there is one."""
+        record = asdict(self)
+        history = record.pop("history")
+        return record | ({"history": list(history)} if history else {})
+
+    @classmethod
+    def from_record(cls, record: Mapping[str, Any]) -> "Example":
+        """Make an example of what `as_record` returns."""
+        return cls(**{**record, "history": tuple(record.get("history", ()))})
+
+
+def find_leaks(examples: Iterable[Example], questions: Collection[str]) -> list[str]:
+    """Find examples that hold a test question in any turn of the user's.
+
+    An instruction may stand in front of either, so the ends are compared.
+
+    Returns:
+        Ids of the examples, sorted.
+    """
+    ends = tuple({question.strip() for question in questions})
+    return sorted(
+        example.example_id
+        for example in examples
+        if any(turn.strip().endswith(ends) for turn in example.user_turns)
+    )
 
 
 def lay_out_answer(trajectory: str, attempt: str) -> str:
@@ -96,30 +135,78 @@ def generate_examples(counts: Mapping[Any, int], *, seed: int) -> list[Example]:
     return examples
 
 
-def encode_prompt(tokenizer: PreTrainedTokenizerBase, question: str, *, prefill: str = "") -> list[int]:
-    """Tokenise the user's turn and the assistant header, and what the answer is made to begin with.
+def encode_prompt(
+    tokenizer: PreTrainedTokenizerBase,
+    question: str,
+    *,
+    prefill: str = "",
+    history: Iterable[Message] = (),
+) -> list[int]:
+    """Tokenise the turns before the answer, the assistant header and what the answer is made to begin with.
 
     LLaDA's template appends the assistant header whether asked or not; asking for it gives the same
     text under both kinds of template.
     """
-    messages = [{"role": "user", "content": question}]
-    text: Any = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+    text = _apply_template(tokenizer, [*history, {"role": "user", "content": question}])
     return list(tokenizer(text + prefill, add_special_tokens=False)["input_ids"])
 
 
-def encode_example(tokenizer: PreTrainedTokenizerBase, example: Example) -> dict[str, Any]:
-    """Tokenise an example; prompt and answer separately, so that the boundary is exact.
+def encode_example(
+    tokenizer: PreTrainedTokenizerBase, example: Example, *, layout: Layout = "exact"
+) -> dict[str, Any]:
+    """Tokenise an example in one of two layouts, not yet cut or padded.
+
+    Args:
+        tokenizer: of the base model, with a chat template.
+        example: the example.
+        layout: ``exact`` tokenises prompt and answer apart, so that the boundary is exact, and ends with
+            the end of the turn.  ``d1`` gives the tokens that d1 trains on, see `encode_as_d1`.
 
     Returns:
-        example_id, prompt_ids, answer_ids (ending with the end of the turn) and source.
+        example_id, prompt_ids, answer_ids and source.
     """
-    answer_ids = list(tokenizer(example.answer, add_special_tokens=False)["input_ids"])
+    if layout == "d1":
+        prompt_ids, answer_ids = encode_as_d1(tokenizer, example)
+    else:
+        prompt_ids = encode_prompt(tokenizer, example.question, history=example.history)
+        text_ids = list(tokenizer(example.answer, add_special_tokens=False)["input_ids"])
+        answer_ids = [*text_ids, turn_end_id(tokenizer)]
     return {
         "example_id": example.example_id,
-        "prompt_ids": encode_prompt(tokenizer, example.question),
-        "answer_ids": [*answer_ids, turn_end_id(tokenizer)],
+        "prompt_ids": prompt_ids,
+        "answer_ids": answer_ids,
         "source": example.source,
     }
+
+
+def encode_as_d1(tokenizer: PreTrainedTokenizerBase, example: Example) -> tuple[list[int], list[int]]:
+    """Tokenise an example as d1's fine-tuning does with LLaDA, its three oddities included.
+
+    - The text is the chat template of the whole conversation, tokenised at one go.  The template trims
+      every turn and appends an assistant header always, so that one more header stands after the
+      answer's end of turn; it is trained like the padding behind it.
+    - The prompt counts as long as the template of the prompt *plus one more newline*, which the text does
+      not have there.  Where the tokenizer does not merge the three newlines into one token this is one
+      too many, and the first token of the answer is never masked.
+    - Nothing is dropped: an answer that is cut off by ``max_length`` is trained as far as it goes.
+
+    Under a template that appends the header only when asked, it is asked for, so that the layout means
+    the same.
+
+    Returns:
+        The tokens before and from the boundary; together they are the text.
+
+    Source:
+        d1 @ 837888f, SFT/sft_trainer.py, preprocess_dataset (read in two forks of it).
+    """
+    whole = _apply_template(tokenizer, [*example.prompt, {"role": "assistant", "content": example.answer}])
+    prompt = _apply_template(tokenizer, example.prompt) + "\n"
+    ids, length = list(tokenizer(whole)["input_ids"]), len(tokenizer(prompt)["input_ids"])
+    return ids[:length], ids[length:]
+
+
+def _apply_template(tokenizer: PreTrainedTokenizerBase, messages: list[Message]) -> str:
+    return str(tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True))
 
 
 def turn_end_id(tokenizer: PreTrainedTokenizerBase) -> int:

@@ -1,6 +1,15 @@
-"""Files from outside: look in the offline folders first, then download; check the hash either way."""
+"""Files from outside: look in the offline folders first, then download; check the hash either way.
+
+What comes from the hub is pinned on first use (`weft.config.pins`): the fetching functions ask for the
+recorded commit and check the recorded hashes, the recording ones note them once the content proved usable.
+
+The client goes on where a connection broke (five times without a byte, a second apart) and gives up on a
+hub that does not answer after six attempts, with 23 seconds between them and at most ten for each.  It keeps
+no part of a file when its process ends.
+"""
 
 import http.client
+import re
 import shutil
 import urllib.error
 import urllib.request
@@ -10,11 +19,13 @@ from pathlib import Path
 from typing import IO
 
 from weft.config.offline import find_offline, offline_places
+from weft.config.pins import find_pin, record_pin
 from weft.config.sources import HubFile, HubModel, WebFile
 from weft.errors import DataError
 from weft.provenance import file_sha256
 
 TIMEOUT_S = 60
+MODEL_SUFFIXES = (".json", ".safetensors", ".jinja")
 
 
 def fetch_web_file(source: WebFile, out: Path, *, offline: Sequence[str]) -> None:
@@ -53,72 +64,140 @@ def read_web_file(url: str, wanted: str, *, offline: Sequence[str], max_bytes: i
     return content, origin
 
 
-def fetch_hub_file(source: HubFile, *, offline: Sequence[str], repo_type: str = "dataset") -> Path:
-    """Find or download one file of a hub repository and check its hash where one is pinned.
+def fetch_hub_file(source: HubFile, *, offline: Sequence[str], pins: Path | None = None) -> Path:
+    """Find or download one file of a data set on the hub and check its hash where one is pinned or recorded.
+
+    Args:
+        source: repository, file and revision.
+        offline: folders searched before any download.
+        pins: lock file of the experiment; its commit is asked for, its hash checked.
 
     Returns:
         Path of the file: in an offline folder, or in the hub client's cache.
 
     Raises:
-        DataError: neither found offline nor reachable, or the content differs from the pinned hash.
+        DataError: neither found offline nor reachable, or the content is not what was pinned, recorded
+            or promised by the hub.
     """
     wanted = f"{source.repo}/{source.file}"
+    pin = find_pin(pins, "dataset", source.repo, source.revision)
     path = find_offline(wanted, offline)
     if path is None:
         import huggingface_hub
 
-        try:
+        revision = pin.commit if pin else source.revision
+        with _hub_errors(f"{source.file} of data set {source.repo} at {revision}", wanted, offline):
             path = Path(
                 huggingface_hub.hf_hub_download(
-                    source.repo, source.file, revision=source.revision, repo_type=repo_type
+                    source.repo, source.file, revision=revision, repo_type="dataset"
                 )
             )
-        except Exception as error:  # the client raises many kinds; all mean that the file is not here
-            raise DataError(_unreachable(f"hub file {wanted}", wanted, offline, error)) from error
     if source.sha256 is not None:
         check_sha256(path, source.sha256, name=str(path))
+    elif pin is not None and source.file in pin.files:
+        check_sha256(path, pin.files[source.file], name=f"{path}, as recorded in {pins},")
+    else:
+        _check_by_hub(path)
     return path
 
 
-def fetch_hub_model(source: HubModel, *, offline: Sequence[str]) -> Path:
-    """Find or download a checkpoint directory: configuration, tokenizer and safetensors, no code.
+def record_hub_file(source: HubFile, path: Path, *, pins: Path) -> None:
+    """Note which commit a downloaded file belongs to, and its hash.
+
+    Nothing is noted for an offline copy, nor for a file whose hash the experiment gives.
 
     Raises:
-        DataError: neither found offline nor reachable.
+        DataError: something else is noted, or the lock file cannot be written.
     """
-    local = find_offline(source.repo, offline)
-    if local is not None:
-        return local
-    import huggingface_hub
+    commit = resolved_commit(path)
+    if commit is not None and source.sha256 is None:
+        hashes = {source.file: file_sha256(path)}
+        record_pin(pins, "dataset", source.repo, source.revision, commit=commit, files=hashes)
 
-    try:
-        return Path(
-            huggingface_hub.snapshot_download(
-                source.repo, revision=source.revision, allow_patterns=["*.json", "*.safetensors", "*.jinja"]
+
+def fetch_hub_model(source: HubModel, *, offline: Sequence[str], pins: Path | None = None) -> Path:
+    """Find or download a checkpoint directory: configuration, tokenizer and safetensors, no code.
+
+    Args:
+        source: repository, revision and hashes.
+        offline: folders searched before any download.
+        pins: lock file of the experiment; its commit is asked for, its hashes are checked.
+
+    Raises:
+        DataError: neither found offline nor reachable, or a file is not what was pinned or recorded.
+    """
+    pin = find_pin(pins, "model", source.repo, source.revision)
+    folder = find_offline(source.repo, offline)
+    if folder is None:
+        import huggingface_hub
+
+        revision = pin.commit if pin else source.revision
+        with _hub_errors(f"model {source.repo} at {revision}", source.repo, offline):
+            folder = Path(
+                huggingface_hub.snapshot_download(
+                    source.repo, revision=revision, allow_patterns=[f"*{suffix}" for suffix in MODEL_SUFFIXES]
+                )
             )
-        )
-    except Exception as error:  # as above
-        raise DataError(_unreachable(f"model {source.repo}", source.repo, offline, error)) from error
+    recorded = pin.files if pin else {}
+    for name, sha256 in {**recorded, **source.sha256}.items():
+        said = "" if name in source.sha256 else f", as recorded in {pins},"
+        check_sha256(folder / name, sha256, name=f"{folder / name}{said}")
+    return folder
+
+
+def record_hub_model(source: HubModel, folder: Path, *, pins: Path) -> None:
+    """Note which commit a downloaded checkpoint belongs to, and the hashes of its files.
+
+    Raises:
+        DataError: a file is not what the hub promised, something else is noted, or the lock file cannot be
+            written.
+    """
+    commit = resolved_commit(folder)
+    if commit is not None:
+        files = model_files(folder)
+        for file in files:
+            _check_by_hub(file)
+        hashes = {file.name: file_sha256(file) for file in files if file.name not in source.sha256}
+        record_pin(pins, "model", source.repo, source.revision, commit=commit, files=hashes)
+
+
+def model_files(folder: Path) -> list[Path]:
+    """List the files of a checkpoint directory that are used: configuration, tokenizer, weights; no code."""
+    return sorted(file for file in folder.iterdir() if file.is_file() and file.suffix in MODEL_SUFFIXES)
 
 
 def resolved_commit(path: Path) -> str | None:
     """Say which commit a file or folder of the hub client's cache belongs to; None for an offline copy."""
-    parts = path.parts
-    return parts[parts.index("snapshots") + 1] if "snapshots" in parts[:-1] else None
+    found = re.search(r"/(?:models|datasets)--[^/]+/snapshots/([0-9a-f]+)(?:/|$)", f"/{path.as_posix()}")
+    return found[1] if found else None
 
 
 def check_sha256(path: Path, expected: str, *, name: str) -> None:
     """Compare a file with its pinned hash.
 
     Raises:
-        DataError: they differ.
+        DataError: they differ, or there is no such file.
     """
+    if not path.is_file():
+        raise DataError(f"{name} must have sha256 {expected}, but there is no such file; fetch it again")
     found = file_sha256(path)
     if found != expected:
         raise DataError(
             f"{name} must have sha256 {expected}, got {found}; the file is damaged or another version: "
-            "delete it and fetch it again"
+            f"{how_to_renew(path)}"
         )
+
+
+def how_to_renew(path: Path) -> str:
+    """Say how to get rid of a bad copy; the hub client's cache holds links to what must be deleted."""
+    return f"delete {path.resolve() if path.is_symlink() else 'it'} and fetch it again"
+
+
+def _check_by_hub(path: Path) -> None:
+    """Check a file of the client's cache by the SHA-256 that the hub gave for it, which names large files."""
+    blob = path.resolve().name
+    if path.is_symlink() and re.fullmatch(r"[0-9a-f]{64}", blob):
+        check_sha256(path, blob, name=f"{path}, by the hub's word,")
 
 
 @contextmanager
@@ -134,7 +213,31 @@ def _open(url: str, wanted: str, offline: Sequence[str]) -> Iterator[tuple[IO[by
         raise DataError(_unreachable(url, wanted, offline, error)) from error
 
 
-def _unreachable(what: str, name: str, offline: Sequence[str], error: Exception) -> str:
+@contextmanager
+def _hub_errors(what: str, name: str, offline: Sequence[str]) -> Iterator[None]:
+    """Turn the many errors of the hub client into one sentence; all mean that the file is not here."""
+    from huggingface_hub import errors
+
+    absent = {
+        errors.GatedRepoError: "it is gated: accept its terms on the hub and set HF_TOKEN",
+        errors.RepositoryNotFoundError: "the hub has no such repository, or it is private: set HF_TOKEN",
+        errors.RevisionNotFoundError: "the repository has no such revision: correct it",
+        errors.RemoteEntryNotFoundError: "the repository has no such file: correct its name",
+    }
+    try:
+        yield
+    except Exception as error:
+        reason = next((text for kind, text in absent.items() if isinstance(error, kind)), None)
+        if reason is None:
+            # "Not found locally" hides why the hub was not asked.
+            cause = error.__cause__ if isinstance(error, errors.LocalEntryNotFoundError) else None
+            raise DataError(_unreachable(what, name, offline, cause or error)) from error
+        raise DataError(
+            f"{what} cannot be downloaded: {reason}; or put it at {offline_places(name, offline)}"
+        ) from error
+
+
+def _unreachable(what: str, name: str, offline: Sequence[str], error: BaseException) -> str:
     first_line = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
     places = offline_places(name, offline)
     return f"{what} cannot be downloaded ({type(error).__name__}: {first_line}); offline, put it at {places}"

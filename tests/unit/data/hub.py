@@ -1,0 +1,140 @@
+"""A server on this machine that speaks the hub's file protocol, and can be told to misbehave.
+
+Two repositories, a data set and a model, at one commit with the branch ``main``.  What it serves is what
+the client needs: metadata by HEAD, content by GET with ranges, revisions and trees by the API.
+"""
+
+import hashlib
+import http.server
+import json
+import re
+from dataclasses import dataclass, field
+
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+NEXT_COMMIT = "fedcba9876543210fedcba9876543210fedcba98"
+
+
+@dataclass
+class Hub:
+    """What the server holds, and what it has seen.
+
+    Attributes:
+        files: "datasets/owner/name" or "owner/name" -> commit -> path -> content.
+        branches: the same names -> commit of ``main``.
+        promised: path -> SHA-256 that the server claims, where it is not that of the content.
+        cut_after: bytes after which the next bodies break off; one entry per request.
+        requests: (method, path, Range header) of every request.
+    """
+
+    files: dict[str, dict[str, dict[str, bytes]]] = field(default_factory=dict)
+    branches: dict[str, str] = field(default_factory=dict)
+    promised: dict[str, str] = field(default_factory=dict)
+    cut_after: list[int] = field(default_factory=list)
+    requests: list[tuple[str, str, str | None]] = field(default_factory=list)
+
+    def put(self, repo, path, content, *, commit=COMMIT, moves_main=True):
+        commits = self.files.setdefault(repo, {})
+        commits.setdefault(commit, {})[path] = content
+        if moves_main:
+            self.branches[repo] = commit
+
+    def commit(self, repo, revision):
+        return self.branches.get(repo) if revision == "main" else revision
+
+    def fetched(self, name):
+        """List the Range headers of the GET requests for files whose path ends so."""
+        return [
+            range_
+            for method, path, range_ in self.requests
+            if method == "GET" and "/resolve/" in path and path.endswith(name)
+        ]
+
+
+def handler(hub):
+    class Handler(http.server.BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_HEAD(self):
+            self.answer(with_body=False)
+
+        def do_GET(self):
+            self.answer(with_body=True)
+
+        def answer(self, *, with_body):
+            hub.requests.append((self.command, self.path, self.headers.get("Range")))
+            path = self.path.partition("?")[0]
+            if found := re.fullmatch(
+                r"/api/(?:models|(datasets))/([^/]+/[^/]+)/(revision|tree)/([^/]+)", path
+            ):
+                kind, repo, what, revision = found.groups()
+                return self.describe(f"datasets/{repo}" if kind else repo, what, revision)
+            found = re.fullmatch(r"/((?:datasets/)?[^/]+/[^/]+)/resolve/([^/]+)/(.+)", path)
+            if not found or found[1] not in hub.files:
+                return self.refuse("RepoNotFound", "Repository not found")
+            repo, revision, name = found.groups()
+            commit = hub.commit(repo, revision)
+            if commit not in hub.files[repo]:
+                return self.refuse("RevisionNotFound", f"Invalid rev id: {revision}")
+            if name not in hub.files[repo][commit]:
+                return self.refuse("EntryNotFound", "Entry not found", commit=commit)
+            return self.send(hub.files[repo][commit][name], name, commit, with_body=with_body)
+
+        def send(self, content, name, commit, *, with_body):
+            start = int(re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range") or "bytes=0-")[1])
+            self.send_response(206 if start else 200)
+            self.send_header("X-Repo-Commit", commit)
+            self.send_header("ETag", f'"{hub.promised.get(name, hashlib.sha256(content).hexdigest())}"')
+            self.send_header("Accept-Ranges", "bytes")
+            self.send_header("Content-Length", str(len(content) - start))
+            if start:
+                self.send_header("Content-Range", f"bytes {start}-{len(content) - 1}/{len(content)}")
+            self.end_headers()
+            if not with_body:
+                return
+            end = len(content)
+            if hub.cut_after:
+                end = min(end, start + hub.cut_after.pop(0))
+            self.wfile.write(content[start:end])
+            if end < len(content):
+                self.wfile.flush()
+                self.close_connection = True
+
+        def describe(self, repo, what, revision):
+            commit = hub.commit(repo, revision)
+            if repo not in hub.files:
+                return self.refuse("RepoNotFound", "Repository not found")
+            if commit not in hub.files[repo]:
+                return self.refuse("RevisionNotFound", f"Invalid rev id: {revision}")
+            files = hub.files[repo][commit]
+            if what == "revision":
+                return self.json(
+                    {"id": repo, "sha": commit, "siblings": [{"rfilename": name} for name in files]}
+                )
+            return self.json(
+                [
+                    {"type": "file", "path": name, "size": len(data), "oid": hashlib.sha1(data).hexdigest()}
+                    for name, data in files.items()
+                ]
+            )
+
+        def json(self, value):
+            body = json.dumps(value).encode()
+            self.send_response(200)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def refuse(self, code, message, *, commit=None):
+            self.send_response(404)
+            self.send_header("X-Error-Code", code)
+            self.send_header("X-Error-Message", message)
+            if commit:
+                self.send_header("X-Repo-Commit", commit)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_):
+            pass
+
+    return Handler

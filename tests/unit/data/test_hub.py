@@ -1,0 +1,328 @@
+"""The hub's real client against a server on this machine, through the command line."""
+
+import hashlib
+import http.server
+import json
+import os
+import random
+import re
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import huggingface_hub
+import pyarrow as pa
+import pyarrow.parquet
+import pytest
+import yaml
+
+from tests.unit.data.hub import COMMIT, NEXT_COMMIT, Hub, handler
+from weft.__main__ import main
+from weft.config.sources import HubFile
+from weft.data.remote import fetch_hub_file
+from weft.errors import DataError
+
+
+def rows(*questions):
+    lines = ({"question": q, "thinking_trajectories": ["so"], "attempt": "4"} for q in questions)
+    return "".join(json.dumps(line) + "\n" for line in lines).encode()
+
+
+GOOD, OTHER = rows("2+2?", "1+3?"), rows("5-1?")
+SHA256 = hashlib.sha256(GOOD).hexdigest()
+TINY_BASE = Path("experiments/tiny-base")
+
+
+@pytest.fixture
+def hub():
+    hub = Hub()
+    hub.put("datasets/owner/set", "train.jsonl", GOOD)
+    return hub
+
+
+@pytest.fixture
+def address(hub):
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler(hub)) as running:
+        threading.Thread(target=running.serve_forever, args=(0.01,), daemon=True).start()
+        yield f"http://127.0.0.1:{running.server_port}"
+        running.shutdown()
+
+
+@pytest.fixture
+def online(address, tmp_path, monkeypatch):
+    """Point the client, which read its environment long ago, to the server and to an empty cache."""
+
+    def ask(address):
+        monkeypatch.setattr(huggingface_hub.constants, "ENDPOINT", address)
+        template = address + "/{repo_id}/resolve/{revision}/{filename}"
+        monkeypatch.setattr(huggingface_hub.constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
+
+    ask(address)
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", False)
+    return ask
+
+
+@pytest.fixture
+def describe(tmp_path):
+    """Write an experiment whose data set and model come from the hub."""
+
+    def write(**file):
+        content = yaml.safe_load(Path("experiments/tiny.yaml").read_text())
+        file = {"repo": "owner/set", "file": "train.jsonl", "revision": "main"} | file
+        content["name"] = "mine"
+        content["datasets"] = {
+            "set": {
+                "source": "hub",
+                "files": [file],
+                "question": "question",
+                "trajectory": "thinking_trajectories",
+                "attempt": "attempt",
+                "instruction": "none",
+            }
+        }
+        content["base_model"] = {"source": "hub", "repo": "owner/model", "revision": "main"}
+        (tmp_path / "mine.yaml").write_text(yaml.safe_dump(content))
+
+    write()
+    return write
+
+
+@pytest.fixture
+def weft(tmp_path, monkeypatch, capsys):
+    """Run a data command in this process; return exit code and what it said."""
+
+    def run(*arguments):
+        options = ["--experiment", str(tmp_path / "mine.yaml"), "--offline", str(tmp_path / "offline")]
+        monkeypatch.setattr(
+            sys, "argv", ["weft", "data", *arguments, *options, "--out", str(tmp_path / "out")]
+        )
+        with pytest.raises(SystemExit) as ended:
+            main()
+        said = capsys.readouterr()
+        return ended.value.code or 0, said.out + said.err
+
+    return run
+
+
+@pytest.fixture
+def lock(tmp_path):
+    return tmp_path / "mine.lock.json"
+
+
+@pytest.fixture
+def _no_pauses(monkeypatch):
+    monkeypatch.setattr(time, "sleep", lambda _: None)
+
+
+def test_the_first_use_of_a_branch_notes_commit_and_hash(online, describe, weft, lock, tmp_path):
+    code, said = weft("dataset", "set")
+    assert (code, said) == (0, f"set: 2 examples -> {tmp_path / 'out'}\n")
+    noted = {"commit": COMMIT, "files": {"train.jsonl": SHA256}}
+    assert json.loads(lock.read_text()) == {"datasets/owner/set@main": noted}
+    used = json.loads((tmp_path / "out.provenance.json").read_text())["files"]
+    assert used == [{"file": "train.jsonl", "commit": COMMIT, "sha256": SHA256}]
+
+
+def test_later_uses_take_the_noted_commit_although_the_branch_moved(hub, online, describe, weft, tmp_path):
+    weft("dataset", "set")
+    first = (tmp_path / "out").read_bytes()
+    hub.put("datasets/owner/set", "train.jsonl", OTHER, commit=NEXT_COMMIT)
+    (tmp_path / "cache").rename(tmp_path / "old cache")
+    assert weft("dataset", "set")[0] == 0
+    assert (tmp_path / "out").read_bytes() == first
+    assert f"/datasets/owner/set/resolve/{COMMIT}/train.jsonl" in hub.requests[-1][1]
+
+
+def test_without_its_lock_file_the_branch_is_followed(hub, online, describe, weft, lock, tmp_path):
+    weft("dataset", "set")
+    hub.put("datasets/owner/set", "train.jsonl", OTHER, commit=NEXT_COMMIT)
+    lock.unlink()
+    weft("dataset", "set")
+    assert json.loads(lock.read_text())["datasets/owner/set@main"]["commit"] == NEXT_COMMIT
+
+
+def test_content_that_differs_from_the_noted_hash_is_refused(hub, online, describe, weft, lock, tmp_path):
+    weft("dataset", "set")
+    (tmp_path / "out").unlink()
+    noted = lock.read_bytes()
+    hub.put("datasets/owner/set", "train.jsonl", OTHER)  # history rewritten under the same commit
+    (tmp_path / "cache").rename(tmp_path / "old cache")
+    code, said = weft("dataset", "set")
+    assert code == 2
+    assert f"train.jsonl, as recorded in {lock}, must have sha256 {SHA256}, got " in said
+    assert not (tmp_path / "out").exists()
+    assert lock.read_bytes() == noted
+
+
+def test_an_offline_copy_is_held_to_the_noted_hash(online, describe, weft, tmp_path):
+    weft("dataset", "set")
+    copy = tmp_path / "offline" / "owner" / "set"
+    copy.mkdir(parents=True)
+    (copy / "train.jsonl").write_bytes(OTHER)
+    assert "as recorded in" in weft("dataset", "set")[1]
+    (copy / "train.jsonl").write_bytes(GOOD)
+    assert weft("dataset", "set")[0] == 0
+
+
+def test_a_pinned_hash_refuses_other_content_and_says_what_to_delete(
+    hub, online, describe, weft, lock, tmp_path
+):
+    describe(sha256=SHA256)
+    hub.put("datasets/owner/set", "train.jsonl", OTHER)
+    code, said = weft("dataset", "set")
+    assert code == 2
+    assert re.search(rf"train.jsonl must have sha256 {SHA256}, got [0-9a-f]{{64}}; the file is damaged", said)
+    assert not (tmp_path / "out").exists()
+    assert not lock.exists()
+    hub.put("datasets/owner/set", "train.jsonl", GOOD, commit=NEXT_COMMIT)
+    Path(re.search(r"delete (\S+) and fetch it again", said)[1]).unlink()
+    assert weft("dataset", "set")[0] == 0
+    assert not lock.exists(), "a hash in the experiment needs no second one"
+
+
+def test_content_that_is_not_what_the_hub_promised_is_refused(hub, online, describe, weft, lock):
+    hub.promised["train.jsonl"] = "0" * 64
+    code, said = weft("dataset", "set")
+    assert code == 2
+    assert "train.jsonl, by the hub's word, must have sha256 0000" in said
+    assert not lock.exists()
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (
+            {"file": "absent.jsonl"},
+            "absent.jsonl of data set owner/set at main .*no such file: correct its name",
+        ),
+        ({"repo": "owner/absent"}, "data set owner/absent at main .*no such repository, or it is private"),
+        ({"revision": "absent"}, "data set owner/set at absent .*no such revision: correct it"),
+    ],
+)
+def test_what_the_hub_does_not_have_is_named_at_once(online, describe, weft, tmp_path, changes, message):
+    describe(**changes)
+    begin = time.monotonic()
+    code, said = weft("dataset", "set")
+    assert time.monotonic() - begin < 5
+    assert code == 2
+    assert re.match(f"weft: error: .*{message}.*; or put it at {tmp_path}/offline/owner/.*\n$", said)
+
+
+def test_a_broken_download_goes_on_where_it_broke(hub, online):
+    content = random.Random(1).randbytes(11_000_000)
+    hub.put("datasets/owner/set", "large.bin", content)
+    hub.cut_after = [10_800_000]
+    path = fetch_hub_file(HubFile(repo="owner/set", file="large.bin", revision="main"), offline=[])
+    assert hub.fetched("large.bin") == [None, "bytes=10485760-"]  # the client writes in pieces of 10 MiB
+    assert path.read_bytes() == content
+
+
+@pytest.mark.usefixtures("_no_pauses")
+def test_a_connection_that_always_breaks_is_given_up(hub, online, describe, weft, lock, tmp_path):
+    hub.cut_after = [20] * 50
+    code, said = weft("dataset", "set")
+    assert code == 2
+    assert "train.jsonl of data set owner/set at main cannot be downloaded (RemoteProtocolError" in said
+    assert len(hub.fetched("train.jsonl")) == 6
+    assert not lock.exists()
+    assert not list((tmp_path / "cache").rglob("train.jsonl"))
+    assert not list((tmp_path / "cache").rglob("*.incomplete"))
+
+
+@pytest.mark.usefixtures("_no_pauses")
+def test_a_hub_that_does_not_answer_is_told_with_its_reason(online, describe, weft):
+    online("http://127.0.0.1:9")
+    code, said = weft("dataset", "set")
+    assert code == 2
+    assert re.search(
+        r"cannot be downloaded \(ConnectError: .*Connection refused.*\); offline, put it at", said
+    )
+
+
+@pytest.mark.parametrize("name", ["train.jsonl", "train.parquet"])
+def test_garbage_is_refused_and_not_noted(hub, online, describe, weft, lock, tmp_path, name):
+    describe(file=name)
+    hub.put("datasets/owner/set", name, b"<html>Please log in</html>")
+    code, said = weft("dataset", "set")
+    assert code == 2
+    assert name in said
+    assert not lock.exists()
+    assert not (tmp_path / "out").exists()
+    good = tmp_path / "good.parquet"
+    pyarrow.parquet.write_table(pa.Table.from_pylist([json.loads(line) for line in GOOD.splitlines()]), good)
+    content = GOOD if name == "train.jsonl" else good.read_bytes()
+    hub.put("datasets/owner/set", name, content)
+    Path(re.search(r"delete (\S+) and fetch it again", said)[1]).unlink()
+    assert weft("dataset", "set") == (0, f"set: 2 examples -> {tmp_path / 'out'}\n")
+
+
+@pytest.fixture
+def model_on_hub(hub):
+    for file in TINY_BASE.iterdir():
+        hub.put("owner/model", file.name, file.read_bytes())
+    hub.put("owner/model", "modeling_llada.py", b"raise SystemExit('run')")
+    hub.put("owner/model", "pytorch_model.bin", b"pickle")
+
+
+def test_a_model_comes_without_code_and_is_noted(hub, online, describe, weft, lock, tmp_path, model_on_hub):
+    code, said = weft("base")
+    assert code == 0, said
+    got = {file.name for file in (tmp_path / "out").iterdir()}
+    assert got == {file.name for file in TINY_BASE.iterdir()} - {"README.md"}
+    for name in ("modeling_llada.py", "pytorch_model.bin"):
+        assert hub.fetched(name) == []
+    noted = json.loads(lock.read_text())["models/owner/model@main"]
+    assert noted["commit"] == COMMIT
+    weights = (TINY_BASE / "model.safetensors").read_bytes()
+    assert noted["files"]["model.safetensors"] == hashlib.sha256(weights).hexdigest()
+    assert noted["files"].keys() == got
+
+
+def test_code_that_somebody_else_put_into_the_cache_is_not_copied(
+    hub, online, describe, weft, tmp_path, model_on_hub
+):
+    huggingface_hub.snapshot_download("owner/model")
+    assert weft("base")[0] == 0
+    assert not list((tmp_path / "out").glob("*.py")) + list((tmp_path / "out").glob("*.bin"))
+
+
+def test_a_model_file_that_changed_since_is_refused(
+    hub, online, describe, weft, lock, tmp_path, model_on_hub
+):
+    weft("base")
+    hub.put("owner/model", "tokenizer_config.json", b"{}")
+    (tmp_path / "cache").rename(tmp_path / "old cache")
+    code, said = weft("base")
+    assert code == 2
+    assert f"tokenizer_config.json, as recorded in {lock}, must have sha256" in said
+
+
+def test_an_absent_model_is_named(online, describe, weft):
+    code, said = weft("base")
+    assert code == 2
+    assert "model owner/model at main cannot be downloaded: the hub has no such repository" in said
+
+
+def test_the_command_line_reads_its_endpoint_from_the_environment(hub, address, describe, lock, tmp_path):
+    """The only test in a fresh process: there the client reads HF_ENDPOINT and HF_HOME itself."""
+    own = {"HF_ENDPOINT": address, "HF_HOME": str(tmp_path / "home"), "HF_HUB_OFFLINE": "0"}
+    command = [sys.executable, "-m", "weft", "data", "dataset", "set", "--offline", str(tmp_path / "none")]
+    files = ["--experiment", str(tmp_path / "mine.yaml"), "--out", str(tmp_path / "out")]
+    done = subprocess.run(
+        [*command, *files], env=os.environ | own, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert json.loads(lock.read_text())["datasets/owner/set@main"]["commit"] == COMMIT
+    assert hub.fetched("train.jsonl") == [None]
+
+
+def test_a_lock_file_of_another_kind_is_refused(online, describe, weft, lock):
+    lock.write_text("[]")
+    code, said = weft("dataset", "set")
+    assert code == 2
+    assert f"{lock} must be a lock file as weft writes it" in said
+    with pytest.raises(DataError, match="restore or delete it"):
+        fetch_hub_file(HubFile(repo="a/b", file="c", revision="main"), offline=[], pins=lock)
