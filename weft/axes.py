@@ -11,14 +11,18 @@ TokenIds = Int[Tensor, "batch length"]
 TokenMask = Bool[Tensor, "batch length"]
 TokenFloats = Float[Tensor, "batch length"]
 BatchFloats = Float[Tensor, " batch"]
+BatchIds = Int[Tensor, " batch"]
 Logits = Float[Tensor, "batch length vocab"]
 FlatLogits = Float[Tensor, "tokens vocab"]
 FlatFloats = Float[Tensor, " tokens"]
+FlatIds = Int[Tensor, " tokens"]
 Scalar = Float[Tensor, ""]
 
 __all__ = [
     "BatchFloats",
+    "BatchIds",
     "FlatFloats",
+    "FlatIds",
     "FlatLogits",
     "Logits",
     "Scalar",

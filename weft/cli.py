@@ -56,6 +56,9 @@ app.add_typer(config_app, name="config")
 RANK_MARK = "WEFT_TRAINING_KEY"
 """Environment variable by which the launcher tells a rank that it is one, and for which settings."""
 
+PROBE_MARK = "WEFT_PROBE_KEY"
+"""Environment variable with the name under which the base model's uncertainties are kept."""
+
 ExperimentOption = Annotated[str, typer.Option("--experiment", help="Experiment file, or its name.")]
 OutOption = Annotated[Path, typer.Option("--out", help="What to write.")]
 OfflineOption = Annotated[
@@ -229,9 +232,10 @@ def train(
     out: OutOption,
     processes: Annotated[int, typer.Option(min=1, help="DeepSpeed ranks on this machine.")] = 1,
     threads: ThreadsOption = 1,
+    workers: Annotated[int, typer.Option(min=0, help="Processes that load examples, per rank.")] = 0,
     device: DeviceOption = "auto",
 ) -> None:
-    """Fine-tune one adapter.  Starts the ranks through DeepSpeed's launcher, unless it is a rank itself."""
+    """Fine-tune one model.  Starts the ranks through DeepSpeed's launcher, unless it is a rank itself."""
     described = _fine_tuning(experiment)
     chosen = _find_run(described, run)
     if RANK_MARK not in os.environ:
@@ -242,12 +246,17 @@ def train(
         except ValueError as error:
             raise ConfigError(str(error)) from error
         files = ["--base", str(base), "--prepared", str(prepared), "--out", str(out)]
-        arguments = ["train", "--experiment", experiment, "--run", run, *files]
+        arguments = ["train", "--experiment", experiment, "--run", run, "--workers", str(workers), *files]
         command = launch_command(arguments, num_processes=processes)
         environment = launch_environment(device=_device(device), threads_per_process=threads)
         # A checkpoint may be resumed only under the settings, inputs and number of ranks that made it.
-        settings = [described.training.model_dump(mode="json"), described.methods[chosen.method].model_dump()]
-        environment[RANK_MARK] = digest([*settings, file_sha256(base), file_sha256(prepared), processes])
+        method, training = described.methods[chosen.method], described.training
+        inputs = [file_sha256(base), file_sha256(prepared)]
+        settings = [training.model_dump(mode="json"), method.model_dump(mode="json")]
+        environment[RANK_MARK] = digest([*settings, *inputs, processes])
+        # The base model's uncertainties depend on less, so that methods and seeds share them.
+        asked = {name: getattr(method, name) for name in ("rate_source", "padding_probed", "padding_reference")}
+        environment[PROBE_MARK] = digest([*inputs, training.max_length, training.dtype, asked])
         os.execvpe(command[0], command, environment)  # noqa: S606 - no shell; signals reach the launcher directly
     from weft.training.finetune import FineTuningFiles, finetune
 
@@ -265,7 +274,14 @@ def train(
         finetune(
             described,
             chosen,
-            FineTuningFiles(base=base, prepared=prepared, out=growing, state=state),
+            FineTuningFiles(
+                base=base,
+                prepared=prepared,
+                out=growing,
+                state=state,
+                frozen_probe=out.parent / ".probes" / f"{os.environ[PROBE_MARK]}.safetensors",
+            ),
+            num_workers=workers,
             finish=finish,
         )
         if is_first:
@@ -507,9 +523,9 @@ def doctor(
 @app.command()
 def bench(threads: ThreadsOption = 2) -> None:
     """Measure speed as ratios in one run."""
-    from weft.training.bench import bench_training_step
+    from weft.training.bench import bench_training
 
-    for line in bench_training_step(threads=threads):
+    for line in bench_training(threads=threads):
         typer.echo(line)
 
 

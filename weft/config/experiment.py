@@ -59,13 +59,16 @@ class Training(Section):
     t_min: float = Field(gt=0, lt=1)
     """Smallest diffusion time, t = (1 - t_min) u + t_min."""
     dtype: Literal["float32", "bfloat16"]
-    """Type of the base model's parameters and of the forward pass."""
-    lora: Lora
-    """Low-rank adapters."""
-    zero_stage: Literal[0, 1, 2]
-    """DeepSpeed ZeRO stage."""
+    """Type of the base model's parameters and of the forward pass; adapters are kept in float32."""
+    lora: Lora | None
+    """Low-rank adapters; all parameters are trained when empty."""
+    zero_stage: Literal[0, 1, 2, 3]
+    """DeepSpeed ZeRO stage, what is sharded over the processes: optimiser states (1), gradients too (2),
+    parameters too (3)."""
     offload_optimizer: bool
-    """Keep optimiser states in CPU memory (ZeRO only)."""
+    """Keep optimiser states in CPU memory (from stage 1 on)."""
+    offload_parameters: bool = False
+    """Keep parameters in CPU memory (stage 3)."""
     gradient_checkpointing: bool
     """Recompute activations in the backward pass."""
     save_every: int = Field(gt=0)
@@ -73,8 +76,38 @@ class Training(Section):
     heldout_share: float = Field(ge=0, lt=1)
     """Share of the examples, from the front, that is not trained on (d1: 0.01)."""
     example_layout: Literal["exact", "d1"] = "exact"
-    """How an example becomes tokens; exact: prompt and answer tokenised apart, ending with the end of turn; d1: the
-    tokens of d1's text, with a second assistant header at its end and a boundary that may be off by one token."""
+    """How an example becomes tokens; exact: prompt and answer tokenised apart, ending with the end of turn;
+    d1: the tokens of d1's text, with a second assistant header at its end and a boundary that may be off by
+    one token."""
+
+    @model_validator(mode="after")
+    def _fits_deepspeed(self) -> "Training":
+        if self.batch_size % self.micro_batch_size:
+            raise ValueError(
+                f"batch_size to be a multiple of micro_batch_size={self.micro_batch_size}, "
+                f"got {self.batch_size}"
+            )
+        if self.offload_optimizer and self.zero_stage == 0:
+            raise ValueError("zero_stage from 1 on when offload_optimizer is set")
+        if self.offload_parameters and self.zero_stage != 3:
+            raise ValueError("zero_stage 3 when offload_parameters is set")
+        if self.lora is None and self.dtype == "bfloat16" and self.zero_stage == 0:
+            raise ValueError(
+                "zero_stage from 1 on when all parameters are trained in bfloat16: it keeps the float32 copy "
+                "without which small steps are rounded away"
+            )
+        return self
+
+
+class GradientStudy(Section):
+    """Gradients of all methods at fixed parameters: those of the base model."""
+
+    num_examples: int = Field(gt=0)
+    """Training examples whose gradient is looked at."""
+    num_draws: int = Field(ge=8)
+    """Draws of times and masks."""
+    seed: int
+    """Seed of the draws and of the bootstrap over them."""
 
 
 class Sampling(Section):
@@ -172,6 +205,8 @@ class FineTuning(Experiment):
     """Test sets by name: sudoku, countdown, gsm8k and math500 have rules here, others bring their own."""
     sampling: Sampling
     """The reverse process."""
+    gradient_study: GradientStudy | None = None
+    """Compare the gradients of the methods; not done when empty."""
 
     @field_validator("seeds")
     @classmethod
@@ -220,8 +255,6 @@ class FineTuning(Experiment):
             raise ValueError(
                 f"lengths up to base_model's max_length={recipe.architecture.max_length}, got {longest}"
             )
-        if self.training.batch_size % self.training.micro_batch_size:
-            raise ValueError("training.batch_size to be a multiple of training.micro_batch_size")
         return self
 
 

@@ -5,7 +5,7 @@ Nothing here draws random numbers; uniform draws come in as arguments.
 
 import torch
 
-from weft.axes import BatchFloats, TokenFloats, TokenIds, TokenMask
+from weft.axes import BatchFloats, BatchIds, TokenFloats, TokenIds, TokenMask
 from weft.errors import MaskingError
 
 
@@ -23,6 +23,42 @@ def time_from_uniform(uniform: BatchFloats, *, t_min: float) -> BatchFloats:
         d1 @ 837888f, SFT collator (t_min = 1e-3); the paper's text says t ~ U(0, 1).
     """
     return (1 - t_min) * uniform + t_min
+
+
+def stratified_uniform(uniform: BatchFloats, slot: BatchIds, *, batch_size: int) -> BatchFloats:
+    """Give every example of a batch a stratum of [0, 1) of its own.
+
+    Args:
+        uniform: one draw per example in [0, 1).
+        slot: place of each example in the batch of the optimiser step, 0 to ``batch_size`` - 1, in an order
+            that was shuffled.
+        batch_size: examples per optimiser step, over all processes.
+
+    Returns:
+        (slot + u) / batch_size: uniform for each example, evenly spread over the batch.
+
+    Source:
+        Low-discrepancy times of MDLM and its relatives.
+    """
+    spread = (slot.to(uniform.dtype) + uniform) / batch_size
+    return spread.clamp(max=1 - torch.finfo(uniform.dtype).eps)  # rounding must not reach 1
+
+
+def antithetic_uniform(uniform: BatchFloats, slot: BatchIds) -> BatchFloats:
+    """Mirror the draws of every second example.
+
+    Args:
+        uniform: one draw in [0, 1) per pair of neighbours, given to both.
+        slot: place of each example in the batch of the optimiser step.
+
+    Returns:
+        u at even places and 1 - u (just below 1 where u is 0) at odd ones.
+
+    Source:
+        Antithetic sampling, as LLaDA-1.5 and others use it to lower the variance.
+    """
+    mirrored = (1 - uniform).clamp(max=1 - torch.finfo(uniform.dtype).eps)
+    return torch.where(slot % 2 == 0, uniform, mirrored)
 
 
 def token_masking_rate(t: BatchFloats, relative_rate: TokenFloats, *, min_rate: float) -> TokenFloats:

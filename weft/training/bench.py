@@ -1,32 +1,157 @@
-"""Time per training step, WeFT against SFT, side by side in one run."""
+"""Speed and memory of training as ratios, both sides measured in one run.
 
+The model has LLaDA-8B's proportions (32 layers, feed-forward 3 x hidden, vocabulary 31 x hidden), so that
+head and body share the work as they do there: the head is 7 % of a forward pass.
+"""
+
+import itertools
+import os
 import statistics
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
 
 import torch
+import torch.nn.functional as F
+from torch import Tensor
 
+from weft.config.experiment import Lora
 from weft.config.methods import Method
 from weft.model import LladaConfig, LladaForMaskedDiffusion
-from weft.training.corruption import draw_uniform
-from weft.training.objective import diffusion_loss
+from weft.training.corruption import SeededDraws
+from weft.training.finetune import add_adapters
+from weft.training.objective import diffusion_loss, probe_uncertainty
 
-NUM_STEPS = 15
+HIDDEN, LAYERS, VOCAB = 128, 32, 3968
 BATCH, LENGTH, PROMPT = 8, 128, 32
-VOCAB, HIDDEN, LAYERS = 8192, 256, 8
-"""Head and body in the proportion of LLaDA-8B: about 7 % of the forward pass is the head."""
+MASK = VOCAB - 1
+T_MIN = 1e-3
+NUM_STEPS = 9
+"""Steps of each kind; the first two are not counted."""
+NUM_EPOCHS, NUM_BATCHES, REFRESH = 20, 2, 5
+LORA = Lora(rank=4, alpha=8, dropout=0.0, target_modules=["q_proj", "k_proj", "v_proj"])
+
+Step = Callable[[int], Tensor]
+"""Takes a step's number and returns its loss."""
 
 
-def bench_training_step(*, threads: int) -> Iterator[str]:
-    """Alternate SFT and WeFT steps (forward, backward; no optimiser) and compare their medians.
+@dataclass(frozen=True)
+class Measured:
+    """Median seconds and peak bytes of a step, forward and backward, beyond the parameters."""
+
+    seconds: float
+    peak_bytes: int
+
+
+def bench_training(*, threads: int) -> Iterator[str]:
+    """Compare training steps with their references, side by side.
 
     Args:
         threads: CPU threads.
 
     Yields:
-        Lines of text; speeds are ratios, not times.
+        Lines of text; speeds and memory are ratios, not times and sizes.
     """
+    os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # the profiler tells of every start and stop
     torch.set_num_threads(threads)
+    yield (
+        f"{BATCH} x {LENGTH} tokens, {LAYERS} layers of width {HIDDEN}, vocabulary {VOCAB}, {threads} "
+        f"threads; median of {NUM_STEPS - 2} alternating steps, forward and backward, without optimiser"
+    )
+    yield from _against_published()
+    yield from _live_probe()
+    yield from _twenty_epochs()
+
+
+def _against_published() -> Iterator[str]:
+    """Compare with plain transcriptions of the published steps, which form logits at all positions."""
+    model = _model()
+    hidden = torch.randn(BATCH, LENGTH, HIDDEN, requires_grad=True)
+    measured = _measure(
+        {
+            "published loss": lambda number: _published_loss(model.lm_head(hidden), number),
+            "our loss": lambda number: _our_loss(model, hidden, number),
+            "published SFT": lambda number: _published_loss(
+                model(input_ids=_noisy(number)[0]).logits, number
+            ),
+            "our SFT": _step(model, "sft"),
+            "published WeFT": lambda number: _published_weft(model, number),
+            "our WeFT": _step(model, "gift-lift"),
+        },
+        model,
+    )
+    yield "ours / plain transcription of the published step, all parameters trained:"
+    for title, ours, published, goal in (
+        ("loss alone (head, cross entropy)", "our loss", "published loss", "  (goal: memory 0.6)"),
+        ("whole SFT step (d1)", "our SFT", "published SFT", ""),
+        ("whole WeFT step (GIFT in LIFT)", "our WeFT", "published WeFT", ""),
+    ):
+        ratio = measured[ours].seconds / measured[published].seconds
+        memory = measured[ours].peak_bytes / measured[published].peak_bytes
+        yield f"  {title:<34} time {ratio:.2f}, peak memory {memory:.2f}{goal}"
+
+
+def _live_probe() -> Iterator[str]:
+    """Compare WeFT's step, which asks the model first, with SFT's."""
+    yield "WeFT with a live probe / SFT, time of a step  (goal 1.35; published 1.24):"
+    for title, adapters, checkpointing in (
+        ("all parameters", False, False),
+        ("adapters on q, k, v", True, False),
+        ("adapters, gradient checkpointing", True, True),
+    ):
+        model = _model(adapters=adapters, checkpointing=checkpointing)
+        measured = _measure({name: _step(model, name) for name in ("sft", "weft")}, model)
+        yield f"  {title:<34} {measured['weft'].seconds / measured['sft'].seconds:.2f}"
+
+
+def _twenty_epochs() -> Iterator[str]:
+    """Train for twenty epochs by each kind of probe, optimiser included, epochs alternating."""
+    rows = {
+        "sft": Method.model_validate({"preset": "sft"}),
+        "live": Method.model_validate({"preset": "weft"}),
+        "refreshed": Method.model_validate({"preset": "weft-refreshed", "refresh_epochs": REFRESH}),
+        "frozen": Method.model_validate({"preset": "weft-frozen"}),
+    }
+    models: dict[str, Any] = {name: _model(adapters=True) for name in rows}
+    optimisers = {
+        name: torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], lr=1e-4)
+        for name, model in models.items()
+    }
+    known: dict[str, list[Tensor]] = {}
+    seconds = dict.fromkeys(rows, 0.0)
+    for epoch, (name, method) in itertools.product(range(NUM_EPOCHS), rows.items()):
+        model, optimiser = models[name], optimisers[name]
+        began = time.perf_counter()
+        if (name == "frozen" and epoch == 0) or (name == "refreshed" and epoch % REFRESH == 0):
+            known[name] = [
+                probe_uncertainty(model, _batch(number), method=method, mask_token_id=MASK)
+                for number in range(NUM_BATCHES)
+            ]
+        for number in range(NUM_BATCHES):
+            loss, _ = diffusion_loss(
+                model,
+                _batch(number),
+                _draws(number, epoch),
+                method=method,
+                t_min=T_MIN,
+                mask_token_id=MASK,
+                known_uncertainty=known[name][number] if name in known else None,
+            )
+            loss.backward()
+            optimiser.step()
+            optimiser.zero_grad()
+        seconds[name] += time.perf_counter() - began
+    yield f"{NUM_EPOCHS} epochs of training adapters, optimiser and probes included, time / SFT's:"
+    for name, title, goal in (
+        ("live", "live probe", ""),
+        ("refreshed", f"refreshed every {REFRESH} epochs", ""),
+        ("frozen", "frozen, computed once", "  (goal 1.03)"),
+    ):
+        yield f"  {title:<34} {seconds[name] / seconds['sft']:.2f}{goal}"
+
+
+def _model(*, adapters: bool = False, checkpointing: bool = False) -> Any:
     torch.manual_seed(0)
     config = LladaConfig(
         vocab_size=VOCAB,
@@ -36,20 +161,100 @@ def bench_training_step(*, threads: int) -> Iterator[str]:
         num_attention_heads=4,
         num_key_value_heads=4,
     )
-    model = LladaForMaskedDiffusion(config)
-    ids = torch.randint(0, VOCAB - 1, (BATCH, LENGTH))
-    is_maskable = (torch.arange(LENGTH) >= PROMPT).expand(BATCH, LENGTH)
-    batch = {"clean_ids": ids, "is_maskable": is_maskable, "is_padding": torch.zeros_like(is_maskable)}
-    seconds: dict[str, list[float]] = {"sft": [], "weft": []}
-    for step in range(NUM_STEPS):
-        draws = draw_uniform(seed=0, epoch=step, example_keys=torch.arange(BATCH), length=LENGTH)
-        for name, record in seconds.items():
-            method = Method.model_validate({"preset": name})
-            began = time.perf_counter()
-            loss, _ = diffusion_loss(model, batch, draws, method=method, t_min=1e-3, mask_token_id=VOCAB - 1)
-            loss.backward()
-            model.zero_grad()
-            record.append(time.perf_counter() - began)
-    ratio = statistics.median(seconds["weft"][3:]) / statistics.median(seconds["sft"][3:])
-    yield f"training step, all parameters, {BATCH} x {LENGTH} tokens, {LAYERS} layers, {threads} threads:"
-    yield f"  WeFT (live probe) / SFT = {ratio:.2f} in time  (goal 1.35; published 1.24)"
+    model: Any = LladaForMaskedDiffusion(config)
+    if adapters:
+        model = add_adapters(model, LORA)
+    if checkpointing:
+        model.enable_input_require_grads()
+        model.activation_checkpointing_enable()
+    return model.train()
+
+
+def _batch(number: int) -> dict[str, Tensor]:
+    generator = torch.Generator().manual_seed(number)
+    ids = torch.randint(0, VOCAB - 1, (BATCH, LENGTH), generator=generator)
+    is_answer = (torch.arange(LENGTH) >= PROMPT).expand(BATCH, LENGTH)
+    return {"clean_ids": ids, "is_maskable": is_answer, "is_padding": torch.zeros_like(is_answer)}
+
+
+def _draws(number: int, epoch: int = 0) -> SeededDraws:
+    return SeededDraws(seed=0, epoch=epoch, example_keys=torch.arange(BATCH) + number * BATCH, length=LENGTH)
+
+
+def _step(model: Any, preset: str) -> Step:
+    method = Method.model_validate({"preset": preset})
+
+    def step(number: int) -> Tensor:
+        loss, _ = diffusion_loss(
+            model, _batch(number), _draws(number), method=method, t_min=T_MIN, mask_token_id=MASK
+        )
+        return loss
+
+    return step
+
+
+def _noisy(number: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Mask as d1's collator does; return noisy ids, labels and times."""
+    batch, draws = _batch(number), _draws(number)
+    t = (1 - T_MIN) * draws.time(0)[:, None].expand(BATCH, LENGTH) + T_MIN
+    is_masked = (draws.mask(0) < t) & batch["is_maskable"]
+    labels = torch.where(is_masked, batch["clean_ids"], -100)
+    return torch.where(is_masked, MASK, batch["clean_ids"]), labels, t
+
+
+def _published_loss(logits: Tensor, number: int) -> Tensor:
+    """Transcribe d1's loss: cross entropy at all positions, over t, over the answer tokens."""
+    _, labels, t = _noisy(number)
+    nll = F.cross_entropy(logits.view(-1, VOCAB), labels.view(-1), ignore_index=-100, reduction="none")
+    return (nll.view(BATCH, LENGTH) / t).sum() / (BATCH * (LENGTH - PROMPT))
+
+
+def _published_weft(model: Any, number: int) -> Tensor:
+    """Transcribe LIFT's GIFT step: logits, probabilities and losses at all positions, twice."""
+    batch, draws = _batch(number), _draws(number)
+    ids, is_answer = batch["clean_ids"], batch["is_maskable"]
+    t = (1 - T_MIN) * draws.time(0)[:, None] + T_MIN
+    with torch.no_grad():
+        log_p = model(input_ids=ids.masked_fill(is_answer, MASK)).logits.log_softmax(dim=-1)
+        beta = -(log_p.exp() * log_p).sum(dim=-1)
+        beta = beta.clamp(min=0).sqrt()
+        rate = 1 - (1 - t) ** (beta / beta[is_answer].mean())
+        is_masked = (draws.mask(0) < rate) & is_answer
+    logits = model(input_ids=ids.masked_fill(is_masked, MASK)).logits
+    labels = torch.where(is_masked, ids, -100)
+    nll = F.cross_entropy(logits.view(-1, VOCAB), labels.view(-1), ignore_index=-100, reduction="none")
+    return (nll.view(BATCH, LENGTH) / rate).sum() / is_masked.sum()
+
+
+def _our_loss(model: Any, hidden: Tensor, number: int) -> Tensor:
+    _, labels, t = _noisy(number)
+    is_masked = labels != -100
+    weights = t[is_masked].reciprocal() / (BATCH * (LENGTH - PROMPT))
+    loss, _ = model.lm_head(hidden[is_masked], targets=labels[is_masked], token_weights=weights)
+    return loss
+
+
+def _measure(steps: dict[str, Step], model: Any) -> dict[str, Measured]:
+    """Alternate the steps; time most of them, and watch the allocator in one more of each."""
+    seconds: dict[str, list[float]] = {name: [] for name in steps}
+    for number, (name, step) in itertools.product(range(NUM_STEPS), steps.items()):
+        began = time.perf_counter()
+        step(number).backward()
+        seconds[name].append(time.perf_counter() - began)
+        model.zero_grad()
+    return {
+        name: Measured(statistics.median(seconds[name][2:]), _peak_bytes(step, model))
+        for name, step in steps.items()
+    }
+
+
+def _peak_bytes(step: Step, model: Any) -> int:
+    """Add up what the allocator gave and took back during a step; the gradients' memory is there before."""
+    step(0).backward()
+    activities = [torch.profiler.ProfilerActivity.CPU]
+    with torch.profiler.profile(activities=activities, profile_memory=True) as profile:
+        step(0).backward()
+    model.zero_grad()
+    events = profile.profiler.kineto_results.events()
+    changes = sorted((e.start_ns(), e.nbytes()) for e in events if e.name() == "[memory]")
+    return max(itertools.accumulate(size for _, size in changes))

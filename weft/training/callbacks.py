@@ -1,55 +1,38 @@
 """What is written down while training runs."""
 
-import math
 import statistics
 import time
 from typing import Any
 
-import torch
 from transformers import TrainerCallback
 
+from weft.training.objective import RECORD_FIELDS
 from weft.training.trainer import DiffusionTrainer
 
-RECORD_FIELDS = ("masked_share", "mean_t", "mean_entropy")
 HISTORY_FIELDS = ("optimizer_step", "epoch", "loss", "learning_rate", "grad_norm", *RECORD_FIELDS)
 
 
 class HistoryCallback(TrainerCallback):
-    """Add masks, times and entropies, and the step's wall time, to the Trainer's own log.
+    """Add masks, times, rates and uncertainties, and the step's wall time, to the Trainer's own log.
 
     The log is part of the Trainer's state, so it survives an interruption together with it.
     """
 
     def __init__(self) -> None:
         self.trainer: DiffusionTrainer | None = None
-        self._began = 0.0
         self._seconds = 0.0
 
-    def on_step_begin(self, *_: Any, **__: Any) -> None:
-        """Start the clock of an optimiser step."""
-        self._began = time.perf_counter()
-
     def on_step_end(self, *_: Any, **__: Any) -> None:
-        """Stop the clock of an optimiser step."""
-        self._seconds = time.perf_counter() - self._began
+        """Stop the clock of an optimiser step, which the trainer started before the probe."""
+        if self.trainer is not None:
+            self._seconds = time.perf_counter() - self.trainer.step_began
 
     def on_log(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Complete the entry that was just appended to the Trainer's log."""
         del args, control
         if self.trainer is None or "loss" not in kwargs.get("logs", {}):
             return
-        records, self.trainer.records = self.trainer.records, []
-        columns = [[getattr(record, name) for record in records] for name in RECORD_FIELDS]
-        means = torch.tensor(
-            [sum(c) / len(c) if None not in c else float("nan") for c in columns], dtype=torch.float64
-        )
-        shared = self.trainer.accelerator.reduce(
-            means.to(self.trainer.args.device), reduction="mean"
-        ).tolist()
-        measured = {
-            name: None if math.isnan(value) else value
-            for name, value in zip(RECORD_FIELDS, shared, strict=True)
-        }
+        measured = self.trainer.take_record()
         state.log_history[-1] |= measured | {"seconds": self._seconds}
 
 

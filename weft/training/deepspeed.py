@@ -23,12 +23,16 @@ def deepspeed_settings(training: Training, *, num_processes: int) -> dict[str, A
     zero: dict[str, Any] = {"stage": training.zero_stage}
     if training.zero_stage > 0:
         zero["offload_optimizer"] = {"device": "cpu" if training.offload_optimizer else "none"}
+    if training.zero_stage == 3:
+        zero["offload_param"] = {"device": "cpu" if training.offload_parameters else "none"}
     return {
         "train_batch_size": training.batch_size,
         "train_micro_batch_size_per_gpu": training.micro_batch_size,
         "gradient_accumulation_steps": accumulation_steps(training, num_processes=num_processes),
         "gradient_clipping": training.max_grad_norm,
-        "bf16": {"enabled": training.dtype == "bfloat16"},
+        # DeepSpeed would round adapters to bf16 too.  Without it they stay in fp32 beside the bf16 base; when
+        # all parameters are trained it keeps their fp32 copies.
+        "bf16": {"enabled": training.dtype == "bfloat16" and training.lora is None},
         "zero_optimization": zero,
         "zero_allow_untested_optimizer": True,  # torch's AdamW, as in d1
         "zero_force_ds_cpu_optimizer": False,

@@ -1,7 +1,9 @@
-"""Fine-tune a base model with LoRA under a method's settings: what one rank does."""
+"""Fine-tune a base model under a method's settings, with adapters or whole: what one rank does."""
 
 import json
 import os
+import shutil
+import time
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,14 +15,15 @@ import torch
 from peft import LoraConfig, get_peft_model
 from transformers import TrainingArguments, set_seed
 
-from weft.config.experiment import FineTuning, Run, Training
+from weft.config.experiment import FineTuning, Lora, Run, Training
 from weft.config.methods import Method
 from weft.data.collate import PadToLength
-from weft.model import load_model, load_tokenizer
+from weft.model import load_model, load_tokenizer, save_model
 from weft.training.callbacks import HistoryCallback, history_rows, timing_summary
 from weft.training.deepspeed import accumulation_steps, deepspeed_settings
+from weft.training.probe_cache import KnownUncertainty, known_uncertainty, probe_examples
 from weft.training.resume import latest_checkpoint
-from weft.training.trainer import DiffusionTrainer
+from weft.training.trainer import Corruption, DiffusionTrainer
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
@@ -32,25 +35,35 @@ class FineTuningFiles:
     Attributes:
         base: checkpoint directory of the base model.
         prepared: prepared examples, an Arrow data set.
-        out: directory of the adapter, its history and timing.
+        out: directory of the adapter or checkpoint, its history and timing.
         state: directory of the checkpoints for resuming; kept apart from ``out``, since Snakemake
             deletes the outputs of an interrupted job.
+        frozen_probe: file of the base model's uncertainties, shared by all runs that have the same ones.
     """
 
     base: Path
     prepared: Path
     out: Path
     state: Path
+    frozen_probe: Path
 
 
-def finetune(experiment: FineTuning, run: Run, files: FineTuningFiles, *, finish: Callable[[], None]) -> None:
-    """Train one adapter; called on every rank.
+def finetune(
+    experiment: FineTuning,
+    run: Run,
+    files: FineTuningFiles,
+    *,
+    num_workers: int = 0,
+    finish: Callable[[], None],
+) -> None:
+    """Train one adapter, or one whole model; called on every rank.
 
     Args:
         experiment: the checked experiment.
         run: method, data set and seed.
         files: where to read and write.
-        finish: called by the first rank once adapter, history and timing are written.
+        num_workers: processes that load examples, per rank; they draw nothing.
+        finish: called by the first rank once result, history and timing are written.
 
     Raises:
         TrainingError: the loss is not finite.
@@ -61,18 +74,23 @@ def finetune(experiment: FineTuning, run: Run, files: FineTuningFiles, *, finish
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
     seed = run.seed if run.seed is not None else 0
     set_seed(seed)
-    arguments = training_arguments(training, files.state, seed=seed, num_processes=num_processes)
+    arguments = training_arguments(
+        training, files.state, seed=seed, num_processes=num_processes, num_workers=num_workers
+    )
+    began = time.perf_counter()
     trainer = build_trainer(experiment.methods[run.method], training, files, arguments, seed=seed)
+    setup_seconds = time.perf_counter() - began
     history = HistoryCallback()
     history.trainer = trainer
     trainer.add_callback(history)
     trainer.train(resume_from_checkpoint=latest_checkpoint(files.state))
+    _save(trainer, files)
     if trainer.is_world_process_zero():
-        trainer.accelerator.unwrap_model(trainer.model).save_pretrained(files.out, safe_serialization=True)
         log = trainer.state.log_history
         timing = timing_summary(log, num_processes=num_processes, device=arguments.device.type)
         _write_lines(files.out / "history.jsonl", history_rows(log))
-        (files.out / "timing.json").write_text(json.dumps(timing, indent=1) + "\n")
+        text = json.dumps(timing | {"setup_seconds": setup_seconds}, indent=1)
+        (files.out / "timing.json").write_text(text + "\n")
         finish()
 
 
@@ -87,35 +105,64 @@ def build_trainer(
     """Put base model, adapters and data into the trainer."""
     model = load_model(files.base, DTYPES[training.dtype])
     tokenizer = load_tokenizer(files.base, mask_token_id=model.config.mask_token_id)
-    lora = LoraConfig(
-        r=training.lora.rank,
-        lora_alpha=training.lora.alpha,
-        lora_dropout=training.lora.dropout,
-        target_modules=list(training.lora.target_modules),
+    mask_token_id = tokenizer.mask_token_id
+    assert mask_token_id is not None, "load_tokenizer makes sure of the mask token"
+    examples = datasets.load_from_disk(str(files.prepared))
+    collate = PadToLength(max_length=training.max_length, pad_token_id=tokenizer.pad_token_id)
+    known: KnownUncertainty | None = None
+    if method.has_probe and method.probe_model == "frozen":
+        known = known_uncertainty(
+            files.frozen_probe,
+            lambda: probe_examples(
+                model.to(arguments.device),
+                examples,
+                collate,
+                method=method,
+                mask_token_id=mask_token_id,
+                batch_size=training.micro_batch_size,
+                device=arguments.device,
+            ),
+        )
+    trained: Any = model if training.lora is None else add_adapters(model, training.lora)
+    if training.gradient_checkpointing:
+        trained.enable_input_require_grads()
+    return DiffusionTrainer(
+        model=trained,
+        args=arguments,
+        train_dataset=examples,
+        collate=collate,
+        corruption=Corruption(
+            method=method,
+            t_min=training.t_min,
+            mask_token_id=mask_token_id,
+            seed=seed,
+            batch_size=training.batch_size,
+            known=known,
+            probes=files.state,
+        ),
+    )
+
+
+def add_adapters(model: Any, lora: Lora) -> Any:
+    """Wrap a model in adapters; they are fp32, whatever the type of the model."""
+    settings = LoraConfig(
+        r=lora.rank,
+        lora_alpha=lora.alpha,
+        lora_dropout=lora.dropout,
+        target_modules=list(lora.target_modules),
         bias="none",
     )
     with warnings.catch_warnings():
         # PEFT looks for a public name of the base model; ours is a directory.
         warnings.simplefilter("ignore", UserWarning)
-        adapted = get_peft_model(model, lora)
-    if training.gradient_checkpointing:
-        adapted.enable_input_require_grads()
-    return DiffusionTrainer(
-        model=adapted,
-        args=arguments,
-        train_dataset=datasets.load_from_disk(str(files.prepared)),
-        data_collator=PadToLength(max_length=training.max_length, pad_token_id=tokenizer.pad_token_id),
-        method=method,
-        t_min=training.t_min,
-        mask_token_id=tokenizer.mask_token_id,
-        corruption_seed=seed,
-    )
+        return get_peft_model(model, settings, autocast_adapter_dtype=True)
 
 
 def training_arguments(
-    training: Training, state: Path, *, seed: int, num_processes: int
+    training: Training, state: Path, *, seed: int, num_processes: int, num_workers: int = 0
 ) -> TrainingArguments:
     """Translate the training section to the Trainer's arguments."""
+    settings = deepspeed_settings(training, num_processes=num_processes)
     return TrainingArguments(
         output_dir=str(state),
         num_train_epochs=training.epochs,
@@ -126,9 +173,9 @@ def training_arguments(
         warmup_steps=training.warmup_steps,
         weight_decay=training.weight_decay,
         max_grad_norm=training.max_grad_norm,
-        bf16=training.dtype == "bfloat16",
+        bf16=settings["bf16"]["enabled"],
         activation_checkpointing=training.gradient_checkpointing,
-        deepspeed=deepspeed_settings(training, num_processes=num_processes),
+        deepspeed=settings,
         logging_steps=1,
         logging_nan_inf_filter=False,
         save_steps=training.save_every,
@@ -136,9 +183,26 @@ def training_arguments(
         seed=seed,
         data_seed=seed,
         use_cpu=os.environ.get("DS_ACCELERATOR") == "cpu",
+        dataloader_num_workers=num_workers,
         remove_unused_columns=False,
         report_to=[],
     )
+
+
+def _save(trainer: DiffusionTrainer, files: FineTuningFiles) -> None:
+    """Write adapter or model; sharded parameters are gathered on all ranks, the first one writes."""
+    trained = trainer.accelerator.unwrap_model(trainer.model)
+    tensors = trainer.accelerator.get_state_dict(trainer.model_wrapped)
+    if not trainer.is_world_process_zero():
+        return
+    if hasattr(trained, "peft_config"):
+        trained.save_pretrained(files.out, state_dict=tensors, safe_serialization=True)
+        return
+    trained.load_state_dict(tensors, strict=True, assign=True)
+    save_model(trained, files.out)
+    for file in files.base.glob("*"):
+        if file.is_file() and not (file.name == "config.json" or ".safetensors" in file.name):
+            shutil.copyfile(file, files.out / file.name)
 
 
 def _write_lines(path: Path, rows: list[dict[str, Any]]) -> None:

@@ -15,7 +15,7 @@ from weft.data.examples import encode_example, generate_mixture
 from weft.data.tokenizer import train_tokenizer
 from weft.model import LladaConfig, LladaForMaskedDiffusion, save_model
 from weft.training.resume import latest_checkpoint
-from weft.training.trainer import DiffusionTrainer
+from weft.training.trainer import Corruption, DiffusionTrainer
 
 TOKENIZER_SAMPLE = 5000
 """Examples from which the tokenizer learns its merges."""
@@ -47,11 +47,14 @@ def pretrain(recipe: Pretraining, out: Path, *, state: Path) -> dict[str, Any]:
         model=model,
         args=_arguments(recipe, state),
         train_dataset=[encode_example(tokenizer, example) for example in examples],
-        data_collator=PadToLength(max_length=recipe.max_length, pad_token_id=tokenizer.pad_token_id),
-        method=Method.model_validate({"preset": "sft"}),
-        t_min=T_MIN,
-        mask_token_id=tokenizer.mask_token_id,
-        corruption_seed=recipe.seed,
+        collate=PadToLength(max_length=recipe.max_length, pad_token_id=tokenizer.pad_token_id),
+        corruption=Corruption(
+            method=Method.model_validate({"preset": "sft"}),
+            t_min=T_MIN,
+            mask_token_id=tokenizer.mask_token_id,
+            seed=recipe.seed,
+            batch_size=recipe.batch_size,
+        ),
     )
     trainer.train(resume_from_checkpoint=latest_checkpoint(state))
     save_model(model, out)

@@ -7,8 +7,9 @@ import datasets
 import pandas as pd
 from transformers import PreTrainedTokenizerBase
 
+from weft.config.methods import Method
 from weft.data.collate import PadToLength
-from weft.training.objective import Predictor, probe_entropy
+from weft.training.objective import Predictor, probe_uncertainty
 
 
 def probe_dataset(
@@ -34,13 +35,12 @@ def probe_dataset(
     examples = list(datasets.load_from_disk(str(prepared)))
     assert tokenizer.mask_token_id is not None, "load_tokenizer makes sure of the mask token"
     collate = PadToLength(max_length=max_length, pad_token_id=tokenizer.pad_token_id)
+    method = Method.model_validate({"preset": "weft", "padding_reference": True})  # padding is looked at too
     rows: list[dict[str, Any]] = []
     for start in range(0, len(examples), batch_size):
         chunk = examples[start : start + batch_size]
         batch = {name: tensor.to(getattr(model, "device", "cpu")) for name, tensor in collate(chunk).items()}
-        entropy = probe_entropy(
-            model, batch["clean_ids"], batch["is_maskable"], mask_token_id=tokenizer.mask_token_id
-        )
+        entropy = probe_uncertainty(model, batch, method=method, mask_token_id=tokenizer.mask_token_id)
         for row, example in enumerate(chunk):
             positions = batch["is_maskable"][row].nonzero().flatten()
             ids = batch["clean_ids"][row][positions].tolist()

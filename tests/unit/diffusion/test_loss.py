@@ -1,7 +1,9 @@
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
-from weft.diffusion import inverse_rate, masked_loss
+from weft.diffusion import cart_weight, elbo_weight, inverse_rate, token_masking_rate, tokens_to_divide_by
 
 ANSWER = torch.tensor([[False, True, True, True]])
 MASKED = torch.tensor([[False, True, False, True]])
@@ -12,18 +14,15 @@ def test_weight_is_divided_only_where_masked():
     assert inverse_rate(rates, MASKED).tolist() == [2.0, 4.0]
 
 
-@pytest.mark.parametrize(("divisor", "expected"), [("answer_tokens", 14 / 3), ("masked_tokens", 7.0)])
-def test_loss_by_hand(divisor, expected):
-    # 2 x 1 + 4 x 3 = 14, over three answer tokens or two masked ones
-    loss = masked_loss(torch.tensor([1.0, 3.0]), torch.tensor([2.0, 4.0]), MASKED, ANSWER, divisor=divisor)
-    assert loss.item() == pytest.approx(expected)
+@pytest.mark.parametrize(("power", "expected"), [(0.0, [1, 1]), (0.5, [2**0.5, 2]), (2.0, [4, 16])])
+def test_weight_with_a_power_by_hand(power, expected):
+    rates = torch.tensor([[0.0, 0.5, 0.0, 0.25]])
+    assert inverse_rate(rates, MASKED, power=power).tolist() == pytest.approx(expected)
 
 
-def test_nothing_masked_gives_zero_and_a_gradient():
-    nll = torch.zeros(0, requires_grad=True)
-    loss = masked_loss(nll, torch.zeros(0), torch.zeros_like(MASKED), ANSWER, divisor="masked_tokens")
-    loss.backward()
-    assert loss.item() == 0
+@pytest.mark.parametrize(("divisor", "expected"), [("answer_tokens", 3), ("masked_tokens", 2)])
+def test_tokens_to_divide_by(divisor, expected):
+    assert tokens_to_divide_by(MASKED, ANSWER, divisor=divisor).tolist() == [expected]
 
 
 def test_inverse_rate_makes_every_token_count_once_on_average():
@@ -33,3 +32,51 @@ def test_inverse_rate_makes_every_token_count_once_on_average():
     masked = torch.rand(rates.shape, generator=generator) < rates
     total = torch.zeros(rates.shape).masked_scatter(masked, inverse_rate(rates, masked)).mean(dim=0)
     assert total.tolist() == pytest.approx([1, 1, 1], abs=0.07)
+
+
+def elbo(t, ratio):
+    t, ratio = torch.tensor([t]), torch.tensor([[ratio]])
+    rate = token_masking_rate(t, ratio, min_rate=1e-9)
+    return elbo_weight(t, ratio, rate, torch.tensor([[True]])).item()
+
+
+def test_exact_weight_by_hand():
+    # r = 2, t = 0.5: t_i = 0.75 and dt_i/dt = 2 x 0.5 = 1
+    assert elbo(0.5, 2.0) == pytest.approx(1 / 0.75)
+
+
+@given(st.floats(1e-3, 1))
+def test_exact_weight_of_an_average_token_is_one_over_t_to_the_bit(t):
+    assert elbo(t, 1.0) == torch.tensor(t).reciprocal().item()
+
+
+@given(st.floats(1e-3, 1), st.floats(0, 10))
+def test_exact_weight_is_finite_up_to_the_end_of_time(t, ratio):
+    assert 0 <= elbo(t, ratio) < float("inf")
+
+
+@pytest.mark.parametrize("ratio", [0.5, 1.0, 2.0, 3.0])
+def test_exact_weight_integrates_the_bound_of_every_token_over_its_own_rate(ratio):
+    # E_t[1(masked) w] = integral of dt_i/dt = t_i(1) - t_i(0) = 1: no token is up-weighted in the bound
+    t = (torch.arange(200_000, dtype=torch.float64) + 0.5) / 200_000
+    rates = torch.full((len(t), 1), ratio, dtype=torch.float64)
+    masked_share = token_masking_rate(t, rates, min_rate=0.0)
+    everything = torch.ones_like(rates, dtype=torch.bool)
+    weights = elbo_weight(t, rates, masked_share, everything)
+    assert (weights * masked_share[:, 0]).mean().item() == pytest.approx(1, abs=5e-3)
+
+
+def test_context_weight_by_hand():
+    # masked at 1 and 2; token 1 sees 0 at distance 1 and 3 at distance 2, with p = 0.5: 0.5 (0.5 + 0.25)
+    masked = torch.tensor([[False, True, True, False]])
+    assert cart_weight(masked, p=0.5).tolist() == pytest.approx([0.375, 0.375])
+
+
+def test_a_token_with_nothing_visible_has_no_context_weight():
+    assert cart_weight(torch.ones(1, 3, dtype=torch.bool), p=0.1).tolist() == [0, 0, 0]
+
+
+def test_context_weight_approaches_one_where_all_neighbours_are_visible():
+    masked = torch.zeros(1, 401, dtype=torch.bool)
+    masked[0, 200] = True
+    assert cart_weight(masked, p=0.1).item() == pytest.approx(1, abs=1e-3)

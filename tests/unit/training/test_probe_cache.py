@@ -1,0 +1,75 @@
+import pytest
+import torch
+
+from weft.config.methods import Method
+from weft.data.collate import PadToLength, example_key
+from weft.data.examples import encode_example, generate_examples
+from weft.training.objective import probe_uncertainty, scheme_positions
+from weft.training.probe_cache import KnownUncertainty, known_uncertainty, probe_examples
+
+METHOD = Method.model_validate({"preset": "weft-frozen"})
+
+
+@pytest.fixture
+def examples(tokenizer):
+    return [encode_example(tokenizer, e) for e in generate_examples({"sudoku": 3, "gsm8k": 2}, seed=1)]
+
+
+@pytest.fixture
+def collate(tokenizer):
+    return PadToLength(max_length=90, pad_token_id=tokenizer.pad_token_id)
+
+
+def probed(model, tokenizer, examples, collate, batch_size=2):
+    return probe_examples(
+        model,
+        examples,
+        collate,
+        method=METHOD,
+        mask_token_id=tokenizer.mask_token_id,
+        batch_size=batch_size,
+        device=torch.device("cpu"),
+    )
+
+
+@pytest.mark.parametrize("batch_size", [1, 2, 5, 8])
+def test_cached_values_are_those_of_the_live_probe(model, tokenizer, examples, collate, batch_size):
+    known = KnownUncertainty(probed(model, tokenizer, examples, collate, batch_size))
+    batch = collate(examples[1:4])
+    live = probe_uncertainty(model, batch, method=METHOD, mask_token_id=tokenizer.mask_token_id)
+    spread = known.spread(batch["example_key"], scheme_positions(batch, METHOD))
+    torch.testing.assert_close(spread, live, atol=1e-5, rtol=1e-5)
+
+
+def test_values_are_computed_once_and_read_afterwards(tmp_path):
+    path, calls = tmp_path / "sub" / "x.safetensors", []
+
+    def compute():
+        calls.append(1)
+        return {5: torch.tensor([1.0, 4.0]), 2**62: torch.tensor([9.0])}
+
+    first, second = known_uncertainty(path, compute), known_uncertainty(path, compute)
+    assert len(calls) == 1
+    for key, value in first.values.items():
+        assert torch.equal(second.values[key], value)
+    assert [file.name for file in path.parent.iterdir()] == ["x.safetensors"]
+
+
+@pytest.mark.parametrize("content", [b"", b"no safetensors", b"\x08\x00\x00\x00\x00\x00\x00\x00{}      "])
+def test_a_damaged_file_is_made_again(tmp_path, content):
+    path = tmp_path / "x.safetensors"
+    path.write_bytes(content)
+    assert known_uncertainty(path, lambda: {1: torch.tensor([2.0])}).values[1].tolist() == [2]
+
+
+def test_the_reference_of_a_data_set_is_the_mean_over_all_its_tokens():
+    known = KnownUncertainty({1: torch.tensor([1.0, 4.0]), 2: torch.tensor([9.0])})
+    assert known.mean_beta(0.5) == 2
+
+
+def test_examples_are_found_by_their_ids(model, tokenizer, examples, collate):
+    values = probed(model, tokenizer, examples, collate)
+    assert set(values) == {example_key(example["example_id"]) for example in examples}
+    assert [len(values[example_key(e["example_id"])]) for e in examples] == [
+        len(e["answer_ids"]) for e in examples
+    ]
