@@ -3,7 +3,7 @@ import json
 import pytest
 
 from weft.config.sources import HubData, JsonlData
-from weft.data.datasets import load_examples
+from weft.data.datasets import drop_repeats, load_examples
 from weft.errors import DataError
 
 
@@ -46,6 +46,79 @@ def test_own_data_with_and_without_reasoning(tmp_path):
 def test_own_data_without_a_field_names_the_line(tmp_path):
     with pytest.raises(DataError, match=r"own.jsonl, line 1: .*\['answer'\] missing"):
         load_examples("mine", own(tmp_path, json.dumps({"question": "1+1?"})), offline=[])
+
+
+def chat(*turns, **more):
+    return json.dumps({"messages": [{"role": role, "content": text} for role, text in turns]} | more)
+
+
+S, U, A = ("system", "Be short."), ("user", "2+2?"), ("assistant", "4")
+
+
+def test_a_conversation_has_its_last_answer_trained_and_the_rest_as_prompt(tmp_path):
+    source = own(tmp_path, chat(U, A), chat(S, U, A, ("user", "3+3?"), ("assistant", "6")))
+    short, long = load_examples("mine", source, offline=[])
+    assert (short.question, short.answer, short.history) == ("2+2?", "4", ())
+    assert (long.question, long.answer) == ("3+3?", "6")
+    assert [turn["role"] for turn in long.history] == ["system", "user", "assistant"]
+    assert [turn["content"] for turn in long.history] == ["Be short.", "2+2?", "4"]
+
+
+def test_a_pair_and_a_conversation_of_one_turn_are_the_same_example(tmp_path):
+    source = own(tmp_path, chat(U, A), json.dumps({"question": "2+2?", "answer": 4}), chat(S, U, A))
+    first, second, third = load_examples("mine", source, offline=[])
+    assert first == second
+    assert first.example_id != third.example_id
+
+
+def test_the_instruction_stands_in_front_of_the_last_question(tmp_path):
+    source = own(tmp_path, chat(U, A, ("user", "3+3?"), ("assistant", "6")))
+    example = load_examples("mine", source.model_copy(update={"instruction": "format"}), offline=[])[0]
+    assert example.question.startswith("Answer in this form:")
+    assert example.history[0]["content"] == "2+2?"
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        (chat(U, ("bot", "4")), r"messages\[1\] must have role system, user or assistant, got 'bot'"),
+        (chat(U, ("assistant", " ")), r"messages\[1\].content must hold text, got nothing"),
+        (chat(U, ("assistant", None)), r"messages\[1\].content must be text, got NoneType"),
+        (chat(U, ("assistant", ["4"])), r"messages\[1\].content must be text, got list"),
+        (chat(U, (["user"], "4")), r"messages\[1\] must have role system, user or assistant, got"),
+        (chat(U, A, U), r"the last of the messages must be the assistant's, got 'user'"),
+        (chat(U, U, A), r"messages\[1\] must have role 'assistant', got 'user'; turns of user and"),
+        (chat(A, U, A), r"messages\[0\] must have role 'user', got 'assistant'"),
+        (chat(U, A, S), r"messages\[2\] must have role 'user', got 'system'"),
+        (chat(U), r"messages must have a user turn and its answer, got \['user'\]"),
+        (chat(S, A), r"messages must have a user turn and its answer, got \['system', 'assistant'\]"),
+        (chat(), r"messages must have a user turn and its answer, got \[\]"),
+        (
+            chat(U, A, question="2+2?"),
+            r"either messages or question and answer, got messages and \['question'\]",
+        ),
+        ('{"messages": {"role": "user"}}', "messages must be a list of turns, got dict"),
+        ('{"messages": ["2+2?"]}', r"messages\[0\] must be an object with role and content, got \"2\+2\?\""),
+        ('{"messages": [{"role": "user"}]}', r"messages\[0\] must be an object with role and content"),
+        ('{"question": 3, "answer": "4"}', "question must be text, got int"),
+        ('{"question": "q", "answer": true}', "answer must be text, got bool"),
+        ('{"question": "q", "answer": ""}', "answer must hold text, got nothing"),
+        ('{"question": "q", "answer": "4", "reasoning": ["a"]}', "reasoning must be text, got list"),
+        ('{"answer": "4"}', r"must have question and answer, or messages; \['question'\] missing"),
+        ('{"prompt": "q"}', r"missing, got \['prompt'\]"),
+    ],
+)
+def test_what_is_wrong_with_a_line_is_said_with_file_and_line(tmp_path, line, message):
+    with pytest.raises(DataError, match=rf"own.jsonl, line 2: .*{message}.*; correct the line"):
+        load_examples("mine", own(tmp_path, chat(U, A), line), offline=[])
+
+
+def test_of_equal_examples_the_first_is_kept_and_the_others_counted(tmp_path):
+    lines = [chat(("user", q), A) for q in ("b", "a", "b", "c", "b")]
+    examples = load_examples("mine", own(tmp_path, *lines), offline=[])
+    kept, num_repeated = drop_repeats(examples)
+    assert [example.question for example in kept] == ["b", "a", "c"]
+    assert num_repeated == 2
 
 
 def test_a_missing_file_is_named():

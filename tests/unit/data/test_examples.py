@@ -4,16 +4,60 @@ from collections import Counter
 
 import pytest
 
+from weft.data.collate import PadToLength
 from weft.data.examples import (
+    Example,
     encode_example,
     encode_prompt,
+    find_leaks,
     generate_examples,
     generate_mixture,
     lay_out_answer,
     turn_end_id,
 )
 from weft.data.instructions import with_instruction
+from weft.data.tokenizer import train_tokenizer
 from weft.errors import DataError
+
+HEADER = "<|start_header_id|>assistant<|end_header_id|>\n\n"
+ALWAYS_A_HEADER = (
+    "{{ bos_token }}{% for turn in messages %}"
+    "<|start_header_id|>{{ turn.role }}<|end_header_id|>\n\n{{ turn.content | trim }}<|eot_id|>"
+    f"{{% endfor %}}{{{{ {HEADER!r} }}}}"
+)
+"""A template of our own with the habit of LLaDA's: it appends the assistant header whether asked or not."""
+CHAT = Example(
+    example_id="c",
+    question="And 3+3?",
+    answer="6",
+    source="mine",
+    history=(
+        {"role": "system", "content": "Be short."},
+        {"role": "user", "content": "What is 2+2?"},
+        {"role": "assistant", "content": "4"},
+    ),
+)
+
+
+@pytest.fixture(params=["ours", "llada"])
+def stubborn(request, tokenizer):
+    """A tokenizer whose template always appends the header: ours, and LLaDA's own where it is at hand."""
+    stubborn = copy.deepcopy(tokenizer)
+    stubborn.chat_template = ALWAYS_A_HEADER
+    if request.param == "llada":
+        file = request.getfixturevalue("shared_data") / "llada_tokenizer" / "tokenizer_config.json"
+        stubborn.chat_template = json.loads(file.read_text())["chat_template"]
+    return stubborn
+
+
+def d1_row(tokenizer, example, max_length):
+    """Say by d1's steps which tokens a row has and how many of them are prompt."""
+    user = [{"role": "user", "content": example.question}]
+    assistant = [{"role": "assistant", "content": example.answer}]
+    text = tokenizer.apply_chat_template(user + assistant, tokenize=False)
+    prompt = tokenizer.apply_chat_template(user, tokenize=False) + "\n"
+    row = tokenizer(text, truncation=True, max_length=max_length, padding="max_length")["input_ids"]
+    return row, len(tokenizer(prompt, truncation=True, max_length=max_length)["input_ids"])
 
 
 def test_answers_have_the_papers_layout():
@@ -59,6 +103,91 @@ def test_a_prompt_under_lladas_own_template_is_d1s(tokenizer, shared_data):
         "<|startoftext|><|start_header_id|>user<|end_header_id|>\n\nSolve it.\n\nPuzzle: 12<|eot_id|>"
         "<|start_header_id|>assistant<|end_header_id|>\n\n<reasoning>"
     )
+
+
+@pytest.mark.parametrize("max_length", [40, 80, 200])
+def test_the_d1_layout_trains_the_very_row_of_d1(stubborn, max_length):
+    examples = generate_examples({"gsm8k": 10, "math500": 10}, seed=3)
+    collate = PadToLength(max_length=max_length, pad_token_id=stubborn.pad_token_id)
+    for example in examples:
+        row, num_prompt = d1_row(stubborn, example, max_length)
+        if num_prompt >= max_length:
+            continue
+        batch = collate([encode_example(stubborn, example, layout="d1")])
+        assert batch["clean_ids"][0].tolist() == row
+        assert batch["is_maskable"][0].tolist() == [index >= num_prompt for index in range(max_length)]
+
+
+def test_the_d1_layout_ends_with_a_second_header_and_the_exact_one_with_the_turn(stubborn):
+    example = generate_examples({"math500": 1}, seed=3)[0]
+    ends = {}
+    for layout in ("exact", "d1"):
+        encoded = encode_example(stubborn, example, layout=layout)
+        ends[layout] = stubborn.decode(encoded["prompt_ids"] + encoded["answer_ids"])
+    assert ends["d1"] == ends["exact"] + HEADER
+    assert ends["exact"].endswith(f"{HEADER}{example.answer}<|eot_id|>")
+
+
+def test_the_boundary_of_d1_is_off_by_one_where_three_newlines_are_two_tokens(stubborn):
+    example = generate_examples({"math500": 1}, seed=3)[0]
+    assert len(stubborn("\n\n\n")["input_ids"]) == len(stubborn("\n\n")["input_ids"]) + 1
+    exact, d1 = (encode_example(stubborn, example, layout=layout) for layout in ("exact", "d1"))
+    assert stubborn.decode(exact["prompt_ids"]).endswith(HEADER)
+    assert stubborn.decode(exact["answer_ids"]).startswith("<reasoning>")
+    assert d1["prompt_ids"] == exact["prompt_ids"] + exact["answer_ids"][:1]  # the tag is never masked
+    assert d1["answer_ids"][: len(exact["answer_ids"]) - 1] == exact["answer_ids"][1:]
+
+
+def test_the_boundary_of_d1_is_right_where_three_newlines_are_one_token():
+    merging = train_tokenizer(["user\n\nx\n\n\ny 12 <reasoning>"] * 50, vocab_size=330)
+    merging.chat_template = ALWAYS_A_HEADER
+    assert len(merging("\n\n\n")["input_ids"]) == len(merging("\n\n")["input_ids"]) == 1
+    example = generate_examples({"gsm8k": 1}, seed=3)[0]
+    exact, d1 = (encode_example(merging, example, layout=layout) for layout in ("exact", "d1"))
+    assert d1["prompt_ids"] == exact["prompt_ids"]
+
+
+def test_a_template_that_waits_to_be_asked_gives_the_same_two_layouts(tokenizer, stubborn):
+    example = generate_examples({"gsm8k": 1}, seed=3)[0]
+    for layout in ("exact", "d1"):
+        assert encode_example(tokenizer, example, layout=layout) == encode_example(
+            stubborn, example, layout=layout
+        )
+
+
+@pytest.mark.parametrize("layout", ["exact", "d1"])
+def test_only_the_last_turn_of_a_conversation_is_trained(stubborn, layout):
+    encoded = encode_example(stubborn, CHAT, layout=layout)
+    whole = stubborn.decode(encoded["prompt_ids"] + encoded["answer_ids"])
+    turns = [("system", "Be short."), ("user", "What is 2+2?"), ("assistant", "4"), ("user", "And 3+3?")]
+    prompt = "<|startoftext|>" + "".join(
+        f"<|start_header_id|>{role}<|end_header_id|>\n\n{text}<|eot_id|>" for role, text in turns
+    )
+    assert whole.startswith(f"{prompt}{HEADER}6<|eot_id|>")
+    assert encoded["prompt_ids"][: len(encode_prompt(stubborn, CHAT.question, history=CHAT.history))] == (
+        encode_prompt(stubborn, CHAT.question, history=CHAT.history)
+    )
+
+
+def test_an_example_survives_its_record():
+    plain = generate_examples({"gsm8k": 1}, seed=3)[0]
+    assert plain.as_record().keys() == {"example_id", "question", "answer", "source"}
+    for example in (plain, CHAT):
+        assert Example.from_record(json.loads(json.dumps(example.as_record()))) == example
+
+
+@pytest.mark.parametrize(
+    ("question", "leaks"),
+    [("And 3+3?", True), ("What is 2+2? ", True), ("4", False), ("Be short.", False), ("2+3?", False)],
+)
+def test_a_test_question_in_any_user_turn_is_a_leak(question, leaks):
+    assert find_leaks([CHAT], [question]) == (["c"] if leaks else [])
+
+
+def test_an_instruction_in_front_hides_no_leak():
+    example = Example(example_id="e", question="Do it.\n\nWhat is 2+2?", answer="4", source="s")
+    assert find_leaks([example, CHAT], ["What is 2+2?", "other"]) == ["c", "e"]
+    assert find_leaks([example], []) == []
 
 
 def test_any_text_survives_the_tokenizer(tokenizer):

@@ -1,8 +1,12 @@
+import json
+import random
+
 import datasets
+import numpy as np
 import pytest
 
-from weft.data.examples import generate_examples
-from weft.data.prepare import prepare_examples
+from weft.data.examples import Example, encode_example, generate_examples, turn_end_id
+from weft.data.prepare import describe_summary, prepare_examples
 from weft.errors import DataError
 
 
@@ -31,3 +35,91 @@ def test_prompts_without_room_are_counted(tokenizer, tmp_path):
 def test_nothing_left_is_an_error(tokenizer, tmp_path):
     with pytest.raises(DataError, match="at least one example"):
         prepare_examples([], tokenizer, tmp_path / "p", max_length=10, heldout_share=0.0)
+
+
+def test_d1s_shuffle_and_split_hold_out_the_same_examples(tokenizer, tmp_path):
+    """d1 seeds Python's generator with 42, shuffles its tokenised rows and holds out the first hundredth."""
+    from weft.config.sources import HubData
+    from weft.data.datasets import load_examples
+
+    rows = [{"question": f"q{n}", "thinking": ["t"], "attempt": "a"} for n in range(250)]
+    folder = tmp_path / "owner" / "set"
+    folder.mkdir(parents=True)
+    (folder / "x.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    file = {"repo": "owner/set", "file": "x.jsonl", "revision": "main"}
+    fields = {"question": "question", "trajectory": "thinking", "attempt": "attempt", "instruction": "none"}
+    source = HubData.model_validate({"source": "hub", "files": [file], **fields})
+    examples = load_examples("s1k", source, offline=[str(tmp_path)])
+    prepare_examples(examples, tokenizer, tmp_path / "p", max_length=99, heldout_share=0.01, layout="d1")
+    stored = datasets.load_from_disk(str(tmp_path / "p"))["example_id"]
+
+    random.seed(42)
+    order = [row["question"] for row in rows]
+    random.shuffle(order)
+    held_out, trained = order[: int(len(order) * 0.01)], order[int(len(order) * 0.01) :]
+    assert len(held_out) == 2
+    questions = {example.example_id: example.question for example in examples}
+    assert [questions[identity] for identity in stored] == trained
+
+
+@pytest.fixture
+def long_and_short(tokenizer):
+    """Three answers: short, cut off before its tag, cut off behind its tag."""
+    tagged = "<reasoning>{}</reasoning>\n<answer>{}</answer>"
+    answers = [tagged.format("1", "2"), tagged.format("1 " * 60, "2"), tagged.format("1", "2 " * 70)]
+    return [Example(example_id=f"{n:x}", question="?", answer=a, source="s") for n, a in enumerate(answers)]
+
+
+@pytest.mark.parametrize("layout", ["exact", "d1"])
+def test_what_is_cut_off_is_counted(tokenizer, tmp_path, long_and_short, layout):
+    encoded = [encode_example(tokenizer, example, layout=layout) for example in long_and_short]
+    lengths = [len(e["prompt_ids"]) + len(e["answer_ids"]) for e in encoded]
+    summary = prepare_examples(
+        long_and_short, tokenizer, tmp_path / "p", max_length=50, heldout_share=0.0, layout=layout
+    )
+    assert json.loads((tmp_path / "p" / "summary.json").read_text()) == summary
+    assert summary["layout"] == layout
+    assert (summary["num_examples"], summary["num_heldout"]) == (3, 0)
+    assert summary["length_limit"] == 50
+    assert summary["max_length"] == max(lengths)
+    assert summary["median_length"] == sorted(lengths)[1]
+    assert summary["p95_length"] == pytest.approx(np.quantile(lengths, 0.95), abs=0.1)
+    assert summary["median_prompt_length"] == summary["max_prompt_length"] == len(encoded[0]["prompt_ids"])
+    assert summary["num_tokens"] == sum(lengths)
+    assert summary["num_tokens_cut"] == sum(max(0, length - 50) for length in lengths)
+    assert summary["share_tokens_cut"] == pytest.approx(summary["num_tokens_cut"] / sum(lengths), abs=1e-4)
+    assert summary["num_cut_off"] == 2
+    assert summary["share_cut_off"] == summary["share_end_of_turn_cut_off"] == pytest.approx(2 / 3, abs=1e-4)
+    assert summary["num_with_answer_tag"] == 3
+    assert summary["share_answer_tag_cut_off"] == pytest.approx(1 / 3, abs=1e-4)
+
+
+def test_an_end_of_turn_inside_the_limit_is_there_although_d1s_header_is_cut(tokenizer, tmp_path):
+    example = generate_examples({"gsm8k": 1}, seed=1)[0]
+    encoded = encode_example(tokenizer, example, layout="d1")
+    ids = encoded["prompt_ids"] + encoded["answer_ids"]
+    end = len(ids) - ids[::-1].index(turn_end_id(tokenizer))
+    for limit, lost in ((end, 0.0), (end - 1, 1.0)):
+        summary = prepare_examples(
+            [example], tokenizer, tmp_path / f"{limit}", max_length=limit, heldout_share=0.0, layout="d1"
+        )
+        assert (summary["share_cut_off"], summary["share_end_of_turn_cut_off"]) == (1.0, lost)
+
+
+def test_answers_without_tags_lose_none(tokenizer, tmp_path):
+    plain = [Example(example_id="a", question="?", answer="4 " * 50, source="s")]
+    summary = prepare_examples(plain, tokenizer, tmp_path / "p", max_length=30, heldout_share=0.0)
+    assert summary["share_answer_tag_cut_off"] is None
+    assert "answer tag" not in describe_summary(summary)
+
+
+def test_the_summary_is_one_line_for_people(tokenizer, tmp_path, long_and_short):
+    options = {"heldout_share": 0.0}
+    cut = prepare_examples(long_and_short, tokenizer, tmp_path / "a", max_length=50, **options)
+    whole = prepare_examples(long_and_short, tokenizer, tmp_path / "b", max_length=500, **options)
+    assert describe_summary(cut).endswith(
+        f"; 66.7 % are cut off at 50, 33.3 % lose their answer tag, "
+        f"{100 * cut['share_tokens_cut']:.1f} % of the tokens are gone"
+    )
+    assert describe_summary(whole).startswith("3 examples (0 held out), median ")
+    assert describe_summary(whole).endswith("; none longer than 500")
