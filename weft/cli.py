@@ -501,7 +501,8 @@ def plan(
     """Say what an experiment will do, and what it needs from outside."""
     from weft.config.plan import plan_lines
 
-    for line in plan_lines(load_experiment(find_experiment(experiment)), offline=_offline(offline)):
+    file = find_experiment(experiment)
+    for line in plan_lines(load_experiment(file), offline=_offline(offline), pins=pins_path(file)):
         typer.echo(line)
 
 

@@ -1,9 +1,11 @@
 from weft.config import load_experiment
+from weft.config.pins import record_pin
 from weft.config.plan import plan_lines
 
 
-def plan(name, offline=()):
-    return "\n".join(plan_lines(load_experiment(f"experiments/{name}.yaml"), offline=list(offline)))
+def plan(name, offline=(), pins=None):
+    described = load_experiment(f"experiments/{name}.yaml")
+    return "\n".join(plan_lines(described, offline=list(offline), pins=pins))
 
 
 def test_the_papers_grid_is_counted():
@@ -19,3 +21,30 @@ def test_the_tiny_experiment_needs_nothing_from_outside():
 
 def test_missing_generations_are_told_not_raised():
     assert "missing: generations.folder" in plan("d1-baselines")
+
+
+S1K = "simplescaling/s1K/data/train-00000-of-00001.parquet"
+
+
+def test_what_comes_from_the_hub_says_how_it_is_pinned():
+    text = plan("paper")
+    assert "to download: GSAI-ML/LLaDA-8B-Instruct (commit 08b83a6f, hashes noted at first use)" in text
+    assert f"to download: {S1K} (main, not pinned: commit and hash are noted at first use)" in text
+    assert "00000-of-00010.parquet (commit e4e141ec, hash noted at first use)" in text
+    assert "to download: gsm8k/test.jsonl (pinned by hash)" in text
+
+
+def test_what_was_noted_at_the_first_use_is_told(tmp_path):
+    pins = tmp_path / "paper.lock.json"
+    files = {"data/train-00000-of-00001.parquet": "1" * 64}
+    record_pin(pins, "dataset", "simplescaling/s1K", "main", commit="a" * 40, files=files)
+    record_pin(pins, "dataset", "simplescaling/s1K-1.1", "main", commit="b" * 40, files={"other": "1" * 64})
+    text = plan("paper", pins=pins)
+    assert f"to download: {S1K} (main is commit aaaaaaaa by {pins}, pinned by hash)" in text
+    assert f"(main is commit bbbbbbbb by {pins}, hash noted at first use)" in text
+
+
+def test_an_offline_copy_is_found_and_says_what_it_is_held_to(tmp_path):
+    (tmp_path / S1K).parent.mkdir(parents=True)
+    (tmp_path / S1K).touch()
+    assert f"found: {tmp_path / S1K} (main, not pinned" in plan("paper", offline=[str(tmp_path)])
