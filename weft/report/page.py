@@ -199,12 +199,18 @@ def _take_ablations(
     if not has_ablations(experiment):
         return None
     averages = present(experiment, "contrasts", corrected_rows(experiment, frames["contrasts"]))
-    table = PageTable.of(averages)
+    cells = averages.cells
+    same = [name for name in ("training set", "benchmark", "length", "rules") if _is_constant(cells, name)]
+    table = PageTable.of(replace(averages, cells=cells.drop(columns=same)))
     return {
         "contrasts": replace(table, title="Paired comparisons on the average"),
         "tables": [tables.pop(name) for name in ABLATION_TABLES if name in tables],
         "figures": [figures.pop(name) for name in ABLATION_FIGURES if name in figures],
     }
+
+
+def _is_constant(cells: pd.DataFrame, heading: str) -> bool:
+    return heading in cells and cells[heading].nunique() == 1
 
 
 def _length_table(lengths: Mapping[str, Mapping[str, int | float]]) -> PageTable:

@@ -135,6 +135,9 @@ def test_ablations_have_a_section_with_their_tables_and_figures(ablation_page):
     ]
     averages = section.split("Paired comparisons on the average")[1].split("</table>")[0]
     assert averages.count("<tr>") == 1 + 3
+    assert re.findall(r"<th(?: class=\"text\")?>(.*?)</th>", averages) == [
+        "contrast", "difference, points", "95 % interval", "p", "p, Holm", "reading",
+    ]  # fmt: skip
     assert "CART minus SFT on average: " in section.split("<details>")[1].split("</details>")[0]
     after = ablation_page.split('<h2 id="tables">')[1]
     assert "Noise of the gradient" not in after

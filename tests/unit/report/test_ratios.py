@@ -24,13 +24,17 @@ def test_padding_is_measured_against_the_answer_tokens_too():
     assert found["all"].tolist() == pytest.approx([4 / 3, 2 / 3])
 
 
-def test_certain_examples_have_ratio_one_and_rounding_below_zero_is_none():
-    assert compute_ratios(probe(("a", 0, False), ("a", -1e-8, False)))["answer"].tolist() == [1, 1]
+def test_certain_examples_have_ratio_one():
+    assert compute_ratios(probe(("a", 0, False), ("a", 0, False)))["answer"].tolist() == [1, 1]
+
+
+def test_an_entropy_that_rounding_made_negative_counts_as_none():
+    assert compute_ratios(probe(("a", 1, False), ("a", -1e-8, False)))["answer"].tolist() == [2, 0]
 
 
 def test_the_summary_has_both_kinds_by_both_references(experiment, root):
     path = root / "probe/worked.parquet"
-    tokens = [(0.0, False)] * 3 + [(1.0, False)] * 1 + [(0.0, True)] * 4
+    tokens = [(1.0, False)] * 3 + [(25.0, False)] + [(0.0, True)] * 4
     rows = [("a", "w", entropy, is_padding) for entropy, is_padding in tokens]
     pd.DataFrame(rows, columns=["example_id", "word", "entropy", "is_padding"]).to_parquet(path)
     found = summarise_ratios(experiment, root)
@@ -40,8 +44,8 @@ def test_the_summary_has_both_kinds_by_both_references(experiment, root):
         ("answer", "answer"), ("answer", "all"), ("padding", "answer"), ("padding", "all"),
     ]  # fmt: skip
     names = ["num_tokens", "mean", "q05", "q50", "q95", "share_large"]
-    assert cells.loc[("answer", "answer"), names].tolist() == pytest.approx([4, 1, 0, 0, 3.4, 0.25])
-    assert cells.loc[("answer", "all"), names].tolist() == pytest.approx([4, 2, 0, 0, 6.8, 0.25])
+    assert cells.loc[("answer", "answer"), names].tolist() == pytest.approx([4, 1, 0.5, 0.5, 2.2, 0.25])
+    assert cells.loc[("answer", "all"), names].tolist() == pytest.approx([4, 2, 1, 1, 4.4, 0.25])
     assert cells.loc[("padding", "answer"), "mean"] == 0
 
 
