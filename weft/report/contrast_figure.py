@@ -57,7 +57,8 @@ def draw_contrasts(experiment: FineTuning, root: Path, tables: Path) -> Figure:
                 row[0].set_ylabel(f"{dataset}, {length} tokens")
         for ax in axes[-1]:
             ax.set_xlabel("points")
-        _label_lines(axes[0, 0], lines)
+        for ax in axes[:, 0]:
+            _label_lines(ax, lines)
     return fig
 
 

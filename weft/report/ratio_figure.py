@@ -14,6 +14,7 @@ from weft.report.load import load_probe
 from weft.report.ratios import LARGE, REFERENCES, compute_ratios
 
 SHOWN_SHARE = 0.999  # of the answer tokens; the histogram ends there
+HEADROOM = 1.45  # for the legend, which then never lies on bars or lines
 
 
 def draw_ratios(experiment: FineTuning, root: Path, tables: Path) -> Figure:
@@ -49,9 +50,10 @@ def _draw_histograms(ax: Axes, ratios: pd.DataFrame) -> None:
         look: dict[str, Any] = {"weights": np.full(len(values), 100 / len(values)), "histtype": "stepfilled"}
         ax.hist(values, bins=bins, color=colour, alpha=0.4, edgecolor="none", **look)
         ax.hist(values, bins=bins, color=colour, linewidth=1.4, label=label, **look | {"histtype": "step"})
-        ax.axvline(values.mean(), color=colour, linewidth=1.2, linestyle="--")
-    ax.axvline(1, color=INK, linewidth=0.7)
+        ax.axvline(values.mean(), ymax=1 / HEADROOM, color=colour, linewidth=1.2, linestyle="--")
+    ax.axvline(1, ymax=1 / HEADROOM, color=INK, linewidth=0.7)
     ax.set_xlim(0, end)
+    ax.set_ylim(top=HEADROOM * ax.get_ylim()[1])
     ax.set_xlabel("ratio r (dashed: means)")
     ax.set_ylabel("share of the answer tokens, %")
     ax.legend(loc="upper right", fontsize=8)

@@ -41,6 +41,7 @@ def test_the_distance_of_weights_from_tokens_is_computed(ablations, gradients):
         (2.0, "The whole interval of WeFT (2, 1.8 to 2.4) lies below that of SFT (4, 3.6 to 4.8)."),
         (8.0, "The whole interval of WeFT (8, 7.2 to 9.6) lies above that of SFT (4, 3.6 to 4.8)."),
         (3.5, "The intervals of WeFT (3.5, 3.15 to 4.2) and SFT (4, 3.6 to 4.8) overlap."),
+        (4.5, "The intervals of WeFT (4.5, 4.05 to 5.4) and SFT (4, 3.6 to 4.8) overlap."),
     ],
 )
 def test_variances_are_compared_by_their_intervals(ablations, gradients, weft, said):

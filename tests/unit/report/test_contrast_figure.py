@@ -61,6 +61,8 @@ def test_lengths_and_further_rules_do_not_mix(describe_ablations, write, tmp_pat
     assert len(fig.axes) == 2 * 3
     assert [len(dots(ax)) for ax in fig.axes] == [3] * 6
     assert fig.axes[3].get_ylabel() == "worked, 96 tokens"
+    weights = [[label.get_fontweight() for label in fig.axes[row].get_yticklabels()] for row in (0, 3)]
+    assert weights == [["bold", "normal", "normal", "bold", "normal"]] * 2
 
 
 def test_missing_tables_are_named(ablations, tmp_path):
