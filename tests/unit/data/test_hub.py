@@ -69,7 +69,7 @@ def online(address, tmp_path, monkeypatch):
 def describe(tmp_path):
     """Write an experiment whose data set and model come from the hub."""
 
-    def write(**file):
+    def write(*, model=None, **file):
         content = yaml.safe_load(Path("experiments/tiny.yaml").read_text())
         file = {"repo": "owner/set", "file": "train.jsonl", "revision": "main"} | file
         content["name"] = "mine"
@@ -83,7 +83,7 @@ def describe(tmp_path):
                 "instruction": "none",
             }
         }
-        content["base_model"] = {"source": "hub", "repo": "owner/model", "revision": "main"}
+        content["base_model"] = {"source": "hub", "repo": "owner/model", "revision": "main"} | (model or {})
         (tmp_path / "mine.yaml").write_text(yaml.safe_dump(content))
 
     write()
@@ -298,6 +298,21 @@ def test_a_model_file_that_changed_since_is_refused(
     code, said = weft("base")
     assert code == 2
     assert f"tokenizer_config.json, as recorded in {lock}, must have sha256" in said
+
+
+def test_a_hash_in_the_experiment_goes_before_the_lock_file(
+    hub, online, describe, weft, lock, tmp_path, model_on_hub
+):
+    config = hashlib.sha256((TINY_BASE / "config.json").read_bytes()).hexdigest()
+    describe(model={"sha256": {"config.json": config}})
+    assert weft("base")[0] == 0
+    assert "config.json" not in json.loads(lock.read_text())["models/owner/model@main"]["files"]
+    describe(model={"sha256": {"config.json": "0" * 64}})
+    code, said = weft("base")
+    assert code == 2
+    assert re.search(r"config.json must have sha256 0000.*delete \S+/blobs/\w+ and fetch it again", said)
+    describe(model={"sha256": {"absent.json": config}})
+    assert "absent.json must have sha256" in weft("base")[1]
 
 
 def test_an_absent_model_is_named(online, describe, weft):
