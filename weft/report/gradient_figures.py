@@ -39,7 +39,7 @@ def draw_gradient_share(experiment: FineTuning, root: Path, tables: Path) -> Fig
         "Answer tokens in five groups of equal size by their entropy under the base model, 1 the surest; "
         "shares are of all tokens, what is missing to 100 % is padding's. Gradient: the part of the mean "
         "gradient that comes from a group, projected on the whole; bars: "
-        "interval by bootstrap over draws of masks."
+        "95 % interval over draws of masks."
     )
     size = (max(6.5, 0.6 + 2.35 * num_columns), 1.9 + 2.15 * num_rows)
     with titled_figure(experiment, title="Where the gradient comes from", notes=note, size=size) as fig:
@@ -77,7 +77,7 @@ def draw_gradient_variance(experiment: FineTuning, root: Path, tables: Path) -> 
     methods, datasets = list(dict.fromkeys(variances["method"])), list(experiment.datasets)
     note = (
         "E|g − E g|² / |E g|² of the gradient g of one optimiser step before training, over draws of times "
-        "and masks; bars: interval by bootstrap over draws; dashed: the control. Smaller is less noise."
+        "and masks; bars: 95 % interval over draws; dashed: the control. Smaller is less noise."
     )
     size = (7.5, 1.7 + len(datasets) * (0.5 + 0.27 * len(methods)))
     with titled_figure(experiment, title="Noise of the gradient", notes=note, size=size) as fig:

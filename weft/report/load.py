@@ -311,6 +311,13 @@ def _check_gradients(frame: pd.DataFrame, experiment: FineTuning, path: Path) ->
                 f"{path}: every method needs the quintiles 1 to 5 once, got {own['quintile'].tolist()} of "
                 f"{method}; {again}"
             )
+    is_too_noisy = ~(frame["gradient_norm"] > 0)
+    if is_too_noisy.any():
+        method = frame["method"][is_too_noisy].iloc[0]
+        raise DataError(
+            f"{path}: the estimated |E g|² must be above 0, it is not for {method}: its draws are too few; "
+            f"raise gradient_study.num_draws and {again}"
+        )
     numbers = [name for name in GRADIENT_FIELDS if name not in ("method", "cosine_to_sft")]
     for name in numbers:
         if not np.isfinite(frame[name].to_numpy(dtype=np.float64)).all():

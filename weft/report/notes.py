@@ -101,7 +101,7 @@ def on_gradients(experiment: AnyExperiment, frame: pd.DataFrame) -> tuple[str, .
         "model is surest about; padding is in no quintile, and has what is missing to 100 %.",
         "Weight and loss: shares of their expectations. Gradient: E g_q · E g / |E g|², the part of the mean "
         "gradient that comes from the quintile. Relative variance: E|g − E g|² / |E g|² of a step's "
-        "gradient. Intervals by bootstrap over draws.",
+        "gradient. Intervals: 95 %, over draws.",
     )
 
 

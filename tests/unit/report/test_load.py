@@ -148,6 +148,7 @@ def change_gradients(path, how):
         "quintile missing": frame[1:],
         "quintile twice": frame.replace({"quintile": {5: 4}}),
         "no number": frame.assign(relative_variance=float("nan")),
+        "too few draws": frame.assign(gradient_norm=float("nan")),
         "infinite": frame.assign(gradient_share_high=float("inf")),
     }
     changed[how].to_parquet(path)
@@ -162,6 +163,7 @@ def change_gradients(path, how):
         ("quintile missing", "quintiles 1 to 5 once, got .* of sft"),
         ("quintile twice", "quintiles 1 to 5 once"),
         ("no number", "relative_variance must be a finite number"),
+        ("too few draws", r"not for .*raise gradient_study\.num_draws"),
         ("infinite", "gradient_share_high must be a finite number"),
     ],
 )
