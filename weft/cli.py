@@ -255,7 +255,9 @@ def train(
         settings = [training.model_dump(mode="json"), method.model_dump(mode="json")]
         environment[RANK_MARK] = digest([*settings, *inputs, processes])
         # The base model's uncertainties depend on less, so that methods and seeds share them.
-        asked = {name: getattr(method, name) for name in ("rate_source", "padding_probed", "padding_reference")}
+        asked = {
+            name: getattr(method, name) for name in ("rate_source", "padding_probed", "padding_reference")
+        }
         environment[PROBE_MARK] = digest([*inputs, training.max_length, training.dtype, asked])
         os.execvpe(command[0], command, environment)  # noqa: S606 - no shell; signals reach the launcher directly
     from weft.training.finetune import FineTuningFiles, finetune
@@ -311,11 +313,45 @@ def probe(
         max_length=described.training.max_length,
         batch_size=described.training.micro_batch_size,
     )
-    out.parent.mkdir(parents=True, exist_ok=True)
-    growing = out.with_name(f".{out.name}.new")
-    frame.to_parquet(growing, index=False)
-    growing.replace(out)
+    _write_parquet(frame, out)
     _record(out, described, inputs=[base, prepared], device=str(model.device))
+
+
+@app.command()
+def gradients(
+    experiment: ExperimentOption,
+    base: Annotated[Path, typer.Option(help="Checkpoint directory of the base model.")],
+    prepared: Annotated[Path, typer.Option(help="Prepared examples.")],
+    out: OutOption,
+    threads: ThreadsOption = 1,
+    device: DeviceOption = "auto",
+) -> None:
+    """Compare the methods' gradients at the base model: whose they are, and how much they vary."""
+    import datasets
+
+    from weft.data.collate import PadToLength
+    from weft.model import load_tokenizer
+    from weft.training.gradients import study_gradients
+
+    described = _fine_tuning(experiment)
+    study, training = described.gradient_study, described.training
+    if study is None:
+        raise ConfigError("gradient_study must be in the experiment for this step, it is not there")
+    model = _load(base, "float32", device, threads)
+    tokenizer = load_tokenizer(base, mask_token_id=model.config.mask_token_id)
+    examples = list(datasets.load_from_disk(str(prepared)).take(study.num_examples))
+    batch = PadToLength(max_length=training.max_length, pad_token_id=tokenizer.pad_token_id)(examples)
+    frame = study_gradients(
+        model,
+        {name: tensor.to(model.device) for name, tensor in batch.items()},
+        described.methods,
+        study,
+        target_modules=None if training.lora is None else training.lora.target_modules,
+        t_min=training.t_min,
+        mask_token_id=tokenizer.mask_token_id,
+    )
+    _write_parquet(frame, out)
+    _record(out, described, seed=study.seed, inputs=[base, prepared], device=str(model.device))
 
 
 @app.command()
@@ -671,6 +707,13 @@ def _only_writer(out: Path, *, wanted: bool = True) -> Iterator[None]:
     out.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(out.with_name(f".{out.name}.lock")):
         yield
+
+
+def _write_parquet(frame: Any, out: Path) -> None:
+    out.parent.mkdir(parents=True, exist_ok=True)
+    growing = out.with_name(f".{out.name}.new")
+    frame.to_parquet(growing, index=False)
+    growing.replace(out)
 
 
 def _link_or_copy(source: Path, target: Path) -> None:

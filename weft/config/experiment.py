@@ -107,7 +107,7 @@ class GradientStudy(Section):
     num_draws: int = Field(ge=8)
     """Draws of times and masks."""
     seed: int
-    """Seed of the draws and of the bootstrap over them."""
+    """Seed of the draws."""
 
 
 class Sampling(Section):

@@ -61,6 +61,13 @@ STAGES: dict[str, Callable[[Whole, Wildcards], Whole]] = {
     "pretrain": lambda whole, _: whole["base_model"]["recipe"],
     "base": lambda whole, _: whole["base_model"],
     "probe": _pick("max_length", "micro_batch_size", "dtype", section="training"),
+    "gradients": lambda whole, _: {
+        "study": whole["gradient_study"],
+        "methods": whole["methods"],
+        "target_modules": (whole["training"]["lora"] or {}).get("target_modules"),
+        "max_length": whole["training"]["max_length"],
+        "t_min": whole["training"]["t_min"],
+    },
     "sample": lambda whole, _: {k: v for k, v in whole["sampling"].items() if k != "gen_lengths"},
     "score": lambda whole, wildcards: {"rules": wildcards["rules"]},
     "tables": _pick(*REPORTED),

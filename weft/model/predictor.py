@@ -45,6 +45,13 @@ class MaskPredictor:
         """Move each hidden state to the position that it predicts."""
         return hidden
 
+    def hidden_states(
+        self, input_ids: TokenIds, attention_mask: Tensor | None = None, **kwargs: Any
+    ) -> Tensor:
+        """Return what the head is given, batch x length x hidden; arguments as for ``forward``."""
+        hidden = self.model(input_ids=input_ids, attention_mask=attention_mask, **kwargs).last_hidden_state
+        return self._align(hidden, attention_mask)
+
     def forward(  # noqa: PLR0917 - the order of arguments is transformers'
         self,
         input_ids: TokenIds,
@@ -77,8 +84,7 @@ class MaskPredictor:
         """
         if at is None and (targets is not None or reduce is not None):
             raise ValueError("targets and reduce are about chosen positions; give at")
-        hidden = self.model(input_ids=input_ids, attention_mask=attention_mask, **kwargs).last_hidden_state
-        hidden = self._align(hidden, attention_mask)
+        hidden = self.hidden_states(input_ids, attention_mask, **kwargs)
         made = self.lm_head(
             hidden if at is None else hidden[at], targets=targets, token_weights=token_weights, reduce=reduce
         )

@@ -52,3 +52,27 @@ rule probe:
     shell:
         "python -m weft probe --experiment {params.file:q} --base {input.base} --prepared {input.prepared} "
         "--threads {threads} --device {params.device} --out {output} > {log} 2>&1"
+
+
+rule gradients:
+    input:
+        base="results/{experiment}/base",
+        prepared="results/{experiment}/data/prepared/{dataset}",
+    output:
+        "results/{experiment}/gradients/{dataset}.parquet",
+    log:
+        "results/{experiment}/logs/gradients/{dataset}.log",
+    conda:
+        "../../envs/weft.yaml"
+    threads: SETTINGS.threads_per_process
+    resources:
+        gpu=SETTINGS.gpus(1),
+        mem_mb=8000,
+        runtime="2h",
+    params:
+        file=SETTINGS.experiment,
+        settings=settings_of("gradients"),
+        device=SETTINGS.device,
+    shell:
+        "python -m weft gradients --experiment {params.file:q} --base {input.base} --prepared {input.prepared} "
+        "--threads {threads} --device {params.device} --out {output} > {log} 2>&1"
