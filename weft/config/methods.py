@@ -87,9 +87,11 @@ class Method(Section):
     @model_validator(mode="before")
     @classmethod
     def _fill_from_preset(cls, values: Any) -> Any:
-        if not isinstance(values, dict) or values.get("preset") not in PRESETS:
+        if not isinstance(values, dict):
             return values
-        row = PRESETS[values["preset"]]
+        row = PRESETS.get(str(values.get("preset")))
+        if row is None:
+            return SFT | values  # so that the preset alone is complained of, and not all that it would fill in
         whole = row | values
         without_effect = sorted(
             key

@@ -65,7 +65,8 @@ def study_gradients(
         mean_entropy (nats); mean_rate, the share of draws in which a token is masked; weight_share and
         loss_share, the quintile's part of the expected weights and losses; gradient_share =
         <E g_q, E g> / |E g|^2; relative_variance = E |g - E g|^2 / |E g|^2, of the whole step;
-        gradient_norm = |E g|; cosine_to_sft, between E g and that of SFT; intervals by the jackknife over draws.
+        gradient_norm = |E g|; cosine_to_sft, between E g and that of SFT; intervals by the jackknife over
+        draws.
         Shares of quintiles and padding add up to 1.  Squares of means are corrected for the draws' variance.
 
     Raises:
@@ -83,8 +84,8 @@ def study_gradients(
     needed = 4 * size * study.num_draws * (NUM_GROUPS + 1)
     if needed > MAX_BYTES:
         raise TrainingError(
-            f"gradients of {size} parameters over {study.num_draws} draws must fit into {MAX_BYTES} bytes, they "
-            f"need {needed}; lower gradient_study.num_draws, or study a smaller model"
+            f"gradients of {size} parameters over {study.num_draws} draws must fit into {MAX_BYTES} bytes, "
+            f"they need {needed}; lower gradient_study.num_draws, or study a smaller model"
         )
     model.requires_grad_(False)
     for weight in weights:

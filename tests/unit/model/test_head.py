@@ -95,14 +95,16 @@ def test_no_tokens_give_loss_zero_and_gradient_zero():
 
 
 class LargestTensor(TorchDispatchMode):
-    """Remembers the number of entries of the largest tensor that any operation makes."""
+    """Remembers the size of the largest tensor that any operation makes, and counts matrix products."""
 
     numel = 0
+    num_products = 0
 
     def __torch_dispatch__(self, function, types, args=(), kwargs=None):
         made = function(*args, **(kwargs or {}))
         sizes = [leaf.numel() for leaf in tree_leaves(made) if isinstance(leaf, torch.Tensor)]
         self.numel = max([self.numel, *sizes])
+        self.num_products += "mm" in str(function)
         return made
 
 
@@ -119,12 +121,22 @@ def test_no_tensor_is_larger_than_a_chunk_of_logits(frozen):
     assert largest.numel == 4 * HEAD_CHUNK * 101, "the measure sees what it is for"
 
 
-def test_nothing_is_kept_for_a_backward_pass_that_cannot_come():
+def test_nothing_is_computed_for_a_backward_pass_that_cannot_come():
     head, hidden, targets, factors = make_case(20)
-    with torch.no_grad(), LargestTensor() as largest:
+    with torch.no_grad(), LargestTensor() as without:
         loss, _ = head(hidden, targets=targets, token_weights=factors)
     assert not loss.requires_grad
-    assert largest.numel == 20 * VOCAB
+    with LargestTensor() as with_gradients:
+        head(hidden, targets=targets, token_weights=factors)
+    # Logits; and where gradients are wanted those of the hidden states and of the weight.
+    assert (without.num_products, with_gradients.num_products) == (1, 3)
+
+
+def test_the_gradient_of_a_frozen_head_is_not_computed():
+    head, hidden, targets, factors = make_case(20, frozen=True)
+    with LargestTensor() as seen:
+        head(hidden, targets=targets, token_weights=factors)
+    assert seen.num_products == 2
 
 
 def test_a_reduction_sees_each_token_once_with_its_place():

@@ -20,7 +20,13 @@ def test_every_tensor_has_a_published_name_and_the_way_back(predictor):
 
 
 @pytest.mark.parametrize(
-    "name", ["surprise.weight", "model.layers.0.mlp.weight", "model.transformer.x.weight"]
+    "name",
+    [
+        "surprise.weight",
+        "model.layers.0.mlp.weight",
+        "model.transformer.x.weight",
+        "model.transformer.blocks.0.x.weight",
+    ],
 )
 def test_names_of_no_tensor_are_not_translated(predictor, name):
     assert find_layout(predictor).to_our_name(name) is None

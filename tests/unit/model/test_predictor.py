@@ -58,6 +58,14 @@ def test_gradient_checkpointing_changes_no_gradient(tokenizer, case):
         torch.testing.assert_close(got, want)
 
 
+@pytest.mark.parametrize("maker", ["model", "dream"])
+def test_attention_is_not_causal_wherever_it_is_asked(request, maker):
+    model = request.getfixturevalue(maker)
+    # transformers asks the configuration when it makes a mask, and the module when there is none.
+    assert model.config.is_causal is False
+    assert not any(layer.self_attn.is_causal for layer in model.model.layers)
+
+
 def test_a_reduction_is_answered_at_the_chosen_positions(model, case):
     ids, at, targets, _ = case
     with torch.no_grad():

@@ -1,0 +1,177 @@
+"""Training through DeepSpeed's launcher: ranks, ZeRO stages, offload, types, all parameters or adapters."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+from safetensors.torch import load_file
+
+from weft.model import load_model
+
+pytestmark = pytest.mark.slow
+REPOSITORY = Path(__file__).resolve().parents[2]
+WEFT = [sys.executable, "-m", "weft"]
+METHODS = {name: {"preset": name} for name in ("sft", "weft", "weft-refreshed", "weft-frozen")}
+FULL = {"lora": None}
+BF16 = {"dtype": "bfloat16"}
+
+
+class Workshop:
+    """A folder with base model, prepared examples, and runs."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.content = yaml.safe_load((REPOSITORY / "tests/workflow/micro.yaml").read_text())
+        self.content["methods"] = METHODS
+        self.content["datasets"]["worked"]["tasks"] = {"sudoku": 9, "gsm8k": 9}  # the last batch is filled up
+        self.content["training"]["epochs"] = 2
+        self.base, self.prepared = folder / "base", folder / "prepared"
+        shutil.copytree(REPOSITORY / "experiments/tiny-base", self.base)
+        file = self.write("data", {})
+        examples, questions = folder / "examples.jsonl", folder / "questions.jsonl"
+        self.call("data", "dataset", "--experiment", file, "--out", examples, "worked")
+        self.call("data", "benchmark", "--experiment", file, "--out", questions, "sudoku")
+        self.call(
+            "data", "prepare", "--experiment", file, "--examples", examples, "--questions", questions,
+            "--base", self.base, "--out", self.prepared,
+        )  # fmt: skip
+
+    def write(self, name, changes):
+        file = self.folder / f"{name}.yaml"
+        training = self.content["training"] | changes
+        file.write_text(yaml.safe_dump(self.content | {"name": name, "training": training}))
+        return file
+
+    def call(self, *arguments):
+        result = subprocess.run(
+            [*WEFT, *map(str, arguments)], capture_output=True, text=True, timeout=500, check=False
+        )
+        assert result.returncode == 0, result.stdout[-3000:] + result.stderr[-6000:]
+
+    def train(self, name, *, method="weft", ranks=1, workers=0, **changes):
+        file, out = self.write(name, changes), self.folder / "runs" / name
+        self.call(
+            "train", "--experiment", file, "--run", f"{method}-worked-seed1", "--base", self.base,
+            "--prepared", self.prepared, "--out", out, "--processes", ranks, "--workers", workers,
+            "--device", "cpu",
+        )  # fmt: skip
+        return out
+
+
+@pytest.fixture(scope="module")
+def workshop(tmp_path_factory):
+    return Workshop(tmp_path_factory.mktemp("training"))
+
+
+@pytest.fixture(scope="module")
+def plain(workshop):
+    return {
+        "adapters": history(workshop.train("plain")),
+        "full": history(workshop.train("plain-full", **FULL, learning_rate=1e-4)),
+    }
+
+
+def history(run):
+    return [json.loads(line) for line in (run / "history.jsonl").read_text().splitlines()]
+
+
+def assert_close(rows, expected, rel=1e-4):
+    assert len(rows) == len(expected) == 6
+    for row, other in zip(rows, expected, strict=True):
+        # Without ZeRO DeepSpeed does not tell the norm of the gradient.
+        named = [n for n in ("loss", "grad_norm", "masked_share", "mean_rate", "mean_uncertainty") if row[n]]
+        assert {"loss", "masked_share"} <= set(named)
+        for name in named:
+            assert row[name] == pytest.approx(other[name], rel=rel), name
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        pytest.param({"ranks": 2, "zero_stage": 0}, id="two ranks, no ZeRO"),
+        pytest.param({"ranks": 2, "zero_stage": 1}, id="two ranks, ZeRO-1"),
+        pytest.param({"ranks": 2}, id="two ranks, ZeRO-2"),
+        pytest.param({"ranks": 2, "zero_stage": 3}, id="two ranks, ZeRO-3"),
+        pytest.param({"ranks": 2, "offload_optimizer": True}, id="two ranks, optimiser offloaded"),
+        pytest.param(
+            {"ranks": 2, "zero_stage": 3, "offload_optimizer": True, "offload_parameters": True},
+            id="two ranks, all offloaded",
+        ),
+        pytest.param({"micro_batch_size": 8}, id="one micro-batch"),
+        pytest.param({"micro_batch_size": 1, "ranks": 2}, id="two ranks, one example each"),
+        pytest.param({"gradient_checkpointing": True}, id="gradient checkpointing"),
+        pytest.param({"workers": 2}, id="two workers"),
+    ],
+)
+def test_the_history_is_that_of_one_rank(workshop, plain, changed, request):
+    run = workshop.train(f"n{abs(hash(request.node.callspec.id)) % 10**8}", **changed)
+    assert_close(history(run), plain["adapters"])
+    adapters = load_file(run / "adapter_model.safetensors")
+    assert len(adapters) == 4 * 3 * 2
+    assert all(tensor.dtype == torch.float32 and tensor.numel() > 0 for tensor in adapters.values())
+
+
+@pytest.mark.parametrize("stage", [2, 3])
+def test_all_parameters_may_be_trained_on_two_ranks(workshop, plain, stage):
+    run = workshop.train(f"full{stage}", ranks=2, zero_stage=stage, learning_rate=1e-4, **FULL)
+    assert_close(history(run), plain["full"])
+    model, base = load_model(run), load_model(workshop.base)
+    changed = [not torch.equal(a, b) for a, b in zip(model.parameters(), base.parameters(), strict=True)]
+    assert all(changed)
+
+
+@pytest.mark.parametrize("stage", [1, 2, 3])
+def test_adapters_of_a_bf16_model_stay_in_fp32_and_follow_the_fp32_run(workshop, plain, stage):
+    run = workshop.train(f"bf16-{stage}", ranks=2, zero_stage=stage, **BF16)
+    assert_close(history(run), plain["adapters"], rel=0.1)
+    adapters = load_file(run / "adapter_model.safetensors")
+    assert {tensor.dtype for tensor in adapters.values()} == {torch.float32}
+    rounded = [torch.equal(t, t.bfloat16().float()) for name, t in adapters.items() if "lora_B" in name]
+    assert not any(rounded), "updates smaller than the spacing of bf16 are kept"
+
+
+@pytest.mark.parametrize("stage", [1, 3])
+def test_all_parameters_of_a_bf16_model_may_be_trained(workshop, plain, stage):
+    run = workshop.train(f"full-bf16-{stage}", ranks=2, zero_stage=stage, learning_rate=1e-4, **FULL, **BF16)
+    assert_close(history(run), plain["full"], rel=0.15)
+    assert load_model(run, torch.bfloat16).lm_head.weight.dtype == torch.bfloat16
+
+
+@pytest.mark.parametrize("method", ["weft-refreshed", "weft-frozen"])
+@pytest.mark.parametrize("stage", [2, 3])
+def test_cached_probes_are_shared_by_ranks(workshop, method, stage):
+    one = workshop.train(f"{method}{stage}-1", method=method, zero_stage=stage)
+    two = workshop.train(f"{method}{stage}-2", method=method, zero_stage=stage, ranks=2)
+    assert_close(history(two), history(one))
+
+
+def test_the_frozen_probe_is_kept_for_other_runs(workshop):
+    workshop.train("kept-1", method="weft-frozen")
+    kept = {file: file.stat().st_mtime_ns for file in (workshop.folder / "runs/.probes").iterdir()}
+    workshop.train("kept-2", method="weft-frozen", learning_rate=5e-4)
+    assert {file: file.stat().st_mtime_ns for file in (workshop.folder / "runs/.probes").iterdir()} == kept
+
+
+def test_a_loss_that_is_not_finite_ends_all_ranks_with_one_message(workshop):
+    broken = workshop.folder / "broken"
+    shutil.copytree(workshop.base, broken)
+    tensors = load_file(broken / "model.safetensors")
+    tensors["model.transformer.ln_f.weight"][0] = float("nan")
+    from safetensors.torch import save_file
+
+    save_file(tensors, broken / "model.safetensors")
+    file = workshop.write("broken", {})
+    result = subprocess.run(
+        [*WEFT, "train", "--experiment", str(file), "--run", "sft-worked-seed1", "--base", str(broken),
+         "--prepared", str(workshop.prepared), "--out", str(workshop.folder / "runs/broken"),
+         "--processes", "2", "--device", "cpu"],
+        capture_output=True, text=True, timeout=300, check=False,
+    )  # fmt: skip
+    assert result.returncode != 0
+    assert "the loss must be finite, got nan after optimiser step 0 on examples" in result.stderr
+    assert "Traceback" not in result.stderr
