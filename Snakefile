@@ -28,6 +28,7 @@ localrules:
     data,
     base,
     models,
+    exports,
     samples,
     scores,
 
@@ -50,6 +51,11 @@ rule base:
 rule models:
     input:
         experiment_files("models"),
+
+
+rule exports:
+    input:
+        experiment_files("exports"),
 
 
 rule samples:

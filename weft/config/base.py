@@ -74,6 +74,8 @@ def _describe(offence: Any) -> str:
         return f"{key}.{_discriminator(offence)}: expected one of {expected}; got {came!r}"
     came = repr(offence["input"])
     expected = offence["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
+    if offence["type"] == "value_error" and isinstance(offence["input"], dict):
+        return f"{key}: expected {expected}"  # of a whole section; what came is in the sentence
     return f"{key}: expected {expected}; got {came if len(came) < 120 else came[:117] + '...'}"
 
 

@@ -60,6 +60,7 @@ def experiment_files(*stages):
         "data": ["data/questions/{benchmark}.jsonl", "data/prepared/{dataset}"],
         "pretrained": ["pretrained"],
         "models": ["runs/{trained}"],
+        "exports": ["exports/{trained}"],
         "samples": ["samples/{run}/{benchmark}/{gen_length}.jsonl"],
         "scores": ["scores/{rules}/{run}/{benchmark}/{gen_length}.jsonl"],
         "tables": [f"tables/{file}" for file in table_files(EXPERIMENT)],

@@ -30,6 +30,23 @@ rule train:
         "--device {params.device} --out {output} > {log} 2>&1"
 
 
+rule export:
+    input:
+        base="results/{experiment}/base",
+        tuned="results/{experiment}/runs/{run}",
+    output:
+        directory("results/{experiment}/exports/{run}"),
+    log:
+        "results/{experiment}/logs/export/{run}.log",
+    conda:
+        "../../envs/weft.yaml"
+    resources:
+        mem_mb=40000 if SETTINGS.device == "cuda" else 4000,
+        runtime="1h",
+    shell:
+        "python -m weft export --base {input.base} --tuned {input.tuned} --out {output} > {log} 2>&1"
+
+
 rule probe:
     input:
         base="results/{experiment}/base",
