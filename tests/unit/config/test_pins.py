@@ -14,7 +14,8 @@ def note(pins, file="x", sha256=ONE, *, commit=A, repo="o/r"):
     record_pin(pins, "dataset", repo, "main", commit=commit, files={file: sha256})
 
 
-def note_many(pins, worker):
+def note_many(pins, worker, start):
+    start.wait()
     for number in range(10):
         note(pins, f"file-{worker}-{number}")
         note(pins, repo=f"o/{worker}-{number}")
@@ -54,11 +55,13 @@ def test_what_is_noted_stays(tmp_path, other):
 def test_jobs_that_note_at_the_same_time_lose_nothing(tmp_path):
     pins = tmp_path / "x.lock.json"
     context = multiprocessing.get_context("spawn")
-    workers = [context.Process(target=note_many, args=(pins, worker)) for worker in range(3)]
+    start = context.Barrier(3)
+    workers = [context.Process(target=note_many, args=(pins, worker, start)) for worker in range(3)]
     for worker in workers:
         worker.start()
     for worker in workers:
         worker.join()
+    assert [worker.exitcode for worker in workers] == [0, 0, 0]
     noted = json.loads(pins.read_text())
     assert len(noted) == 31
     assert len(noted["datasets/o/r@main"]["files"]) == 30

@@ -183,6 +183,17 @@ def test_a_pinned_hash_refuses_other_content_and_says_what_to_delete(
     assert not lock.exists(), "a hash in the experiment needs no second one"
 
 
+def test_a_damaged_copy_in_the_cache_is_told_and_fetched_again_once_deleted(hub, online, describe, weft):
+    weft("dataset", "set")
+    blob = huggingface_hub.hf_hub_download("owner/set", "train.jsonl", repo_type="dataset")
+    Path(blob).resolve().write_bytes(GOOD[:-9])
+    code, said = weft("dataset", "set")
+    assert code == 2
+    Path(re.search(r"delete (\S+) and fetch it again", said)[1]).unlink()
+    assert weft("dataset", "set")[0] == 0
+    assert hub.fetched("train.jsonl") == [None, None]
+
+
 def test_content_that_is_not_what_the_hub_promised_is_refused(hub, online, describe, weft, lock):
     hub.promised["train.jsonl"] = "0" * 64
     code, said = weft("dataset", "set")

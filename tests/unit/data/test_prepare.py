@@ -106,6 +106,19 @@ def test_an_end_of_turn_inside_the_limit_is_there_although_d1s_header_is_cut(tok
         assert (summary["share_cut_off"], summary["share_end_of_turn_cut_off"]) == (1.0, lost)
 
 
+def test_the_answer_tag_is_kept_only_if_all_of_it_fits_behind_the_prompt(tokenizer, tmp_path, long_and_short):
+    example = long_and_short[2]
+    encoded = encode_example(tokenizer, example)
+    tag = tokenizer("<answer>")["input_ids"]
+    assert len(tag) == 1
+    end = len(encoded["prompt_ids"]) + encoded["answer_ids"].index(tag[0]) + 1
+    for limit, lost in ((end, 0.0), (end - 1, 1.0)):
+        summary = prepare_examples(
+            [example], tokenizer, tmp_path / f"{limit}", max_length=limit, heldout_share=0.0
+        )
+        assert summary["share_answer_tag_cut_off"] == lost
+
+
 def test_answers_without_tags_lose_none(tokenizer, tmp_path):
     plain = [Example(example_id="a", question="?", answer="4 " * 50, source="s")]
     summary = prepare_examples(plain, tokenizer, tmp_path / "p", max_length=30, heldout_share=0.0)
