@@ -3,6 +3,7 @@ import socket
 import threading
 from pathlib import Path
 
+import huggingface_hub
 import pytest
 
 from weft.config.sources import HubFile, HubModel, WebFile
@@ -85,9 +86,14 @@ def test_a_server_that_does_not_speak_http_is_unreachable(tmp_path):
             fetch_web_file(web(address), tmp_path / "out.csv", offline=["my"])
 
 
-def test_hub_files_and_models_say_the_same(tmp_path):
+def test_hub_files_and_models_say_the_same(tmp_path, monkeypatch):
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path))
     file = HubFile(repo="simplescaling/s1K", file="data/train.parquet", revision="main")
-    with pytest.raises(DataError, match=r"offline, put it at offline/simplescaling/s1K/data/train.parquet"):
+    with pytest.raises(
+        DataError,
+        match=r"OfflineModeIsEnabled.*; offline, put it at offline/simplescaling/s1K/data/train.parquet",
+    ):
         fetch_hub_file(file, offline=["offline"])
     model = HubModel(source="hub", repo="GSAI-ML/LLaDA-8B-Instruct", revision="main")
     with pytest.raises(DataError, match="offline, put it at offline/GSAI-ML/LLaDA-8B-Instruct"):
