@@ -91,7 +91,9 @@ class Method(Section):
             return values
         row = PRESETS.get(str(values.get("preset")))
         if row is None:
-            return SFT | values  # so that the preset alone is complained of, and not all that it would fill in
+            return (
+                SFT | values
+            )  # so that the preset alone is complained of, and not all that it would fill in
         whole = row | values
         without_effect = sorted(
             key

@@ -210,7 +210,7 @@ def _corruptions(
 def _groups(entropy: Tensor, batch: dict[str, Tensor]) -> tuple[Tensor, np.ndarray]:
     """Sort the answer tokens into fifths by entropy; padding is the last group, the prompt has none."""
     is_answer = batch["is_maskable"] & ~batch["is_padding"]
-    group = torch.full(entropy.shape, -1)
+    group = torch.full(entropy.shape, -1, device=entropy.device)
     group[batch["is_maskable"] & batch["is_padding"]] = NUM_QUINTILES
     rank = entropy[is_answer].argsort(stable=True).argsort(stable=True)
     group[is_answer] = rank * NUM_QUINTILES // len(rank)
@@ -238,16 +238,16 @@ def _statistics(
     with np.errstate(invalid="ignore", divide="ignore"):
         return {
             "gradient_share": by_group[:NUM_QUINTILES] / square,
-            "relative_variance": variance / square,
-            "gradient_norm": np.sqrt(square),
-            "cosine_to_sft": across / np.sqrt(square * control),
+            "relative_variance": np.asarray(variance / square),
+            "gradient_norm": np.sqrt(np.asarray(square)),
+            "cosine_to_sft": across / np.sqrt(np.asarray(square * control)),
         }
 
 
-def _square_of_mean(products: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _square_of_mean(products: np.ndarray) -> tuple[float, float]:
     """Estimate <E a, E b> and the covariance from <a_m, b_n>, without bias: different draws only."""
     count = len(products)
-    same, everything = np.trace(products), products.sum()
+    same, everything = float(np.trace(products)), float(products.sum())
     square = (everything - same) / (count * (count - 1))
     return square, same / count - square
 

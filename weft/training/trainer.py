@@ -174,7 +174,7 @@ class DiffusionTrainer(Trainer):
             seed=corruption.seed,
             epoch=self.whole_epochs,
             example_keys=batch["example_key"],
-            positions=batch["position"],
+            positions=batch["position"].cpu(),
             batch_size=corruption.batch_size,
             length=batch["clean_ids"].shape[1],
             t_sampling=corruption.method.t_sampling,

@@ -67,7 +67,9 @@ def test_runs_are_the_base_and_the_whole_grid():
         ),
         pytest.param(set_in("training", "zero_stage", to=7), r"training.zero_stage: .*got 7", id="stage"),
         pytest.param(
-            set_in("methods", "weft", "preset", to="wef"), r"preset: expected 'sft', .*; got 'wef'\nCorrect", id="preset"
+            set_in("methods", "weft", "preset", to="wef"),
+            r"preset: expected 'sft', .*; got 'wef'\nCorrect",
+            id="preset",
         ),
         pytest.param(
             set_in("methods", "weft", "masking", to="uniform"), r"rate_source 'none'", id="no effect"
@@ -131,7 +133,9 @@ def test_runs_are_the_base_and_the_whole_grid():
             set_in("base_model", "shipped_sha256", to="abc"), r"shipped_sha256: .*got 'abc'", id="hash"
         ),
         pytest.param(
-            set_in("training", "micro_batch_size", to=5), r"batch_size to be a multiple of micro_batch_size=5, got 32", id="micro"
+            set_in("training", "micro_batch_size", to=5),
+            r"batch_size to be a multiple of micro_batch_size=5, got 32",
+            id="micro",
         ),
         pytest.param(set_in("name", to="other"), r"name must be 'tiny'", id="name"),
         pytest.param(set_in("kind", to="finetuning"), r"kind: .*'fine-tuning'; got 'finetuning'", id="kind"),
