@@ -24,6 +24,7 @@ def deepspeed_settings(training: Training, *, num_processes: int) -> dict[str, A
     if training.zero_stage > 0:
         zero["offload_optimizer"] = {"device": "cpu" if training.offload_optimizer else "none"}
     if training.zero_stage == 3:
+        zero["stage3_gather_16bit_weights_on_model_save"] = True  # whole tensors in the result, in any type
         zero["offload_param"] = {"device": "cpu" if training.offload_parameters else "none"}
     return {
         "train_batch_size": training.batch_size,

@@ -7,6 +7,8 @@ import torch.nn.functional as F
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
 from weft.config.methods import PRESETS, Method
 from weft.errors import MaskingError
@@ -414,3 +416,37 @@ def test_sft_loss_equals_a_plain_transcription_of_the_published_step(model, toke
     nll = F.cross_entropy(logits.flatten(0, 1), ids.flatten(), reduction="none").reshape(ids.shape)
     expected = (nll * masked / t[:, None]).sum() / answer.sum()
     assert value.item() == pytest.approx(expected.item(), rel=1e-5)
+
+
+class LargestTensor(TorchDispatchMode):
+    """Remembers the size of the largest tensor that any operation makes."""
+
+    numel = 0
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        made = function(*args, **(kwargs or {}))
+        sizes = [leaf.numel() for leaf in tree_leaves(made) if isinstance(leaf, torch.Tensor)]
+        self.numel = max([self.numel, *sizes])
+        return made
+
+
+@pytest.mark.parametrize("preset", ["sft", "weft", "weft-nll", "sft-2x"])
+def test_no_tensor_of_a_step_has_logits_at_more_positions_than_a_chunk(model, tokenizer, monkeypatch, preset):
+    monkeypatch.setattr("weft.model.head.HEAD_CHUNK", 8)
+    rows, length, vocab = 4, 40, len(tokenizer)
+    is_answer = (torch.arange(length) >= 4).expand(rows, length)
+    inputs = {
+        "clean_ids": torch.randint(0, vocab - 100, (rows, length)),
+        "is_maskable": is_answer,
+        "is_padding": torch.zeros_like(is_answer),
+    }
+    given = GivenDraws(torch.full((rows,), 0.99), torch.rand(rows, length))  # nearly all is masked
+    with LargestTensor() as largest:
+        value, _ = diffusion_loss(
+            model, inputs, given, method=method(preset), t_min=1e-3, mask_token_id=tokenizer.mask_token_id
+        )
+        value.backward()
+    model.zero_grad()
+    parameters = max(parameter.numel() for parameter in model.parameters())
+    activations = 2 * rows * length * 96  # two masks of every example, the feed-forward's width
+    assert largest.numel <= max(8 * vocab, parameters, activations) < rows * length * vocab / 2

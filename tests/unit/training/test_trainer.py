@@ -105,12 +105,17 @@ def test_counting_over_micro_batches_does_depend_on_it(tokenizer, examples, tmp_
         assert_close(*histories)
 
 
-@pytest.mark.parametrize("preset", ["weft", "weft-refreshed"])
+def drop(model):
+    for layer in model.model.layers:
+        layer.self_attn.attention_dropout = 0.3
+
+
+@pytest.mark.parametrize("preset", ["weft", "weft-refreshed", "gift-lift"])  # the last with dropout in the probe
 def test_a_resumed_run_has_the_same_history_to_the_bit(tokenizer, examples, tmp_path, preset):
-    uninterrupted = make_trainer(tokenizer, examples, tmp_path / "one", preset=preset)
+    uninterrupted = make_trainer(tokenizer, examples, tmp_path / "one", preset=preset, edit=drop)
     expected = history(uninterrupted)
     halfway = tmp_path / "one" / "checkpoint-4"  # within the second epoch
-    resumed = make_trainer(tokenizer, examples, tmp_path / "one", preset=preset)
+    resumed = make_trainer(tokenizer, examples, tmp_path / "one", preset=preset, edit=drop)
     assert history(resumed, str(halfway)) == expected
     for name, tensor in resumed.model.state_dict().items():
         assert torch.equal(tensor, uninterrupted.model.state_dict()[name]), name
