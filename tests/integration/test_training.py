@@ -125,10 +125,17 @@ def test_all_parameters_may_be_trained_on_two_ranks(workshop, plain, stage):
     assert all(changed)
 
 
+def assert_follows(rows, expected):
+    """Rounding to bf16 moves the losses of single steps, and gradients near zero by more."""
+    for row, other in zip(rows, expected, strict=True):
+        assert row["loss"] == pytest.approx(other["loss"], rel=0.1, abs=0.02)
+        assert row["masked_share"] == pytest.approx(other["masked_share"], abs=0.03)
+
+
 @pytest.mark.parametrize("stage", [1, 2, 3])
 def test_adapters_of_a_bf16_model_stay_in_fp32_and_follow_the_fp32_run(workshop, plain, stage):
     run = workshop.train(f"bf16-{stage}", ranks=2, zero_stage=stage, **BF16)
-    assert_close(history(run), plain["adapters"], rel=0.1)
+    assert_follows(history(run), plain["adapters"])
     adapters = load_file(run / "adapter_model.safetensors")
     assert {tensor.dtype for tensor in adapters.values()} == {torch.float32}
     rounded = [torch.equal(t, t.bfloat16().float()) for name, t in adapters.items() if "lora_B" in name]
@@ -138,7 +145,7 @@ def test_adapters_of_a_bf16_model_stay_in_fp32_and_follow_the_fp32_run(workshop,
 @pytest.mark.parametrize("stage", [1, 3])
 def test_all_parameters_of_a_bf16_model_may_be_trained(workshop, plain, stage):
     run = workshop.train(f"full-bf16-{stage}", ranks=2, zero_stage=stage, learning_rate=1e-4, **FULL, **BF16)
-    assert_close(history(run), plain["full"], rel=0.15)
+    assert_follows(history(run), plain["full"])
     assert load_model(run, torch.bfloat16).lm_head.weight.dtype == torch.bfloat16
 
 
