@@ -125,10 +125,10 @@ def test_all_parameters_may_be_trained_on_two_ranks(workshop, plain, stage):
     assert all(changed)
 
 
-def assert_follows(rows, expected):
+def assert_follows(rows, expected, rel=0.1):
     """Rounding to bf16 moves the losses of single steps, and gradients near zero by more."""
     for row, other in zip(rows, expected, strict=True):
-        assert row["loss"] == pytest.approx(other["loss"], rel=0.1, abs=0.02)
+        assert row["loss"] == pytest.approx(other["loss"], rel=rel, abs=0.02)
         assert row["masked_share"] == pytest.approx(other["masked_share"], abs=0.03)
 
 
@@ -145,7 +145,8 @@ def test_adapters_of_a_bf16_model_stay_in_fp32_and_follow_the_fp32_run(workshop,
 @pytest.mark.parametrize("stage", [1, 3])
 def test_all_parameters_of_a_bf16_model_may_be_trained(workshop, plain, stage):
     run = workshop.train(f"full-bf16-{stage}", ranks=2, zero_stage=stage, learning_rate=1e-4, **FULL, **BF16)
-    assert_follows(history(run), plain["full"])
+    # The forward pass sees parameters rounded to bf16, by more than a step changes them.
+    assert_follows(history(run), plain["full"], rel=0.2)
     assert load_model(run, torch.bfloat16).lm_head.weight.dtype == torch.bfloat16
 
 
