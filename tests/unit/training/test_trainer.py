@@ -105,12 +105,12 @@ def test_counting_over_micro_batches_does_depend_on_it(tokenizer, examples, tmp_
         assert_close(*histories)
 
 
-def drop(model):
+def drop(model):  # also in the probe of gift-lift
     for layer in model.model.layers:
         layer.self_attn.attention_dropout = 0.3
 
 
-@pytest.mark.parametrize("preset", ["weft", "weft-refreshed", "gift-lift"])  # the last with dropout in the probe
+@pytest.mark.parametrize("preset", ["weft", "weft-refreshed", "gift-lift"])
 def test_a_resumed_run_has_the_same_history_to_the_bit(tokenizer, examples, tmp_path, preset):
     uninterrupted = make_trainer(tokenizer, examples, tmp_path / "one", preset=preset, edit=drop)
     expected = history(uninterrupted)
