@@ -84,6 +84,15 @@ def experiment_files(*stages):
     ]
 
 
+def of_datasets(pattern, is_wanted=FINE_TUNING):
+    """List the files of a pattern, one per training set; none if they are not wanted."""
+    return expand(
+        f"results/{{experiment}}/{pattern}",
+        dataset=list(EXPERIMENT.datasets) if is_wanted else [],
+        allow_missing=True,
+    )
+
+
 def own_files(source):
     """List the files of one's own data, model or benchmark, so that a change in them is noticed."""
     if getattr(source, "path", None) is None:

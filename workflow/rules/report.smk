@@ -1,15 +1,6 @@
 # Statistics, tables, figures and the report page: from small files, on any machine.
 
 
-def of_datasets(pattern, is_wanted=FINE_TUNING):
-    """List the files of a pattern, one per training set; none if they are not wanted."""
-    return expand(
-        f"results/{{experiment}}/{pattern}",
-        dataset=list(EXPERIMENT.datasets) if is_wanted else [],
-        allow_missing=True,
-    )
-
-
 rule tables:
     input:
         scores=experiment_files("scores"),
