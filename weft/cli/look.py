@@ -1,0 +1,78 @@
+"""``weft plan``, ``doctor``, ``bench``, ``config``: commands that only tell."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from weft.cli.shared import (
+    OfflineOption,
+    ThreadsOption,
+    app,
+    offline_folders,
+)
+from weft.config import (
+    find_experiment,
+    load_experiment,
+    read_settings,
+)
+from weft.config.pins import pins_path
+
+config_app = typer.Typer(help="Look at experiment files.", no_args_is_help=True)
+app.add_typer(config_app, name="config")
+
+
+@app.command()
+def plan(
+    experiment: Annotated[str, typer.Argument(help="Experiment file, or its name.")],
+    offline: OfflineOption = None,
+) -> None:
+    """Say what an experiment will do, and what it needs from outside."""
+    from weft.config.plan import plan_lines
+
+    file = find_experiment(experiment)
+    for line in plan_lines(load_experiment(file), offline=offline_folders(offline), pins=pins_path(file)):
+        typer.echo(line)
+
+
+@app.command()
+def doctor(
+    build: Annotated[
+        bool, typer.Option("--build", help="Compile what DeepSpeed needs on this machine.")
+    ] = False,
+) -> None:
+    """Say what this machine offers."""
+    from weft.training.environment import build_extensions, machine_lines
+
+    if build:
+        build_extensions()
+    for line in machine_lines(read_settings(Path("config.yaml")).offline):
+        typer.echo(line)
+
+
+@app.command()
+def bench(threads: ThreadsOption = 2) -> None:
+    """Measure speed as ratios in one run."""
+    from weft.training.bench import bench_training
+
+    for line in bench_training(threads=threads):
+        typer.echo(line)
+
+
+@config_app.command("show")
+def config_show(experiment: str) -> None:
+    """Print an experiment with every value filled in."""
+    import yaml
+
+    described = load_experiment(find_experiment(experiment))
+    typer.echo(
+        yaml.safe_dump(described.model_dump(mode="json"), sort_keys=False, allow_unicode=True), nl=False
+    )
+
+
+@config_app.command("docs")
+def config_docs() -> None:
+    """Print docs/config.md, made from the descriptions of the settings."""
+    from weft.config.document import document
+
+    typer.echo(document(), nl=False)

@@ -1,0 +1,119 @@
+"""``weft score`` and ``report``: from generations to tables, figures and the page."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from weft.cli.shared import (
+    ExperimentOption,
+    OutOption,
+    app,
+    record,
+)
+from weft.config import (
+    FineTuning,
+    find_experiment,
+    load_experiment,
+)
+from weft.errors import ConfigError
+
+report_app = typer.Typer(help="Tables, figures and the report page.", no_args_is_help=True)
+app.add_typer(report_app, name="report")
+
+
+class Rules(StrEnum):
+    """Rule sets of ``weft score``."""
+
+    d1 = "d1"
+    strict = "strict"
+
+
+@app.command()
+def score(
+    files: Annotated[list[Path], typer.Argument(help="Generations: our JSONL or d1's JSON.")],
+    benchmark: Annotated[
+        str, typer.Option(help="Whose rules: sudoku, countdown, gsm8k, math500, or any name with --own.")
+    ],
+    out: OutOption,
+    rules: Annotated[Rules, typer.Option(help="Rule set.")] = Rules.d1,
+    own: Annotated[
+        Path | None, typer.Option(help="Python file of an own benchmark; it is run (docs/own-benchmarks.md).")
+    ] = None,
+) -> None:
+    """Judge generations, in file order, and print one summary line."""
+    from tqdm import tqdm
+
+    from weft.benchmarks import SCORERS, find_scorer
+    from weft.benchmarks.own import load_own_file
+    from weft.benchmarks.scoring import (
+        read_files,
+        require_harmless,
+        score_generations,
+        summarise,
+        write_scores,
+    )
+
+    if (benchmark in SCORERS) == (own is not None):
+        raise ConfigError(
+            f"--benchmark must be one of {list(SCORERS)}, or another name together with --own FILE, "
+            f"got {benchmark!r} {'with' if own else 'without'} --own"
+        )
+    require_harmless(out, [*files, *([own] if own else [])])
+    scorer = load_own_file(own).score if own else find_scorer(benchmark, rules.value)
+    generations = read_files(files, benchmark)
+    # shown in a terminal only, and gone at the end
+    progress = tqdm(
+        generations, desc=f"{benchmark} ({rules.value})", unit="answer", leave=False, disable=None
+    )
+    records = list(score_generations(progress, scorer=scorer, rules=rules.value))
+    write_scores(records, out)
+    summary = summarise(records)
+    typer.echo(
+        f"{benchmark} ({rules.value}): accuracy {100 * summary['accuracy']:.2f} % of {summary['n']} "
+        "examples, "
+        f"{summary['num_correct']} correct, {summary['num_unscorable']} unscorable -> {out}"
+    )
+
+
+@report_app.command("tables")
+def report_tables(experiment: ExperimentOption, root: Path, out: OutOption) -> None:
+    """Compute statistics from scores and write the tables."""
+    from weft.report.tables import make_tables
+
+    described = load_experiment(find_experiment(experiment))
+    make_tables(described, root, out)
+    for line in (out / "headline.md").read_text().splitlines():
+        typer.echo(line)
+    record(out / "scores.csv", described, inputs=[root / "scores"])
+
+
+@report_app.command("figures")
+def report_figures(
+    experiment: ExperimentOption,
+    root: Path,
+    out: OutOption,
+    tables: Annotated[Path, typer.Option(help="Folder with the tables.")],
+) -> None:
+    """Draw the figures."""
+    from weft.report.figures import make_figures
+
+    make_figures(load_experiment(find_experiment(experiment)), root, tables, out)
+
+
+@report_app.command("page")
+def report_page(
+    experiment: ExperimentOption,
+    root: Path,
+    out: OutOption,
+    tables: Annotated[Path, typer.Option(help="Folder with the tables.")],
+    figures: Annotated[Path, typer.Option(help="Folder with the figures.")],
+) -> None:
+    """Write the self-contained report page."""
+    from weft.report.load import load_samples
+    from weft.report.page import make_page
+
+    described = load_experiment(find_experiment(experiment))
+    samples = load_samples(described, root, num_per_verdict=1) if isinstance(described, FineTuning) else []
+    make_page(described, root, tables, figures, out, samples=samples)

@@ -1,0 +1,144 @@
+"""What the subcommands share: options, the experiment, models, files that are whole or not there."""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from weft.config import (
+    FineTuning,
+    Run,
+    StoredGenerations,
+    find_experiment,
+    list_runs,
+    load_experiment,
+    read_settings,
+)
+from weft.errors import ConfigError
+from weft.provenance import write_sidecar
+
+app = typer.Typer(
+    help="Weighted entropy-driven fine-tuning of masked diffusion language models, reproduced.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+
+ExperimentOption = Annotated[str, typer.Option("--experiment", help="Experiment file, or its name.")]
+OutOption = Annotated[Path, typer.Option("--out", help="What to write.")]
+OfflineOption = Annotated[
+    list[str] | None, typer.Option("--offline", help="Folder to search before a download.")
+]
+DeviceOption = Annotated[str, typer.Option("--device", help="cpu, cuda, or auto.")]
+ThreadsOption = Annotated[int, typer.Option("--threads", min=1, help="CPU threads of a model process.")]
+
+
+def fine_tuning(experiment: str) -> FineTuning:
+    """Load an experiment that trains; refuse others."""
+    described = load_experiment(find_experiment(experiment))
+    if isinstance(described, StoredGenerations):
+        raise ConfigError(
+            f"experiment {described.name!r} must be of kind fine-tuning for this step, got generations"
+        )
+    return described
+
+
+def find_run(experiment: FineTuning, run_id: str) -> Run:
+    """Find a run by its name."""
+    runs = {run.run_id: run for run in list_runs(experiment)}
+    if run_id not in runs:
+        raise ConfigError(f"run must be one of {sorted(runs)}, got {run_id!r}")
+    return runs[run_id]
+
+
+def offline_folders(folders: list[str] | None) -> list[str]:
+    """Take the folders that were given, or those of config.yaml."""
+    return folders or read_settings(Path("config.yaml")).offline
+
+
+def device_of(name: str) -> str:
+    """Choose the device that ``auto`` stands for."""
+    if name != "auto":
+        return name
+    import torch
+
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def load(base: Path, dtype: str, device: str, threads: int, *, adapter: Path | None = None) -> Any:
+    """Load a base model, with what fine-tuning made of it, onto a device."""
+    import torch
+
+    from weft.model import load_tuned
+
+    torch.set_num_threads(threads)
+    return load_tuned(base, adapter, getattr(torch, dtype)).to(device_of(device))
+
+
+def record(
+    result: Path,
+    experiment: FineTuning | StoredGenerations,
+    *,
+    seed: int | None = None,
+    inputs: list[Path] | None = None,
+    device: str = "cpu",
+    notes: dict[str, Any] | None = None,
+) -> None:
+    """Write the provenance of a result of an experiment."""
+    write_sidecar(
+        result,
+        settings=experiment.model_dump(mode="json"),
+        experiment=experiment.name,
+        seed=seed,
+        inputs=inputs or [],
+        device=device,
+        notes=notes,
+    )
+
+
+def state_folder(out: Path, key: str, *, clear: bool = True) -> Path:
+    """Where a job keeps what it needs to resume: beside the output, unknown to Snakemake.
+
+    The key stands for everything that the result depends on; what other keys left behind is removed.
+    """
+    folder = out.with_name(f".{out.name}.{key[:12]}.state")
+    for other in out.parent.glob(f".{out.name}.*.state") if clear else ():
+        if other != folder:
+            shutil.rmtree(other, ignore_errors=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+@contextmanager
+def finished_directory(out: Path) -> Iterator[Path]:
+    """Give a folder that gets its final name only when everything in it has been written."""
+    growing = out.with_name(f".{out.name}.new")
+    shutil.rmtree(growing, ignore_errors=True)
+    growing.mkdir(parents=True)
+    yield growing
+    shutil.rmtree(out, ignore_errors=True)
+    growing.replace(out)
+
+
+@contextmanager
+def only_writer(out: Path, *, wanted: bool = True) -> Iterator[None]:
+    """Wait until no other process works on the same output; a killed workflow may leave one running."""
+    from filelock import FileLock
+
+    if not wanted:
+        yield
+        return
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(out.with_name(f".{out.name}.lock")):
+        yield
+
+
+def write_parquet(frame: Any, out: Path) -> None:
+    """Write a table through a temporary file."""
+    out.parent.mkdir(parents=True, exist_ok=True)
+    growing = out.with_name(f".{out.name}.new")
+    frame.to_parquet(growing, index=False)
+    growing.replace(out)
