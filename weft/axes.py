@@ -1,7 +1,8 @@
 """Shape words for tensor signatures, checked at every call while the tests run.
 
-``batch`` examples, ``length`` tokens, ``vocab`` entries of the vocabulary, ``tokens`` a flat
-selection of positions.  Nothing is checked outside the tests, so production pays nothing.
+``batch`` examples, ``length`` tokens, ``vocab`` entries of the vocabulary, ``columns`` chosen
+positions of each row, ``tokens`` a flat selection of positions.  Nothing is checked outside the tests,
+so production pays nothing.
 """
 
 from jaxtyping import Bool, Float, Int
@@ -10,6 +11,9 @@ from torch import Tensor
 TokenIds = Int[Tensor, "batch length"]
 TokenMask = Bool[Tensor, "batch length"]
 TokenFloats = Float[Tensor, "batch length"]
+Columns = Int[Tensor, "batch columns"]
+ColumnMask = Bool[Tensor, "batch columns"]
+ColumnFloats = Float[Tensor, "batch columns"]
 BatchFloats = Float[Tensor, " batch"]
 BatchIds = Int[Tensor, " batch"]
 Logits = Float[Tensor, "batch length vocab"]
@@ -21,6 +25,9 @@ Scalar = Float[Tensor, ""]
 __all__ = [
     "BatchFloats",
     "BatchIds",
+    "ColumnFloats",
+    "ColumnMask",
+    "Columns",
     "FlatFloats",
     "FlatIds",
     "FlatLogits",

@@ -14,9 +14,10 @@ from typing import Any
 import torch
 from torch import Tensor
 from transformers import Qwen2Config, Qwen2ForCausalLM
-from transformers.models.qwen2.modeling_qwen2 import Qwen2RotaryEmbedding
+from transformers.models.qwen2.modeling_qwen2 import Qwen2RotaryEmbedding, apply_rotary_pos_emb
 
-from weft.model.predictor import ExactFrequencies, MaskPredictor
+from weft.axes import Columns
+from weft.model.predictor import Angles, ExactFrequencies, MaskPredictor
 
 
 class DreamConfig(Qwen2Config):
@@ -40,6 +41,7 @@ class DreamForMaskedDiffusion(MaskPredictor, Qwen2ForCausalLM):
 
     config_class = DreamConfig
     config: DreamConfig
+    look_back = 1
 
     def __init__(self, config: DreamConfig) -> None:
         super().__init__(config)
@@ -50,14 +52,19 @@ class DreamForMaskedDiffusion(MaskPredictor, Qwen2ForCausalLM):
         self._predict_masks(config.hidden_size, config.vocab_size)
         self.post_init()
 
-    def _align(self, hidden: Tensor, attention_mask: Tensor | None) -> Tensor:
-        """Move each hidden state one position on; the first of a sequence also stays.
+    def _sources(self, columns: Columns, attention_mask: Tensor | None) -> Columns:
+        """Find the hidden state that predicts each column: the one before, but for a sequence's first.
 
         A sequence behind hidden padding begins at its first visible position.
         """
-        moved = torch.cat([hidden[:, :1], hidden[:, :-1]], dim=1)
-        if attention_mask is None:
-            return moved
-        is_visible = attention_mask.bool()
-        is_first = torch.cat([is_visible[:, :1], ~is_visible[:, :-1]], dim=1)
-        return torch.where(is_first[..., None], hidden, moved)
+        is_first = columns == 0
+        if attention_mask is not None:
+            is_visible = attention_mask.bool()
+            # What follows a hidden position begins a sequence, and so does the row's first position.
+            begins = torch.cat([torch.ones_like(is_visible[:, :1]), ~is_visible[:, :-1]], dim=1)
+            is_first = begins.gather(1, columns)
+        return columns - (~is_first).long()
+
+    def _rotate_keys(self, key: Tensor, angles: Angles) -> Tensor:
+        rotated: Tensor = apply_rotary_pos_emb(key, key, *angles)[1]
+        return rotated

@@ -19,7 +19,8 @@ from transformers.models.llama.modeling_llama import (
     rotate_half,
 )
 
-from weft.model.predictor import ExactFrequencies, MaskPredictor
+from weft.model.key_values import BlockCache, KnownKeys
+from weft.model.predictor import Angles, ExactFrequencies, MaskPredictor
 
 
 class LladaConfig(LlamaConfig):
@@ -59,9 +60,7 @@ class LladaAttention(LlamaAttention):
         past_key_values: Any = None,
         **kwargs: Any,
     ) -> tuple[Tensor, Tensor | None]:
-        """Attend over the whole sequence; shapes as in ``LlamaAttention``."""
-        if past_key_values is not None:
-            raise ValueError("a bidirectional model keeps no key-value cache between steps")
+        """Attend over the whole sequence, or over given keys; shapes as in ``LlamaAttention``."""
         shape = (*hidden_states.shape[:-1], -1, self.head_dim)
         query, key, value = (
             projection(hidden_states).view(shape).transpose(1, 2)
@@ -69,6 +68,10 @@ class LladaAttention(LlamaAttention):
         )
         cos, sin = (angle.unsqueeze(1) for angle in position_embeddings)
         query, key = (_rotate(states, cos, sin) for states in (query, key))
+        if past_key_values is not None:
+            if not isinstance(past_key_values, KnownKeys | BlockCache):
+                raise ValueError("a bidirectional model cannot use a cache of what came before")
+            key, value = past_key_values.update(key, value, self.layer_idx)
         attend = ALL_ATTENTION_FUNCTIONS.get_interface(
             self.config._attn_implementation, eager_attention_forward
         )
@@ -94,6 +97,10 @@ class LladaForMaskedDiffusion(MaskPredictor, LlamaForCausalLM):
         self.model.embed_tokens.padding_idx = None
         self._predict_masks(config.hidden_size, config.vocab_size)
         self.post_init()
+
+    def _rotate_keys(self, key: Tensor, angles: Angles) -> Tensor:
+        cos, sin = (angle.unsqueeze(1) for angle in angles)
+        return _rotate(key, cos, sin)
 
 
 def _rotate(states: Tensor, cos: Tensor, sin: Tensor) -> Tensor:

@@ -1,7 +1,9 @@
 """How an answer is made: every setting of the reverse process, checked before anything is spent."""
 
+import math
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from weft.errors import SamplingError
 from weft.sampling.remasking import num_transfer_tokens
@@ -47,8 +49,9 @@ class Decoding:
     confidence_threshold: float | None = None
 
     def __post_init__(self) -> None:
-        for problem in self._problems():
-            raise SamplingError(problem)
+        for requirement, holds, got in self._requirements():
+            if not holds:
+                raise SamplingError(f"{requirement}, got {got}")
 
     @property
     def num_blocks(self) -> int:
@@ -75,42 +78,46 @@ class Decoding:
         """Whether random numbers are used."""
         return self.temperature > 0 or self.remasking == "random"
 
-    def _problems(self) -> Any:
+    def _requirements(self) -> Iterator[tuple[str, bool, Any]]:
+        """List what must hold, whether it does, and what came; each may rely on those before."""
         for name in ("gen_length", "block_length", "diffusion_steps"):
             value = getattr(self, name)
-            if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-                yield f"{name} must be a whole number of at least 1, got {value!r}"
-                return
-        if self.gen_length % self.block_length:
-            yield (
-                f"gen_length must be a multiple of block_length, got {self.gen_length} and "
-                f"{self.block_length}; change one of them"
-            )
-            return
-        if self.diffusion_steps % self.num_blocks:
-            yield (
-                f"diffusion_steps must be a multiple of the number of blocks, got {self.diffusion_steps} "
-                f"steps for {self.num_blocks} blocks; choose a multiple of {self.num_blocks}"
-            )
-        if not isinstance(self.mask_token_id, int):
-            yield (
-                f"mask_token_id must be the id of the mask token, got {self.mask_token_id!r}; the checkpoint's "
-                "configuration names it (LLaDA's tokenizer does not)"
-            )
-        if not 0 <= self.temperature < float("inf"):
-            yield f"temperature must be at least 0 and finite, got {self.temperature}"
-        if not 0 <= self.cfg_scale < float("inf"):
-            yield f"cfg_scale must be at least 0 and finite, got {self.cfg_scale}"
-        if self.remasking not in ("low_confidence", "random"):
-            yield f"remasking must be 'low_confidence' or 'random', got {self.remasking!r}"
-        if self.early_stop and self.eos_token_id is None:
-            yield "eos_token_id must be given for early_stop, got None"
-        if self.kv_cache not in (None, "prefix", "dual"):
-            yield f"kv_cache must be 'prefix', 'dual' or None, got {self.kv_cache!r}"
-        if self.kv_cache is not None and self.cfg_scale > 0:
-            yield f"cfg_scale must be 0 with a kv_cache, got {self.cfg_scale}; switch one of them off"
-        threshold = self.confidence_threshold
-        if threshold is not None and not 0 < threshold <= 1:
-            yield f"confidence_threshold must be above 0 and at most 1, got {threshold}"
-        if threshold is not None and self.remasking != "low_confidence":
-            yield f"remasking must be 'low_confidence' with a confidence_threshold, got {self.remasking!r}"
+            yield f"{name} must be a whole number of at least 1", _is_count(value), repr(value)
+        length, block, steps = self.gen_length, self.block_length, self.diffusion_steps
+        yield "gen_length must be a multiple of block_length", length % block == 0, f"{length} and {block}"
+        yield (
+            f"diffusion_steps must be a multiple of the number of blocks, {self.num_blocks}",
+            steps % self.num_blocks == 0,
+            steps,
+        )
+        yield (
+            "mask_token_id must be the id of the mask token, which the checkpoint's config.json names",
+            isinstance(self.mask_token_id, int),
+            repr(self.mask_token_id),
+        )
+        for name in ("temperature", "cfg_scale"):
+            value = getattr(self, name)
+            yield f"{name} must be finite and at least 0", 0 <= value < math.inf, value
+        remasking, cache, threshold = self.remasking, self.kv_cache, self.confidence_threshold
+        yield (
+            "remasking must be 'low_confidence' or 'random'",
+            remasking in get_args(Remasking),
+            repr(remasking),
+        )
+        yield "early_stop needs an eos_token_id", not self.early_stop or self.eos_token_id is not None, None
+        yield "kv_cache must be 'prefix', 'dual' or None", cache in (None, *get_args(KvCache)), repr(cache)
+        yield "with a kv_cache cfg_scale must be 0", cache is None or self.cfg_scale == 0, self.cfg_scale
+        yield (
+            "confidence_threshold must be above 0 and at most 1",
+            threshold is None or 0 < threshold <= 1,
+            threshold,
+        )
+        yield (
+            "with a confidence_threshold remasking must be 'low_confidence'",
+            threshold is None or remasking == "low_confidence",
+            repr(remasking),
+        )
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 1

@@ -1,8 +1,9 @@
 """Which predictions are kept in a step, and how many."""
 
-import torch
+from jaxtyping import Int
+from torch import Tensor
 
-from weft.axes import TokenFloats, TokenMask
+from weft.axes import TokenFloats
 
 
 def num_transfer_tokens(block_length: int, steps_per_block: int) -> list[int]:
@@ -22,20 +23,17 @@ def num_transfer_tokens(block_length: int, steps_per_block: int) -> list[int]:
     return [share + (step < rest) for step in range(steps_per_block)]
 
 
-def select_most_confident(confidence: TokenFloats, num_tokens: int) -> TokenMask:
-    """Choose the surest positions of each row.
+def rank_by_confidence(confidence: TokenFloats) -> Int[Tensor, "batch length"]:
+    """Order the candidates of each row, the surest first.
 
     Args:
         confidence: minus infinity where a position is no candidate.
-        num_tokens: how many to choose per row.
 
     Returns:
-        True at the chosen positions; fewer than ``num_tokens`` where a row has fewer candidates.
+        Indices into each row.
 
     Source:
         Low-confidence remasking as in d1 @ 837888f.  Ties: the lowest position first, which is one
         of the orders that the published top-k may return.
     """
-    order = confidence.argsort(dim=1, descending=True, stable=True)[:, :num_tokens]
-    chosen = torch.zeros_like(confidence, dtype=torch.bool).scatter(1, order, True)
-    return chosen & (confidence > -torch.inf)
+    return confidence.argsort(dim=1, descending=True, stable=True)

@@ -83,7 +83,9 @@ class ScriptedModel:
         table = self.logits.expand(input_ids.shape[0], *self.logits.shape)
         if at is None:
             return SimpleNamespace(logits=table, loss=None, token_nll=None)
-        rows = table[at]
+        rows = (
+            table[at] if at.dtype == torch.bool else table[torch.arange(len(at))[:, None], at].flatten(0, 1)
+        )
         if targets is not None:
             assert token_weights is not None, "targets come with token_weights"
             token_nll = F.cross_entropy(rows.float(), targets, reduction="none")

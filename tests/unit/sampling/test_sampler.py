@@ -61,7 +61,7 @@ def test_no_prompts_no_answers():
     [
         ({"gen_length": 5}, "multiple of block_length"),
         ({"diffusion_steps": 3}, "multiple of the number of blocks"),
-        ({"temperature": 0.5}, "temperature must be 0"),
+        ({"temperature": -0.5}, "temperature must be finite"),
     ],
 )
 def test_settings_that_do_not_fit_are_refused(change, message):

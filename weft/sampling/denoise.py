@@ -1,0 +1,309 @@
+"""One block of the reverse process, for all rows of a batch at once.
+
+What the published loop computes is computed here only where it decides something:
+
+- the head, and most of the last layer, run at the masked positions up to the end of the current block;
+- the softmax is taken of these rows alone, in chunks, and reduced to one probability each;
+- candidates, their ranking and the reveal are tensor operations over all rows.  Within a block nothing
+  waits for the device: how many candidates a row has left is known beforehand, unless the model
+  predicts the mask token itself, which shows at the block's end; the block is then done again without
+  that assumption.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from weft.axes import BatchIds, ColumnFloats, ColumnMask, Columns, TokenIds
+from weft.model.head import HEAD_CHUNK, Reduction
+from weft.model.key_values import BlockCache
+from weft.sampling.decoding import Decoding
+from weft.sampling.noise import Noise
+from weft.sampling.remasking import rank_by_confidence
+
+
+@dataclass
+class Row:
+    """One answer in the making.
+
+    Attributes:
+        index: the caller's number for it.
+        prompt: token ids; a mask token in it is filled in like those of the answer.
+        key: of its random numbers.
+        canvas: prompt and answer so far.
+        guided_by: True at the positions that classifier-free guidance hides in its unconditional pass.
+        block: number of the block to be denoised next.
+        num_forward: denoising steps so far.
+    """
+
+    index: int
+    prompt: list[int]
+    key: int
+    canvas: list[int]
+    guided_by: list[bool] = field(repr=False)
+    block: int = 0
+    num_forward: int = 0
+
+    @classmethod
+    def begin(cls, index: int, prompt: Sequence[int], key: int, decoding: Decoding) -> "Row":
+        """Put a fully masked answer behind a prompt."""
+        ids = [int(token) for token in prompt]
+        return cls(
+            index=index,
+            prompt=ids,
+            key=key,
+            canvas=ids + [decoding.mask_token_id] * decoding.gen_length,
+            guided_by=[token != decoding.mask_token_id for token in ids] + [False] * decoding.gen_length,
+        )
+
+    @property
+    def answer(self) -> list[int]:
+        """The answer so far."""
+        return self.canvas[len(self.prompt) :]
+
+    def candidates(self, decoding: Decoding) -> list[int]:
+        """List the masked columns up to the end of the current block, ascending.
+
+        With a cache those before the block are left alone: their keys are not renewed.
+        """
+        end = len(self.prompt) + (self.block + 1) * decoding.block_length
+        start = end - decoding.block_length if decoding.kv_cache else 0
+        return [column for column in range(start, end) if self.canvas[column] == decoding.mask_token_id]
+
+
+class Decision(NamedTuple):
+    """What the model says about the candidates, batch x candidates.
+
+    Attributes:
+        token_ids: the most probable token, or the drawn one.
+        confidence: its probability.
+        entropy: of the whole prediction, in nats; only if asked for.
+    """
+
+    token_ids: Columns
+    confidence: ColumnFloats
+    entropy: ColumnFloats | None
+
+
+@dataclass(frozen=True)
+class Step:
+    """One denoising step of a batch, for onlookers; tensors are batch x candidates.
+
+    Attributes:
+        step_in_block: from 0.
+        columns: of the batch's canvas.
+        is_candidate: False where the step decides nothing.
+        decision: what the model says.
+        is_revealed: True where a prediction was kept.
+    """
+
+    step_in_block: int
+    columns: Columns
+    is_candidate: ColumnMask
+    decision: Decision
+    is_revealed: ColumnMask
+
+
+class Batch:
+    """Rows side by side, padded on the left so that all answers begin at the same column."""
+
+    def __init__(self, rows: Sequence[Row], decoding: Decoding, device: torch.device) -> None:
+        self.rows = rows
+        self.decoding = decoding
+        self.prompt_length = max(len(row.prompt) for row in rows)
+        self.length = self.prompt_length + decoding.gen_length
+        mask = decoding.mask_token_id
+        pads = [self.prompt_length - len(row.prompt) for row in rows]
+        canvas = [[mask] * pad + row.canvas for pad, row in zip(pads, rows, strict=True)]
+        is_guide = [[False] * pad + row.guided_by for pad, row in zip(pads, rows, strict=True)]
+        waiting = [
+            [pad + column for column in row.candidates(decoding)] for pad, row in zip(pads, rows, strict=True)
+        ]
+        self.num_candidates = max(map(len, waiting))
+        self.canvas_ids = torch.tensor(canvas, device=device)
+        self.is_guide = torch.tensor(is_guide, device=device)
+        self.keys = torch.tensor([row.key for row in rows], device=device)
+        self.blocks = torch.tensor([row.block for row in rows], device=device)
+        self.columns = torch.tensor([self._fill_up(own) for own in waiting], device=device)
+        self.position_ids = (
+            torch.arange(self.length, device=device) - torch.tensor(pads, device=device)[:, None]
+        )
+        # Without padding no mask is passed, which lets attention take its fast path.
+        self.is_visible = self.position_ids >= 0 if any(pads) else None
+        self.position_ids = self.position_ids.clamp(min=0)
+
+    def _fill_up(self, own: list[int]) -> list[int]:
+        """Give all rows as many columns; those added are not masked, so nothing happens there.
+
+        They must differ from the row's own, since all columns are written to at once.
+        """
+        taken = set(own)
+        others = (column for column in range(self.length) if column not in taken)
+        return own + [next(others) for _ in range(self.num_candidates - len(own))]
+
+    def window(self, look_back: int) -> tuple[Columns, ColumnMask | None]:
+        """Find the columns that are computed anew beside a cache, and which of them renew it.
+
+        Args:
+            look_back: columns before the block that its predictions are read from.
+
+        Returns:
+            Columns of each row; for the prefix cache they reach to the end of the canvas, and rows that
+            are further on begin as early as the hindmost but renew only their own.
+        """
+        length, device = self.decoding.block_length, self.canvas_ids.device
+        start = self.prompt_length + self.blocks[:, None] * length - look_back
+        if self.decoding.kv_cache == "dual":
+            return start + torch.arange(length + look_back, device=device), None
+        hindmost = self.prompt_length + min(row.block for row in self.rows) * length - look_back
+        columns = torch.arange(hindmost, self.length, device=device).expand(len(self.rows), -1)
+        return columns, columns >= start
+
+
+Onlooker = Callable[[Step], None]
+
+
+@torch.inference_mode()
+def denoise_block(
+    model: Any, batch: Batch, *, noise: Noise | None, is_tight: bool, onlooker: Onlooker | None = None
+) -> tuple[list[list[int]], list[int], bool]:
+    """Denoise the current block of every row.
+
+    Args:
+        model: the mask predictor.
+        batch: the rows; its canvas is changed.
+        noise: random numbers, for settings that need them.
+        is_tight: assume that no mask token is predicted, so that the number of candidates is known.
+        onlooker: told of every step.
+
+    Returns:
+        The canvas of each row with its padding, the steps that each took, and whether the assumption
+        held; if not, the canvas is of no use.
+    """
+    decoding, canvas_ids, columns = batch.decoding, batch.canvas_ids, batch.columns
+    predictor = _Predictor(model, batch, noise, wants_entropy=onlooker is not None)
+    threshold = decoding.confidence_threshold
+    is_tight = is_tight and threshold is None
+    transfers = decoding.transfers if threshold is None else [1] * decoding.block_length
+    holds = torch.ones((), dtype=torch.bool, device=columns.device)
+    num_steps = torch.zeros_like(batch.blocks)
+    num_left = columns.shape[1]
+    for step, num_tokens in enumerate(transfers):
+        if num_tokens == 0:
+            continue  # nothing is revealed, so nothing need be computed
+        is_open = canvas_ids.gather(1, columns) == decoding.mask_token_id
+        num_open = is_open.sum(dim=1)
+        if is_tight:
+            holds &= (num_open <= num_left).all()
+        else:
+            num_left = int(num_open.max())
+        if num_left == 0:
+            break
+        # The open ones first, in their order.
+        order = is_open.logical_not().long().argsort(dim=1, stable=True)[:, :num_left]
+        columns, is_open = columns.gather(1, order), is_open.gather(1, order)
+        steps = batch.blocks * decoding.steps_per_block + step
+        at = columns
+        if decoding.remasking == "random":
+            # Where is decided without the model, which is then asked there only.
+            assert noise is not None, "a setting that needs noise comes with it"
+            priority = noise.for_positions(batch.keys, steps, batch.position_ids.gather(1, columns))
+            chosen = rank_by_confidence(priority.masked_fill(~is_open, -torch.inf))[:, :num_tokens]
+            at, is_open = columns.gather(1, chosen), is_open.gather(1, chosen)
+        decision = predictor(at, steps)
+        confidence = decision.confidence.masked_fill(~is_open, -torch.inf)
+        surest = rank_by_confidence(confidence)[:, :num_tokens]
+        is_revealed = torch.zeros_like(is_open).scatter(1, surest, True)
+        if threshold is not None:
+            is_revealed |= confidence >= threshold
+        is_revealed &= is_open
+        canvas_ids.scatter_(1, at, decision.token_ids.where(is_revealed, canvas_ids.gather(1, at)))
+        num_steps += num_open > 0
+        num_left -= num_tokens
+        if onlooker is not None:
+            onlooker(Step(step, at, is_open, decision, is_revealed))
+    return canvas_ids.tolist(), num_steps.tolist(), bool(holds)
+
+
+class _Predictor:
+    """Asks the model about columns of a batch: noise, guidance and caches inside."""
+
+    def __init__(self, model: Any, batch: Batch, noise: Noise | None, *, wants_entropy: bool) -> None:
+        self.model = model
+        self.batch = batch
+        self.noise = noise
+        self.wants_entropy = wants_entropy
+        self.cache = BlockCache() if batch.decoding.kv_cache else None
+        self.has_looked = False
+
+    def __call__(self, at: Columns, steps: BatchIds) -> Decision:
+        """Predict the tokens of some columns."""
+        reduce = self._reduction(at, steps)
+        if self.batch.decoding.cfg_scale > 0:
+            rows = self._guided_logits(at)
+            parts = (slice(start, start + HEAD_CHUNK) for start in range(0, len(rows), HEAD_CHUNK))
+            made = torch.cat([reduce(rows[part], part) for part in parts])
+        else:
+            made = self._ask(self.batch.canvas_ids, at, reduce=reduce)
+        token_ids, confidence, *entropy = made.unflatten(0, at.shape).unbind(dim=-1)
+        return Decision(token_ids.long(), confidence, entropy[0] if entropy else None)
+
+    def _ask(self, canvas_ids: TokenIds, at: Columns, **kwargs: Any) -> Tensor:
+        """Run the model on the canvas or, once a cache is filled, on the window that renews it."""
+        positions = self.batch.position_ids
+        if self.cache is not None and self.has_looked:
+            look_back = getattr(self.model, "look_back", 0)
+            window, is_fresh = self.batch.window(look_back)
+            self.cache.renew_at(window, is_fresh)
+            canvas_ids, positions = canvas_ids.gather(1, window), positions.gather(1, window)
+            at = at - window[:, :1]
+        self.has_looked = True
+        if self.cache is not None:
+            kwargs["cache"] = self.cache
+        output = self.model(
+            input_ids=canvas_ids,
+            attention_mask=self.batch.is_visible,
+            position_ids=positions,
+            at=at,
+            **kwargs,
+        )
+        logits: Tensor = output.logits
+        return logits
+
+    def _guided_logits(self, at: Columns) -> Float[Tensor, "tokens vocab"]:
+        """Move the logits away from those of a pass that does not see the prompt."""
+        canvas_ids, decoding = self.batch.canvas_ids, self.batch.decoding
+        logits = self._ask(canvas_ids, at)
+        blind = self._ask(canvas_ids.masked_fill(self.batch.is_guide, decoding.mask_token_id), at)
+        return blind + (decoding.cfg_scale + 1) * (logits - blind)
+
+    def _reduction(self, at: Columns, steps: BatchIds) -> Reduction:
+        """Make the function that turns rows of logits into token, confidence and, if wanted, entropy."""
+        batch, noise, temperature = self.batch, self.noise, self.batch.decoding.temperature
+        flat_positions = batch.position_ids.gather(1, at).flatten()
+        flat_keys, flat_steps = (of_row[:, None].expand_as(at).flatten() for of_row in (batch.keys, steps))
+
+        def reduce(logits: Tensor, part: slice) -> Tensor:
+            rows = logits.float()
+            scores: Tensor = rows
+            if temperature > 0:
+                assert noise is not None, "a setting that needs noise comes with it"
+                uniform = noise.for_tokens(
+                    flat_keys[part], flat_steps[part], flat_positions[part, None], rows.shape[1]
+                ).squeeze(1)
+                # The logarithm of exp(logits) / (-log u)^temperature, in float64 as published.
+                scores = logits.double() - temperature * (-uniform.log()).log()
+            token_ids = scores.argmax(dim=1, keepdim=True)
+            # The softmax itself and not exp(max - logsumexp): the two round differently, and among
+            # predictions that are nearly certain the rounding decides the order (decision 19).
+            probability = rows.softmax(dim=1)
+            made = [token_ids.to(rows.dtype), probability.gather(1, token_ids)]
+            if self.wants_entropy:
+                made.append(torch.special.entr(probability).sum(dim=1, keepdim=True))
+            return torch.cat(made, dim=1)
+
+        return reduce
