@@ -129,6 +129,8 @@ class Batch:
         self.keys = torch.tensor([row.key for row in rows], device=device)
         self.blocks = torch.tensor([row.block for row in rows], device=device)
         self.columns = torch.tensor([self._fill_up(own) for own in waiting], device=device)
+        num_own = torch.tensor([len(own) for own in waiting], device=device)
+        self.is_candidate = torch.arange(self.num_candidates, device=device) < num_own[:, None]
         self.position_ids = (
             torch.arange(self.length, device=device) - torch.tensor(pads, device=device)[:, None]
         )
@@ -137,9 +139,9 @@ class Batch:
         self.position_ids = self.position_ids.clamp(min=0)
 
     def _fill_up(self, own: list[int]) -> list[int]:
-        """Give all rows as many columns; those added are not masked, so nothing happens there.
+        """Give all rows as many columns.
 
-        They must differ from the row's own, since all columns are written to at once.
+        Those added must differ from the row's own, since all columns are written to at once.
         """
         taken = set(own)
         others = (column for column in range(self.length) if column not in taken)
@@ -184,7 +186,8 @@ def denoise_block(
         The canvas of each row with its padding, the steps that each took, and whether the assumption
         held; if not, the canvas is of no use.
     """
-    decoding, canvas_ids, columns = batch.decoding, batch.canvas_ids, batch.columns
+    decoding, canvas_ids = batch.decoding, batch.canvas_ids
+    columns, is_candidate = batch.columns, batch.is_candidate
     predictor = _Predictor(model, batch, noise, wants_entropy=onlooker is not None)
     threshold = decoding.confidence_threshold
     is_tight = is_tight and threshold is None
@@ -195,7 +198,7 @@ def denoise_block(
     for step, num_tokens in enumerate(transfers):
         if num_tokens == 0:
             continue  # nothing is revealed, so nothing need be computed
-        is_open = canvas_ids.gather(1, columns) == decoding.mask_token_id
+        is_open = (canvas_ids.gather(1, columns) == decoding.mask_token_id) & is_candidate
         num_open = is_open.sum(dim=1)
         if is_tight:
             holds &= (num_open <= num_left).all()
@@ -206,6 +209,7 @@ def denoise_block(
         # The open ones first, in their order.
         order = is_open.logical_not().long().argsort(dim=1, stable=True)[:, :num_left]
         columns, is_open = columns.gather(1, order), is_open.gather(1, order)
+        is_candidate = is_open
         steps = batch.blocks * decoding.steps_per_block + step
         at = columns
         if decoding.remasking == "random":
@@ -288,7 +292,7 @@ class _Predictor:
         flat_keys, flat_steps = (of_row[:, None].expand_as(at).flatten() for of_row in (batch.keys, steps))
 
         def reduce(logits: Tensor, part: slice) -> Tensor:
-            rows = logits.float()
+            rows = logits.to(torch.promote_types(logits.dtype, torch.float32))
             scores: Tensor = rows
             if temperature > 0:
                 assert noise is not None, "a setting that needs noise comes with it"
