@@ -5,7 +5,7 @@ import importlib.metadata
 import json
 import platform
 import subprocess
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -94,6 +94,25 @@ def write_sidecar(
         "inputs": {str(path): file_sha256(path) for path in inputs},
         "sha256": file_sha256(result),
     } | dict(notes or {})
+    _write(record, result)
+
+
+def merge_sidecars(parts: Sequence[Path], result: Path) -> None:
+    """Write the provenance of a result that was put together from parts: theirs, as the first tells it.
+
+    Args:
+        parts: files with provenance beside them; those without are left out.
+        result: what was made of them; gets no sidecar if no part has one.
+    """
+    paths = [sidecar_path(part) for part in parts]
+    records = [json.loads(path.read_text()) for path in paths if path.exists()]
+    if records:
+        inputs = {name: found for record in records for name, found in record["inputs"].items()}
+        own = {"inputs": inputs, "sha256": file_sha256(result), "parts": [one["sha256"] for one in records]}
+        _write({key: value for key, value in records[0].items() if key != "shard"} | own, result)
+
+
+def _write(record: Mapping[str, Any], result: Path) -> None:
     path = sidecar_path(result)
     temporary = path.with_suffix(".new")
     temporary.write_text(json.dumps(record, indent=1, sort_keys=True) + "\n")

@@ -28,7 +28,6 @@ TESTED_ELSEWHERE = {
     "training/pretrain.py": "tests/integration/test_micro_reproduction.py",
     "training/bench.py": "make bench",
     "training/environment.py": "tests/unit/test_cli.py (doctor)",
-    "sampling/job.py": "tests/integration/test_micro_reproduction.py",
     "testing/draws.py": "tests/unit/training/test_objective.py",
     "testing/models.py": "every test that uses one",
     "config/sources.py": "tests/unit/config/test_experiment.py",

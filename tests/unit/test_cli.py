@@ -2,11 +2,13 @@ import json
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
 from weft.cli import app
+from weft.cli.shared import device_of_rank
 
 RUN = CliRunner()
 EXAMPLE = {
@@ -120,6 +122,63 @@ def test_a_wrong_run_lists_the_right_ones():
     result = weft("sample", "--experiment", "tiny", "--run", "dpo", "--gen-length", 32, *files)
     assert result.returncode == 2
     assert "weft-worked-seed1" in result.stderr
+
+
+def sampling(*options):
+    files = ["--experiment", "tiny", "--run", "base", "--questions", "q", "--base", "b"]
+    return RUN.invoke(app, ["sample", *files, *map(str, options)])
+
+
+@pytest.mark.parametrize(
+    ("options", "environment", "message"),
+    [
+        (["--shard", "3/2"], {}, "must be one of 1/2 to 2/2, got 3/2"),
+        (["--shard", "half"], {}, "must be K/N, such as 2/4, or auto, got 'half'"),
+        (["--shard", "auto"], {"RANK": "0", "WORLD_SIZE": "2"}, "--out must contain {shard}"),
+        (["--shard", "auto"], {"SLURM_PROCID": "x", "SLURM_NTASKS": "2"}, "must be numbers"),
+    ],
+)
+def test_a_wrong_shard_is_refused(monkeypatch, options, environment, message):
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    result = sampling("--gen-length", 32, "--out", "o", *options)
+    assert message in str(result.exception)
+    assert not list(Path().glob(".o*"))
+
+
+@pytest.mark.parametrize(("name", "device"), [("LOCAL_RANK", "cuda:0"), ("OTHER", "cuda"), (None, "cuda")])
+def test_ranks_of_a_machine_have_a_gpu_each(name, device):
+    assert device_of_rank("cuda", {name: "0"} if name else {}) == device
+    assert device_of_rank("cpu", {"LOCAL_RANK": "1"}) == "cpu"
+
+
+def test_merging_joins_shards_and_tells_what_is_wrong(tmp_path):
+    rows = [
+        {"example_id": f"q{n}", "benchmark": "b", "question": "", "prompt": "", "reference": n}
+        for n in (0, 1)
+    ]
+    made = {
+        "model": "m",
+        "seed": None,
+        "gen_length": 8,
+        "diffusion_steps": 4,
+        "block_length": 4,
+        "settings": "",
+    }
+    for row in rows:
+        (tmp_path / row["example_id"]).write_text(json.dumps({"example_id": row["example_id"]} | made) + "\n")
+    (tmp_path / "questions").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    whole = ["merge", "--questions", tmp_path / "questions", "--out", tmp_path / "out", tmp_path / "q1"]
+    result = weft(*whole)
+    assert result.returncode == 2
+    assert "nothing for q0" in result.stderr
+    assert "Traceback" not in result.stderr
+    result = weft(*whole, tmp_path / "q0")
+    assert (result.returncode, result.stdout) == (0, f"2 records of 2 shards -> {tmp_path / 'out'}\n")
+    assert [json.loads(line)["example_id"] for line in (tmp_path / "out").read_text().splitlines()] == [
+        "q0",
+        "q1",
+    ]
 
 
 def test_a_step_of_the_wrong_kind_is_refused():

@@ -6,6 +6,7 @@ from weft.provenance import (
     git_state,
     installed_versions,
     is_sidecar,
+    merge_sidecars,
     sidecar_path,
     source_digest,
     write_sidecar,
@@ -42,6 +43,23 @@ def test_a_sidecar_says_where_a_result_comes_from(tmp_path):
     assert (record["seed"], record["more"]) == (3, True)
     assert record["versions"]["torch"].startswith("2.13.0")
     assert is_sidecar(sidecar_path(result))
+
+
+def test_a_merged_result_comes_from_where_its_parts_come_from(tmp_path):
+    question, *parts, merged, bare = (tmp_path / name for name in ("q", "1", "2", "all", "bare"))
+    for file in (question, *parts, merged, bare):
+        file.write_text(file.name)
+    for number, part in enumerate(parts, start=1):
+        settings = {"settings": {}, "experiment": "tiny", "seed": 3, "inputs": [question]}
+        write_sidecar(part, **settings, notes={"shard": f"{number}/2"})
+    merge_sidecars([bare, *parts], merged)
+    record = json.loads(sidecar_path(merged).read_text())
+    assert record["sha256"] == file_sha256(merged)
+    assert record["parts"] == [file_sha256(part) for part in parts]
+    assert (record["seed"], record["inputs"]) == (3, {str(question): file_sha256(question)})
+    assert "shard" not in record
+    merge_sidecars([bare], question)
+    assert not sidecar_path(question).exists()
 
 
 def test_the_commit_is_forty_hex_digits_or_unknown():

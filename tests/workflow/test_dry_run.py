@@ -44,6 +44,15 @@ def test_the_whole_grid_is_planned(snakemake, name, expected):
     assert "pretrain" not in jobs(result.stdout)
 
 
+def test_shards_of_the_answers_are_jobs_of_their_own(snakemake):
+    result = snakemake("-n", "--quiet", "rules", "--config", experiment("tiny"), "sample_shards=3")
+    assert result.returncode == 0, result.stderr
+    planned = jobs(result.stdout)
+    assert planned.items() >= {"sample_shard": 84, "merge": 28, "score": 56, "page": 1}.items()
+    assert "sample" not in planned
+    assert "sample_shards: expected greater than 0" in snakemake("-n", "--config", "sample_shards=0").stdout
+
+
 def test_an_experiment_file_may_be_given_as_configfile(snakemake):
     result = snakemake("-n", "--quiet", "rules", "--configfile", REPOSITORY / "experiments" / "paper.yaml")
     assert jobs(result.stdout)["sample"] == 84, result.stderr

@@ -1,5 +1,7 @@
-"""``weft sample`` and ``export``: what a trained model is used for."""
+"""``weft sample``, ``merge`` and ``export``: what a trained model is used for."""
 
+import logging
+import os
 import shutil
 from enum import StrEnum
 from pathlib import Path
@@ -13,6 +15,7 @@ from weft.cli.shared import (
     OutOption,
     ThreadsOption,
     app,
+    device_of_rank,
     find_run,
     fine_tuning,
     finished_directory,
@@ -24,7 +27,9 @@ from weft.config import (
     BASE_RUN,
 )
 from weft.errors import ConfigError
-from weft.provenance import digest, file_sha256, write_sidecar
+from weft.provenance import file_sha256, merge_sidecars, write_sidecar
+
+QuestionsOption = Annotated[Path, typer.Option(help="Test questions.")]
 
 
 class Form(StrEnum):
@@ -38,42 +43,75 @@ class Form(StrEnum):
 def sample(
     experiment: ExperimentOption,
     run: Annotated[str, typer.Option(help="Which run, or 'base'.")],
-    questions: Annotated[Path, typer.Option(help="Test questions.")],
+    questions: QuestionsOption,
     gen_length: Annotated[int, typer.Option(help="Length of the answers, in tokens.")],
     base: Annotated[Path, typer.Option(help="Checkpoint directory of the base model.")],
-    out: OutOption,
+    out: Annotated[
+        Path, typer.Option(help="What to write; {shard} and {shards} in it stand for the numbers of --shard.")
+    ],
     adapter: Annotated[
         Path | None,
         typer.Option(help="What the run made: a PEFT adapter, or the directory of a full checkpoint."),
     ] = None,
+    shard: Annotated[
+        str,
+        typer.Option(
+            help="K/N: every Nth question from the Kth on, for weft merge; auto: by the rank that torchrun "
+            "or Slurm gave this process."
+        ),
+    ] = "1/1",
     threads: ThreadsOption = 1,
     device: DeviceOption = "auto",
 ) -> None:
     """Answer the questions of one benchmark; an interrupted job goes on where it stopped."""
+    from weft.model import merge_adapter
     from weft.sampling.job import SamplingJob, run_job
+    from weft.sampling.shards import find_rank, parse_shard
 
+    logging.basicConfig(format="%(message)s")
+    logging.getLogger("weft").setLevel(logging.INFO)
     described = fine_tuning(experiment)
     chosen = find_run(described, run)
     if (adapter is None) != (chosen.method == BASE_RUN):
         raise ConfigError(f"--adapter must be given for a fine-tuned run and only then; run is {run!r}")
-    model = load(base, described.sampling.dtype, device, threads, adapter=adapter)
-    content = [
-        described.sampling.model_dump(mode="json"),
-        gen_length,
-        file_sha256(questions),
-        file_sha256(base),
-    ]
+    share = parse_shard(shard, os.environ)
+    target = share.fill_in(out)
+    rank = find_rank(os.environ)
+    if rank is not None and shard == "auto" and target == out:
+        raise ConfigError(f"--out must contain {{shard}} for --shard auto, one file per rank, got {out}")
+    if rank is not None and share.count == 1:
+        typer.echo(f"rank {rank} answers all questions; --shard auto would share them out", err=True)
+    inputs = [questions, base, *([adapter] if adapter else [])]
     job = SamplingJob(
         sampling=described.sampling,
         gen_length=gen_length,
         model_name=f"{described.name}/{run}",
         seed=chosen.seed,
-        digest=digest([*content, file_sha256(adapter) if adapter else None]),
+        inputs=[file_sha256(path) for path in inputs],
+        shard=share,
     )
-    with only_writer(out):
-        run_job(job, model, tokenizer_folder=base, questions=questions, out=out)
-    inputs = [questions, base] + ([adapter] if adapter else [])
-    record(out, described, seed=chosen.seed, inputs=inputs, device=str(model.device))
+    where = device_of_rank(device, os.environ) if shard == "auto" else device
+    model = load(base, described.sampling.dtype, where, threads, adapter=adapter)
+    if described.sampling.merge_adapters:
+        model = merge_adapter(model)
+    with only_writer(target):
+        run_job(job, model, tokenizer_folder=base, questions=questions, out=target)
+    notes = {"shard": str(share)} if share.count > 1 else None
+    record(target, described, seed=chosen.seed, inputs=inputs, device=str(model.device), notes=notes)
+
+
+@app.command()
+def merge(
+    shards: Annotated[list[Path], typer.Argument(help="Records of all shards, in any order.")],
+    questions: QuestionsOption,
+    out: OutOption,
+) -> None:
+    """Put the records of several shards together, to the file that one job would have written."""
+    from weft.sampling.shards import merge_shards
+
+    count = merge_shards(questions, shards, out)
+    merge_sidecars(shards, out)
+    typer.echo(f"{count} records of {len(shards)} shards -> {out}")
 
 
 @app.command()

@@ -1,7 +1,7 @@
 """What the subcommands share: options, the experiment, models, files that are whole or not there."""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
@@ -66,6 +66,17 @@ def device_of(name: str) -> str:
     import torch
 
     return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def device_of_rank(name: str, environment: Mapping[str, str]) -> str:
+    """Choose a GPU for one of several processes on a machine, by torchrun's or Slurm's local rank."""
+    device = device_of(name)
+    local_rank = environment.get("LOCAL_RANK", environment.get("SLURM_LOCALID", ""))
+    if device != "cuda" or not local_rank.isdigit():
+        return device
+    import torch
+
+    return f"cuda:{int(local_rank) % max(1, torch.cuda.device_count())}"
 
 
 def load(base: Path, dtype: str, device: str, threads: int, *, adapter: Path | None = None) -> Any:

@@ -4,7 +4,7 @@ import itertools
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import Field, field_validator, model_validator
 
@@ -117,18 +117,53 @@ class Sampling(Section):
     """Lengths of the answer canvas, in tokens."""
     block_length: int = Field(gt=0)
     """Length of one semi-autoregressive block, in tokens."""
-    tokens_per_step: int = Field(gt=0)
-    """Tokens revealed per step; diffusion steps = gen_length / tokens_per_step (paper: 2)."""
-    remasking: Literal["low_confidence"]
-    """Which predictions stay masked."""
-    temperature: float = Field(ge=0, le=0)
-    """Temperature of the Gumbel noise; only 0 is supported."""
+    tokens_per_step: int | None = Field(default=None, gt=0)
+    """Tokens revealed per step; diffusion steps = gen_length / tokens_per_step (paper: 2). Required unless
+    there is a confidence_threshold, which decides instead."""
+    remasking: Literal["low_confidence", "random"]
+    """Which predictions are kept: the surest (paper), or those at random positions."""
+    temperature: float = Field(ge=0)
+    """Temperature of the Gumbel noise on the logits; 0 for none (paper)."""
+    cfg_scale: float = Field(default=0.0, ge=0)
+    """Scale of classifier-free guidance, with a second forward pass per step in which the prompt is masked;
+    0 for none."""
+    seed: int | None = None
+    """Seed of the noise; given if and only if temperature is above 0 or remasking is random."""
+    early_stop: bool
+    """End an answer with the block that holds its first end-of-text; all behind is filled with end-of-text.
+    Exact up to the first end-of-text."""
     prefill: str
     """Text put after the assistant header (d1: the opening reasoning tag)."""
     dtype: Literal["float32", "bfloat16"]
     """Type of parameters and forward pass."""
     batch_size: int = Field(gt=0)
-    """Prompts per batch."""
+    """Answers that are made side by side; a matter of speed and memory only, but for attend_padding."""
+    attend_padding: bool = False
+    """Pad each prompt on the left to the longest of its batch, batch_size consecutive questions of the file,
+    and let the answer attend to the padding (d1)."""
+    merge_adapters: bool = False
+    """Add adapters to the weights before sampling: faster, and in bfloat16 rounded once more."""
+    kv_cache: Literal["prefix", "dual"] | None = None
+    """APPROXIMATE: keep keys and values, within a block, of what lies before it (prefix) or on both sides of
+    it (dual). Tables and figures say so."""
+    confidence_threshold: float | None = Field(default=None, gt=0, le=1)
+    """APPROXIMATE: reveal all predictions at least this sure, and at least one, in every step. Tables and
+    figures say so."""
+
+    @property
+    def approximation(self) -> str | None:
+        """Name what makes the answers approximate; None for the published process."""
+        modes = []
+        if self.kv_cache is not None:
+            modes.append(f"{self.kv_cache} cache")
+        if self.confidence_threshold is not None:
+            modes.append(f"threshold {self.confidence_threshold:g}")
+        return ", ".join(modes) or None
+
+    def decisive(self) -> dict[str, Any]:
+        """Pick the values that an answer depends on, as JSON types; its length is one of gen_lengths."""
+        indecisive = {"gen_lengths"} if self.attend_padding else {"gen_lengths", "batch_size"}
+        return self.model_dump(mode="json", exclude=indecisive)
 
     @model_validator(mode="after")
     def _divisible(self) -> "Sampling":
@@ -139,10 +174,39 @@ class Sampling(Section):
                 raise ValueError(
                     f"gen_lengths that are multiples of block_length={self.block_length}, got {length}"
                 )
-        if self.block_length % self.tokens_per_step:
+        if self.tokens_per_step is not None and self.block_length % self.tokens_per_step:
             raise ValueError(
                 f"a block_length that is a multiple of tokens_per_step={self.tokens_per_step}, "
                 f"got {self.block_length}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _has_effect(self) -> "Sampling":
+        """Refuse settings that would do nothing beside the others, and those that need another."""
+        has_threshold = self.confidence_threshold is not None
+        if has_threshold and self.tokens_per_step is not None:
+            raise ValueError(
+                "no tokens_per_step together with a confidence_threshold, which decides how many tokens a "
+                f"step reveals; got {self.tokens_per_step} and {self.confidence_threshold:g}"
+            )
+        if not has_threshold and self.tokens_per_step is None:
+            raise ValueError("a tokens_per_step, since there is no confidence_threshold; got neither")
+        if has_threshold and self.remasking != "low_confidence":
+            raise ValueError(f"remasking: low_confidence with a confidence_threshold, got {self.remasking!r}")
+        if self.kv_cache is not None and self.cfg_scale > 0:
+            raise ValueError(f"cfg_scale: 0 with a kv_cache, got {self.cfg_scale:g}")
+        needs_noise = self.temperature > 0 or self.remasking == "random"
+        if needs_noise and self.seed is None:
+            raise ValueError("a seed, since temperature is above 0 or remasking is random; got none")
+        if not needs_noise and self.seed is not None:
+            raise ValueError(
+                "no seed, which has no effect at temperature 0 with remasking: low_confidence; "
+                f"got {self.seed}"
+            )
+        if self.attend_padding and self.batch_size == 1:
+            raise ValueError(
+                "a batch_size above 1 with attend_padding: in a batch of one there is no padding"
             )
         return self
 
@@ -171,6 +235,11 @@ class Experiment(Section):
     """Scoring rules; the first set decides the headline, each further one gets tables beside it."""
     statistics: Statistics
     """Intervals and tests."""
+
+    @property
+    def approximation(self) -> str | None:
+        """Name what makes the answers approximate, as captions must say; None where nothing does."""
+        return None
 
     @field_validator("rules")
     @classmethod
@@ -227,6 +296,11 @@ class FineTuning(Experiment):
         return benchmarks
 
     @property
+    def approximation(self) -> str | None:
+        """Name what makes the answers approximate; None for the published process."""
+        return self.sampling.approximation
+
+    @property
     def contrasts(self) -> list[tuple[str, str]]:
         """All paired tests, treatment and control; the main one first."""
         return [self.contrast, *self.further_contrasts]
@@ -249,6 +323,8 @@ class FineTuning(Experiment):
         run_ids = [run.run_id for run in list_runs(self)]
         if len(set(run_ids)) < len(run_ids):
             raise ValueError("names of methods and datasets that give every run a name of its own")
+        if self.sampling.merge_adapters and self.training.lora is None:
+            raise ValueError("training.lora when sampling.merge_adapters is set: without it there are none")
         recipe = getattr(self.base_model, "recipe", None)
         longest = max(self.training.max_length, *self.sampling.gen_lengths)
         if recipe is not None and longest > recipe.architecture.max_length:

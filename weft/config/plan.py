@@ -66,7 +66,12 @@ def _amount(experiment: FineTuning) -> Iterator[str]:
             yield f"  {name}: {kept} training examples, {steps} optimiser steps per run"
     cells = len(runs) * len(experiment.benchmarks) * len(sampling.gen_lengths)
     yield f"  {cells} sampling jobs: {len(runs)} models x {len(experiment.benchmarks)} benchmarks x "
-    yield f"    lengths {sampling.gen_lengths}; one forward pass per {sampling.tokens_per_step} tokens"
+    passes = (
+        f"per {sampling.tokens_per_step} tokens" if sampling.tokens_per_step else "for one or more tokens"
+    )
+    yield f"    lengths {sampling.gen_lengths}; one forward pass {passes}"
+    if sampling.approximation:
+        yield f"  approximate sampling: {sampling.approximation}"
 
 
 def _needs(experiment: FineTuning, offline: Sequence[str], pins: Path | None) -> Iterator[str]:

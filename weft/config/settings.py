@@ -23,6 +23,9 @@ class Settings(Section):
     """Where models run; auto takes the GPU where there is one."""
     train_processes: int = Field(gt=0)
     """DeepSpeed ranks per training run: GPUs, or CPU processes."""
+    sample_shards: int = Field(gt=0)
+    """Jobs that share the answers of one model to one benchmark at one length; merged, these are the same
+    bytes as those of one job."""
     threads_per_process: int = Field(gt=0)
     """CPU threads of one model process."""
 

@@ -26,7 +26,16 @@ def stage_settings(experiment: AnyExperiment, stage: str, wildcards: Wildcards) 
         assert isinstance(experiment, FineTuning), "only fine-tuning experiments have training rules"
         method = {run.run_id: run for run in list_runs(experiment)}[wildcards["run"]].method
         return {"training": whole["training"], "method": whole["methods"][method]}
-    return STAGES[stage](whole, wildcards)
+    if stage == "sample":
+        assert isinstance(experiment, FineTuning), "only fine-tuning experiments have sampling rules"
+        return experiment.sampling.decisive()
+    if stage == "trace":
+        assert isinstance(experiment, FineTuning), "only fine-tuning experiments have traces"
+        return {"sampling": experiment.sampling.decisive(), "caption": experiment.caption}
+    values = STAGES[stage](whole, wildcards)
+    if stage in SHOWN and experiment.approximation is not None:
+        values["approximation"] = experiment.approximation
+    return values
 
 
 def _pick(*keys: str, section: str | None = None) -> Callable[[Whole, Wildcards], Whole]:
@@ -48,6 +57,8 @@ REPORTED = (
     "seeds",
 )
 """Keys that labels, order or comparisons of the report depend on."""
+SHOWN = ("tables", "figures", "page")
+"""Stages whose results have captions."""
 
 STAGES: dict[str, Callable[[Whole, Wildcards], Whole]] = {
     "questions": lambda whole, wildcards: whole["benchmarks"][wildcards["benchmark"]],
@@ -68,7 +79,6 @@ STAGES: dict[str, Callable[[Whole, Wildcards], Whole]] = {
         "max_length": whole["training"]["max_length"],
         "t_min": whole["training"]["t_min"],
     },
-    "sample": lambda whole, _: {k: v for k, v in whole["sampling"].items() if k != "gen_lengths"},
     "score": lambda whole, wildcards: {"rules": wildcards["rules"]},
     "tables": _pick(*REPORTED),
     "figures": _pick(*REPORTED),

@@ -1,18 +1,25 @@
 """Answer one benchmark with one model, record by record."""
 
-import sys
+import logging
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tqdm import tqdm
-
 from weft.config.experiment import Sampling
-from weft.data.benchmarks import read_jsonl
 from weft.data.examples import encode_prompt
+from weft.errors import SamplingError
 from weft.model import load_tokenizer
-from weft.sampling.records import RecordWriter, in_batches
-from weft.sampling.sampler import generate
+from weft.provenance import digest
+from weft.sampling.decoding import Decoding
+from weft.sampling.noise import HashedNoise, key_of_name
+from weft.sampling.padding import pad_batchwise
+from weft.sampling.progress import show_progress
+from weft.sampling.records import Record, RecordWriter
+from weft.sampling.shards import Shard, read_questions
+from weft.sampling.stream import Answer, Request, stream_answers
+
+LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,23 +31,57 @@ class SamplingJob:
         gen_length: length of the answers, in tokens.
         model_name: name written into the records.
         seed: training seed of the model; None for the base model.
-        digest: of everything that the records depend on; a resumed job must have the same.
+        inputs: digests of questions and model.
+        shard: which of the questions it answers.
+
+    Raises:
+        SamplingError: the length does not fit the other settings.
     """
 
     sampling: Sampling
     gen_length: int
     model_name: str
     seed: int | None
-    digest: str
+    inputs: Sequence[str]
+    shard: Shard
+
+    def __post_init__(self) -> None:
+        self.decoding(mask_token_id=0, eos_token_id=0)  # checks
 
     @property
     def diffusion_steps(self) -> int:
-        """Forward passes for one canvas."""
-        return self.gen_length // self.sampling.tokens_per_step
+        """Denoising steps of one canvas; at most, where a confidence threshold decides."""
+        return self.gen_length // (self.sampling.tokens_per_step or 1)
+
+    @property
+    def settings_digest(self) -> str:
+        """Digest of the settings that an answer depends on."""
+        return digest([self.sampling.decisive(), self.gen_length])
+
+    @property
+    def digest(self) -> str:
+        """Digest of everything that the records depend on; a resumed job must have the same."""
+        return digest([self.settings_digest, *self.inputs, self.model_name, str(self.shard)])
+
+    def decoding(self, *, mask_token_id: int, eos_token_id: int | None) -> Decoding:
+        """Make the settings of the reverse process for a model's tokens."""
+        return Decoding(
+            gen_length=self.gen_length,
+            block_length=self.sampling.block_length,
+            diffusion_steps=self.diffusion_steps,
+            mask_token_id=mask_token_id,
+            eos_token_id=eos_token_id,
+            temperature=self.sampling.temperature,
+            cfg_scale=self.sampling.cfg_scale,
+            remasking=self.sampling.remasking,
+            early_stop=self.sampling.early_stop,
+            kv_cache=self.sampling.kv_cache,
+            confidence_threshold=self.sampling.confidence_threshold,
+        )
 
 
 def run_job(job: SamplingJob, model: Any, *, tokenizer_folder: Path, questions: Path, out: Path) -> None:
-    """Generate answers in batches and write a record per question, in file order.
+    """Answer the questions of a job's shard; what an interrupted job has answered is not answered again.
 
     Args:
         job: what to do.
@@ -48,32 +89,66 @@ def run_job(job: SamplingJob, model: Any, *, tokenizer_folder: Path, questions: 
         tokenizer_folder: checkpoint directory with the tokenizer.
         questions: JSONL with example_id, benchmark, question, prompt and reference.
         out: JSONL to write; until it is complete the records lie in a hidden file beside it.
+
+    Raises:
+        SamplingError: a question is malformed, stands there twice, or is too long for the model.
+        CheckpointError: nothing says which token is the mask.
     """
-    tokenizer = load_tokenizer(tokenizer_folder, mask_token_id=model.config.mask_token_id)
-    rows = read_jsonl(questions)
-    size = job.sampling.batch_size
-    writer = RecordWriter(out, digest=job.digest, batch_size=size)
-    todo = rows[len(writer.done) :]
-    with tqdm(total=len(rows), initial=len(writer.done), unit="answer", file=sys.stderr) as progress:
-        for batch in in_batches(todo, size):
-            prompts = [encode_prompt(tokenizer, r["prompt"], prefill=job.sampling.prefill) for r in batch]
-            answers = generate(
-                model,
-                prompts,
-                gen_length=job.gen_length,
-                block_length=job.sampling.block_length,
-                diffusion_steps=job.diffusion_steps,
-                mask_token_id=tokenizer.mask_token_id,
-                eos_token_id=tokenizer.eos_token_id,
-                temperature=job.sampling.temperature,
+    tokenizer = load_tokenizer(tokenizer_folder, mask_token_id=getattr(model.config, "mask_token_id", None))
+    rows = read_questions(questions)
+    requests = job.shard.take(_make_requests(job, tokenizer, rows))
+    _require_room(job, requests, list(rows), getattr(model.config, "max_position_embeddings", None))
+    decoding = job.decoding(mask_token_id=tokenizer.mask_token_id, eos_token_id=tokenizer.eos_token_id)
+    names = list(rows)
+    with RecordWriter(out, digest=job.digest) as writer:
+        todo = [request for request in requests if names[request.index] not in writer.done]
+        answers = stream_answers(
+            model,
+            todo,
+            decoding,
+            batch_size=job.sampling.batch_size,
+            noise=HashedNoise(job.sampling.seed) if job.sampling.seed is not None else None,
+        )
+        with show_progress(total=len(requests), done=len(writer.done), name=job.model_name) as progress:
+            for answer in answers:
+                text = str(tokenizer.decode(answer.token_ids, skip_special_tokens=False))
+                writer.append(_record(job, rows[names[answer.index]], answer, text))
+                progress.update()
+        writer.finish([names[request.index] for request in requests])
+        _tell(list(writer.done.values()))
+
+
+def _make_requests(job: SamplingJob, tokenizer: Any, rows: Mapping[str, Record]) -> list[Request]:
+    """Make the prompts of all questions: padding, where it is attended to, depends on the neighbours."""
+    prompts: Sequence[Sequence[int]] = [
+        encode_prompt(tokenizer, row["prompt"], prefill=job.sampling.prefill) for row in rows.values()
+    ]
+    if job.sampling.attend_padding:
+        prompts = pad_batchwise(
+            prompts, batch_size=job.sampling.batch_size, pad_token_id=tokenizer.pad_token_id
+        )
+    return [
+        Request(index, prompt, key_of_name(name))
+        for index, (name, prompt) in enumerate(zip(rows, prompts, strict=True))
+    ]
+
+
+def _require_room(
+    job: SamplingJob, requests: Sequence[Request], names: Sequence[str], most: int | None
+) -> None:
+    """Refuse prompts that leave no room for the answer, before any work is spent."""
+    for request in requests:
+        length = len(request.prompt)
+        if most is not None and length + job.gen_length > most:
+            raise SamplingError(
+                f"prompt and answer must have at most {most} tokens together (the model's "
+                f"max_position_embeddings), got {length} + {job.gen_length} for example "
+                f"{names[request.index]!r}; choose a smaller gen_length or leave the question out"
             )
-            texts = tokenizer.batch_decode(answers, skip_special_tokens=False)
-            writer.append(_record(job, row, text) for row, text in zip(batch, texts, strict=True))
-            progress.update(len(batch))
-    writer.finish()
 
 
-def _record(job: SamplingJob, row: dict[str, Any], text: str) -> dict[str, Any]:
+def _record(job: SamplingJob, row: Mapping[str, Any], answer: Answer, text: str) -> Record:
+    approximation = job.sampling.approximation
     return {
         "example_id": row["example_id"],
         "benchmark": row["benchmark"],
@@ -83,7 +158,23 @@ def _record(job: SamplingJob, row: dict[str, Any], text: str) -> dict[str, Any]:
         "gen_length": job.gen_length,
         "diffusion_steps": job.diffusion_steps,
         "block_length": job.sampling.block_length,
-        "num_forward": job.diffusion_steps,
+        "num_forward": answer.num_forward,
+        "ended_early": answer.ended_early,
         "seed": job.seed,
         "model": job.model_name,
-    }
+        "settings": job.settings_digest[:12],
+    } | ({} if approximation is None else {"approximate": approximation})
+
+
+def _tell(records: Sequence[Record]) -> None:
+    """Say how much work the answers were."""
+    if records:
+        steps = sum(record["num_forward"] for record in records) / len(records)
+        num_early = sum(record["ended_early"] for record in records)
+        LOG.info(
+            "%d answers, %.1f of %d denoising steps on average, %d ended early",
+            len(records),
+            steps,
+            records[0]["diffusion_steps"],
+            num_early,
+        )

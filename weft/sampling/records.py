@@ -1,10 +1,34 @@
-"""Generation records: one JSON line an example, written as they are made, resumed where they stop."""
+"""Generation records: one JSON line an example, on disk as soon as it is made, resumed where they stop.
+
+A record has these fields:
+
+    example_id       the question's, see `weft.data.benchmarks`
+    benchmark        name of the benchmark
+    question         text of the question
+    reference        the right answer, as the benchmark's scorer wants it
+    generation       text of the whole canvas, special tokens included
+    gen_length       length of the canvas, in tokens
+    diffusion_steps  denoising steps of a canvas; with a confidence threshold the largest number
+    block_length     length of one block, in tokens
+    num_forward      denoising steps that this answer took; fewer where it ended early or a threshold decided
+    ended_early      whether the canvas behind a block with end-of-text was filled in and not denoised
+    seed             training seed of the model; null for the base model
+    model            experiment and run
+    settings         digest of the settings that the answer depends on
+    approximate      only where sampling is approximate: how, such as "dual cache, threshold 0.9"
+
+While a job runs they lie in a hidden file beside the output, in the order in which answers are
+completed.  The output has them in the order of the questions, and appears when all are there.
+"""
 
 import json
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
+from types import TracebackType
 from typing import Any
+
+Record = dict[str, Any]
 
 
 def partial_path(out: Path, digest: str) -> Path:
@@ -15,53 +39,84 @@ def partial_path(out: Path, digest: str) -> Path:
     return out.with_name(f".{out.name}.{digest[:12]}.partial")
 
 
-def read_complete(path: Path, *, batch_size: int) -> list[dict[str, Any]]:
-    """Read the records of all whole batches; a line cut off by a kill ends the reading.
+def read_partial(path: Path) -> tuple[dict[str, Record], int]:
+    """Read the records of an interrupted job, up to a line that a kill cut off.
 
-    Only whole batches count, so that a resumed job forms the same batches as an undisturbed one and
-    writes the same bytes.
+    Returns:
+        The records by example, and how many bytes of the file they take.
     """
-    records: list[dict[str, Any]] = []
-    if path.exists():
-        for line in path.read_bytes().split(b"\n")[:-1]:
-            try:
-                records.append(json.loads(line))
-            except ValueError:
-                break
-    return records[: len(records) - len(records) % batch_size]
-
-
-def in_batches(items: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:
-    """Cut a sequence into consecutive batches."""
-    for start in range(0, len(items), size):
-        yield items[start : start + size]
+    records: dict[str, Record] = {}
+    num_bytes = 0
+    for line in path.read_bytes().splitlines(keepends=True) if path.exists() else ():
+        try:
+            record = json.loads(line)
+            is_whole = line.endswith(b"\n") and record["example_id"] not in records
+        except (ValueError, TypeError, KeyError):
+            break
+        if not is_whole:
+            break
+        records[record["example_id"]] = record
+        num_bytes += len(line)
+    return records, num_bytes
 
 
 class RecordWriter:
-    """Append records to the partial file, flushed to disk per batch; rename when finished."""
+    """Keep each record as it is made; give the file its name and order when all are there.
 
-    def __init__(self, out: Path, *, digest: str, batch_size: int) -> None:
+    Args:
+        out: the file to make.
+        digest: of everything that the records depend on.
+
+    Attributes:
+        done: records of this job so far, by example, those of an interrupted run included.
+    """
+
+    def __init__(self, out: Path, *, digest: str) -> None:
         out.parent.mkdir(parents=True, exist_ok=True)
         self.out = out
         self.partial = partial_path(out, digest)
-        self.done = read_complete(self.partial, batch_size=batch_size)
-        text = "".join(to_line(record) for record in self.done)
-        temporary = self.partial.with_suffix(".new")
-        temporary.write_text(text, encoding="utf-8")
-        temporary.replace(self.partial)
+        self.done, num_bytes = read_partial(self.partial)
+        self._file = self.partial.open("ab")
+        self._file.truncate(num_bytes)
 
-    def append(self, records: Iterable[dict[str, Any]]) -> None:
-        """Write one batch of records."""
-        with self.partial.open("a", encoding="utf-8") as file:
-            file.writelines(to_line(record) for record in records)
-            file.flush()
-            os.fsync(file.fileno())
+    def __enter__(self) -> "RecordWriter":
+        return self
 
-    def finish(self) -> None:
-        """Give the file its final name."""
-        self.partial.replace(self.out)
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._file.close()
+
+    def append(self, record: Record) -> None:
+        """Write a record, and return when it is on disk."""
+        assert record["example_id"] not in self.done, "an example is answered once"
+        self._file.write(to_line(record).encode())
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        self.done[record["example_id"]] = record
+
+    def finish(self, order: Sequence[str]) -> None:
+        """Write the output in an order of the examples and remove what interrupted jobs left for it."""
+        write_records([self.done[example_id] for example_id in order], self.out)
+        self._file.close()
+        for partial in self.out.parent.glob(partial_path(self.out, "*").name):
+            partial.unlink()
 
 
-def to_line(record: dict[str, Any]) -> str:
+def write_records(records: Sequence[Record], out: Path) -> None:
+    """Write records through a temporary file, which gets its name when it is on disk."""
+    out.parent.mkdir(parents=True, exist_ok=True)
+    growing = out.with_name(f".{out.name}.new")
+    with growing.open("wb") as file:
+        file.writelines(to_line(record).encode() for record in records)
+        file.flush()
+        os.fsync(file.fileno())
+    growing.replace(out)
+
+
+def to_line(record: Record) -> str:
     """Write a record as one line of JSON; text that is no valid Unicode survives as escapes."""
     return json.dumps(record, ensure_ascii=True, allow_nan=False) + "\n"

@@ -42,6 +42,7 @@ RUNS = (
     else {"published": None}
 )
 GEN_LENGTHS = EXPERIMENT.sampling.gen_lengths if FINE_TUNING else EXPERIMENT.gen_lengths
+SHARD = "results/{experiment}/shards/{run}/{benchmark}/{gen_length}.{shard}of{shards}"
 OFFLINE = " ".join(f"--offline {shlex.quote(folder)}" for folder in SETTINGS.offline)
 
 
@@ -51,6 +52,8 @@ wildcard_constraints:
     dataset="|".join(map(re.escape, EXPERIMENT.datasets)) if FINE_TUNING else "none",
     benchmark="|".join(map(re.escape, EXPERIMENT.benchmarks)),
     gen_length=r"\d+",
+    shard=r"\d+",
+    shards=r"\d+",
     rules="|".join(EXPERIMENT.rules),
 
 
@@ -91,6 +94,12 @@ def of_datasets(pattern, is_wanted=FINE_TUNING):
         dataset=list(EXPERIMENT.datasets) if is_wanted else [],
         allow_missing=True,
     )
+
+
+def of_shards(pattern):
+    """List the files of a pattern, one per job that shares the answers of a cell."""
+    count = SETTINGS.sample_shards
+    return expand(pattern, shard=range(1, count + 1), shards=count, allow_missing=True)
 
 
 def own_files(source):

@@ -1,4 +1,4 @@
-# Answers to one benchmark at one length by one model.
+# Answers to one benchmark at one length by one model; with sample_shards above 1 made by several jobs.
 
 
 rule sample:
@@ -11,7 +11,7 @@ rule sample:
             else f"results/{wildcards.experiment}/runs/{wildcards.run}"
         ),
     output:
-        "results/{experiment}/samples/{run}/{benchmark}/{gen_length}.jsonl",
+        records="results/{experiment}/samples/{run}/{benchmark}/{gen_length}.jsonl",
     log:
         "results/{experiment}/logs/sample/{run}.{benchmark}.{gen_length}.log",
     benchmark:
@@ -30,7 +30,41 @@ rule sample:
         adapter=lambda wildcards, input: (
             f"--adapter {input.adapter}" if input.adapter else ""
         ),
+        shard="1/1",
     shell:
         "python -m weft sample --experiment {params.file:q} --run {wildcards.run} --base {input.base} "
         "{params.adapter} --questions {input.questions} --gen-length {wildcards.gen_length} "
-        "--threads {threads} --device {params.device} --out {output} > {log} 2>&1"
+        "--shard {params.shard} --threads {threads} --device {params.device} --out {output.records} "
+        "> {log} 2>&1"
+
+
+if SETTINGS.sample_shards > 1:
+
+    ruleorder: merge > sample
+
+    use rule sample as sample_shard with:
+        output:
+            records=temp(f"{SHARD}.jsonl"),
+            provenance=temp(f"{SHARD}.jsonl.provenance.json"),
+        log:
+            "results/{experiment}/logs/sample/{run}.{benchmark}.{gen_length}.{shard}of{shards}.log",
+        benchmark:
+            "results/{experiment}/timings/sample/{run}.{benchmark}.{gen_length}.{shard}of{shards}.jsonl"
+        params:
+            shard=lambda wildcards: f"{wildcards.shard}/{wildcards.shards}",
+
+    rule merge:
+        input:
+            questions="results/{experiment}/data/questions/{benchmark}.jsonl",
+            shards=of_shards(f"{SHARD}.jsonl"),
+            provenance=of_shards(f"{SHARD}.jsonl.provenance.json"),
+        output:
+            "results/{experiment}/samples/{run}/{benchmark}/{gen_length}.jsonl",
+        log:
+            "results/{experiment}/logs/merge/{run}.{benchmark}.{gen_length}.log",
+        conda:
+            "../../envs/weft.yaml"
+        params:
+            settings=settings_of("sample"),
+        shell:
+            "python -m weft merge --questions {input.questions} --out {output} {input.shards} > {log} 2>&1"

@@ -78,7 +78,7 @@ def test_runs_are_the_base_and_the_whole_grid():
             set_in("sampling", "gen_lengths", to=[30]), r"multiples of block_length=8, got 30", id="block"
         ),
         pytest.param(
-            set_in("sampling", "temperature", to=0.7), r"sampling.temperature: .*got 0.7", id="temperature"
+            set_in("sampling", "temperature", to=-0.7), r"sampling.temperature: .*got -0.7", id="temperature"
         ),
         pytest.param(
             set_in("seeds", to=[1, 1]), r"seeds: expected different seeds; got \[1, 1\]", id="seeds"
@@ -147,6 +147,87 @@ def test_runs_are_the_base_and_the_whole_grid():
 def test_offences_name_key_expectation_and_value(tmp_path, edit, message):
     with pytest.raises(ConfigError, match=message):
         load_experiment(write(tmp_path, edit))
+
+
+def change_sampling(**changes):
+    def edit(content):
+        content["sampling"] |= changes
+
+    return edit
+
+
+THRESHOLD = {"confidence_threshold": 0.9, "tokens_per_step": None}
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        pytest.param({"remasking": "worst"}, r"remasking: .*'random'; got 'worst'", id="remasking"),
+        pytest.param({"cfg_scale": -1.0}, r"cfg_scale: .*equal to 0; got -1", id="guidance"),
+        pytest.param({"temperature": 0.5}, r"a seed, since temperature is above 0", id="no seed"),
+        pytest.param({"remasking": "random"}, r"a seed, since .* remasking is random", id="no seed, random"),
+        pytest.param({"seed": 3}, r"no seed, which has no effect .* got 3", id="idle seed"),
+        pytest.param({"kv_cache": "all"}, r"kv_cache: .*'dual'; got 'all'", id="cache"),
+        pytest.param(
+            {"kv_cache": "dual", "cfg_scale": 0.5}, r"cfg_scale: 0 with a kv_cache, got 0.5", id="both"
+        ),
+        pytest.param(THRESHOLD | {"confidence_threshold": 0.0}, r"threshold: .*got 0.0", id="threshold 0"),
+        pytest.param(THRESHOLD | {"confidence_threshold": 1.5}, r"threshold: .*got 1.5", id="threshold"),
+        pytest.param(
+            THRESHOLD | {"tokens_per_step": 2},
+            r"no tokens_per_step together .* got 2 and 0.9",
+            id="idle pace",
+        ),
+        pytest.param({"tokens_per_step": None}, r"a tokens_per_step, since .* got neither", id="no pace"),
+        pytest.param(
+            THRESHOLD | {"remasking": "random", "seed": 1},
+            r"low_confidence with a confidence_threshold, got 'random'",
+            id="random threshold",
+        ),
+        pytest.param(
+            {"attend_padding": True, "batch_size": 1}, r"a batch_size above 1 with attend_padding", id="alone"
+        ),
+        pytest.param({"early_stop": "yes"}, r"early_stop: .*boolean; got 'yes'", id="early stop"),
+    ],
+)
+def test_sampling_settings_that_are_wrong_or_do_nothing_are_refused(tmp_path, changes, message):
+    with pytest.raises(ConfigError, match=message):
+        load_experiment(write(tmp_path, change_sampling(**changes)))
+
+
+def test_early_stop_has_no_default(tmp_path):
+    with pytest.raises(ConfigError, match=r"sampling.early_stop: this key is required"):
+        load_experiment(write(tmp_path, lambda content: content["sampling"].pop("early_stop")))
+
+
+def test_adapters_are_merged_only_where_there_are_some(tmp_path):
+    def edit(content):
+        content["sampling"]["merge_adapters"] = True
+        content["training"] |= {"lora": None, "zero_stage": 2}
+
+    with pytest.raises(ConfigError, match=r"training.lora when sampling.merge_adapters is set"):
+        load_experiment(write(tmp_path, edit))
+
+
+@pytest.mark.parametrize(
+    ("changes", "name"),
+    [
+        ({}, None),
+        ({"remasking": "random", "temperature": 0.7, "seed": 1, "cfg_scale": 1.0}, None),
+        ({"kv_cache": "prefix"}, "prefix cache"),
+        (THRESHOLD, "threshold 0.9"),
+        (THRESHOLD | {"kv_cache": "dual"}, "dual cache, threshold 0.9"),
+    ],
+)
+def test_what_is_approximate_has_a_name(tmp_path, changes, name):
+    assert load_experiment(write(tmp_path, change_sampling(**changes))).sampling.approximation == name
+
+
+def test_the_batch_size_is_decisive_only_where_padding_is_attended_to(tmp_path):
+    settings = load_experiment(write(tmp_path, change_sampling(attend_padding=True))).sampling.decisive()
+    plain = load_experiment(write(tmp_path, change_sampling())).sampling.decisive()
+    assert set(settings) - set(plain) == {"batch_size"}
+    assert "gen_lengths" not in settings
 
 
 def test_all_offences_are_told_at_once(tmp_path):

@@ -15,6 +15,16 @@ def test_the_papers_grid_is_counted():
     assert "to download: GSAI-ML/LLaDA-8B-Instruct" in text
 
 
+def test_approximate_sampling_is_told():
+    described = load_experiment("experiments/tiny.yaml")
+    modes = {"kv_cache": "dual", "confidence_threshold": 0.9, "tokens_per_step": None}
+    changed = described.model_copy(update={"sampling": described.sampling.model_copy(update=modes)})
+    text = "\n".join(plan_lines(changed, offline=[], pins=None))
+    assert "approximate sampling: dual cache, threshold 0.9" in text
+    assert "one forward pass for one or more tokens" in text
+    assert "approximate" not in plan("tiny")
+
+
 def test_the_tiny_experiment_needs_nothing_from_outside():
     assert "download" not in plan("tiny")
 

@@ -11,7 +11,16 @@ def test_a_training_job_depends_on_its_own_method_only():
 
 
 def test_a_longer_list_of_lengths_does_not_sample_the_others_again():
-    assert "gen_lengths" not in stage_settings(TINY, "sample", {})
+    settings = stage_settings(TINY, "sample", {})
+    assert settings["early_stop"] is True
+    assert not {"gen_lengths", "batch_size"} & set(settings)
+
+
+def test_the_report_is_made_anew_when_sampling_becomes_approximate():
+    approximate = TINY.model_copy(update={"sampling": TINY.sampling.model_copy(update={"kv_cache": "dual"})})
+    for stage in ("tables", "figures", "page"):
+        assert "approximation" not in stage_settings(TINY, stage, {})
+        assert stage_settings(approximate, stage, {})["approximation"] == "dual cache"
 
 
 def test_every_stage_has_settings():

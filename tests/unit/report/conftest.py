@@ -59,6 +59,7 @@ SAMPLING = {
     "tokens_per_step": 2,
     "remasking": "low_confidence",
     "temperature": 0.0,
+    "early_stop": True,
     "prefill": "",
     "dtype": "float32",
     "batch_size": 8,

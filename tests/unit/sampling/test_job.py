@@ -1,0 +1,215 @@
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from peft import LoraConfig, get_peft_model
+
+from weft.config import load_experiment
+from weft.config.experiment import Sampling
+from weft.config.sources import GeneratedBenchmark
+from weft.data.benchmarks import generate_questions, write_jsonl
+from weft.errors import CheckpointError, SamplingError
+from weft.model import load_adapter, load_model, merge_adapter
+from weft.sampling.job import SamplingJob, run_job
+from weft.sampling.records import partial_path
+from weft.sampling.shards import Shard, merge_shards
+
+BASE = Path("experiments/tiny-base")
+SAMPLING = load_experiment("experiments/tiny.yaml").sampling.model_dump()
+NOISY = {"temperature": 0.7, "remasking": "random", "seed": 3}
+
+
+@pytest.fixture(scope="module")
+def base():
+    torch.set_num_threads(1)
+    return load_model(BASE)
+
+
+@pytest.fixture(scope="module")
+def questions(tmp_path_factory):
+    path = tmp_path_factory.mktemp("questions") / "questions.jsonl"
+    source = GeneratedBenchmark(source="generated", num_examples=6, seed=1)
+    write_jsonl([row for name in ("gsm8k", "sudoku") for row in generate_questions(name, source)], path)
+    return path
+
+
+def described(shard="1/1", gen_length=16, **changes):
+    number, count = map(int, shard.split("/"))
+    return SamplingJob(
+        sampling=Sampling.model_validate(SAMPLING | {"batch_size": 5} | changes),
+        gen_length=gen_length,
+        model_name="tiny/base",
+        seed=None,
+        inputs=["questions", "model"],
+        shard=Shard(number, count),
+    )
+
+
+def answer(job, model, questions, out, tokenizer_folder=BASE):
+    run_job(job, model, tokenizer_folder=tokenizer_folder, questions=questions, out=out)
+    return out
+
+
+def records_of(path):
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+class Dying:
+    """The model, until it has been called often enough."""
+
+    def __init__(self, model, num_calls):
+        self.model, self.num_calls = model, num_calls
+        self.config, self.device = model.config, model.device
+
+    def __call__(self, **inputs):
+        self.num_calls -= 1
+        if self.num_calls < 0:
+            raise KeyboardInterrupt
+        return self.model(**inputs)
+
+
+def test_a_record_says_what_was_asked_answered_and_spent(base, questions, tmp_path):
+    job = described()
+    records = records_of(answer(job, base, questions, tmp_path / "a.jsonl"))
+    rows = [json.loads(line) for line in questions.read_text().splitlines()]
+    for record, row in zip(records, rows, strict=True):
+        assert {name: record[name] for name in ("example_id", "benchmark", "question", "reference")} == {
+            name: row[name] for name in ("example_id", "benchmark", "question", "reference")
+        }
+        assert (record["gen_length"], record["diffusion_steps"], record["block_length"]) == (16, 8, 8)
+        assert (record["seed"], record["model"]) == (None, "tiny/base")
+        assert record["settings"] == job.settings_digest[:12]
+        assert record["num_forward"] == (4 if record["ended_early"] else 8)
+        assert "approximate" not in record
+    assert len({record["generation"] for record in records}) > 1
+
+
+@pytest.mark.parametrize(
+    ("changes", "num_calls"),
+    [
+        pytest.param({}, 9, id="plain"),
+        pytest.param(NOISY, 9, id="noise"),
+        pytest.param({"attend_padding": True}, 9, id="padding"),
+        pytest.param({"early_stop": False, "cfg_scale": 0.5}, 17, id="guidance"),
+    ],
+)
+def test_shards_sizes_and_interruptions_change_no_byte(base, questions, tmp_path, changes, num_calls):
+    expected = answer(described(**changes), base, questions, tmp_path / "whole.jsonl").read_bytes()
+    for count in (2, 3):
+        parts = [
+            answer(described(f"{n}/{count}", **changes), base, questions, tmp_path / f"{n}of{count}.jsonl")
+            for n in range(1, count + 1)
+        ]
+        assert merge_shards(questions, parts, tmp_path / "merged.jsonl") == 12
+        assert (tmp_path / "merged.jsonl").read_bytes() == expected
+    if "attend_padding" not in changes:
+        other = answer(described(batch_size=3, **changes), base, questions, tmp_path / "other.jsonl")
+        assert other.read_bytes() == expected
+    out, job, done = tmp_path / "killed.jsonl", described(**changes), [0]
+    for calls in (num_calls, num_calls, 1000):
+        try:
+            answer(job, Dying(base, calls), questions, out)
+        except KeyboardInterrupt:
+            done.append(len(partial_path(out, job.digest).read_text().splitlines()))
+    assert 0 < done[1] < 12
+    assert out.read_bytes() == expected
+
+
+def test_attended_padding_changes_answers(base, questions, tmp_path):
+    hidden = records_of(answer(described(), base, questions, tmp_path / "hidden.jsonl"))
+    attended = records_of(answer(described(attend_padding=True), base, questions, tmp_path / "seen.jsonl"))
+    assert [record["generation"] for record in hidden] != [record["generation"] for record in attended]
+
+
+def test_what_is_there_is_not_answered_again(base, questions, tmp_path):
+    out, job = tmp_path / "a.jsonl", described()
+    with pytest.raises(KeyboardInterrupt):
+        answer(job, Dying(base, 9), questions, out)
+    partial = partial_path(out, job.digest)
+    kept = records_of(partial)
+    assert kept
+    partial.write_text("".join(json.dumps(record | {"generation": "kept"}) + "\n" for record in kept))
+    records = records_of(answer(job, base, questions, out))
+    assert {r["example_id"] for r in records if r["generation"] == "kept"} == {r["example_id"] for r in kept}
+
+
+def test_the_digest_stands_for_everything_but_the_batch_size():
+    assert described().digest == described(batch_size=2).digest == described(gen_lengths=[16, 32]).digest
+    others = [
+        described(early_stop=False), described(**NOISY), described(**NOISY | {"seed": 4}), described("1/2"),
+        described(gen_length=32), described(attend_padding=True),
+        described(attend_padding=True, batch_size=2),
+    ]  # fmt: skip
+    assert len({described().digest, *(other.digest for other in others)}) == len(others) + 1
+    assert described("1/2").settings_digest == described("2/2").settings_digest
+
+
+def test_an_approximate_answer_says_so(base, questions, tmp_path):
+    job = described(kv_cache="dual", confidence_threshold=0.9, tokens_per_step=None)
+    records = records_of(answer(job, base, questions, tmp_path / "a.jsonl"))
+    assert {record["approximate"] for record in records} == {"dual cache, threshold 0.9"}
+    assert {record["diffusion_steps"] for record in records} == {16}
+    assert min(record["num_forward"] for record in records) < 16
+
+
+def test_a_prompt_that_leaves_no_room_is_named_before_any_work(base, questions, tmp_path):
+    out = tmp_path / "a.jsonl"
+    rows = [json.loads(line) for line in questions.read_text().splitlines()]
+    rows[7]["prompt"] *= 20
+    write_jsonl(rows, tmp_path / "long.jsonl")
+    message = rf"at most 256 tokens.*got \d+ \+ 16 for example '{rows[7]['example_id']}'"
+    with pytest.raises(SamplingError, match=message):
+        answer(described(), Dying(base, 0), tmp_path / "long.jsonl", out)
+    answer(described("1/2"), base, tmp_path / "long.jsonl", out)  # it is not in this shard
+
+
+def test_a_length_that_does_not_fit_is_refused_before_a_model_is_needed():
+    for length, message in ((0, "at least 1, got 0"), (-8, "at least 1"), (20, "multiple of block_length")):
+        with pytest.raises(SamplingError, match=message):
+            described(gen_length=length)
+
+
+def test_a_checkpoint_without_mask_token_is_refused(questions, tmp_path):
+    copy = json.loads((BASE / "tokenizer_config.json").read_text())
+    for file in BASE.iterdir():
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    copy.pop("mask_token", None)
+    (tmp_path / "tokenizer_config.json").write_text(json.dumps(copy))
+    config = json.loads((tmp_path / "config.json").read_text())
+    config.pop("mask_token_id", None)
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    with pytest.raises(CheckpointError, match=r"no mask token; add mask_token_id to config.json"):
+        answer(described(), load_model(tmp_path), questions, tmp_path / "a", tokenizer_folder=tmp_path)
+
+
+@pytest.fixture
+def adapter(base, tmp_path):
+    """An adapter of the tiny base that turns its answers around."""
+    torch.manual_seed(5)
+    config = LoraConfig(r=8, lora_alpha=16, target_modules=["q_proj", "v_proj", "up_proj"])
+    adapted = get_peft_model(load_model(BASE), config)
+    with torch.no_grad():
+        for name, parameter in adapted.named_parameters():
+            if "lora_B" in name:
+                parameter.normal_(std=0.05)
+    adapted.save_pretrained(tmp_path / "adapter")
+    return tmp_path / "adapter"
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning", "ignore::FutureWarning")
+def test_adapters_answer_the_same_merged_and_unmerged(base, adapter, questions, tmp_path):
+    """In fp32; in bf16 the sum is rounded, see the docs of merge_adapters."""
+    apart = load_adapter(load_model(BASE), adapter)
+    merged = merge_adapter(load_adapter(load_model(BASE), adapter))
+    ids = torch.randint(0, base.config.vocab_size, (4, 48), generator=torch.Generator().manual_seed(1))
+    with torch.no_grad():
+        logits, merged_logits, base_logits = (one(input_ids=ids).logits for one in (apart, merged, base))
+    assert (logits - merged_logits).abs().max() < 1e-4
+    assert (logits - base_logits).abs().max() > 1
+    answers = [
+        records_of(answer(described(), one, questions, tmp_path / f"{name}.jsonl"))
+        for name, one in (("apart", apart), ("merged", merged), ("base", base))
+    ]
+    texts = [[record["generation"] for record in records] for records in answers]
+    assert texts[0] == texts[1] != texts[2]
