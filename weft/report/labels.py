@@ -3,7 +3,7 @@
 import math
 from typing import Any
 
-from weft.config import BASE_RUN, FineTuning
+from weft.config import BASE_RUN, FineTuning, Run
 from weft.config.sources import GeneratedBenchmark
 from weft.report.outputs import AnyExperiment
 from weft.stats import AVERAGE
@@ -59,6 +59,14 @@ def benchmark_label(experiment: AnyExperiment, benchmark: str, *, rules: str | N
     return name if unit is None else f"{name} ({unit})"
 
 
+def full_caption(experiment: AnyExperiment) -> str:
+    """Give what stands under every table and figure; approximate sampling is named first."""
+    caption = experiment.caption.strip()
+    if experiment.approximation is None:
+        return caption
+    return f"All answers are made by approximate sampling: {experiment.approximation}. {caption}"
+
+
 def method_label(method: str) -> str:
     """Name a method."""
     return METHODS.get(method, method)
@@ -67,6 +75,11 @@ def method_label(method: str) -> str:
 def group_label(method: str, dataset: str | None) -> str:
     """Name a method together with what it was trained on."""
     return method_label(method) if dataset is None else f"{method_label(method)}, {dataset}"
+
+
+def run_label(run: Run) -> str:
+    """Name a run: method, training set and seed."""
+    return group_label(run.method, run.dataset) + ("" if run.seed is None else f", seed {run.seed}")
 
 
 def percent(fraction: float, *, is_signed: bool = False) -> str:

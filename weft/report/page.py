@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import pandas as pd
 
 from weft.config import FineTuning
@@ -18,10 +17,18 @@ from weft.errors import DataError
 from weft.report.captions import caption
 from weft.report.conclusions import compare_rules, draw_conclusions
 from weft.report.figures import time_ratio
-from weft.report.labels import benchmark_label, method_label, percent
+from weft.report.html import load_template
+from weft.report.labels import benchmark_label, full_caption, method_label, percent, run_label
 from weft.report.load import Sample, load_provenance, load_table, load_timings, load_training_data
 from weft.report.markup import WIDE
-from weft.report.outputs import AnyExperiment, has_ablations, list_figures, list_tables
+from weft.report.outputs import (
+    AnyExperiment,
+    has_ablations,
+    list_figures,
+    list_tables,
+    list_traces,
+    trace_file,
+)
 from weft.report.presentation import TEXT_HEADINGS, Table, corrected_rows, present
 
 FIGURE_TITLES = {
@@ -129,6 +136,7 @@ def make_page(
         lengths=load_training_data(experiment, root) if isinstance(experiment, FineTuning) else {},
         provenance=load_provenance(root),
         samples=samples,
+        traces=_find_traces(experiment, out.parent),
         out=out,
     )
 
@@ -142,6 +150,7 @@ def write_page(
     lengths: Mapping[str, Mapping[str, int | float]],
     provenance: Sequence[Mapping[str, Any]],
     samples: Sequence[Sample],
+    traces: Mapping[str, str],
     out: Path,
 ) -> None:
     """Write the page; the same inputs give the same bytes.
@@ -154,6 +163,7 @@ def write_page(
         lengths: what is known about the lengths of each training set; may be empty.
         provenance: contents of the provenance files.
         samples: generations to show.
+        traces: pages with answers step by step: relative link to name; may be empty.
         out: the HTML file to write.
     """
     shown = {name: PageTable.of(present(experiment, name, frame)) for name, frame in frames.items()}
@@ -162,7 +172,7 @@ def write_page(
     ablations = _take_ablations(experiment, shown, drawn, frames)
     content = {
         "title": experiment.title,
-        "caption": experiment.caption.strip(),
+        "caption": full_caption(experiment),
         "text_headings": PAGE_TEXT_HEADINGS,
         "conclusions": draw_conclusions(experiment, dict(frames)),
         "rules": compare_rules(experiment, frames["scores"]),
@@ -172,11 +182,12 @@ def write_page(
         "runs": runs,
         "figures": list(drawn.values()),
         "samples": [_visible(experiment, sample) for sample in samples],
+        "traces": [{"link": link, "name": name} for link, name in traces.items()],
         "costs": None if timings is None else _cost_table(timings),
         "cost_sentences": _cost_sentences(experiment, timings),
         "provenance": _provenance_table(provenance),
     }
-    page = _template().render(content)
+    page = load_template("index.html.j2").render(content)
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text(page, encoding="utf-8", newline="\n")
 
@@ -230,15 +241,10 @@ def _length(name: str, value: int | float | None) -> str:
     return percent(value) if name.startswith("share_") else f"{value:,.10g}"
 
 
-def _template() -> jinja2.Template:
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("weft.report"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("index.html.j2")
+def _find_traces(experiment: AnyExperiment, folder: Path) -> dict[str, str]:
+    """Name the traces beside the page, by their relative links."""
+    runs = list_traces(experiment)
+    return {trace_file(run): run_label(run) for run in runs if (folder / trace_file(run)).exists()}
 
 
 def _read_image(path: Path) -> bytes:

@@ -2,6 +2,7 @@ import math
 
 import pytest
 
+from weft.config import Run
 from weft.report import labels
 
 
@@ -58,3 +59,16 @@ def test_no_two_methods_have_the_same_name_or_one_too_long_for_the_figures():
 
 def test_level():
     assert labels.level_text(0.95) == "95 %"
+
+
+def test_a_run_is_named_by_method_training_set_and_seed():
+    assert labels.run_label(Run("base")) == "base model"
+    assert labels.run_label(Run("weft", "s1k", 2)) == "WeFT, s1k, seed 2"
+
+
+def test_approximate_sampling_stands_in_front_of_the_caption(experiment, approximate, stored):
+    assert labels.full_caption(experiment) == experiment.caption
+    assert labels.full_caption(stored) == stored.caption
+    assert labels.full_caption(approximate) == (
+        f"All answers are made by approximate sampling: dual cache, threshold 0.9. {experiment.caption}"
+    )

@@ -12,8 +12,10 @@ from weft.report.outputs import (
     list_figures,
     list_headlines,
     list_tables,
+    list_traces,
     score_files,
     table_files,
+    trace_file,
 )
 
 
@@ -65,6 +67,17 @@ def test_ablations_and_gradients_have_files_of_their_own(ablations, describe_abl
     assert not has_ablations(stored)
     assert not has_gradients(stored)
     assert gradient_file("worked") == "gradients/worked.parquet"
+
+
+def test_answers_are_shown_step_by_step_for_the_base_model_and_the_main_contrast(
+    describe_ablations, describe_paper, stored
+):
+    assert [trace_file(run) for run in list_traces(describe_paper())] == [
+        "traces/base.html", "traces/sft-s1k-seed1.html", "traces/weft-s1k-seed1.html",
+    ]  # fmt: skip
+    others = describe_ablations(contrast=["cart", "weft"], further_contrasts=[], seeds=[7, 8])
+    assert [run.run_id for run in list_traces(others)] == ["base", "weft-worked-seed7", "cart-worked-seed7"]
+    assert list_traces(stored) == []
 
 
 def test_the_paper_experiment_is_compared_with_the_paper(describe_paper):

@@ -79,6 +79,21 @@ def test_samples_show_what_was_read(page):
     assert "Read as the answer: <code>7</code>" in text
 
 
+def test_answers_step_by_step_are_linked_where_there_are_some(page, root):
+    assert 'id="traces"' not in page()
+    traces = root / "report/traces"
+    traces.mkdir()
+    for run in ("base", "weft-worked-seed1", "weft-worked-seed2"):
+        (traces / f"{run}.html").write_text("")
+    text = page()
+    section = text.split('<h2 id="traces">')[1].split("<h2")[0]
+    assert re.findall(r'<a href="(.*?)">(.*?)</a>', section) == [
+        ("traces/base.html", "base model"),
+        ("traces/weft-worked-seed1.html", "WeFT, worked, seed 1"),
+    ]
+    assert '<a href="#traces">' in text
+
+
 def test_without_samples_there_is_no_such_section(page):
     assert 'id="samples"' not in page()
 
@@ -180,3 +195,13 @@ def test_stored_generations_have_a_page_too(stored, stored_root, stored_tables):
     assert "of 4 accuracies equal the published ones" in text
     assert 'id="cost"' not in text
     assert "No provenance files were found" in text
+
+
+def test_the_head_of_the_page_says_that_sampling_is_approximate(approximate, root, figures):
+    make_tables(approximate, root, root / "tables")
+    out = root / "report/index.html"
+    make_page(approximate, root, root / "tables", figures, out)
+    text = out.read_text(encoding="utf-8")
+    head = text[: text.index("<h2")]
+    assert "approximate sampling: dual cache, threshold 0.9" in head
+    assert text.count("approximate sampling: dual cache") > 1 + text.count("<figure>")

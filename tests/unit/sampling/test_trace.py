@@ -1,0 +1,174 @@
+import pytest
+import torch
+
+from weft.sampling.decoding import Decoding
+from weft.sampling.noise import HashedNoise
+from weft.sampling.stream import Answer, Request, StepView, stream_answers
+from weft.sampling.trace import (
+    Subject,
+    Trace,
+    TraceCollector,
+    TracedToken,
+    TraceStep,
+    describe,
+    make_trace,
+    visible,
+)
+from weft.testing.models import ScriptedModel
+
+A, B, C, D, END, MASK = range(6)
+TEXTS = {A: "a", B: " b", C: "\n", D: "", END: "<|end|>", MASK: "<|mask|>"}
+
+
+def settings(**changes):
+    content = {"gen_length": 4, "block_length": 2, "diffusion_steps": 4, "mask_token_id": MASK}
+    return Decoding(**content | {"eos_token_id": END} | changes)
+
+
+def trace_of(token_ids, steps, **changes):
+    return Trace(Subject("q", "p"), settings(), token_ids, steps, TEXTS, **changes)
+
+
+def step(block, *candidates):
+    """A step from (column, token, confidence, entropy, kept)."""
+    return TraceStep(block, *(list(values) for values in zip(*candidates, strict=True)))
+
+
+TWO_BLOCKS = [
+    step(0, (0, C, 0.3, 1.2, False), (1, B, 0.9, 0.1, True)),
+    step(0, (0, A, 0.6, 0.7, True)),
+    step(1, (2, A, 0.5, 0.9, True), (3, A, 0.4, 1.0, False)),
+    step(1, (3, D, 0.8, 0.4, True)),
+]
+
+
+def test_every_position_knows_the_step_that_revealed_it():
+    assert trace_of([A, B, A, D], TWO_BLOCKS).tokens == [
+        TracedToken(0, A, 1, 0.6, 0.7),
+        TracedToken(1, B, 0, 0.9, 0.1),
+        TracedToken(2, A, 2, 0.5, 0.9),
+        TracedToken(3, D, 3, 0.8, 0.4),
+    ]
+
+
+def test_the_canvas_fills_step_by_step():
+    assert trace_of([A, B, A, D], TWO_BLOCKS).canvases() == [
+        [MASK, B, MASK, MASK],
+        [A, B, MASK, MASK],
+        [A, B, A, MASK],
+        [A, B, A, D],
+    ]
+
+
+def test_the_order_of_unmasking_is_by_step_then_by_confidence():
+    at_once = [step(0, (0, A, 0.3, 1.0, True), (1, B, 0.9, 0.1, True))]
+    assert [token.column for token in trace_of([A, B, A, D], TWO_BLOCKS).in_order] == [1, 0, 2, 3]
+    assert [token.column for token in trace_of([A, B, END, END], at_once).in_order] == [1, 0]
+
+
+def test_what_no_step_revealed_has_no_step():
+    """A mask that was predicted stays; behind the end everything is filled in, also over a prediction."""
+    steps = [step(0, (0, END, 0.9, 0.1, True), (1, MASK, 0.8, 0.2, True)), step(1, (2, A, 0.9, 0.1, True))]
+    tokens = trace_of([END, MASK, END, END], steps, ended_early=True).tokens
+    assert [token.step for token in tokens] == [0, None, None, None]
+
+
+def test_a_position_that_is_revealed_again_counts_the_last_time():
+    steps = [step(0, (0, MASK, 0.9, 0.1, True)), step(0, (0, A, 0.7, 0.2, True))]
+    assert trace_of([A, MASK, MASK, MASK], steps).tokens[0] == TracedToken(0, A, 1, 0.7, 0.2)
+
+
+def test_the_answer_ends_with_end_of_text():
+    assert trace_of([A, B, END, A], []).answer == "a b"
+    assert trace_of([A, B, A, C], []).answer == "a ba\n"
+
+
+def test_tokens_are_shown_on_one_line_and_never_empty():
+    trace = trace_of([A], [])
+    assert [trace.sign(one) for one in (A, B, C, D, END)] == ["a", " b", "↵", "token 3", "∎"]
+    assert trace.label(END) == "<|end|>"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("a\tb", "a⇥b"),
+        ("\x1b[31mred", r"\x1b[31mred"),
+        ("\u202eevil", r"\u202eevil"),
+        ("\ud800", r"\ud800"),
+        ("\u200b\x00\x7f", r"\u200b\x00\x7f"),
+        ("次 é <b> [bold]", "次 é <b> [bold]"),
+    ],
+)
+def test_what_cannot_be_seen_becomes_a_sign(text, shown):
+    assert visible(text) == shown
+
+
+def test_line_ends_may_be_kept():
+    assert visible("a\nb\r", keep="\n") == "a\nb\\r"
+
+
+def test_masks_in_the_prompt_are_left_out():
+    collector = TraceCollector()
+    numbers = torch.tensor([0.5, 0.25])
+    kept = torch.tensor([True, False])
+    collector(StepView(7, 0, 0, torch.tensor([-3, 1]), torch.tensor([A, B]), numbers, numbers * 2, kept))
+    assert collector.steps == {7: [TraceStep(0, [1], [B], [0.25], [0.5], [False])]}
+
+
+def test_only_texts_that_occur_are_decoded(tokenizer):
+    decoding = settings(mask_token_id=tokenizer.mask_token_id, eos_token_id=tokenizer.eos_token_id)
+    considered = [step(0, (0, 9, 0.5, 0.5, False), (1, 10, 0.6, 0.5, True))]
+    trace = make_trace(
+        Subject("q", "p"),
+        Answer(0, [11, 10, 12, 12], 2, True),
+        considered,
+        decoding=decoding,
+        tokenizer=tokenizer,
+    )
+    assert set(trace.texts) == {9, 10, 11, 12, tokenizer.mask_token_id}
+    assert trace.texts[tokenizer.mask_token_id] == tokenizer.mask_token
+    assert trace.ended_early
+
+
+def test_settings_are_told_in_words():
+    assert describe(settings()) == {
+        "answer": "4 tokens in blocks of 2",
+        "revealed": "1 token per step, the surest",
+        "process": "exact",
+        "temperature": "0",
+    }
+    fast = describe(settings(confidence_threshold=0.9, kv_cache="dual", early_stop=True))
+    assert fast["process"] == "approximate, not what the published loop would say (dual cache)"
+    assert fast["revealed"] == "per step all from a confidence of 0.9 on, at least one"
+    assert "end" in fast
+    loose = describe(settings(remasking="random", temperature=0.5, cfg_scale=1.0, diffusion_steps=2))
+    assert loose["revealed"] == "2 tokens per step, random ones"
+    assert (loose["temperature"], loose["guidance"]) == ("0.5", "scale 1")
+
+
+def test_a_scripted_model_is_unmasked_in_the_order_of_its_confidence():
+    """The logits are given, so the order can be checked with a pencil: the larger, the sooner.
+
+    Positions 1 to 4 follow a prompt of one token; each wants A with logit 3, 1, 2 and 4.
+    """
+    logits = torch.zeros(5, 6)
+    logits[torch.arange(1, 5), A] = torch.tensor([3.0, 1.0, 2.0, 4.0])
+    collector, decoding = TraceCollector(), settings()
+    (answer,) = stream_answers(
+        ScriptedModel(logits),
+        [Request(0, [B])],
+        decoding,
+        batch_size=1,
+        noise=HashedNoise(0),
+        observe=collector,
+    )
+    trace = Trace(Subject("q", "p"), decoding, answer.token_ids, collector.steps[0], TEXTS)
+    assert [token.column for token in trace.in_order] == [0, 1, 3, 2], "the second block has its turn later"
+    assert [one.columns for one in trace.steps] == [[0, 1], [1], [2, 3], [2]]
+    surest = trace.in_order[2]
+    odds = torch.tensor(4.0).exp()
+    assert surest.confidence == pytest.approx(float(odds / (odds + 5)), rel=1e-5)
+    rest = 1 / (odds + 5)
+    entropy = -(1 - 5 * rest) * (1 - 5 * rest).log() - 5 * rest * rest.log()
+    assert surest.entropy == pytest.approx(float(entropy), rel=1e-4)

@@ -1,0 +1,211 @@
+import random
+import re
+from html.parser import HTMLParser
+
+import pytest
+
+from weft.sampling.decoding import Decoding
+from weft.sampling.trace import Subject, Trace, TraceStep
+from weft.sampling.trace_page import write_trace_page
+
+MASK, END, ONE, TWO, HOSTILE = range(5)
+ATTACK = "<script>alert('x')</script>\x1b[2J\u202e\ud800<img src=https://example.org/x onerror=alert(1)>"
+TEXTS = {MASK: "<|mask|>", END: "<|end|>", ONE: "one", TWO: " two", HOSTILE: ATTACK}
+
+
+def settings(**changes):
+    content = {"gen_length": 4, "block_length": 2, "diffusion_steps": 4, "mask_token_id": MASK}
+    return Decoding(**content | {"eos_token_id": END} | changes)
+
+
+STEPS = [
+    TraceStep(0, [0, 1], [ONE, ONE], [0.95, 0.31], [0.1, 1.3], [True, False]),
+    TraceStep(0, [1], [TWO], [0.5], [0.7], [True]),
+]
+
+
+def trace_of(token_ids=(ONE, TWO, END, END), *, steps=STEPS, texts=TEXTS, decoding=None, **subject):
+    about = Subject(**{"question": "How many?", "prompt": "user How many?", "name": "ab12"} | subject)
+    return Trace(about, decoding or settings(early_stop=True), token_ids, steps, texts, ended_early=True)
+
+
+@pytest.fixture
+def page(tmp_path):
+    def make(*traces, **options):
+        out = tmp_path / "traces/base.html"
+        titles = {"title": "How", "settings": {"run": "base"}, "headings": ["Sums"] * len(traces)} | options
+        write_trace_page(traces, out, **titles)
+        return out.read_text(encoding="utf-8")
+
+    return make
+
+
+class Structure(HTMLParser):
+    """Count tags, and check that those which need an end have one in the right place."""
+
+    FREE = frozenset({"meta", "path", "td", "th", "tr"})
+
+    def __init__(self):
+        super().__init__()
+        self.open, self.seen, self.attributes = [], [], []
+
+    def handle_starttag(self, tag, attributes):
+        self.seen.append(tag)
+        self.attributes += attributes
+        if tag not in self.FREE:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        if tag not in self.FREE:
+            assert self.open.pop() == tag
+
+
+def structure(text):
+    parser = Structure()
+    parser.feed(text)
+    assert not parser.open
+    return parser
+
+
+def test_everything_is_inside_and_nothing_runs(page):
+    parsed = structure(page(trace_of(), trace_of()))
+    assert not {"script", "link", "img", "iframe", "object", "base", "form"} & set(parsed.seen)
+    names = {name for name, _ in parsed.attributes}
+    assert not {name for name in names if name.startswith("on")} | ({"src", "style"} & names)
+    assert all(value.startswith("#") for name, value in parsed.attributes if name == "href")
+    policy = next(value for name, value in parsed.attributes if name == "content" and "default-src" in value)
+    assert policy == "default-src 'none'; style-src 'unsafe-inline'"
+
+
+def test_style_needs_nothing_from_outside(page):
+    text = page(trace_of())
+    assert not re.search(r"@import|url\(|expression\(", text)
+    assert "prefers-color-scheme: dark" in text
+    assert "@media print" in text
+
+
+def test_text_of_the_model_is_escaped_everywhere(page):
+    steps = [TraceStep(0, [0, 1], [HOSTILE, HOSTILE], [0.9, 0.8], [0.1, 0.1], [True, True])]
+    hostile = trace_of(
+        (HOSTILE, HOSTILE, END, MASK),
+        steps=steps,
+        question=ATTACK,
+        prompt=ATTACK,
+        name=ATTACK,
+        reference=ATTACK,
+    )
+    text = page(
+        hostile,
+        headings=[ATTACK],
+        title=ATTACK,
+        settings={ATTACK: ATTACK},
+        caption=ATTACK,
+    )
+    assert "<script" not in text
+    assert "<img" not in text
+    assert not {"script", "img"} & set(structure(text).seen)
+    assert text.count("&lt;script&gt;") > 10
+    assert "\x1b" not in text
+    assert "\u202e" not in text
+    assert r"\x1b[2J\u202e\ud800" in text
+
+
+def test_tokens_of_the_answer_tell_when_and_how_surely_they_came(page):
+    answer = page(trace_of()).split('<p class="answer">')[1].split("</p>")[0]
+    assert re.findall(r'<span class="t (\w+)"(?: data-s="(\d+)")? title="(.*?)">(.*?)</span>', answer) == [
+        ("k0", "1", "position 1, step 1, confidence 0.950, entropy 0.100 nats", "one"),
+        ("k5", "2", "position 2, step 2, confidence 0.500, entropy 0.700 nats", " two"),
+        ("none", "", "&lt;|end|&gt;, position 3, filled in", "∎"),
+        ("none", "", "&lt;|end|&gt;, position 4, filled in", "∎"),
+    ]
+
+
+def test_maps_have_a_row_per_step_and_a_dot_where_a_token_was_revealed(page):
+    confidence, entropy = re.findall(r"<svg.*?</svg>", page(trace_of()), flags=re.S)
+    assert 'viewBox="0 0 4 2"' in confidence
+    drawn = [re.findall(r'class="(\w+)" d="(.*?)"', one) for one in (confidence, entropy)]
+    dots = ("dots", "M0.5 0h0M1.5 1h0")
+    assert drawn[0] == [("k3", "M1 0h1"), ("k5", "M1 1h1"), ("k9", "M0 0h1"), dots]
+    assert drawn[1] == [("k0", "M0 0h1"), ("k2", "M1 1h1"), ("k4", "M1 0h1"), dots]
+
+
+def test_neighbours_of_one_shade_are_drawn_at_once(page):
+    steps = [TraceStep(0, [0, 1, 3], [ONE] * 3, [0.71, 0.79, 0.75], [9.0] * 3, [False] * 3)]
+    assert page(trace_of(steps=steps)).count('d="M0 0h2M3 0h1"') == 2, "also what is beyond the scale"
+
+
+def test_what_was_considered_is_laid_out_by_block(page):
+    block = page(trace_of()).split("Block 1: positions 1 to 2</summary>")[1].split("</table>")[0]
+    rows = [line for line in block.splitlines() if line.startswith("<tr")]
+    assert rows == [
+        '<tr><th>1<td class="k9 k">one<td class=k3>one',
+        '<tr><th>2<td><td class="k5 k"> two',
+        '<tr class="done"><th>end<td>one<td> two',
+    ]
+
+
+def test_the_order_of_unmasking_is_a_table(page):
+    rows = page(trace_of()).split("Order of unmasking</h3>")[1].split("</table>")[0]
+    assert [line.split("<td")[1:] for line in rows.splitlines() if line.startswith("<tr><td")] == [
+        [">1", ">1", ' class="text tok">one', ">0.950", ">0.100"],
+        [">2", ">2", ' class="text tok"> two', ">0.500", ">0.700"],
+    ]
+
+
+def test_what_was_run_is_told(page):
+    text = page(trace_of(reference=[3, 4]), caption="Made-up numbers.")
+    assert "<dt>run</dt><dd>base</dd>" in text
+    assert "<dt>process</dt><dd>exact</dd>" in text
+    assert 'Reference: <code class="tok">[3, 4]</code>' in text
+    assert "Made-up numbers." in text
+    assert "ended early" in text
+    approximate = page(trace_of(decoding=settings(confidence_threshold=0.9)))
+    assert "<dd>approximate" in approximate
+    assert "What this is" not in approximate
+    assert "Reference" not in approximate
+
+
+def test_with_random_remasking_the_number_is_not_called_a_probability(page):
+    assert "Probability of" in page(trace_of())
+    assert "random number" in page(trace_of(decoding=settings(remasking="random")))
+
+
+def test_several_traces_can_be_jumped_to(page):
+    text = page(trace_of(), trace_of(), headings=["Sums", "Boards"])
+    assert re.findall(r'href="(.*?)">(.*?)<', text) == [("#q1", "Sums"), ("#q2", "Boards")]
+    assert re.findall(r'<h2 id="(.*?)">(.*?)</h2>', text) == [("q1", "Sums"), ("q2", "Boards")]
+    assert "<nav" not in page(trace_of())
+
+
+def test_the_same_traces_give_the_same_bytes(page):
+    assert page(trace_of()) == page(trace_of())
+
+
+def long_trace(gen_length, block_length):
+    """A trace without any regularity: two tokens a step, all confidences different."""
+    draws = random.Random(0)
+    texts = {number: draws.choice([" word", "word", "12", "<|", "."]) for number in range(500)}
+    steps = []
+    for block in range(gen_length // block_length):
+        left = list(range(block * block_length, (block + 1) * block_length))
+        while left:
+            kept = draws.sample(left, 2)
+            numbers = [draws.random() for _ in left]
+            ids = [draws.randrange(2, 500) for _ in left]
+            steps.append(TraceStep(block, left, ids, numbers, numbers, [one in kept for one in left]))
+            left = [one for one in left if one not in kept]
+    final = {
+        c: i
+        for one in steps
+        for c, i, kept in zip(one.columns, one.token_ids, one.is_revealed, strict=True)
+        if kept
+    }
+    decoding = settings(gen_length=gen_length, block_length=block_length, diffusion_steps=gen_length // 2)
+    return trace_of([final[c] for c in range(gen_length)], steps=steps, texts=texts, decoding=decoding)
+
+
+@pytest.mark.parametrize(("gen_length", "most"), [(32, 40_000), (512, 300_000)])
+def test_pages_stay_small(page, gen_length, most):
+    text = page(long_trace(gen_length, 32))
+    assert len(text.encode()) < most
+    assert structure(text).seen.count("path") <= 22

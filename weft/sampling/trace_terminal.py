@@ -1,0 +1,152 @@
+"""A trace as text: the canvas after each step, with what was revealed in it.
+
+A position keeps its place: a mask (▒) takes the room of the token that will stand there (░), so that the
+eye can follow a column downwards.  In a terminal what is new stands out in reverse video; elsewhere carets
+below mark it.  Nothing here reads markup, and control characters have become signs.
+"""
+
+from collections.abc import Iterator
+
+from rich.cells import cell_len
+from rich.console import Console, Group
+from rich.text import Text
+
+from weft.sampling.trace import END_SIGN, Trace, TracedToken, TraceStep, describe, visible
+
+MASK, ROOM = "▒", "░"
+INDENT = 2
+LISTED = 4  # tokens named in the line above a canvas; the rest is counted
+LEAST_SURE = 3  # tokens named at the end
+SURE, FAIRLY_SURE = 0.9, 0.5
+STYLES = {"green": "0.9 and more", "cyan": "0.5 and more", "magenta underline": "less"}
+"""Of tokens by their confidence; what is unsure is told by more than its colour."""
+
+
+def print_trace(console: Console, trace: Trace, *, every: int = 1) -> None:
+    """Print a trace.
+
+    Args:
+        console: where to.
+        trace: what happened.
+        every: show each n-th canvas only, and the last one; what is new is then new since the one before.
+    """
+    console.print(_head(console, trace))
+    widths = [max(1, cell_len(trace.sign(token_id))) for token_id in trace.token_ids]
+    canvases, seen = trace.canvases(), 0
+    for number, step in enumerate(trace.steps):
+        is_shown = (number + 1) % every == 0 or number + 1 == len(trace.steps)
+        if is_shown:
+            fresh = {token.column for token in trace.tokens if token.step in range(seen, number + 1)}
+            seen = number + 1
+            console.print(_step_line(trace, number, step), soft_wrap=True)
+            for line in _canvas_lines(console, trace, canvases[number], widths, fresh):
+                console.print(line, soft_wrap=True)
+    console.print(_foot(trace), soft_wrap=True)
+    console.print()
+
+
+def print_answer(console: Console, trace: Trace) -> None:
+    """Print the answer's text only."""
+    console.print(Text(visible(trace.answer, keep="\n")), soft_wrap=True)
+
+
+def _head(console: Console, trace: Trace) -> Group:
+    settings = Text(", ".join(f"{name}: {value}" for name, value in describe(trace.decoding).items()), "dim")
+    numbers = "confidence" if trace.decoding.remasking == "low_confidence" else "random number that decides"
+    legend = Text(f"numbers: {numbers}   new: ")
+    if console.is_terminal:
+        legend.append("reverse", "reverse")
+        legend.append(", confidence ")
+        legend.append_text(Text(", ").join(Text(text, style) for style, text in STYLES.items()))
+    else:
+        legend.append("^")
+    legend.append(f"   {MASK} mask   ↵ line end   {END_SIGN} end of text")
+    question = Text(visible(trace.subject.question.rstrip("\n"), keep="\n"))
+    return Group(Text("Question", "bold"), question, Text(), settings, legend)
+
+
+def _step_line(trace: Trace, number: int, step: TraceStep) -> Text:
+    line = Text(
+        f"\nstep {number + 1} of {len(trace.steps)}, block {step.block + 1} of {trace.decoding.num_blocks}",
+        "bold",
+    )
+    kept = [index for index, is_revealed in enumerate(step.is_revealed) if is_revealed]
+    for index in kept[:LISTED]:
+        line.append("  ", "not bold")
+        style = f"not bold {_style(step.confidence[index])}"
+        line.append(f"{trace.label(step.token_ids[index]).strip() or '␣'} ", style)
+        line.append(f"{step.confidence[index]:.2f}", "not bold dim")
+    if len(kept) > LISTED:
+        line.append(f"  and {len(kept) - LISTED} more", "not bold dim")
+    return line
+
+
+def _canvas_lines(
+    console: Console, trace: Trace, canvas: list[int], widths: list[int], fresh: set[int]
+) -> Iterator[Text]:
+    """Break a canvas into lines between tokens; only a token that is wider than a line is broken itself."""
+    room = max(10, console.width - INDENT)
+    line, marks = Text(" " * INDENT), " " * INDENT
+    for column, token_id in enumerate(canvas):
+        text, style = _cell(trace, trace.tokens[column], token_id, widths[column], column in fresh)
+        mark = ("^" if column in fresh else " ") * cell_len(text)
+        while text:
+            left = room + INDENT - line.cell_len
+            if cell_len(text) > left and line.cell_len > INDENT:
+                yield from _finished(console, line, marks)
+                line, marks = Text(" " * INDENT), " " * INDENT
+                continue
+            part = _head_of(text, left)
+            line.append(part, style)
+            marks += mark[: cell_len(part)]
+            text = text[len(part) :]
+    yield from _finished(console, line, marks)
+
+
+def _finished(console: Console, line: Text, marks: str) -> Iterator[Text]:
+    yield line
+    if not console.is_terminal and marks.strip():
+        yield Text(marks.rstrip())
+
+
+def _head_of(text: str, room: int) -> str:
+    """Take as many characters as fit, at least one."""
+    width = 0
+    for index, character in enumerate(text):
+        width += cell_len(character)
+        if width > room and index:
+            return text[:index]
+    return text
+
+
+def _cell(trace: Trace, token: TracedToken, token_id: int, width: int, is_fresh: bool) -> tuple[str, str]:
+    """Choose text and style of one position."""
+    if token_id == trace.decoding.mask_token_id:
+        return MASK + ROOM * (width - 1), "dim"
+    text = trace.sign(token_id)
+    style = _style(token.confidence) if token.step is not None else "dim"
+    return text + " " * (width - cell_len(text)), f"bold reverse {style}" if is_fresh else style
+
+
+def _style(confidence: float | None) -> str:
+    sure, fairly, unsure = STYLES
+    return sure if (confidence or 0) >= SURE else fairly if (confidence or 0) >= FAIRLY_SURE else unsure
+
+
+def _foot(trace: Trace) -> Text:
+    foot = Text("\nAnswer\n", "bold")
+    foot.append(visible(trace.answer, keep="\n").rstrip("\n"), "not bold")
+    least = sorted(trace.in_order, key=lambda token: token.confidence or 0.0)[:LEAST_SURE]
+    if least:
+        foot.append("\nLeast sure: ", "bold")
+        foot.append("; ".join(_described(trace, token) for token in least), "not bold")
+    if trace.ended_early:
+        filled = sum(token.step is None for token in trace.tokens)
+        foot.append(f"\nEnded early: {filled} positions after the end were filled in.", "not bold")
+    return foot
+
+
+def _described(trace: Trace, token: TracedToken) -> str:
+    assert token.step is not None, "only revealed tokens are described"
+    name = trace.label(token.token_id).strip() or "␣"
+    return f"{name} ({token.confidence:.2f}, {token.entropy:.2f} nats, step {token.step + 1})"
