@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties, findfont, get_font
 
 from weft.config import BASE_RUN, StoredGenerations
+from weft.report.labels import full_caption
 from weft.report.outputs import FIGURE_FORMATS, AnyExperiment
 
 DPI = 150
@@ -66,7 +67,7 @@ def titled_figure(
 def _empty_figure(experiment: AnyExperiment, title: str, notes: str, size: tuple[float, float]) -> Figure:
     fig = Figure(figsize=size, layout="constrained", dpi=DPI)
     fig.suptitle(title, x=0.01, ha="left", fontsize=12, fontweight="bold")
-    paragraphs = [notes, f"{experiment.title}. {experiment.caption.strip()}"]
+    paragraphs = [notes, f"{experiment.title}. {full_caption(experiment)}"]
     width = int(size[0] * 17.5)  # characters of the footer's font in a line
     footer = "\n".join(textwrap.fill(paragraph, width) for paragraph in paragraphs)
     label = fig.supxlabel(footer, x=0.01, ha="left", fontsize=7, color="#555555", linespacing=1.4)

@@ -12,6 +12,7 @@ from weft.report.labels import (
     MINUS,
     benchmark_label,
     benchmark_name,
+    full_caption,
     group_label,
     level_text,
     method_label,
@@ -51,7 +52,7 @@ class Table:
         experiment: the experiment's title.
         subject: what the table shows, a few words.
         cells: text only, a column per heading.
-        caption: the experiment's caption.
+        caption: what the numbers are and are not.
         notes: what a reader must know, a sentence each.
     """
 
@@ -86,7 +87,7 @@ def present(experiment: AnyExperiment, name: str, frame: pd.DataFrame) -> Table:
         experiment=experiment.title,
         subject=subject,
         cells=show(experiment, frame),
-        caption=experiment.caption.strip(),
+        caption=full_caption(experiment),
         notes=tell(experiment, frame),
     )
 

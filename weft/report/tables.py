@@ -1,7 +1,8 @@
 """The tables: computed from the scores, written as CSV, Markdown and LaTeX.
 
 The CSV files hold fractions and plain names, for programs, the other two percent and labels.  Only
-headline.csv is meant for readers too and holds percent.
+headline.csv is meant for readers too and holds percent.  Where sampling is approximate all have a last
+column, sampling, that says how; exact ones do not.
 """
 
 from collections.abc import Mapping
@@ -67,7 +68,9 @@ def write_table(experiment: AnyExperiment, name: str, frame: pd.DataFrame, out: 
     """Write one table in its three forms; the same numbers give the same bytes."""
     numbers = frame.select_dtypes("float").columns
     rounded = frame.assign(**{str(column): frame[column].round(DECIMALS) + 0.0 for column in numbers})
-    csv = rounded.to_csv(index=False, float_format=f"%.{DECIMALS}f", lineterminator="\n")
+    approximation = experiment.approximation
+    told = {} if approximation is None else {"sampling": f"approximate: {approximation}"}
+    csv = rounded.assign(**told).to_csv(index=False, float_format=f"%.{DECIMALS}f", lineterminator="\n")
     table = present(experiment, name, rounded)
     for ending, text in (("csv", csv), ("md", to_markdown(table)), ("tex", to_latex(table))):
         (out / f"{name}.{ending}").write_text(text, encoding="utf-8", newline="\n")

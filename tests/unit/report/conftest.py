@@ -286,6 +286,13 @@ def describe():
 
 
 @pytest.fixture
+def approximate():
+    """The small experiment with two approximations, but for its name the same."""
+    modes = {"kv_cache": "dual", "confidence_threshold": 0.9, "tokens_per_step": None}
+    return described(sampling=SAMPLING | modes)
+
+
+@pytest.fixture
 def describe_ablations():
     return described_ablations
 

@@ -57,3 +57,10 @@ def test_saved_files_hold_no_date(experiment, tmp_path):
     save_figure(fig, tmp_path / "a")
     assert b"CreationDate" not in (tmp_path / "a.pdf").read_bytes()
     assert b"Software" not in (tmp_path / "a.png").read_bytes()
+
+
+def test_a_figure_says_that_sampling_is_approximate(experiment, approximate):
+    for one, is_told in ((experiment, False), (approximate, True)):
+        with titled_figure(one, title="T", notes="N", size=(6.0, 3.0)) as fig:
+            footer = " ".join(fig.get_supxlabel().split())
+        assert ("approximate sampling: dual cache, threshold 0.9" in footer) == is_told

@@ -162,3 +162,21 @@ def test_a_missing_score_file_stops_the_tables(experiment, root):
     with pytest.raises(ScoringError, match=r"base/gsm8k/48\.jsonl"):
         make_tables(experiment, root, root / "tables")
     assert not (root / "tables").exists()
+
+
+def test_every_table_says_that_sampling_is_approximate(approximate, root):
+    make_tables(approximate, root, root / "tables")
+    for file in table_files(approximate):
+        text = (root / "tables" / file).read_text()
+        if file.endswith(".csv"):
+            assert "approximate: dual cache, threshold 0.9" in text, file
+            frame = load_table(root / "tables", file.removesuffix(".csv"))
+            assert set(frame["sampling"]) == {"approximate: dual cache, threshold 0.9"}, file
+        else:
+            assert "approximate sampling: dual cache, threshold 0.9" in text, file
+
+
+def test_exact_sampling_needs_no_word(tables):
+    for file in tables.iterdir():
+        assert "approximate" not in file.read_text(), file
+        assert not file.name.endswith(".csv") or "sampling" not in file.read_text().partition("\n")[0]
