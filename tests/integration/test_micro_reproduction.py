@@ -16,7 +16,7 @@ MICRO = f"experiment={REPOSITORY / 'tests' / 'workflow' / 'micro.yaml'}"
 TRAIN = "results/micro/runs/weft-worked-seed1"
 
 
-def command(directory, *arguments, processes=1):
+def command(directory, *arguments, processes=1, shards=1):
     own = Path("examples/own_benchmark.py")
     (directory / own).parent.mkdir(exist_ok=True)
     shutil.copy2(REPOSITORY / own, directory / own)
@@ -24,6 +24,7 @@ def command(directory, *arguments, processes=1):
         sys.executable, "-m", "snakemake", "--snakefile", str(REPOSITORY / "Snakefile"),
         "--directory", str(directory),
         "--cores", "2", "--rerun-incomplete", *arguments, "--config", MICRO, f"train_processes={processes}",
+        f"sample_shards={shards}",
     ]  # fmt: skip
 
 
@@ -31,9 +32,9 @@ def environment():
     return os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
 
 
-def run(directory, *arguments, processes=1):
+def run(directory, *arguments, **settings):
     return subprocess.run(
-        command(directory, *arguments, processes=processes),
+        command(directory, *arguments, **settings),
         capture_output=True, text=True, timeout=1500, env=environment(), check=False,
     )  # fmt: skip
 
@@ -75,6 +76,17 @@ def test_two_ranks_and_a_fresh_start_give_the_same_results(finished, tmp_path):
     result = run(tmp_path, "--rerun-triggers", "mtime", processes=2)
     assert result.returncode == 0, result.stdout + result.stderr
     assert results(tmp_path) == results(finished)
+
+
+def test_answers_shared_out_to_two_jobs_are_the_same(finished, tmp_path):
+    for part in ("pretrained", "base", "data", "runs"):
+        shutil.copytree(finished / "results/micro" / part, tmp_path / "results/micro" / part)
+    target = f"results/micro/samples/{Path(TRAIN).name}/sudoku/32.jsonl"
+    result = run(tmp_path, target, "--rerun-triggers", "mtime", shards=2)
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert (tmp_path / target).read_bytes() == (finished / target).read_bytes()
+    assert not list((tmp_path / "results/micro/shards").rglob("[0-9]*")), "shards are cleared away"
+    assert "Nothing to be done" in run(tmp_path, target, "-n", "--rerun-triggers", "mtime", shards=2).stdout
 
 
 def test_killed_in_training_it_goes_on_to_the_same_bytes(finished, tmp_path):

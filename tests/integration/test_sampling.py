@@ -1,0 +1,117 @@
+"""Sampling through the command line with the shipped base model: killed, resumed, shared out, merged."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+from typer.testing import CliRunner
+
+from weft.cli import app
+from weft.config.sources import GeneratedBenchmark
+from weft.data.benchmarks import generate_questions, write_jsonl
+
+NUM_QUESTIONS = 60
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """A folder with an experiment of small batches and with questions."""
+    folder = tmp_path_factory.mktemp("sampling")
+    content = yaml.safe_load(Path("experiments/tiny.yaml").read_text())
+    content["sampling"] |= {"batch_size": 4, "temperature": 0.5, "seed": 3}
+    (folder / "tiny.yaml").write_text(yaml.safe_dump(content))
+    source = GeneratedBenchmark(source="generated", num_examples=NUM_QUESTIONS, seed=23)
+    write_jsonl(generate_questions("gsm8k", source), folder / "questions.jsonl")
+    return folder
+
+
+def arguments(place, out, *more):
+    settings = ["--experiment", place / "tiny.yaml", "--run", "base", "--gen-length", "32"]
+    files = ["--base", "experiments/tiny-base", "--questions", place / "questions.jsonl", "--out", out]
+    return ["sample", *map(str, [*settings, *files, *more])]
+
+
+@pytest.fixture(scope="module")
+def whole(place):
+    """The file of one job that nothing disturbs."""
+    result = CliRunner().invoke(app, arguments(place, place / "whole.jsonl"))
+    assert result.exit_code == 0, result.output
+    return (place / "whole.jsonl").read_bytes()
+
+
+def test_killed_in_the_middle_it_goes_on_to_the_same_bytes(place, whole, tmp_path):
+    out = tmp_path / "out.jsonl"
+    command = [sys.executable, "-m", "weft", *arguments(place, out)]
+    started = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    deadline, done = time.monotonic() + 120, b""
+    while done.count(b"\n") < 5:
+        assert time.monotonic() < deadline, "no record appeared"
+        assert started.poll() is None, "sampling ended before it could be killed"
+        done = b"".join(file.read_bytes() for file in tmp_path.glob(".out.jsonl.*.partial"))
+        time.sleep(0.005)
+    os.kill(started.pid, signal.SIGKILL)
+    started.wait()
+    assert not out.exists()
+    (partial,) = tmp_path.glob(".out.jsonl.*.partial")
+    num_done = partial.read_bytes().count(b"\n")
+    assert num_done < NUM_QUESTIONS
+    with partial.open("ab") as file:
+        file.write(b'{"example_id": "to')
+    again = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert again.returncode == 0, again.stderr
+    assert f" {num_done}/{NUM_QUESTIONS} " in again.stderr.splitlines()[0], "what was there counts"
+    assert out.read_bytes() == whole
+    assert sorted(path.name for path in tmp_path.iterdir() if path.suffix != ".lock") == [
+        "out.jsonl", "out.jsonl.provenance.json"
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_ranks_answer_a_share_each_and_merge_to_the_same_bytes(place, whole, tmp_path, monkeypatch, count):
+    monkeypatch.setenv("SLURM_NTASKS", str(count))
+    out = tmp_path / "{shard}of{shards}.jsonl"
+    for rank in range(count):
+        monkeypatch.setenv("SLURM_PROCID", str(rank))
+        result = CliRunner().invoke(app, arguments(place, out, "--shard", "auto"))
+        assert result.exit_code == 0, result.output
+    parts = [tmp_path / f"{number}of{count}.jsonl" for number in range(1, count + 1)]
+    questions, merged = place / "questions.jsonl", tmp_path / "merged.jsonl"
+    result = CliRunner().invoke(
+        app, ["merge", "--questions", str(questions), "--out", str(merged), *map(str, reversed(parts))]
+    )
+    assert result.exit_code == 0, result.output
+    assert merged.read_bytes() == whole
+    sidecar = json.loads((tmp_path / "merged.jsonl.provenance.json").read_text())
+    assert str(questions) in sidecar["inputs"]
+    assert len(sidecar["parts"]) == count
+
+
+def test_ranks_that_are_not_asked_to_share_say_so(place, whole, tmp_path, monkeypatch):
+    monkeypatch.setenv("RANK", "1")
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    result = CliRunner().invoke(app, arguments(place, tmp_path / "out.jsonl"))
+    assert "rank 2/2 answers all questions; --shard auto would share them out" in result.output
+    assert (tmp_path / "out.jsonl").read_bytes() == whole
+
+
+@pytest.mark.slow
+def test_ranks_of_torchrun_share_the_questions(place, whole, tmp_path):
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    command = [
+        *launcher,
+        "-m",
+        "--",
+        "weft",
+        *arguments(place, tmp_path / "{shard}.jsonl", "--shard", "auto"),
+    ]
+    result = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
+    assert result.returncode == 0, result.stderr
+    parts = [json.loads(line) for n in (1, 2) for line in (tmp_path / f"{n}.jsonl").read_text().splitlines()]
+    expected = [json.loads(line) for line in whole.decode().splitlines()]
+    assert parts == expected[0::2] + expected[1::2]
