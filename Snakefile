@@ -35,7 +35,7 @@ localrules:
 
 rule all:
     input:
-        experiment_files("tables", "figures", "report"),
+        experiment_files("tables", "figures", "traces", "report"),
 
 
 rule data:
@@ -73,6 +73,7 @@ if FINE_TUNING:
     include: "workflow/rules/data.smk"
     include: "workflow/rules/train.smk"
     include: "workflow/rules/sample.smk"
+    include: "workflow/rules/trace.smk"
 
 
 include: "workflow/rules/score.smk"

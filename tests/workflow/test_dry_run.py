@@ -21,7 +21,16 @@ def experiment(name):
     [
         (
             "tiny",
-            {"place_base": 1, "questions": 4, "prepare": 1, "train": 6, "sample": 28, "score": 56, "page": 1},
+            {
+                "place_base": 1,
+                "questions": 4,
+                "prepare": 1,
+                "train": 6,
+                "sample": 28,
+                "score": 56,
+                "trace": 3,
+                "page": 1,
+            },
         ),
         (
             "paper",
@@ -32,6 +41,7 @@ def experiment(name):
                 "train": 6,
                 "sample": 84,
                 "score": 168,
+                "trace": 3,
                 "page": 1,
             },
         ),

@@ -4,7 +4,7 @@ Here are the plain data, collected from the steps of `weft.sampling.stream`; `we
 prints them and `weft.sampling.trace_page` makes a page of them.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -207,7 +207,7 @@ def make_trace(
         decoding,
         answer.token_ids,
         steps,
-        _texts_of(ids, lambda one: tokenizer.decode([one], skip_special_tokens=False)),
+        {one: str(tokenizer.decode([one], skip_special_tokens=False)) for one in sorted(ids)},
         answer.ended_early,
     )
 
@@ -248,7 +248,3 @@ def visible(text: str, *, keep: str = "") -> str:
 
 def _sign_of(character: str) -> str:
     return SIGNS.get(character) or character.encode("unicode_escape").decode("ascii")
-
-
-def _texts_of(ids: Iterable[int], decode: Callable[[int], str]) -> dict[int, str]:
-    return {one: decode(one) for one in sorted(ids)}

@@ -125,7 +125,7 @@ def _cell(trace: Trace, token: TracedToken, token_id: int, width: int, is_fresh:
         return MASK + ROOM * (width - 1), "dim"
     text = trace.sign(token_id)
     style = _style(token.confidence) if token.step is not None else "dim"
-    return text + " " * (width - cell_len(text)), f"bold reverse {style}" if is_fresh else style
+    return text, f"bold reverse {style}" if is_fresh else style
 
 
 def _style(confidence: float | None) -> str:

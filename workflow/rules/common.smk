@@ -22,7 +22,9 @@ from weft.report.outputs import (
     gradient_file,
     has_ablations,
     has_gradients,
+    list_traces,
     table_files,
+    trace_file,
 )
 
 try:
@@ -68,6 +70,7 @@ def experiment_files(*stages):
         "scores": ["scores/{rules}/{run}/{benchmark}/{gen_length}.jsonl"],
         "tables": [f"tables/{file}" for file in table_files(EXPERIMENT)],
         "figures": [f"figures/{file}" for file in figure_files(EXPERIMENT)],
+        "traces": [f"report/{trace_file(run)}" for run in list_traces(EXPERIMENT)],
         "report": ["report/index.html"],
     }
     return [

@@ -50,6 +50,7 @@ rule page:
         tables=rules.tables.output,
         figures=rules.figures.output,
         prepared=of_datasets("data/prepared/{dataset}"),
+        traces=experiment_files("traces"),
     output:
         "results/{experiment}/report/index.html",
     log:

@@ -23,6 +23,12 @@ def test_the_report_is_made_anew_when_sampling_becomes_approximate():
         assert stage_settings(approximate, stage, {})["approximation"] == "dual cache"
 
 
+def test_an_answer_step_by_step_depends_on_what_sampling_depends_on():
+    settings = stage_settings(TINY, "trace", {"run": "base"})
+    assert settings["sampling"] == stage_settings(TINY, "sample", {})
+    assert settings["caption"] == TINY.caption
+
+
 def test_every_stage_has_settings():
     wildcards = {"run": "sft-worked-seed1", "benchmark": "sudoku", "dataset": "worked", "rules": "strict"}
     for stage in ("questions", "examples", "prepare", "pretrain", "base", "probe", "score", "tables", "page"):

@@ -19,12 +19,12 @@ def settings(**changes):
 
 
 STEPS = [
-    TraceStep(0, [0, 1], [ONE, ONE], [0.95, 0.31], [0.1, 1.3], [True, False]),
-    TraceStep(0, [1], [TWO], [0.5], [0.7], [True]),
+    TraceStep(0, [0, 1], [ONE, ONE], [0.31, 0.95], [1.3, 0.1], [False, True]),
+    TraceStep(0, [0], [TWO], [0.5], [0.7], [True]),
 ]
 
 
-def trace_of(token_ids=(ONE, TWO, END, END), *, steps=STEPS, texts=TEXTS, decoding=None, **subject):
+def trace_of(token_ids=(TWO, ONE, END, END), *, steps=STEPS, texts=TEXTS, decoding=None, **subject):
     about = Subject(**{"question": "How many?", "prompt": "user How many?", "name": "ab12"} | subject)
     return Trace(about, decoding or settings(early_stop=True), token_ids, steps, texts, ended_early=True)
 
@@ -113,8 +113,8 @@ def test_text_of_the_model_is_escaped_everywhere(page):
 def test_tokens_of_the_answer_tell_when_and_how_surely_they_came(page):
     answer = page(trace_of()).split('<p class="answer">')[1].split("</p>")[0]
     assert re.findall(r'<span class="t (\w+)"(?: data-s="(\d+)")? title="(.*?)">(.*?)</span>', answer) == [
-        ("k0", "1", "position 1, step 1, confidence 0.950, entropy 0.100 nats", "one"),
-        ("k5", "2", "position 2, step 2, confidence 0.500, entropy 0.700 nats", " two"),
+        ("k5", "2", "position 1, step 2, confidence 0.500, entropy 0.700 nats", " two"),
+        ("k0", "1", "position 2, step 1, confidence 0.950, entropy 0.100 nats", "one"),
         ("none", "", "&lt;|end|&gt;, position 3, filled in", "∎"),
         ("none", "", "&lt;|end|&gt;, position 4, filled in", "∎"),
     ]
@@ -124,9 +124,9 @@ def test_maps_have_a_row_per_step_and_a_dot_where_a_token_was_revealed(page):
     confidence, entropy = re.findall(r"<svg.*?</svg>", page(trace_of()), flags=re.S)
     assert 'viewBox="0 0 4 2"' in confidence
     drawn = [re.findall(r'class="(\w+)" d="(.*?)"', one) for one in (confidence, entropy)]
-    dots = ("dots", "M0.5 0h0M1.5 1h0")
-    assert drawn[0] == [("k3", "M1 0h1"), ("k5", "M1 1h1"), ("k9", "M0 0h1"), dots]
-    assert drawn[1] == [("k0", "M0 0h1"), ("k2", "M1 1h1"), ("k4", "M1 0h1"), dots]
+    dots = ("dots", "M1.5 0h0M0.5 1h0")
+    assert drawn[0] == [("k3", "M0 0h1"), ("k5", "M0 1h1"), ("k9", "M1 0h1"), dots]
+    assert drawn[1] == [("k0", "M1 0h1"), ("k2", "M0 1h1"), ("k4", "M0 0h1"), dots]
 
 
 def test_neighbours_of_one_shade_are_drawn_at_once(page):
@@ -138,17 +138,17 @@ def test_what_was_considered_is_laid_out_by_block(page):
     block = page(trace_of()).split("Block 1: positions 1 to 2</summary>")[1].split("</table>")[0]
     rows = [line for line in block.splitlines() if line.startswith("<tr")]
     assert rows == [
-        '<tr><th>1<td class="k9 k">one<td class=k3>one',
-        '<tr><th>2<td><td class="k5 k"> two',
-        '<tr class="done"><th>end<td>one<td> two',
+        '<tr><th>1<td class=k3>one<td class="k9 k">one',
+        '<tr><th>2<td class="k5 k"> two<td>',
+        '<tr class="done"><th>end<td> two<td>one',
     ]
 
 
 def test_the_order_of_unmasking_is_a_table(page):
     rows = page(trace_of()).split("Order of unmasking</h3>")[1].split("</table>")[0]
     assert [line.split("<td")[1:] for line in rows.splitlines() if line.startswith("<tr><td")] == [
-        [">1", ">1", ' class="text tok">one', ">0.950", ">0.100"],
-        [">2", ">2", ' class="text tok"> two', ">0.500", ">0.700"],
+        [">1", ">2", ' class="text tok">one', ">0.950", ">0.100"],
+        [">2", ">1", ' class="text tok"> two', ">0.500", ">0.700"],
     ]
 
 

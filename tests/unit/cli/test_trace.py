@@ -1,0 +1,120 @@
+import json
+import re
+
+import pytest
+from typer.testing import CliRunner
+
+from weft.cli import app
+from weft.errors import ConfigError, DataError, SamplingError, WeftError
+
+BASE = ["trace", "--base", "experiments/tiny-base"]
+
+
+def run(*arguments):
+    return CliRunner().invoke(app, [*BASE, *map(str, arguments)])
+
+
+@pytest.fixture
+def questions(tmp_path):
+    """Write two files of questions."""
+
+    def row(name, benchmark):
+        shared = {"example_id": name, "benchmark": benchmark, "reference": 9.0}
+        text = "Tom has 4 apples and buys 5 more. How many apples does Tom have now?"
+        return shared | {"question": text, "prompt": text}
+
+    files = {"gsm8k": ["aa", "bb", "77"], "math500": ["cc"]}
+    for benchmark, names in files.items():
+        lines = "".join(json.dumps(row(name, benchmark)) + "\n" for name in names)
+        (tmp_path / f"{benchmark}.jsonl").write_text(lines)
+    return [tmp_path / f"{benchmark}.jsonl" for benchmark in files]
+
+
+def test_a_question_of_ones_own_just_works():
+    result = run("--question", "Tom has 4 apples and buys 5 more. How many?")
+    assert result.exit_code == 0, result.output
+    assert "Question\nTom has 4 apples" in result.stdout
+    assert re.search(r"^step 1 of \d+, block 1 of 4  ", result.stdout, flags=re.M)
+    assert "▒" in result.stdout
+    assert "\x1b" not in result.stdout, "plain text where there is no terminal"
+
+
+def test_the_first_question_of_each_file_makes_one_page(questions, tmp_path):
+    out = tmp_path / "traces/base.html"
+    result = run(
+        "--questions", questions[0], "--questions", questions[1], "--run", "base", "--quiet", "--out", out
+    )
+    assert result.exit_code == 0, result.output
+    assert "step 1" not in result.stdout
+    page = out.read_text(encoding="utf-8")
+    assert re.findall(r"<h2.*?>(.*?)</h2>", page) == ["arithmetic (GSM8K rules)", "algebra (MATH-500 rules)"]
+    assert re.findall(r"Example <code>(.*?)</code>", page) == ["aa", "cc"]
+    assert "<h1>How an answer comes about: base model</h1>" in page
+    assert "about one million parameters" in page, "the caption of the experiment's own models"
+    sidecar = json.loads(out.with_name("base.html.provenance.json").read_text())
+    assert sidecar["experiment"] == "tiny"
+    assert set(sidecar["inputs"]) == {*map(str, questions), "experiments/tiny-base"}
+
+
+def test_without_a_run_the_page_does_not_speak_for_the_experiment(tmp_path):
+    out = tmp_path / "t.html"
+    assert run("--question", "Why?", "--gen-length", 8, "--quiet", "--out", out).exit_code == 0
+    page = out.read_text(encoding="utf-8")
+    assert "<h1>How an answer comes about: tiny-base</h1>" in page
+    assert "one million" not in page
+
+
+@pytest.mark.parametrize(("example", "name"), [("bb", "bb"), ("2", "bb"), ("77", "77")])
+def test_an_example_is_chosen_by_number_or_by_id(questions, tmp_path, example, name):
+    out = tmp_path / "t.html"
+    arguments = [
+        "--questions",
+        questions[0],
+        "--example",
+        example,
+        "--gen-length",
+        8,
+        "--quiet",
+        "--out",
+        out,
+    ]
+    assert run(*arguments).exit_code == 0
+    assert f"Example <code>{name}</code>" in out.read_text(encoding="utf-8")
+
+
+def test_an_id_is_looked_for_in_all_files(questions, tmp_path):
+    out = tmp_path / "t.html"
+    files = ["--questions", questions[0], "--questions", questions[1]]
+    assert run(*files, "--example", "cc", "--gen-length", 8, "--quiet", "--out", out).exit_code == 0
+    assert re.findall(r"Example <code>(.*?)</code>", out.read_text(encoding="utf-8")) == ["cc"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "kind", "message"),
+    [
+        ([], ConfigError, "either --question TEXT or --questions FILE must be given, got neither"),
+        (["--question", "x", "--questions", "y"], ConfigError, "got both"),
+        (["--question", "x", "--run", "dpo"], ConfigError, "run must be one of .*weft-worked-seed1"),
+        (["--question", "x", "--run", "sft-worked-seed1"], ConfigError, "--adapter must be given"),
+        (["--question", "x", "--gen-length", 33], SamplingError, "multiple of block_length"),
+        (["--questions", "nowhere.jsonl"], SamplingError, "nowhere.jsonl must be a readable file"),
+    ],
+)
+def test_mistakes_are_told_before_a_model_is_loaded(arguments, kind, message):
+    error = run(*arguments).exception
+    assert isinstance(error, kind)
+    assert re.search(message, str(error))
+
+
+@pytest.mark.parametrize("example", ["zz", "4", "0", "-1", "²"])
+def test_an_unknown_example_lists_valid_ones(questions, example):
+    error = run("--questions", questions[0], "--example", example).exception
+    assert isinstance(error, WeftError)
+    assert f"number from 1 to 3, or one of ['aa', 'bb', '77'], got {example!r}" in str(error)
+
+
+def test_an_empty_file_is_told(tmp_path):
+    (tmp_path / "none.jsonl").write_text("")
+    error = run("--questions", tmp_path / "none.jsonl").exception
+    assert isinstance(error, DataError)
+    assert "none.jsonl must hold questions, got none" in str(error)

@@ -1,0 +1,43 @@
+# How answers come about: the first question of each benchmark, step by step, a page per model.  At the
+# shortest length: it shows as much, costs least, and keeps the page small.
+
+
+rule trace:
+    input:
+        questions=expand(
+            "results/{experiment}/data/questions/{benchmark}.jsonl",
+            benchmark=EXPERIMENT.benchmarks,
+            allow_missing=True,
+        ),
+        base="results/{experiment}/base",
+        adapter=lambda wildcards: (
+            []
+            if wildcards.run == BASE_RUN
+            else f"results/{wildcards.experiment}/runs/{wildcards.run}"
+        ),
+    output:
+        "results/{experiment}/report/traces/{run}.html",
+    log:
+        "results/{experiment}/logs/trace/{run}.log",
+    conda:
+        "../../envs/weft.yaml"
+    threads: SETTINGS.threads_per_process
+    resources:
+        gpu=SETTINGS.gpus(1),
+        mem_mb=4000,
+        runtime="1h",
+    params:
+        file=SETTINGS.experiment,
+        settings=settings_of("trace"),
+        device=SETTINGS.device,
+        gen_length=min(GEN_LENGTHS),
+        adapter=lambda wildcards, input: (
+            f"--adapter {input.adapter}" if input.adapter else ""
+        ),
+        questions=lambda wildcards, input: " ".join(
+            f"--questions {file}" for file in input.questions
+        ),
+    shell:
+        "python -m weft trace --experiment {params.file:q} --run {wildcards.run} --base {input.base} "
+        "{params.adapter} {params.questions} --gen-length {params.gen_length} --threads {threads} "
+        "--device {params.device} --out {output} > {log} 2>&1"
