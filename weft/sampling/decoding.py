@@ -90,11 +90,6 @@ class Decoding:
             steps % self.num_blocks == 0,
             steps,
         )
-        yield (
-            "mask_token_id must be the id of the mask token, which the checkpoint's config.json names",
-            isinstance(self.mask_token_id, int),
-            repr(self.mask_token_id),
-        )
         for name in ("temperature", "cfg_scale"):
             value = getattr(self, name)
             yield f"{name} must be finite and at least 0", 0 <= value < math.inf, value

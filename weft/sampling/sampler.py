@@ -23,7 +23,7 @@ def generate(
     gen_length: int,
     block_length: int,
     diffusion_steps: int,
-    mask_token_id: int,
+    mask_token_id: int | None,
     eos_token_id: int | None = None,
     temperature: float = 0.0,
     cfg_scale: float = 0.0,
@@ -66,6 +66,11 @@ def generate(
     Raises:
         SamplingError: settings, prompts and model do not fit together.
     """
+    if mask_token_id is None:
+        raise SamplingError(
+            "mask_token_id must be the id of the mask token, got None; the tokenizer may have none (LLaDA's "
+            "has not), then take it from the model's configuration: model.config.mask_token_id"
+        )
     decoding = Decoding(
         gen_length=gen_length,
         block_length=block_length,

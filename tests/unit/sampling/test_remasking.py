@@ -2,7 +2,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from weft.sampling.remasking import num_transfer_tokens, select_most_confident
+from weft.sampling.remasking import num_transfer_tokens, rank_by_confidence
 
 
 def test_an_uneven_block_reveals_more_at_first():
@@ -16,6 +16,6 @@ def test_transfers_sum_to_the_block(block_length, steps):
     assert max(transfers) - min(transfers) <= 1
 
 
-def test_only_candidates_are_chosen():
-    confidence = torch.tensor([[0.1, -torch.inf, 0.9, -torch.inf]])
-    assert select_most_confident(confidence, 3).tolist() == [[True, False, True, False]]
+def test_the_surest_come_first_and_equal_ones_by_position():
+    confidence = torch.tensor([[0.1, -torch.inf, 0.9, 0.9], [0.5, 0.5, 0.5, 0.5]])
+    assert rank_by_confidence(confidence).tolist() == [[2, 3, 0, 1], [0, 1, 2, 3]]

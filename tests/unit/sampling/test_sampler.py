@@ -1,13 +1,36 @@
+import itertools
 import json
+from collections import Counter
 
 import pytest
 import torch
 
+from tests.unit.sampling.conftest import PROMPTS
 from weft.errors import SamplingError
 from weft.sampling import generate
 from weft.testing.models import ScriptedModel
 
 MASK = 9
+SMALL = {"gen_length": 4, "block_length": 2, "diffusion_steps": 4, "mask_token_id": MASK}
+SETTINGS = {
+    "one token a step": {"diffusion_steps": 12},
+    "two tokens a step": {"diffusion_steps": 6},
+    "uneven shares": {"diffusion_steps": 9},
+    "a block at once": {"diffusion_steps": 3},
+    "more steps than tokens": {"diffusion_steps": 21},
+    "one block": {"block_length": 12, "diffusion_steps": 5},
+    "random": {"diffusion_steps": 6, "remasking": "random"},
+    "random, uneven": {"diffusion_steps": 9, "remasking": "random"},
+    "temperature": {"diffusion_steps": 6, "temperature": 0.7},
+    "high temperature, random": {"diffusion_steps": 12, "temperature": 2.0, "remasking": "random"},
+    "guidance": {"diffusion_steps": 6, "cfg_scale": 1.3},
+    "guidance, temperature, random": {
+        "diffusion_steps": 6,
+        "cfg_scale": 0.5,
+        "temperature": 1.0,
+        "remasking": "random",
+    },
+}
 
 
 def scripted(best, confidence):
@@ -17,57 +40,139 @@ def scripted(best, confidence):
     return ScriptedModel(logits)
 
 
+def settings_of(tokenizer, **change):
+    return {"gen_length": 12, "block_length": 4, "mask_token_id": tokenizer.mask_token_id} | change
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+@pytest.mark.parametrize("maker", ["model", "dream", "stuck_model", "certain_model"])
+def test_tokens_equal_the_plain_loop_in_any_batch_and_order(request, tokenizer, judge, maker, name):
+    predictor = request.getfixturevalue(maker)
+    settings = settings_of(tokenizer, seed=3, **SETTINGS[name])
+    expected = judge(predictor, PROMPTS, **settings)
+    assert generate(predictor, PROMPTS, **settings) == expected
+    assert generate(predictor, PROMPTS, batch_size=2, **settings) == expected
+    assert generate(predictor, PROMPTS[::-1], batch_size=3, **settings) == expected[::-1]
+
+
+@pytest.mark.parametrize("change", [{"diffusion_steps": 6}, {"diffusion_steps": 6, "cfg_scale": 1.0}])
+@pytest.mark.parametrize("maker", ["model", "dream", "stuck_model"])
+def test_masks_in_a_prompt_are_filled_in_as_the_plain_loop_does(request, tokenizer, judge, maker, change):
+    predictor, mask = request.getfixturevalue(maker), tokenizer.mask_token_id
+    prompts = [[11, mask, 13, 14], [14], [mask, 16, mask, 18, 19, 20], [31, 32, 33]]
+    settings = settings_of(tokenizer, **change)
+    assert generate(predictor, prompts, **settings) == judge(predictor, prompts, **settings)
+
+
+@pytest.mark.parametrize("maker", ["model", "dream"])
+def test_an_empty_prompt_is_answered(request, tokenizer, judge, maker):
+    # Nothing but masks: all positions see the same, so that in fp32 rounding decides who is the surest.
+    predictor = request.getfixturevalue(maker).double()
+    settings = settings_of(tokenizer, diffusion_steps=6)
+    prompts = [[], [11, 12], []]
+    try:
+        assert generate(predictor, prompts, **settings) == judge(predictor, prompts, **settings)
+    finally:
+        predictor.float()
+
+
+def test_some_masks_do_stay_in_the_cases_above(stuck_model, tokenizer):
+    answers = generate(stuck_model, PROMPTS, **settings_of(tokenizer, diffusion_steps=6))
+    assert sum(answer.count(tokenizer.mask_token_id) for answer in answers) > 3
+
+
 def test_the_surest_positions_are_revealed_first_within_a_block():
     model = scripted([0, 1, 2, 3, 4], [0.0, 1.0, 5.0, 9.0, 2.0])
-    answers = generate(model, [[7]], gen_length=4, block_length=2, diffusion_steps=4, mask_token_id=MASK)
-    assert answers == [[1, 2, 3, 4]]
+    assert generate(model, [[7]], **SMALL) == [[1, 2, 3, 4]]
     seen = [call[0, 1:].tolist() for call in model.calls]
     assert seen == [[MASK] * 4, [MASK, 2, MASK, MASK], [1, 2, MASK, MASK], [1, 2, 3, MASK]]
 
 
 def test_equal_confidences_are_resolved_by_position():
     model = scripted([0, 1, 2], [0.0, 3.0, 3.0])
-    generate(model, [[7]], gen_length=2, block_length=2, diffusion_steps=2, mask_token_id=MASK)
+    generate(model, [[7]], **SMALL | {"gen_length": 2, "diffusion_steps": 2})
     assert model.calls[1][0].tolist() == [7, 1, MASK]
 
 
 def test_a_position_that_predicts_the_mask_stays_masked():
     model = scripted([0, MASK, 2], [0.0, 9.0, 3.0])
-    answers = generate(model, [[7]], gen_length=2, block_length=2, diffusion_steps=1, mask_token_id=MASK)
-    assert answers == [[MASK, 2]]
+    assert generate(model, [[7]], **SMALL | {"gen_length": 2, "diffusion_steps": 1}) == [[MASK, 2]]
 
 
-def test_answers_do_not_depend_on_the_batch(model, tokenizer):
-    prompts = [[11, 12, 13], [14], [15, 16, 17, 18, 19, 20]]
-    settings = {
-        "gen_length": 8,
-        "block_length": 4,
-        "diffusion_steps": 4,
-        "mask_token_id": tokenizer.mask_token_id,
-        "eos_token_id": tokenizer.eos_token_id,
-    }
-    together = generate(model, prompts, **settings)
-    assert together == [generate(model, [prompt], **settings)[0] for prompt in prompts]
-    assert together == generate(model, prompts, batch_size=2, **settings)
+def test_steps_that_reveal_nothing_ask_nothing():
+    model = scripted([0, 1, 2], [0.0, 3.0, 3.0])
+    generate(model, [[7]], **SMALL | {"gen_length": 2, "diffusion_steps": 7})
+    assert len(model.calls) == 2
+
+
+@pytest.mark.parametrize(
+    "change", [SETTINGS["temperature"], SETTINGS["random"]], ids=["temperature", "random"]
+)
+def test_seed_and_keys_decide_the_random_numbers(model, tokenizer, change):
+    settings = settings_of(tokenizer, **change)
+    first = generate(model, PROMPTS, seed=1, **settings)
+    assert generate(model, PROMPTS, seed=1, **settings) == first
+    assert generate(model, PROMPTS, seed=2, **settings) != first
+    same, other = generate(model, [PROMPTS[0]] * 2, seed=1, example_keys=[5, 6], **settings)
+    assert same != other
+
+
+def test_an_early_stop_is_exact_up_to_the_first_end_of_text(model, tokenizer):
+    settings = settings_of(tokenizer, diffusion_steps=6)
+    whole = generate(model, PROMPTS, **settings)
+    end = Counter(itertools.chain(*whole)).most_common(1)[0][0]  # whatever the model says most often
+    stopped = generate(model, PROMPTS, eos_token_id=end, early_stop=True, batch_size=2, **settings)
+    assert stopped != whole
+    for long, short in zip(whole, stopped, strict=True):
+        length = long.index(end) + 1 if end in long else len(long)
+        assert short[:length] == long[:length]
+
+
+def test_attended_padding_is_a_longer_prompt(model, tokenizer, judge):
+    settings = settings_of(tokenizer, diffusion_steps=6)
+    answers = generate(model, PROMPTS, batch_size=2, attend_padding=True, eos_token_id=7, **settings)
+    padded = [PROMPTS[0], [7, 7, *PROMPTS[1]], PROMPTS[2], [7, 7, 7, 7, *PROMPTS[3]], PROMPTS[4]]
+    assert answers == judge(model, padded, **settings)
+    assert answers != generate(model, PROMPTS, batch_size=2, **settings)
+
+
+@pytest.mark.parametrize("change", [
+    {"kv_cache": "prefix"},
+    {"kv_cache": "dual"},
+    {"confidence_threshold": 0.2},
+    {"confidence_threshold": 0.2, "kv_cache": "prefix"},
+    {"confidence_threshold": 0.2, "kv_cache": "dual", "temperature": 0.5},
+], ids=str)  # fmt: skip
+@pytest.mark.parametrize("maker", ["model", "dream", "stuck_model"])
+def test_approximate_answers_do_not_depend_on_the_batch_either(request, tokenizer, maker, change):
+    predictor = request.getfixturevalue(maker)
+    settings = settings_of(tokenizer, diffusion_steps=6, **change)
+    alone = [generate(predictor, [prompt], **settings)[0] for prompt in PROMPTS]
+    assert generate(predictor, PROMPTS, **settings) == alone
+    assert generate(predictor, PROMPTS[::-1], batch_size=2, **settings) == alone[::-1]
 
 
 def test_no_prompts_no_answers():
-    assert generate(ScriptedModel(torch.zeros(1, 10)), [], gen_length=4, block_length=2, diffusion_steps=2,
-                    mask_token_id=MASK) == []  # fmt: skip
+    assert generate(ScriptedModel(torch.zeros(1, 10)), [], **SMALL) == []
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"gen_length": 5}, "multiple of block_length"),
-        ({"diffusion_steps": 3}, "multiple of the number of blocks"),
-        ({"temperature": -0.5}, "temperature must be finite"),
+        ({"gen_length": 5}, "gen_length must be a multiple of block_length, got 5 and 2"),
+        ({"block_length": 8}, "gen_length must be a multiple of block_length, got 4 and 8"),
+        ({"diffusion_steps": 3}, "diffusion_steps must be a multiple of the number of blocks, 2, got 3"),
+        ({"temperature": -0.5}, "temperature must be finite and at least 0"),
+        ({"mask_token_id": None}, "mask_token_id must be the id of the mask token"),
+        ({"batch_size": 0}, "batch_size must be at least 1"),
+        ({"example_keys": [1, 2]}, "one per prompt, got 2 for 1"),
+        ({"attend_padding": True}, "eos_token_id must be given"),
     ],
+    ids=str,
 )
 def test_settings_that_do_not_fit_are_refused(change, message):
-    settings = {"gen_length": 4, "block_length": 2, "diffusion_steps": 2, "mask_token_id": MASK} | change
     with pytest.raises(SamplingError, match=message):
-        generate(ScriptedModel(torch.zeros(5, 10)), [[1]], **settings)
+        generate(ScriptedModel(torch.zeros(5, 10)), [[1]], **SMALL | change)
 
 
 def test_tokens_equal_the_published_loop(shared_data):

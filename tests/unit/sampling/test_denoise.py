@@ -1,0 +1,169 @@
+import pytest
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from tests.unit.sampling.conftest import PROMPTS
+from weft.sampling.decoding import Decoding
+from weft.sampling.denoise import Batch, Row, denoise_block
+from weft.testing.models import ScriptedModel
+
+MASK = 9
+CPU = torch.device("cpu")
+WAITS = {
+    "aten::_local_scalar_dense",
+    "aten::nonzero",
+    "aten::is_nonzero",
+    "aten::masked_select",
+    "aten::equal",
+}
+"""Operators whose result the host must wait for."""
+
+
+class Waiting(TorchDispatchMode):
+    """Notes every operator by which the host waits for the device."""
+
+    def __init__(self):
+        super().__init__()
+        self.seen = []
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        name = func.name().split(".")[0]
+        if name in WAITS or (
+            name == "aten::index" and any(i.dtype == torch.bool for i in args[1] if i is not None)
+        ):
+            self.seen.append(name)
+        return func(*args, **(kwargs or {}))
+
+
+def decoding_of(**change):
+    settings = {"gen_length": 8, "block_length": 4, "diffusion_steps": 4, "mask_token_id": MASK} | change
+    return Decoding(**settings)
+
+
+def batch_of(prompts, decoding, device=CPU):
+    rows = [Row.begin(number, prompt, number, decoding) for number, prompt in enumerate(prompts)]
+    return Batch(rows, decoding, device)
+
+
+def test_rows_are_padded_on_the_left_and_answers_aligned():
+    batch = batch_of([[1], [2, 3, 4]], decoding_of())
+    assert batch.canvas_ids[:, :3].tolist() == [[MASK, MASK, 1], [2, 3, 4]]
+    assert batch.is_visible[:, :3].tolist() == [[False, False, True], [True, True, True]]
+    assert batch.position_ids[0, :5].tolist() == [0, 0, 0, 1, 2]
+    assert batch.columns.tolist() == [[3, 4, 5, 6]] * 2
+
+
+def test_rows_of_equal_length_need_no_attention_mask():
+    assert batch_of([[1, 2], [3, 4]], decoding_of()).is_visible is None
+
+
+def test_rows_with_fewer_candidates_get_other_columns_that_are_none():
+    decoding = decoding_of()
+    first, second = (Row.begin(number, [5, 6], number, decoding) for number in range(2))
+    first.block, first.canvas[2:6] = 1, [1, MASK, MASK, 4]  # two masks left behind
+    second.block, second.canvas[2:6] = 1, [1, 2, 3, 4]
+    batch = Batch([first, second], decoding, CPU)
+    assert batch.columns.tolist() == [[3, 4, 6, 7, 8, 9], [6, 7, 8, 9, 0, 1]]
+    assert batch.is_candidate.tolist() == [[True] * 6, [True] * 4 + [False] * 2]
+
+
+def test_the_head_runs_at_masked_positions_of_the_block_only(model, tokenizer):
+    decoding = decoding_of(mask_token_id=tokenizer.mask_token_id)
+    seen = []
+    hook = model.lm_head.register_forward_hook(lambda module, args, output: seen.append(args[0].shape[0]))
+    try:
+        denoise_block(model, batch_of(PROMPTS, decoding), noise=None, is_tight=True)
+    finally:
+        hook.remove()
+    assert seen == [len(PROMPTS) * 4, len(PROMPTS) * 2]
+
+
+def test_the_last_layer_runs_there_only_too(model, tokenizer):
+    decoding = decoding_of(mask_token_id=tokenizer.mask_token_id)
+    seen = []
+    hook = model.model.layers[-1].mlp.register_forward_hook(
+        lambda module, args, output: seen.append(args[0].shape[1])
+    )
+    try:
+        denoise_block(model, batch_of(PROMPTS, decoding), noise=None, is_tight=True)
+    finally:
+        hook.remove()
+    assert seen == [4, 2]
+
+
+@pytest.mark.parametrize(
+    "change", [{}, {"cfg_scale": 1.0}, {"kv_cache": "dual"}, {"kv_cache": "prefix"}], ids=str
+)
+@pytest.mark.parametrize("maker", ["model", "dream"])
+def test_the_host_waits_once_a_block(request, tokenizer, maker, change):
+    decoding = decoding_of(mask_token_id=tokenizer.mask_token_id, **change)
+    batch = batch_of(PROMPTS, decoding)
+    with Waiting() as waiting:
+        denoise_block(request.getfixturevalue(maker), batch, noise=None, is_tight=True)
+    assert waiting.seen == ["aten::is_nonzero"]  # whether the assumption held
+
+
+def test_a_predicted_mask_breaks_the_assumption_and_only_that():
+    logits = torch.zeros(9, 10)
+    logits[:, 3] = 1.0
+    for is_stuck in (False, True):
+        logits[2, MASK] = 5.0 if is_stuck else 0.0
+        batch = batch_of([[1]], decoding_of())
+        *_, holds = denoise_block(ScriptedModel(logits), batch, noise=None, is_tight=True)
+        assert holds is not is_stuck
+
+
+def test_a_threshold_reveals_all_that_are_sure_enough_and_at_least_one():
+    logits = torch.zeros(5, 10)
+    logits[torch.arange(5), torch.tensor([0, 1, 2, 3, 4])] = torch.tensor([0.0, 9.0, 0.1, 8.0, 0.2])
+    model = ScriptedModel(logits)
+    decoding = decoding_of(gen_length=4, confidence_threshold=0.9)
+    canvases, steps, _ = denoise_block(model, batch_of([[7]], decoding), noise=None, is_tight=True)
+    assert canvases == [[7, 1, 2, 3, 4]]
+    assert [call[0, 1:].tolist() for call in model.calls] == [
+        [MASK] * 4,
+        [1, MASK, 3, MASK],
+        [1, MASK, 3, 4],  # neither is sure: the surer one
+    ]
+    assert steps == [3]
+
+
+def test_rows_end_their_block_at_different_steps_under_a_threshold():
+    logits = torch.zeros(6, 10)
+    logits[torch.arange(6), torch.tensor([0, 1, 2, 3, 4, 5])] = 9.0
+    decoding = decoding_of(gen_length=4, confidence_threshold=0.9)
+    first, second = (Row.begin(number, [7, 7], number, decoding) for number in range(2))
+    second.canvas[3:6] = [1, 1, 1]
+    _, steps, _ = denoise_block(
+        ScriptedModel(logits), Batch([first, second], decoding, CPU), noise=None, is_tight=True
+    )
+    assert steps == [1, 1]
+
+
+def test_a_threshold_gives_up_on_a_position_that_stays_masked():
+    logits = torch.zeros(5, 10)
+    logits[:, MASK] = 9.0
+    decoding = decoding_of(gen_length=4, confidence_threshold=0.5)
+    canvases, steps, _ = denoise_block(
+        ScriptedModel(logits), batch_of([[7]], decoding), noise=None, is_tight=True
+    )
+    assert (canvases, steps) == ([[7, MASK, MASK, MASK, MASK]], [4])
+
+
+def test_onlookers_see_candidates_confidence_entropy_and_what_is_kept():
+    logits = torch.zeros(3, 10)
+    logits[1, 4], logits[2, 5] = 50.0, 1.0
+    steps = []
+    decoding = decoding_of(gen_length=2, block_length=2, diffusion_steps=2)
+    denoise_block(
+        ScriptedModel(logits), batch_of([[7]], decoding), noise=None, is_tight=False, onlooker=steps.append
+    )
+    first, second = steps
+    assert first.columns.tolist() == [[1, 2]]
+    assert first.decision.token_ids.tolist() == [[4, 5]]
+    assert first.is_revealed.tolist() == [[True, False]]
+    assert first.decision.confidence[0, 0] == 1.0
+    assert first.decision.entropy[0, 0] == pytest.approx(0, abs=1e-6)
+    probability = torch.tensor([1.0] + [0.0] * 9).exp() / (9 + torch.e)
+    assert second.decision.entropy.item() == pytest.approx(-(probability * probability.log()).sum().item())
+    assert second.columns.tolist() == [[2]]

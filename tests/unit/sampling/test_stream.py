@@ -1,0 +1,175 @@
+import logging
+
+import pytest
+import torch
+
+from tests.unit.sampling.conftest import PROMPTS
+from weft.errors import SamplingError
+from weft.sampling import generate
+from weft.sampling.decoding import Decoding
+from weft.sampling.stream import Request, stream_answers
+from weft.testing.models import ScriptedModel
+
+MASK, END = 9, 8
+
+
+def decoding_of(**change):
+    settings = {"gen_length": 6, "block_length": 2, "diffusion_steps": 3, "mask_token_id": MASK} | change
+    return Decoding(**settings)
+
+
+def answer(model, prompts, decoding, *, batch_size=8, **further):
+    requests = [Request(number, prompt, number) for number, prompt in enumerate(prompts)]
+    return list(stream_answers(model, requests, decoding, batch_size=batch_size, **further))
+
+
+class EndsAt(ScriptedModel):
+    """Says end-of-text from a column on that the row's first token names; the answers begin at column 2."""
+
+    def __call__(self, *, input_ids, at, **further):
+        self.calls.append(input_ids.clone())
+        is_over = at >= input_ids[:, 1:2] + 2
+        rows = torch.zeros(*at.shape, 10)
+        rows[..., 1] = 1.0
+        rows[..., END] = torch.where(is_over, 9.0, 0.0)
+        self.logits = rows.flatten(0, 1)
+        return super().__call__(
+            input_ids=torch.zeros(1, 1), at=torch.arange(len(self.logits))[None], **further
+        )
+
+
+def test_the_longest_prompts_go_first_and_free_rows_are_refilled():
+    model = ScriptedModel(torch.zeros(12, 10))
+    answers = answer(model, [[1], [1, 2, 3], [1, 2]], decoding_of(), batch_size=2)
+    assert [call.shape for call in model.calls] == [(2, 9)] * 3 + [(1, 7)] * 3
+    assert [one.index for one in answers] == [1, 2, 0]
+
+
+def test_an_ended_row_makes_room_for_the_next_one():
+    model = EndsAt(torch.zeros(1, 10))
+    answers = {one.index: one for one in answer(
+        model, [[1, 0], [1, 5], [1, 3]], decoding_of(early_stop=True, eos_token_id=END), batch_size=2
+    )}  # fmt: skip
+    assert [answers[n].token_ids for n in range(3)] == [
+        [END] * 6,
+        [1, 1, 1, 1, 1, END],
+        [1, 1, 1, END, END, END],
+    ]
+    assert [answers[n].num_forward for n in range(3)] == [1, 3, 2]
+    assert [answers[n].ended_early for n in range(3)] == [True, False, True]
+    batches = [sorted(call[:, 1].tolist()) for call in model.calls if call.shape[0] > 1]
+    assert batches == [[0, 5], [3, 5], [3, 5]]
+
+
+def test_without_the_switch_nothing_ends_early():
+    answers = answer(EndsAt(torch.zeros(1, 10)), [[1, 0]], decoding_of(eos_token_id=END))
+    assert (answers[0].num_forward, answers[0].ended_early) == (3, False)
+
+
+def test_a_mask_in_front_of_the_end_keeps_a_row_going():
+    logits = torch.zeros(7, 10)
+    logits[:, 1] = 1.0
+    logits[1, MASK], logits[2, END] = 9.0, 9.0
+    answers = answer(ScriptedModel(logits), [[7]], decoding_of(early_stop=True, eos_token_id=END))
+    assert answers[0].num_forward == 3
+
+
+class Cramped:
+    """A model on a device that has room for some rows only."""
+
+    def __init__(self, model, room, error):
+        self.model, self.room, self.error, self.sizes = model, room, error, []
+        self.config, self.device = model.config, model.device
+
+    def __call__(self, *, input_ids, **further):
+        self.sizes.append(len(input_ids))
+        if len(input_ids) > self.room:
+            raise self.error
+        return self.model(input_ids=input_ids, **further)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.OutOfMemoryError("CUDA out of memory."),
+        RuntimeError("[enforce fail at alloc_cpu.cpp:1] DefaultCPUAllocator: can't allocate memory"),
+        MemoryError(),
+    ],
+    ids=["device", "cpu", "python"],
+)
+def test_out_of_memory_halves_the_batch_and_changes_no_answer(model, tokenizer, caplog, error):
+    settings = {
+        "gen_length": 12,
+        "block_length": 4,
+        "diffusion_steps": 6,
+        "mask_token_id": tokenizer.mask_token_id,
+    }
+    cramped = Cramped(model, 1, error)
+    with caplog.at_level(logging.WARNING, logger="weft.sampling"):
+        assert generate(cramped, PROMPTS, **settings) == generate(model, PROMPTS, **settings)
+    assert [record.getMessage() for record in caplog.records] == [
+        "out of memory with 5 rows at a time; going on with 2",
+        "out of memory with 2 rows at a time; going on with 1",
+    ]
+    assert cramped.sizes[:3] == [5, 2, 1]
+    assert set(cramped.sizes[3:]) == {1}
+
+
+def test_memory_for_not_even_one_row_is_one_clear_error(model, tokenizer):
+    cramped = Cramped(model, 0, torch.OutOfMemoryError("CUDA out of memory."))
+    decoding = decoding_of(mask_token_id=tokenizer.mask_token_id)
+    with pytest.raises(SamplingError, match="a prompt of 3 tokens and an answer of 6 do not"):
+        answer(cramped, [[1, 2, 3]], decoding)
+
+
+def test_other_errors_of_a_model_are_passed_on(model, tokenizer):
+    cramped = Cramped(model, 0, RuntimeError("shapes"))
+    with pytest.raises(RuntimeError, match="shapes"):
+        answer(cramped, [[1]], decoding_of(mask_token_id=tokenizer.mask_token_id))
+
+
+@pytest.mark.parametrize(
+    ("prompt", "change", "message"),
+    [
+        ([1] * 251, {}, "context of 256 tokens, prompt 0 has 251 and the answer 6"),
+        ([1, 400], {}, "token ids must be from 0 to 399, prompt 0 has 1 to 400"),
+        ([-1, 4], {}, "token ids must be from 0"),
+        ([1], {"mask_token_id": 400}, "mask_token_id must be below the vocabulary's 400, got 400"),
+        ([1], {"temperature": 1.0}, "need noise, got None; give a seed"),
+        ([], {"kv_cache": "dual"}, "with a kv_cache a prompt must have tokens"),
+        ([MASK, 1], {"kv_cache": "prefix"}, "no mask among them"),
+    ],
+    ids=lambda value: str(value)[:30],
+)
+def test_what_cannot_be_answered_is_refused_before_the_model_is_asked(model, prompt, change, message):
+    cramped = Cramped(model, 0, AssertionError("asked"))
+    with pytest.raises(SamplingError, match=message):
+        answer(cramped, [prompt], decoding_of(**change))
+
+
+def test_a_prompt_may_fill_the_whole_context(model, tokenizer):
+    decoding = decoding_of(mask_token_id=tokenizer.mask_token_id)
+    assert len(answer(model, [[11] * 250], decoding)[0].token_ids) == 6
+
+
+def test_onlookers_see_each_row_with_columns_counted_from_its_answer(model, tokenizer):
+    views = []
+    decoding = decoding_of(mask_token_id=tokenizer.mask_token_id)
+    answers = {one.index: one for one in answer(model, [[11], [11, 12, 13]], decoding, observe=views.append)}
+    assert [(view.index, view.block, view.step_in_block) for view in views] == [
+        (1, 0, 0), (0, 0, 0), (1, 1, 0), (0, 1, 0), (1, 2, 0), (0, 2, 0)
+    ]  # fmt: skip
+    for view in views:
+        assert view.columns.tolist() == [2 * view.block, 2 * view.block + 1]
+        assert view.token_ids.tolist() == answers[view.index].token_ids[2 * view.block : 2 * view.block + 2]
+
+
+def test_onlookers_change_nothing(stuck_model, tokenizer):
+    decoding = decoding_of(
+        mask_token_id=tokenizer.mask_token_id, gen_length=12, block_length=4, diffusion_steps=6
+    )
+    unseen = {one.index: one.token_ids for one in answer(stuck_model, PROMPTS, decoding)}
+    seen = {
+        one.index: one.token_ids for one in answer(stuck_model, PROMPTS, decoding, observe=lambda view: None)
+    }
+    assert seen == unseen
