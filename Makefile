@@ -42,8 +42,9 @@ format: setup  ## format Python and Snakemake files
 	ruff check --fix .
 	snakefmt Snakefile workflow
 
-bench: setup  ## speed as ratios measured in one run: WeFT's step against SFT's
-	python -m weft bench
+bench: setup  ## speed and memory as ratios: training steps and sampler against the published ones (12 minutes)
+	python -m weft bench training
+	python -m weft bench sampler
 
 plan: setup  ## what the experiment would do, without doing it (EXPERIMENT=paper)
 	python -m weft plan $(EXPERIMENT)

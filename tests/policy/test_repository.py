@@ -10,6 +10,7 @@ import yaml
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 ROOMS_WITH_MIRROR = (
+    "bench",
     "benchmarks",
     "config",
     "data",
@@ -26,7 +27,7 @@ TESTED_ELSEWHERE = {
     "training/trainer.py": "tests/integration/test_micro_reproduction.py",
     "training/finetune.py": "tests/integration/test_micro_reproduction.py",
     "training/pretrain.py": "tests/integration/test_micro_reproduction.py",
-    "training/bench.py": "make bench",
+    "bench/training.py": "make bench",
     "training/environment.py": "tests/unit/test_cli.py (doctor)",
     "testing/draws.py": "tests/unit/training/test_objective.py",
     "testing/models.py": "every test that uses one",

@@ -94,7 +94,8 @@ def generate_plainly(
                 assert noise is not None, "random remasking needs noise"
                 confidence = noise.for_positions(*purpose)
             else:
-                confidence = logits.softmax(dim=-1).gather(-1, predicted_ids[..., None]).squeeze(-1)
+                probability = logits.softmax(dim=-1)
+                confidence = probability.gather(-1, predicted_ids[..., None]).squeeze(-1)
             is_masked = canvas_ids == mask_token_id
             confidence = confidence.masked_fill(~is_masked, -torch.inf)
             confidence[:, end:] = -torch.inf

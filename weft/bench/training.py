@@ -6,7 +6,6 @@ head and body share the work as they do there: the head is 7 % of a forward pass
 
 import itertools
 import os
-import statistics
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from weft.bench.measure import Run, peak_bytes, time_in_turns
 from weft.config.experiment import Lora
 from weft.config.methods import Method
 from weft.model import LladaConfig, LladaForMaskedDiffusion
@@ -236,25 +236,18 @@ def _our_loss(model: Any, hidden: Tensor, number: int) -> Tensor:
 
 def _measure(steps: dict[str, Step], model: Any) -> dict[str, Measured]:
     """Alternate the steps; time most of them, and watch the allocator in one more of each."""
-    seconds: dict[str, list[float]] = {name: [] for name in steps}
-    for number, (name, step) in itertools.product(range(NUM_STEPS), steps.items()):
-        began = time.perf_counter()
-        step(number).backward()
-        seconds[name].append(time.perf_counter() - began)
-        model.zero_grad()
-    return {
-        name: Measured(statistics.median(seconds[name][2:]), _peak_bytes(step, model))
-        for name, step in steps.items()
-    }
+
+    def run(step: Step) -> Run:
+        return lambda number: step(number).backward()
+
+    runs = {name: run(step) for name, step in steps.items()}
+    seconds = time_in_turns(runs, rounds=NUM_STEPS, num_warm_up=2, afterwards=model.zero_grad)
+    return {name: Measured(seconds[name], _peak_bytes(step, model)) for name, step in steps.items()}
 
 
 def _peak_bytes(step: Step, model: Any) -> int:
-    """Add up what the allocator gave and took back during a step; the gradients' memory is there before."""
+    """Measure the memory of a step; the gradients' memory is there before."""
     step(0).backward()
-    activities = [torch.profiler.ProfilerActivity.CPU]
-    with torch.profiler.profile(activities=activities, profile_memory=True) as profile:
-        step(0).backward()
+    size = peak_bytes(lambda: step(0).backward(), torch.device("cpu"))
     model.zero_grad()
-    events = profile.profiler.kineto_results.events()
-    changes = sorted((e.start_ns(), e.nbytes()) for e in events if e.name() == "[memory]")
-    return max(itertools.accumulate(size for _, size in changes))
+    return size

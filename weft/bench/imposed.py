@@ -1,0 +1,132 @@
+"""Answers that end where those of LLaDA-8B end, made by a network that would not end them.
+
+What early stop is worth depends on how long answers are.  Random weights know no end, so end-of-text is
+forced upon them behind a given length; everything else, the sampler's recognition of the end included, is
+left to run.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from weft.axes import TokenMask
+from weft.errors import SamplingError
+
+BLOCK_LENGTH = 32
+NUM_ENDING = {
+    128: (0, 2, 15, 599),
+    256: (0, 0, 6, 18, 37, 47, 54, 433),
+    512: (0, 1, 6, 18, 32, 43, 77, 93, 79, 76, 52, 39, 27, 17, 15, 41),
+}
+"""How many of LLaDA-8B-Instruct's answers to GSM8K have their first trailing end-of-text in each block of 32.
+
+Source:
+    The generations published with d1 @ 837888f, eval/eval_baselines, gsm8k_instruct_*: 616, 595 and 616
+    of the 1,130 answers at each length; an answer without an end counts to the last block.
+"""
+
+SURE = 100.0
+"""A logit beyond all others."""
+
+
+def typical_blocks(gen_length: int, count: int) -> list[int]:
+    """Choose blocks, from 0, in which answers end: the middles of as many equal shares of the real ones."""
+    ending = NUM_ENDING[gen_length]
+    cumulative = torch.tensor(ending).cumsum(0)
+    wanted = (torch.arange(count) + 0.5) / count * cumulative[-1]
+    return torch.searchsorted(cumulative.double(), wanted.double()).tolist()
+
+
+class ImposedLengths:
+    """A mask predictor that is sure of end-of-text behind the length that a row's answer is to have.
+
+    A row is known by the first token of its prompt.
+
+    Args:
+        model: the network.
+        eos_token_id: id of end-of-text.
+        ends: first token of a prompt -> position from which on there is only end-of-text, counted from the
+            beginning of the prompt.
+    """
+
+    def __init__(self, model: Any, *, eos_token_id: int, ends: Mapping[int, int]) -> None:
+        self.model = model
+        self.eos_token_id = eos_token_id
+        beyond = torch.iinfo(torch.long).max
+        self._ends = torch.full((model.config.vocab_size,), beyond, device=model.device)
+        for first, end in ends.items():
+            self._ends[first] = end
+        self._cache: Any = None
+        self._ends_of_rows: Tensor | None = None
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.model, name)
+
+    def __call__(
+        self,
+        *,
+        input_ids: Tensor,
+        position_ids: Tensor,
+        at: Tensor | None = None,
+        reduce: Callable[[Tensor, slice], Tensor] | None = None,
+        cache: Any = None,
+        **kwargs: Any,
+    ) -> Any:
+        """Predict like the network, but for end-of-text; arguments as for `weft.model.predictor`."""
+        is_behind = self._find_behind(input_ids, position_ids, cache)
+        if cache is not None:
+            kwargs["cache"] = cache
+        asked = {"input_ids": input_ids, "position_ids": position_ids, **kwargs}
+        if at is None:
+            return self._impose(self.model(**asked), is_behind)
+        flat = is_behind.gather(1, at).flatten()
+        if reduce is None:
+            return self._impose(self.model(at=at, **asked), flat)
+
+        def reduce_imposed(logits: Tensor, part: slice) -> Tensor:
+            logits[:, self.eos_token_id].masked_fill_(flat[part], SURE)
+            return reduce(logits, part)
+
+        return self.model(at=at, reduce=reduce_imposed, **asked)
+
+    def _impose(self, output: Any, is_behind: Tensor) -> Any:
+        output.logits[..., self.eos_token_id].masked_fill_(is_behind, SURE)
+        return output
+
+    def _find_behind(self, input_ids: Tensor, position_ids: Tensor, cache: Any) -> TokenMask:
+        """Say which columns lie behind the end; a cache's first call shows whole rows, the others windows."""
+        if cache is None or cache is not self._cache:
+            self._cache = cache
+            num_hidden = (position_ids == 0).sum(dim=1, keepdim=True) - 1  # padding has position 0 too
+            self._ends_of_rows = self._ends[input_ids.gather(1, num_hidden)]
+        assert self._ends_of_rows is not None, "the first call shows whole rows"
+        return position_ids >= self._ends_of_rows
+
+
+def cut_behind_end(answer: Sequence[int], eos_token_id: int) -> list[int]:
+    """Drop what stands behind the first end-of-text."""
+    ids = list(answer)
+    return ids[: ids.index(eos_token_id) + 1] if eos_token_id in ids else ids
+
+
+def require_equal(ours: Sequence[Sequence[int]], reference: Sequence[Sequence[int]], *, title: str) -> None:
+    """Make sure that two samplers made the same tokens.
+
+    Raises:
+        SamplingError: they did not; the message names the first difference.
+    """
+    if len(ours) != len(reference):
+        raise SamplingError(
+            f"{title}: there must be an answer to each prompt, got {len(ours)} and {len(reference)}"
+        )
+    for number, (one, other) in enumerate(zip(ours, reference, strict=True)):
+        if list(one) != list(other):
+            pairs = zip([*one, None], [*other, None], strict=False)
+            column, pair = next((i, pair) for i, pair in enumerate(pairs) if pair[0] != pair[1])
+            raise SamplingError(
+                f"{title}: the sampler must make the reference's tokens, but answer {number} has {pair[0]} "
+                f"at token {column} where the reference has {pair[1]}; speeds of unequal work mean nothing. "
+                "Look whether two predictions are equal to within rounding there"
+            )

@@ -1,0 +1,105 @@
+"""Networks with random weights that have LLaDA-8B's proportions and predict something at every position."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from weft.model import LladaConfig, LladaForMaskedDiffusion
+
+FIRST_LAYER = {"q_proj": 2.0, "k_proj": 2.0, "v_proj": 3.0, "o_proj": 3.0}
+LATER_LAYERS = 0.5
+"""Gains of the projections.
+
+All masked positions hold the same token, so that only attention can tell them apart: in the first layer it is
+sharp.  The layers behind are tame, or 32 of them would make large differences of rounding errors.
+"""
+
+
+@dataclass(frozen=True)
+class Shape:
+    """Size of a network.
+
+    Attributes:
+        width: of the residual stream; 128 per head.
+        num_layers: blocks.
+        vocab_size: entries; the last two stand for the mask and end-of-text.
+        context: longest sequence.
+    """
+
+    width: int
+    num_layers: int
+    vocab_size: int
+    context: int = 4096
+
+    @property
+    def mask_token_id(self) -> int:
+        """Id of the mask token."""
+        return self.vocab_size - 1
+
+    @property
+    def eos_token_id(self) -> int:
+        """Id of end-of-text."""
+        return self.vocab_size - 2
+
+    def __str__(self) -> str:
+        return f"{self.num_layers} layers of width {self.width}, vocabulary {self.vocab_size}"
+
+
+LLADA_8B = Shape(width=4096, num_layers=32, vocab_size=126464)
+IN_PROPORTION = Shape(width=128, num_layers=32, vocab_size=31 * 128)
+"""As many layers, the feed-forward 3 and the vocabulary 31 times as wide as the rest, one head per 128."""
+
+
+def random_network(
+    shape: Shape, *, spread: float, device: str = "cpu", dtype: torch.dtype = torch.float32
+) -> Any:
+    """Make a network, the same each time.
+
+    Args:
+        shape: its size.
+        spread: standard deviation of its logits; the larger, the surer it is.
+        device: where.
+        dtype: of the parameters.
+
+    Returns:
+        A mask predictor that never predicts the mask or end-of-text.
+    """
+    config = LladaConfig(
+        vocab_size=shape.vocab_size,
+        hidden_size=shape.width,
+        intermediate_size=3 * shape.width,
+        num_hidden_layers=shape.num_layers,
+        num_attention_heads=max(1, shape.width // 128),
+        num_key_value_heads=max(1, shape.width // 128),
+        max_position_embeddings=shape.context,
+        mask_token_id=shape.mask_token_id,
+    )
+    with torch.device(device):
+        model: Any = LladaForMaskedDiffusion(config)
+    model = model.to(dtype).eval()
+    generator = torch.Generator(device).manual_seed(0)
+    with torch.no_grad():
+        for name, weight in model.named_parameters():
+            if weight.dim() > 1:
+                weight.normal_(generator=generator).mul_(_gain(name, spread) / weight.shape[1] ** 0.5)
+        model.model.embed_tokens.weight.mul_(shape.width**0.5)
+        model.lm_head.weight[shape.eos_token_id :] = 0  # a logit of 0 is never the highest of thousands
+    return model
+
+
+def random_prompts(shape: Shape, lengths: list[int]) -> list[list[int]]:
+    """Draw prompts of some lengths; their first tokens differ, so that they can be told apart."""
+    generator = torch.Generator().manual_seed(0)
+    return [
+        [number, *torch.randint(shape.eos_token_id, (length - 1,), generator=generator).tolist()]
+        for number, length in enumerate(lengths)
+    ]
+
+
+def _gain(name: str, spread: float) -> float:
+    if "lm_head" in name:
+        return spread
+    if ".layers.0." in name:
+        return next((gain for part, gain in FIRST_LAYER.items() if part in name), LATER_LAYERS)
+    return 1.0 if "self_attn" in name else LATER_LAYERS

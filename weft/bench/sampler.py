@@ -1,0 +1,328 @@
+"""The sampler against the plain loop: time, forward passes and memory as ratios, tokens compared.
+
+Both sides run the same network on the same prompts, one after the other, in one process.  Where the sampler
+claims to make the plain loop's tokens this is checked, and the measurement stops if it is not so.
+"""
+
+import functools
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from weft.bench.imposed import BLOCK_LENGTH, ImposedLengths, cut_behind_end, require_equal, typical_blocks
+from weft.bench.measure import peak_bytes, time_in_turns
+from weft.bench.network import IN_PROPORTION, LLADA_8B, Shape, random_network, random_prompts
+from weft.bench.plain import Counted, answer_plainly
+from weft.sampling import generate
+
+Answers = list[list[int]]
+Answer = Callable[[Any], Answers]
+"""Answers the prompts of a setup by a model that it is given."""
+
+TOKENS_PER_STEP = 2
+SPREAD = 2.0
+"""Of the logits, where sureness does not matter."""
+SURE_SPREAD = 20.0
+"""Of the logits where a threshold is to let three to four tokens pass in a step."""
+THRESHOLD = 0.9
+
+EXACT_TITLE = "exact, without early stop"
+APPROXIMATE: dict[str, dict[str, Any]] = {
+    "prefix cache": {"kv_cache": "prefix"},
+    "dual cache": {"kv_cache": "dual"},
+    f"threshold {THRESHOLD}": {"confidence_threshold": THRESHOLD},
+    f"dual cache, threshold {THRESHOLD}": {"kv_cache": "dual", "confidence_threshold": THRESHOLD},
+    f"dual cache, threshold {THRESHOLD}, early stop": {
+        "kv_cache": "dual",
+        "confidence_threshold": THRESHOLD,
+        "early_stop": True,
+    },
+}
+"""Settings of the sampler by which the tokens change."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Setup:
+    """What both sides are given.
+
+    Attributes:
+        shape: of the network.
+        prompt_lengths: in tokens.
+        batch_size: rows at a time.
+        gen_length: of the answers.
+        tokens_per_step: revealed in each step.
+        spread: of the network's logits.
+        blocks: in which the answers end, from 0; no end is imposed if empty.
+        rounds: how often both sides are timed.
+        device: where.
+        dtype: of the network.
+    """
+
+    shape: Shape
+    prompt_lengths: tuple[int, ...]
+    batch_size: int
+    gen_length: int
+    tokens_per_step: int = TOKENS_PER_STEP
+    spread: float = SPREAD
+    blocks: tuple[int, ...] = ()
+    rounds: int = 1
+    device: str = "cpu"
+    dtype: torch.dtype = torch.float32
+
+    def settings(self, tokens_per_step: int | None = None) -> dict[str, Any]:
+        """Return what both sides are called with."""
+        return {
+            "gen_length": self.gen_length,
+            "block_length": BLOCK_LENGTH,
+            "diffusion_steps": self.gen_length // (tokens_per_step or self.tokens_per_step),
+            "mask_token_id": self.shape.mask_token_id,
+            "batch_size": self.batch_size,
+        }
+
+    @property
+    def prompts(self) -> Answers:
+        """The prompts."""
+        return random_prompts(self.shape, list(self.prompt_lengths))
+
+    def model(self) -> Any:
+        """Make the network, with the ends imposed that are wanted."""
+        model = random_network(self.shape, spread=self.spread, device=self.device, dtype=self.dtype)
+        ends = {
+            prompt[0]: len(prompt) + block * BLOCK_LENGTH + BLOCK_LENGTH // 2
+            for prompt, block in zip(self.prompts, self.blocks, strict=False)
+        }
+        return ImposedLengths(model, eos_token_id=self.shape.eos_token_id, ends=ends) if ends else model
+
+    def plainly(self, model: Any, tokens_per_step: int | None = None) -> Answers:
+        """Answer by the plain loop."""
+        return answer_plainly(
+            model, self.prompts, pad_token_id=self.shape.eos_token_id, **self.settings(tokens_per_step)
+        )
+
+    def ours(self, model: Any, tokens_per_step: int | None = None, **mode: Any) -> Answers:
+        """Answer by the sampler."""
+        return generate(
+            model,
+            self.prompts,
+            eos_token_id=self.shape.eos_token_id,
+            **self.settings(tokens_per_step),
+            **mode,
+        )
+
+    def cut(self, answers: Answers) -> Answers:
+        """Drop what stands behind end-of-text."""
+        return [cut_behind_end(answer, self.shape.eos_token_id) for answer in answers]
+
+
+@dataclass
+class Side:
+    """What one side did.
+
+    Attributes:
+        answers: its tokens.
+        seconds: median time.
+        num_passes: forward passes of a row.
+        num_positions: positions in them.
+    """
+
+    answers: Answers
+    seconds: float
+    num_passes: int
+    num_positions: int
+
+
+def run_sides(model: Any, sides: Mapping[str, Answer], *, rounds: int) -> dict[str, Side]:
+    """Let several sides answer in turns, and count what they ask the model."""
+    made: dict[str, tuple[Answers, Counted]] = {}
+
+    def watched(name: str, answer: Answer) -> Callable[[int], None]:
+        def run(_: int) -> None:
+            counted = Counted(model)
+            made[name] = answer(counted), counted
+
+        return run
+
+    seconds = time_in_turns({name: watched(name, answer) for name, answer in sides.items()}, rounds=rounds)
+    return {
+        name: Side(answers, seconds[name], counted.num_passes, counted.num_positions)
+        for name, (answers, counted) in made.items()
+    }
+
+
+def bench_sampler(*, threads: int, device: str, quick: bool = False) -> Iterator[str]:
+    """Compare the sampler with the plain loop on networks with random weights.
+
+    Args:
+        threads: CPU threads.
+        device: where the networks run.
+        quick: take a very small network, to see that all of this works.
+
+    Yields:
+        Lines of text; speeds and memory are ratios, ours over the plain loop's.
+
+    Raises:
+        SamplingError: the sampler does not make the plain loop's tokens where it should.
+    """
+    torch.set_num_threads(threads)
+    shape = Shape(width=32, num_layers=2, vocab_size=31 * 32) if quick else IN_PROPORTION
+    yield (
+        f"Random weights in LLaDA's proportions ({shape}), fp32 on {device}, {threads} threads, blocks of "
+        f"{BLOCK_LENGTH}; ours / plain loop"
+    )
+    yield from _exact(shape, device)
+    yield from _early_stop(shape, device)
+    yield from _approximate(shape, device)
+    if torch.cuda.is_available() and not quick:
+        yield from _eight_billion()
+    else:
+        yield "The shape of LLaDA-8B is measured on a GPU only."
+
+
+def _exact(shape: Shape, device: str) -> Iterator[str]:
+    """Compare exact decoding at three lengths, and with padding."""
+    yield f"{EXACT_TITLE}, tokens equal  (goals: time 0.80, peak memory 0.20):"
+    for gen_length, tokens_per_step, rounds in ((128, 2, 3), (256, 4, 3), (512, 8, 2)):
+        setup = Setup(
+            shape=shape,
+            prompt_lengths=(96, 96),
+            batch_size=2,
+            gen_length=gen_length,
+            tokens_per_step=tokens_per_step,
+            rounds=rounds,
+            device=device,
+        )
+        yield _exact_line(f"{gen_length} tokens, prompts of 96", setup)
+    setup = Setup(
+        shape=shape,
+        prompt_lengths=(64, 96, 128, 176),
+        batch_size=4,
+        gen_length=256,
+        tokens_per_step=8,
+        rounds=2,
+        device=device,
+    )
+    yield _exact_line("256 tokens, prompts of 64 to 176", setup)
+
+
+def _exact_line(title: str, setup: Setup) -> str:
+    model = setup.model()
+    sides = run_sides(model, {"plain": setup.plainly, "ours": setup.ours}, rounds=setup.rounds)
+    plain, ours = sides["plain"], sides["ours"]
+    require_equal(ours.answers, plain.answers, title=title)
+    return _line(
+        f"{title}, {setup.tokens_per_step} a step",
+        time=ours.seconds / plain.seconds,
+        passes=ours.num_passes / plain.num_passes,
+        **{"peak memory": _memory_ratio(setup, model)},
+    )
+
+
+def _memory_ratio(setup: Setup, model: Any) -> float:
+    """Compare the memory beyond the parameters, with one step a block, which is as much as with many."""
+    device = torch.device(setup.device)
+    ours = peak_bytes(lambda: setup.ours(model, BLOCK_LENGTH), device)
+    return ours / peak_bytes(lambda: setup.plainly(model, BLOCK_LENGTH), device)
+
+
+def _early_stop(shape: Shape, device: str) -> Iterator[str]:
+    """Compare exact decoding with early stop, answers as long as LLaDA's to GSM8K."""
+    yield "exact up to the end, with early stop, lengths of LLaDA-8B's answers to GSM8K  (goal: time 0.56):"
+    blocks = typical_blocks(512, 8)
+    setup = Setup(
+        shape=shape,
+        prompt_lengths=(96, 104, 80, 112, 88, 120, 72, 128),
+        batch_size=2,
+        gen_length=512,
+        tokens_per_step=16,
+        blocks=tuple(blocks[index] for index in (3, 6, 0, 5, 2, 7, 1, 4)),
+        device=device,
+    )
+    model = setup.model()
+    sides = run_sides(
+        model,
+        {"plain": setup.plainly, "ours": functools.partial(setup.ours, early_stop=True)},
+        rounds=setup.rounds,
+    )
+    plain, ours = sides["plain"], sides["ours"]
+    require_equal(setup.cut(ours.answers), setup.cut(plain.answers), title="early stop")
+    yield _line(
+        f"512 tokens, 8 answers, {setup.tokens_per_step} a step",
+        time=ours.seconds / plain.seconds,
+        passes=ours.num_passes / plain.num_passes,
+    )
+
+
+def _approximate(shape: Shape, device: str) -> Iterator[str]:
+    """Compare the ways of decoding that change tokens."""
+    setup = Setup(
+        shape=shape,
+        prompt_lengths=(96, 120),
+        batch_size=2,
+        gen_length=512,
+        spread=SURE_SPREAD,
+        blocks=tuple(typical_blocks(512, 2)),
+        device=device,
+    )
+    modes = {name: functools.partial(setup.ours, **mode) for name, mode in APPROXIMATE.items()}
+    sides = run_sides(setup.model(), {"plain": setup.plainly, **modes}, rounds=setup.rounds)
+    plain = sides.pop("plain")
+    ends = " and ".join(str(block + 1) for block in setup.blocks)
+    yield (
+        f"APPROXIMATE, 512 tokens, 2 answers that end in blocks {ends}, against the plain loop's "
+        f"{setup.tokens_per_step} tokens a step  (goal: time 0.10).  Random weights say nothing about the "
+        "agreement of a trained network's answers; here they are sharpened to give the threshold something:"
+    )
+    for name, side in sides.items():
+        yield _line(
+            name,
+            time=side.seconds / plain.seconds,
+            passes=side.num_passes / plain.num_passes,
+            **{
+                "positions": side.num_positions / plain.num_positions,
+                "equal tokens": share_of_equal(setup.cut(side.answers), setup.cut(plain.answers)),
+            },
+        )
+
+
+def share_of_equal(ours: Answers, exact: Answers) -> float:
+    """Say which share of the exact tokens stands at the same place in ours."""
+    pairs = [
+        (index < len(one) and one[index]) == token
+        for one, other in zip(ours, exact, strict=True)
+        for index, token in enumerate(other)
+    ]
+    return sum(pairs) / len(pairs)
+
+
+def _eight_billion() -> Iterator[str]:
+    """Compare both sides in LLaDA-8B's own shape, in bf16, where rounding may decide between tokens."""
+    yield "the shape of LLaDA-8B, random weights in bf16, 8 prompts of 200, 2 steps a block:"
+    for gen_length in (128, 512):
+        setup = Setup(
+            shape=LLADA_8B,
+            prompt_lengths=(200,) * 8,
+            batch_size=8,
+            gen_length=gen_length,
+            tokens_per_step=16,
+            rounds=2,
+            device="cuda",
+            dtype=torch.bfloat16,
+        )
+        model = setup.model()
+        sides = run_sides(model, {"plain": setup.plainly, "ours": setup.ours}, rounds=setup.rounds)
+        plain, ours = sides["plain"], sides["ours"]
+        yield _line(
+            f"{gen_length} tokens",
+            time=ours.seconds / plain.seconds,
+            **{
+                "peak memory": _memory_ratio(setup, model),
+                "equal tokens": share_of_equal(ours.answers, plain.answers),
+            },
+        )
+        del model
+
+
+def _line(title: str, **ratios: float) -> str:
+    return f"  {title:<44} " + ", ".join(f"{name} {ratio:.2f}" for name, ratio in ratios.items())

@@ -1,0 +1,162 @@
+"""What approximate sampling does to the answers of a network that has learnt something."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from weft.bench.imposed import cut_behind_end
+from weft.bench.plain import answer_plainly
+from weft.bench.sampler import APPROXIMATE, Answer, Answers, Side, run_sides, share_of_equal
+from weft.benchmarks import Score, find_scorer
+from weft.config import FineTuning
+from weft.config.sources import GeneratedBenchmark
+from weft.data.benchmarks import generate_questions
+from weft.data.examples import encode_prompt
+from weft.model import load_model, load_tokenizer
+from weft.sampling import generate
+from weft.stats import compare_means
+from weft.stats.resampling import BenchmarkCredit
+
+RULES = "d1"
+EXACT: dict[str, dict[str, Any]] = {"exact": {}, "exact, early stop": {"early_stop": True}}
+
+
+@dataclass(frozen=True)
+class Questions:
+    """Questions of all benchmarks, one after the other.
+
+    Attributes:
+        rows: as in question files.
+        prompts: their token ids.
+        tokenizer: of the network.
+    """
+
+    rows: list[dict[str, Any]]
+    prompts: Answers
+    tokenizer: Any
+
+    @classmethod
+    def draw(cls, experiment: FineTuning, tokenizer: Any, *, num_examples: int) -> "Questions":
+        """Take the first questions of each generated benchmark of an experiment."""
+        rows = [
+            row
+            for name, source in experiment.benchmarks.items()
+            if isinstance(source, GeneratedBenchmark)
+            for row in generate_questions(name, source.model_copy(update={"num_examples": num_examples}))
+        ]
+        prefill = experiment.sampling.prefill
+        prompts = [encode_prompt(tokenizer, row["prompt"], prefill=prefill) for row in rows]
+        return cls(rows, prompts, tokenizer)
+
+    def score(self, answers: Answers) -> dict[str, list[Score]]:
+        """Score answers, by benchmark."""
+        scores: dict[str, list[Score]] = {}
+        texts = self.tokenizer.batch_decode(answers, skip_special_tokens=False)
+        for row, text in zip(self.rows, texts, strict=True):
+            scorer = find_scorer(row["benchmark"], RULES)
+            score = scorer(text, question=row["question"], reference=row["reference"])
+            scores.setdefault(row["benchmark"], []).append(score)
+        return scores
+
+
+def bench_trained(
+    experiment: FineTuning, base: Path, *, threads: int, device: str, num_examples: int
+) -> Iterator[str]:
+    """Answer questions with a trained network in every way, and compare with the exact answers.
+
+    Args:
+        experiment: says how to sample, and what is asked.
+        base: checkpoint directory.
+        threads: CPU threads.
+        device: where the network runs.
+        num_examples: questions per benchmark.
+
+    Yields:
+        Lines of text.
+    """
+    torch.set_num_threads(threads)
+    model = load_model(base).to(device)
+    tokenizer = load_tokenizer(base, mask_token_id=model.config.mask_token_id)
+    questions = Questions.draw(experiment, tokenizer, num_examples=num_examples)
+    sampling = experiment.sampling
+    assert sampling.tokens_per_step is not None, "the experiment reveals a fixed number of tokens per step"
+    settings = {
+        "gen_length": sampling.gen_lengths[0],
+        "block_length": sampling.block_length,
+        "diffusion_steps": sampling.gen_lengths[0] // sampling.tokens_per_step,
+        "mask_token_id": tokenizer.mask_token_id,
+        "batch_size": sampling.batch_size,
+    }
+    eos = tokenizer.eos_token_id
+
+    def ours(mode: dict[str, Any]) -> Answer:
+        return lambda model: generate(model, questions.prompts, eos_token_id=eos, **settings, **mode)
+
+    sides = run_sides(
+        model,
+        {
+            "plain loop": lambda model: answer_plainly(
+                model, questions.prompts, pad_token_id=eos, **settings
+            ),
+            **{name: ours(mode) for name, mode in (EXACT | APPROXIMATE).items()},
+        },
+        rounds=1,
+    )
+    plain, exact = sides.pop("plain loop"), sides["exact"]
+    num_same = sum(one == other for one, other in zip(exact.answers, plain.answers, strict=True))
+    yield (
+        f"{base}: {len(questions.rows)} questions of {', '.join(experiment.benchmarks)}, "
+        f"{settings['gen_length']} tokens, blocks of {sampling.block_length}, {sampling.tokens_per_step} a "
+        f"step, {sampling.batch_size} rows; {num_same} of {len(exact.answers)} exact answers equal the plain "
+        "loop's"
+    )
+    yield f"  accuracy in points by the rules {RULES}, its change against exact with a paired 95 % interval:"
+    truth = questions.score(exact.answers)
+    for name, side in sides.items():
+        yield _line(
+            name,
+            side,
+            plain=plain,
+            exact=[cut_behind_end(answer, eos) for answer in exact.answers],
+            ours=[cut_behind_end(answer, eos) for answer in side.answers],
+            change=describe_change(questions.score(side.answers), truth),
+        )
+
+
+def describe_change(ours: dict[str, list[Score]], exact: dict[str, list[Score]]) -> str:
+    """Put the mean accuracy over benchmarks and its change into words.
+
+    Source:
+        `weft.stats.paired`; only the questions are drawn anew, since there is one network.
+    """
+    pairs = [
+        BenchmarkCredit((_credit(ours[name]), _credit(exact[name])), _weight(exact[name])) for name in exact
+    ]
+    found = compare_means(
+        pairs, confidence=0.95, num_resamples=2000, rng=np.random.default_rng(0), resample_seeds=False
+    )
+    accuracy = np.mean([pair.pooled_accuracies()[0] for pair in pairs])
+    low, high = 100 * found.low, 100 * found.high
+    return f"{100 * accuracy:.1f} ({100 * found.difference:+.1f}, {low:+.1f} to {high:+.1f})"
+
+
+def _credit(scores: Sequence[Score]) -> Any:
+    return np.array([[score.credit for score in scores]])
+
+
+def _weight(scores: Sequence[Score]) -> Any:
+    return np.array([float(score.weight) for score in scores])
+
+
+def _line(name: str, side: Side, *, plain: Side, exact: Answers, ours: Answers, change: str) -> str:
+    num_equal = sum(one == other for one, other in zip(ours, exact, strict=True))
+    num_tokens = sum(map(len, plain.answers))
+    return (
+        f"  {name:<42} time {side.seconds / plain.seconds:.2f}, tokens per pass "
+        f"{num_tokens / side.num_passes:.1f}, equal answers {100 * num_equal / len(exact):.0f} %, "
+        f"equal tokens {100 * share_of_equal(ours, exact):.1f} %, accuracy {change}"
+    )
