@@ -51,7 +51,7 @@ def print_answer(console: Console, trace: Trace) -> None:
 
 
 def _head(console: Console, trace: Trace) -> Group:
-    settings = Text(", ".join(f"{name}: {value}" for name, value in describe(trace.decoding).items()), "dim")
+    settings = Text("; ".join(f"{name}: {value}" for name, value in describe(trace.decoding).items()), "dim")
     numbers = "confidence" if trace.decoding.remasking == "low_confidence" else "random number that decides"
     legend = Text(f"numbers: {numbers}   new: ")
     if console.is_terminal:
