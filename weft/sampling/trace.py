@@ -15,6 +15,7 @@ from weft.sampling.decoding import Decoding
 from weft.sampling.stream import Answer, StepView
 
 SIGNS = {"\n": "↵", "\t": "⇥"}
+SPACE_SIGN = "␣"
 END_SIGN = "∎"
 """Stands for end-of-text, which otherwise would fill the canvas with its long name."""
 
@@ -144,14 +145,15 @@ class Trace:
         return canvases
 
     def sign(self, token_id: int) -> str:
-        """Show a token on a canvas, where room is short: safe to print, never empty, one line."""
+        """Show a token among others, where room is short: safe to print, never empty, one line."""
         if token_id == self.decoding.eos_token_id:
             return END_SIGN
-        return self.label(token_id)
+        return visible(self.texts[token_id]) or f"token {token_id}"
 
     def label(self, token_id: int) -> str:
-        """Show a token by itself: safe to print, never empty, one line."""
-        return visible(self.texts[token_id]) or f"token {token_id}"
+        """Show a token by itself, by its own name; one of spaces only by a sign for each."""
+        text = visible(self.texts[token_id]) or f"token {token_id}"
+        return text if text.strip(" ") else SPACE_SIGN * len(text)
 
 
 class TraceCollector:

@@ -175,15 +175,20 @@ def _blocks(trace: Trace) -> Iterator[dict[str, Any]]:
                 {"step": number + 1, "cells": [_cells(trace, step).get(column) for column in columns]}
                 for number, step in steps
             ],
-            "final": [trace.sign(trace.token_ids[column]) for column in columns],
+            "final": [_name(trace, trace.token_ids[column]) for column in columns],
         }
+
+
+def _name(trace: Trace, token_id: int) -> str:
+    """Show a token in a cell of its own."""
+    return trace.sign(token_id) if token_id == trace.decoding.eos_token_id else trace.label(token_id)
 
 
 def _cells(trace: Trace, step: TraceStep) -> dict[int, dict[str, Any]]:
     """Describe the candidates of a step, by column."""
     return {
         column: {
-            "text": trace.sign(step.token_ids[index]),
+            "text": _name(trace, step.token_ids[index]),
             "shade": _confidence_shade(step.confidence[index]),
             "is_revealed": step.is_revealed[index],
         }

@@ -74,7 +74,7 @@ def _step_line(trace: Trace, number: int, step: TraceStep) -> Text:
     for index in kept[:LISTED]:
         line.append("  ", "not bold")
         style = f"not bold {_style(step.confidence[index])}"
-        line.append(f"{trace.label(step.token_ids[index]).strip() or '␣'} ", style)
+        line.append(f"{trace.label(step.token_ids[index]).strip()} ", style)
         line.append(f"{step.confidence[index]:.2f}", "not bold dim")
     if len(kept) > LISTED:
         line.append(f"  and {len(kept) - LISTED} more", "not bold dim")
@@ -148,5 +148,5 @@ def _foot(trace: Trace) -> Text:
 
 def _described(trace: Trace, token: TracedToken) -> str:
     assert token.step is not None, "only revealed tokens are described"
-    name = trace.label(token.token_id).strip() or "␣"
+    name = trace.label(token.token_id).strip()
     return f"{name} ({token.confidence:.2f}, {token.entropy:.2f} nats, step {token.step + 1})"

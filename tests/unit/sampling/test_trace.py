@@ -87,6 +87,9 @@ def test_tokens_are_shown_on_one_line_and_never_empty():
     trace = trace_of([A], [])
     assert [trace.sign(one) for one in (A, B, C, D, END)] == ["a", " b", "↵", "token 3", "∎"]
     assert trace.label(END) == "<|end|>"
+    spaced = Trace(trace.subject, trace.decoding, [A], [], {A: "  ", B: " b", C: " \n"})
+    assert [spaced.label(one) for one in (A, B, C)] == ["␣␣", " b", " ↵"]
+    assert spaced.sign(A) == "  ", "between other tokens a space is a space"
 
 
 @pytest.mark.parametrize(
