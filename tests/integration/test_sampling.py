@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -9,12 +10,15 @@ import time
 from pathlib import Path
 
 import pytest
+import torch
 import yaml
+from peft import LoraConfig, get_peft_model
 from typer.testing import CliRunner
 
 from weft.cli import app
 from weft.config.sources import GeneratedBenchmark
 from weft.data.benchmarks import generate_questions, write_jsonl
+from weft.model import load_model
 
 NUM_QUESTIONS = 60
 
@@ -31,8 +35,8 @@ def place(tmp_path_factory):
     return folder
 
 
-def arguments(place, out, *more):
-    settings = ["--experiment", place / "tiny.yaml", "--run", "base", "--gen-length", "32"]
+def arguments(place, out, *more, run="base"):
+    settings = ["--experiment", place / "tiny.yaml", "--run", run, "--gen-length", "32"]
     files = ["--base", "experiments/tiny-base", "--questions", place / "questions.jsonl", "--out", out]
     return ["sample", *map(str, [*settings, *files, *more])]
 
@@ -98,6 +102,31 @@ def test_ranks_that_are_not_asked_to_share_say_so(place, whole, tmp_path, monkey
     result = CliRunner().invoke(app, arguments(place, tmp_path / "out.jsonl"))
     assert "rank 2/2 answers all questions; --shard auto would share them out" in result.output
     assert (tmp_path / "out.jsonl").read_bytes() == whole
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning", "ignore::FutureWarning")
+def test_adapters_are_merged_where_the_experiment_says_so(place, tmp_path):
+    """In bf16, where the rounding of the merged weights tells."""
+    torch.manual_seed(5)
+    config = LoraConfig(r=8, lora_alpha=16, target_modules=["q_proj", "v_proj", "up_proj"])
+    adapted = get_peft_model(load_model("experiments/tiny-base"), config)
+    for name, parameter in adapted.named_parameters():
+        if "lora_B" in name:
+            torch.nn.init.normal_(parameter, std=0.05)
+    adapted.save_pretrained(tmp_path / "adapter")
+    answers = []
+    for is_merged in (False, True):
+        content = yaml.safe_load((place / "tiny.yaml").read_text())
+        content["sampling"] |= {"dtype": "bfloat16", "merge_adapters": is_merged}
+        (tmp_path / "tiny.yaml").write_text(yaml.safe_dump(content))
+        shutil.copy(place / "questions.jsonl", tmp_path)
+        more = ["--adapter", tmp_path / "adapter", "--shard", "1/3"]
+        out = tmp_path / f"{is_merged}.jsonl"
+        result = CliRunner().invoke(app, arguments(tmp_path, out, *more, run="weft-worked-seed1"))
+        assert result.exit_code == 0, result.output
+        records = [json.loads(line) for line in out.read_text().splitlines()]
+        answers.append([record["generation"] for record in records])
+    assert answers[0] != answers[1]
 
 
 @pytest.mark.slow

@@ -96,7 +96,7 @@ def trace(
 
 def _heading(described: FineTuning, run: str | None, base: Path, adapter: Path | None) -> tuple[str, str]:
     """Make the page's title and caption; the experiment's caption is true of its own models only."""
-    from weft.report.labels import run_label
+    from weft.report.labels import full_caption, run_label
 
     if run is None:
         name = base.resolve().name
@@ -104,7 +104,7 @@ def _heading(described: FineTuning, run: str | None, base: Path, adapter: Path |
     chosen = find_run(described, run)
     if (adapter is None) != (chosen.method == BASE_RUN):
         raise ConfigError(f"--adapter must be given for a fine-tuned run and only then; run is {run!r}")
-    return run_label(chosen), described.caption
+    return run_label(chosen), full_caption(described)
 
 
 def _find_examples(

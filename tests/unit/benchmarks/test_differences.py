@@ -185,3 +185,21 @@ def test_cells_that_only_another_completion_would_make_right(generations):
         by_d1 = sum(score.credit * score.weight for score in scores)
         found.append((by_d1, sum(score.details["num_right_cells"] for score in scores)))
     assert found == [(126, 140), (70, 77), (64, 73)]
+
+
+def test_what_stands_behind_the_first_end_of_text_changes_no_verdict(generations):
+    """What early stop leaves out (deviation 46); elsewhere nothing but end-of-text stands there."""
+    end, cut = "<|endoftext|>", []
+    for (benchmark, _), examples in generations.items():
+        for question, reference, generation in examples:
+            answer, _, rest = generation.partition(end)
+            if not rest.replace(end, "").strip():
+                continue
+            for rules in ("d1", "strict"):
+                whole, early = (
+                    score_generation(benchmark, rules, text, question=question, reference=reference)
+                    for text in (generation, answer + end)
+                )
+                assert (whole.verdict, whole.credit) == (early.verdict, early.credit)
+            cut.append(benchmark)
+    assert cut == ["gsm8k"] * 7

@@ -1,3 +1,4 @@
+import dataclasses
 import json
 from pathlib import Path
 
@@ -143,6 +144,20 @@ def test_the_digest_stands_for_everything_but_the_batch_size():
     ]  # fmt: skip
     assert len({described().digest, *(other.digest for other in others)}) == len(others) + 1
     assert described("1/2").settings_digest == described("2/2").settings_digest
+
+
+def test_every_setting_reaches_the_decoding():
+    for changes in (
+        {"block_length": 4, "tokens_per_step": 1, "early_stop": False, "cfg_scale": 0.5} | NOISY,
+        {"kv_cache": "prefix", "confidence_threshold": 0.7, "tokens_per_step": None},
+    ):
+        job = described(**changes)
+        decoding = job.decoding(mask_token_id=3, eos_token_id=4)
+        common = {field.name for field in dataclasses.fields(decoding)} & set(Sampling.model_fields)
+        assert len(common) == 7
+        assert {name: getattr(decoding, name) for name in common} == job.sampling.model_dump(include=common)
+        assert (decoding.mask_token_id, decoding.eos_token_id) == (3, 4)
+        assert (decoding.gen_length, decoding.diffusion_steps) == (16, 16)
 
 
 def test_an_approximate_answer_says_so(base, questions, tmp_path):

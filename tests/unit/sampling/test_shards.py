@@ -68,6 +68,7 @@ def test_other_shards_are_refused(text):
 def test_auto_is_the_place_among_the_ranks(environment, shard):
     assert parse_shard("auto", environment) == shard
     assert parse_shard("1/1", environment) == Shard()
+    assert find_rank(environment) == (shard if shard.count > 1 else None)
 
 
 def test_a_senseless_rank_is_refused():
