@@ -13,7 +13,7 @@ import torch
 
 from weft.bench.imposed import BLOCK_LENGTH, ImposedLengths, cut_behind_end, require_equal, typical_blocks
 from weft.bench.measure import peak_bytes, time_in_turns
-from weft.bench.network import IN_PROPORTION, LLADA_8B, Shape, random_network, random_prompts
+from weft.bench.network import IN_PROPORTION, LLADA_8B, WIDER, Shape, random_network, random_prompts
 from weft.bench.plain import Counted, answer_plainly
 from weft.sampling import generate
 
@@ -181,29 +181,28 @@ def bench_sampler(*, threads: int, device: str, quick: bool = False) -> Iterator
 
 
 def _exact(shape: Shape, device: str) -> Iterator[str]:
-    """Compare exact decoding at three lengths, and with padding."""
+    """Compare exact decoding at three lengths, with padding, and with a wider network."""
     yield f"{EXACT_TITLE}, tokens equal  (goals: time 0.80, peak memory 0.20):"
-    for gen_length, tokens_per_step, rounds in ((128, 2, 3), (256, 4, 3), (512, 8, 2)):
+    equal, unequal = (96, 96), (64, 96, 128, 176)
+    setups = [
+        ("128 tokens, prompts of 96", shape, equal, 128, 2),
+        ("256 tokens, prompts of 96", shape, equal, 256, 8),
+        ("512 tokens, prompts of 96", shape, equal, 512, 16),
+        ("256 tokens, prompts of 64 to 176", shape, unequal, 256, 16),
+    ]
+    if shape == IN_PROPORTION:
+        setups.append((f"128 tokens, width {WIDER.width}", WIDER, (96,), 128, 8))
+    for title, used, prompt_lengths, gen_length, tokens_per_step in setups:
         setup = Setup(
-            shape=shape,
-            prompt_lengths=(96, 96),
-            batch_size=2,
+            shape=used,
+            prompt_lengths=prompt_lengths,
+            batch_size=len(prompt_lengths),
             gen_length=gen_length,
             tokens_per_step=tokens_per_step,
-            rounds=rounds,
+            rounds=2,
             device=device,
         )
-        yield _exact_line(f"{gen_length} tokens, prompts of 96", setup)
-    setup = Setup(
-        shape=shape,
-        prompt_lengths=(64, 96, 128, 176),
-        batch_size=4,
-        gen_length=256,
-        tokens_per_step=8,
-        rounds=2,
-        device=device,
-    )
-    yield _exact_line("256 tokens, prompts of 64 to 176", setup)
+        yield _exact_line(title, setup)
 
 
 def _exact_line(title: str, setup: Setup) -> str:

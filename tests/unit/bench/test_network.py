@@ -23,6 +23,13 @@ def test_logits_have_the_wanted_spread_and_never_choose_mask_or_end():
     assert logits.argmax(-1).max() < SMALL.eos_token_id
 
 
+def test_a_network_in_sixteen_bits_keeps_its_frequencies():
+    model = random_network(SMALL, spread=1.0, dtype=torch.bfloat16)
+    assert {parameter.dtype for parameter in model.parameters()} == {torch.bfloat16}
+    assert model.model.rotary_emb.inv_freq.dtype == torch.float32
+    assert torch.get_default_dtype() == torch.float32
+
+
 def test_a_network_is_the_same_each_time():
     one, other = (random_network(SMALL, spread=1.0) for _ in range(2))
     assert all(torch.equal(a, b) for a, b in zip(one.parameters(), other.parameters(), strict=True))
