@@ -58,7 +58,11 @@ def finished(tmp_path_factory):
 
 def test_everything_is_there(finished):
     root = finished / "results/micro"
-    assert (root / "report/index.html").stat().st_size > 10_000
+    page = root / "report/index.html"
+    assert page.stat().st_size > 10_000
+    for run in ("base", "sft-worked-seed1", "weft-worked-seed1"):
+        assert f'href="traces/{run}.html"' in page.read_text(encoding="utf-8")
+        assert (page.parent / f"traces/{run}.html").exists()
     assert (root / "pretrained/model.safetensors").exists()
     assert len((root / f"runs/{Path(TRAIN).name}/history.jsonl").read_text().splitlines()) == 12
     assert len(list((root / "samples").rglob("*.jsonl"))) == 9

@@ -1,8 +1,9 @@
 """A trace as text: the canvas after each step, with what was revealed in it.
 
 A position keeps its place: a mask (▒) takes the room of the token that will stand there (░), so that the
-eye can follow a column downwards.  In a terminal what is new stands out in reverse video; elsewhere carets
-below mark it.  Nothing here reads markup, and control characters have become signs.
+eye can follow a column downwards.  In a terminal what is new stands out in reverse video; in a file, or where
+the terminal knows no styles, carets below mark it.  Nothing here reads markup, and control characters have
+become signs.
 """
 
 from collections.abc import Iterator
@@ -54,7 +55,7 @@ def _head(console: Console, trace: Trace) -> Group:
     settings = Text("; ".join(f"{name}: {value}" for name, value in describe(trace.decoding).items()), "dim")
     numbers = "confidence" if trace.decoding.remasking == "low_confidence" else "random number that decides"
     legend = Text(f"numbers: {numbers}   new: ")
-    if console.is_terminal:
+    if console.color_system is not None:
         legend.append("reverse", "reverse")
         legend.append(", confidence ")
         legend.append_text(Text(", ").join(Text(text, style) for style, text in STYLES.items()))
@@ -105,7 +106,7 @@ def _canvas_lines(
 
 def _finished(console: Console, line: Text, marks: str) -> Iterator[Text]:
     yield line
-    if not console.is_terminal and marks.strip():
+    if console.color_system is None and marks.strip():
         yield Text(marks.rstrip())
 
 

@@ -94,6 +94,12 @@ def test_in_a_terminal_what_is_new_is_reversed_and_nothing_is_underlined_by_care
     assert "\x1b[32mx\x1b[0m\x1b[1;7;36m long" in text, "what was revealed before keeps its colour"
 
 
+def test_a_terminal_without_styles_gets_carets():
+    stream = io.StringIO()
+    print_trace(Console(file=stream, force_terminal=True, color_system=None), trace_of([SHORT, LONG]))
+    assert "\n  ^\n" in stream.getvalue()
+
+
 def test_text_of_the_model_is_neither_markup_nor_a_command_to_the_terminal(shown):
     for is_terminal in (False, True):
         text = shown(trace_of([HOSTILE, SHORT]), is_terminal=is_terminal)
