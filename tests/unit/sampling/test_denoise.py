@@ -128,16 +128,17 @@ def test_a_threshold_reveals_all_that_are_sure_enough_and_at_least_one():
     assert steps == [3]
 
 
-def test_rows_end_their_block_at_different_steps_under_a_threshold():
+def test_a_row_whose_block_is_done_waits_unchanged_for_the_others():
     logits = torch.zeros(6, 10)
-    logits[torch.arange(6), torch.tensor([0, 1, 2, 3, 4, 5])] = 9.0
+    logits[torch.arange(6), torch.tensor([0, 1, 2, 3, 4, 5])] = 0.1  # never sure: one token a step
     decoding = decoding_of(gen_length=4, confidence_threshold=0.9)
     first, second = (Row.begin(number, [7, 7], number, decoding) for number in range(2))
-    second.canvas[3:6] = [1, 1, 1]
-    _, steps, _ = denoise_block(
+    second.canvas[2:5] = [8, 8, 8]
+    canvases, steps, _ = denoise_block(
         ScriptedModel(logits), Batch([first, second], decoding, CPU), noise=None, is_tight=True
     )
-    assert steps == [1, 1]
+    assert canvases == [[7, 7, 2, 3, 4, 5], [7, 7, 8, 8, 8, 5]]
+    assert steps == [4, 1]
 
 
 def test_a_threshold_gives_up_on_a_position_that_stays_masked():

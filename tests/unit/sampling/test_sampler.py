@@ -152,6 +152,72 @@ def test_approximate_answers_do_not_depend_on_the_batch_either(request, tokenize
     assert generate(predictor, PROMPTS[::-1], batch_size=2, **settings) == alone[::-1]
 
 
+def cached_plainly(model, prompt, *, gen_length, block_length, diffusion_steps, mask_token_id, kv_cache):
+    """Decode one prompt with whole canvases, putting old keys and values where a cache would keep them."""
+    kept, is_new = {}, None
+
+    def renew(name):
+        def hook(module, args, output):
+            if is_new is None:
+                kept[name] = output
+                return output
+            return torch.where(is_new[:, None], output, kept[name])
+
+        return hook
+
+    hooks = [
+        getattr(layer.self_attn, kind).register_forward_hook(renew((number, kind)))
+        for number, layer in enumerate(model.model.layers)
+        for kind in ("k_proj", "v_proj")
+    ]
+    canvas = torch.tensor([prompt + [mask_token_id] * gen_length])
+    position = torch.arange(canvas.shape[1])
+    per_step = gen_length // diffusion_steps
+    try:
+        for start in range(len(prompt), canvas.shape[1], block_length):
+            end, is_new = start + block_length, None
+            while mask_token_id in canvas[0, start:end]:
+                with torch.no_grad():
+                    logits = model(input_ids=canvas).logits[0]
+                confidence, best = logits.softmax(dim=-1).max(dim=-1)
+                is_open = (canvas[0] == mask_token_id) & (position >= start) & (position < end)
+                chosen = confidence.masked_fill(~is_open, -1).argsort(descending=True, stable=True)[:per_step]
+                canvas[0, chosen] = best[chosen]
+                is_new = position >= start - model.look_back
+                if kv_cache == "dual":
+                    is_new &= position < end
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return canvas[0, len(prompt) :].tolist()
+
+
+@pytest.mark.parametrize("kv_cache", ["prefix", "dual"])
+@pytest.mark.parametrize("maker", ["model", "dream"])
+def test_a_cache_keeps_what_stands_outside_its_window(request, tokenizer, maker, kv_cache):
+    predictor = request.getfixturevalue(maker)
+    settings = settings_of(tokenizer, diffusion_steps=6, kv_cache=kv_cache)
+    expected = [cached_plainly(predictor, prompt, **settings) for prompt in PROMPTS]
+    assert generate(predictor, PROMPTS, **settings) == expected
+    exact = generate(predictor, PROMPTS, **settings_of(tokenizer, diffusion_steps=6))
+    assert exact != expected
+
+
+@pytest.mark.parametrize("kv_cache", ["prefix", "dual"])
+@pytest.mark.parametrize("maker", ["model", "dream"])
+def test_rows_in_different_blocks_share_a_cache(request, tokenizer, maker, kv_cache):
+    predictor = request.getfixturevalue(maker)
+    plain = settings_of(tokenizer, diffusion_steps=6, kv_cache=kv_cache)
+    whole = generate(predictor, PROMPTS, **plain)
+    starts = Counter(itertools.chain(*(answer[:4] for answer in whole)))
+    end = next(token for token, _ in starts.most_common() if any(token not in answer for answer in whole))
+    settings = plain | {"eos_token_id": end, "early_stop": True}
+    alone = [generate(predictor, [prompt], **settings)[0] for prompt in PROMPTS]
+    assert alone != whole  # some rows do end early and make room
+    assert generate(predictor, PROMPTS, batch_size=2, **settings) == alone
+    assert generate(predictor, PROMPTS[::-1], batch_size=3, **settings) == alone[::-1]
+
+
 def test_no_prompts_no_answers():
     assert generate(ScriptedModel(torch.zeros(1, 10)), [], **SMALL) == []
 
