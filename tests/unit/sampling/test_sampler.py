@@ -1,6 +1,9 @@
 import itertools
 import json
+import re
+import runpy
 from collections import Counter
+from pathlib import Path
 
 import pytest
 import torch
@@ -257,3 +260,12 @@ def test_tokens_equal_the_published_loop(shared_data):
             mask_token_id=model.config.mask_token_id,
         )
         assert answers == case["output"]
+
+
+def test_the_documented_example_runs(tmp_path, monkeypatch, capsys):
+    repository = Path(__file__).resolve().parents[3]
+    code = re.search(r"```python\n(.*?)```", (repository / "docs/sampling.md").read_text(), re.DOTALL)[1]
+    (tmp_path / "example.py").write_text(code)
+    monkeypatch.chdir(repository)
+    runpy.run_path(str(tmp_path / "example.py"))
+    assert "<answer>" in capsys.readouterr().out
