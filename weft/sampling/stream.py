@@ -214,7 +214,7 @@ def _is_out_of_memory(error: Exception) -> bool:
     """Recognise an exhausted memory; torch has no class for that of the CPU."""
     if isinstance(error, MemoryError | torch.OutOfMemoryError):
         return True
-    return "DefaultCPUAllocator" in str(error) or "not enough memory" in str(error)
+    return any(text in str(error) for text in ("DefaultCPUAllocator", "not enough memory", "out of memory"))
 
 
 def _check(model: Any, requests: Sequence[Request], decoding: Decoding, noise: Noise | None) -> None:

@@ -1,4 +1,6 @@
 import logging
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -173,3 +175,31 @@ def test_onlookers_change_nothing(stuck_model, tokenizer):
         one.index: one.token_ids for one in answer(stuck_model, PROMPTS, decoding, observe=lambda view: None)
     }
     assert seen == unseen
+
+
+LIMITED = """
+import resource
+import torch
+from weft.sampling import generate
+from weft.model import LladaConfig, LladaForMaskedDiffusion
+
+torch.set_num_threads(1)
+torch.manual_seed(0)
+size = dict(vocab_size=500, hidden_size=256, intermediate_size=768, num_hidden_layers=2)
+model = LladaForMaskedDiffusion(LladaConfig(num_attention_heads=2, num_key_value_heads=2, **size)).eval()
+prompts = torch.randint(0, 400, (64, 200)).tolist()
+settings = dict(gen_length=32, block_length=32, diffusion_steps=2, mask_token_id=499)
+expected = generate(model, prompts, batch_size=2, **settings)
+with open("/proc/self/statm") as file:
+    mapped = int(file.read().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (mapped + 60 * 2**20,) * 2)
+print(generate(model, prompts, **settings) == expected)
+"""
+
+
+def test_a_memory_that_is_really_full_is_recognised():
+    done = subprocess.run(
+        [sys.executable, "-c", LIMITED], capture_output=True, text=True, check=False, timeout=120
+    )
+    assert done.stdout == "True\n", done.stderr
+    assert done.stderr.startswith("out of memory with 64 rows at a time; going on with 32\n")
