@@ -8,7 +8,7 @@ import itertools
 import os
 import statistics
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 
@@ -22,6 +22,7 @@ def time_in_turns(
     rounds: int,
     num_warm_up: int = 0,
     afterwards: Callable[[], object] | None = None,
+    of_rounds: Callable[[Sequence[float]], float] = statistics.median,
 ) -> dict[str, float]:
     """Time several things, one after the other, round by round.
 
@@ -30,9 +31,10 @@ def time_in_turns(
         rounds: how often, warm-up included.
         num_warm_up: rounds at the beginning that do not count.
         afterwards: called after each run, outside the time.
+        of_rounds: what is taken of the rounds that count; the minimum where they are few and long.
 
     Returns:
-        The median of each, in seconds.
+        The time of each, in seconds.
     """
     seconds: dict[str, list[float]] = {name: [] for name in runs}
     for number, (name, run) in itertools.product(range(rounds), runs.items()):
@@ -43,7 +45,7 @@ def time_in_turns(
         seconds[name].append(time.perf_counter() - began)
         if afterwards is not None:
             afterwards()
-    return {name: statistics.median(taken[num_warm_up:]) for name, taken in seconds.items()}
+    return {name: of_rounds(taken[num_warm_up:]) for name, taken in seconds.items()}
 
 
 def peak_bytes(run: Callable[[], object], device: torch.device) -> int:

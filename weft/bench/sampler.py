@@ -122,7 +122,7 @@ class Side:
 
     Attributes:
         answers: its tokens.
-        seconds: median time.
+        seconds: time of the fastest round.
         num_passes: forward passes of a row.
         num_positions: positions in them.
     """
@@ -144,7 +144,8 @@ def run_sides(model: Any, sides: Mapping[str, Answer], *, rounds: int) -> dict[s
 
         return run
 
-    seconds = time_in_turns({name: watched(name, answer) for name, answer in sides.items()}, rounds=rounds)
+    runs = {name: watched(name, answer) for name, answer in sides.items()}
+    seconds = time_in_turns(runs, rounds=rounds, of_rounds=min)
     return {
         name: Side(answers, seconds[name], counted.num_passes, counted.num_positions)
         for name, (answers, counted) in made.items()

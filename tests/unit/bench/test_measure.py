@@ -26,6 +26,12 @@ def test_runs_take_turns_and_the_warm_up_does_not_count():
     assert seconds["a"] < 0.1
 
 
+def test_the_fastest_round_may_be_taken():
+    naps = iter([0.05, 0.0, 0.05, 0.05])
+    (seconds,) = time_in_turns({"a": lambda _: time.sleep(next(naps))}, rounds=4, of_rounds=min).values()
+    assert seconds < 0.04
+
+
 def test_the_peak_is_the_most_that_is_taken_at_once():
     def one_after_the_other():
         for _ in range(3):
