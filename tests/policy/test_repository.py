@@ -94,7 +94,7 @@ def test_environments_are_in_step_with_the_lock():
 
 def test_every_rule_names_a_log_and_an_environment_or_is_a_target():
     for file in (REPOSITORY / "workflow/rules").glob("*.smk"):
-        for rule in re.split(r"^rule ", file.read_text(), flags=re.M)[1:]:
+        for rule in re.split(r"^ *rule ", file.read_text(), flags=re.M)[1:]:
             assert "log:" in rule, rule
             assert "../../envs/" in rule, rule
             assert "python -m weft" in rule, rule

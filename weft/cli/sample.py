@@ -1,6 +1,5 @@
 """``weft sample``, ``merge`` and ``export``: what a trained model is used for."""
 
-import logging
 import os
 import shutil
 from enum import StrEnum
@@ -22,6 +21,7 @@ from weft.cli.shared import (
     load,
     only_writer,
     record,
+    show_log,
 )
 from weft.config import (
     BASE_RUN,
@@ -68,8 +68,7 @@ def sample(
     from weft.sampling.job import SamplingJob, run_job
     from weft.sampling.shards import find_rank, parse_shard
 
-    logging.basicConfig(format="%(message)s")
-    logging.getLogger("weft").setLevel(logging.INFO)
+    show_log()
     described = fine_tuning(experiment)
     chosen = find_run(described, run)
     if (adapter is None) != (chosen.method == BASE_RUN):

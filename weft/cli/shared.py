@@ -1,5 +1,6 @@
 """What the subcommands share: options, the experiment, models, files that are whole or not there."""
 
+import logging
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -66,6 +67,13 @@ def device_of(name: str) -> str:
     import torch
 
     return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def show_log() -> None:
+    """Show what the package has to say while it works, a line each, on the standard error stream."""
+    logger = logging.getLogger("weft")
+    logger.handlers = [logging.StreamHandler()]
+    logger.setLevel(logging.INFO)
 
 
 def device_of_rank(name: str, environment: Mapping[str, str]) -> str:
