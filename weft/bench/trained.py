@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from weft.bench.imposed import cut_behind_end
+from weft.bench.imposed import cut_behind_end, require_equal
 from weft.bench.plain import answer_plainly
 from weft.bench.sampler import APPROXIMATE, Answer, Answers, Side, run_sides, share_of_equal
 from weft.benchmarks import Score, find_scorer
@@ -16,7 +16,8 @@ from weft.config import FineTuning
 from weft.config.sources import GeneratedBenchmark
 from weft.data.benchmarks import generate_questions
 from weft.data.examples import encode_prompt
-from weft.model import load_model, load_tokenizer
+from weft.errors import ConfigError
+from weft.model import load_model, load_tokenizer, read_config
 from weft.sampling import generate
 from weft.stats import compare_means
 from weft.stats.resampling import BenchmarkCredit
@@ -63,6 +64,40 @@ class Questions:
         return scores
 
 
+def require_suitable(experiment: FineTuning, base: Path) -> None:
+    """Check, before anything is measured, that the plain loop can answer as an experiment asks.
+
+    Args:
+        experiment: says how to sample, and what is asked.
+        base: checkpoint directory.
+
+    Raises:
+        ConfigError: the experiment samples in another way, or has no questions that can be made here.
+        CheckpointError: the directory holds no network that is known.
+    """
+    sampling = experiment.sampling
+    unsuitable = {
+        "confidence_threshold": sampling.confidence_threshold is not None,
+        "temperature": sampling.temperature > 0,
+        "remasking": sampling.remasking != "low_confidence",
+        "cfg_scale": sampling.cfg_scale > 0,
+        "attend_padding": sampling.attend_padding,
+    }
+    found = [f"{name}: {getattr(sampling, name)}" for name, is_so in unsuitable.items() if is_so]
+    if found:
+        raise ConfigError(
+            f"experiment {experiment.name!r} must sample as the plain loop does, a fixed number of the "
+            f"surest tokens per step, to be compared with it; got sampling.{', '.join(found)}; "
+            "caches and thresholds are measured anyway"
+        )
+    if not any(isinstance(source, GeneratedBenchmark) for source in experiment.benchmarks.values()):
+        raise ConfigError(
+            f"experiment {experiment.name!r} must have a benchmark with source: generated, whose questions "
+            f"are answered, got {list(experiment.benchmarks)} from elsewhere"
+        )
+    read_config(base)
+
+
 def bench_trained(
     experiment: FineTuning, base: Path, *, threads: int, device: str, num_examples: int
 ) -> Iterator[str]:
@@ -77,13 +112,18 @@ def bench_trained(
 
     Yields:
         Lines of text.
+
+    Raises:
+        ConfigError: the experiment cannot be compared, see `require_suitable`.
+        SamplingError: the sampler does not make the plain loop's tokens where it should.
     """
+    require_suitable(experiment, base)
     torch.set_num_threads(threads)
     model = load_model(base).to(device)
     tokenizer = load_tokenizer(base, mask_token_id=model.config.mask_token_id)
     questions = Questions.draw(experiment, tokenizer, num_examples=num_examples)
     sampling = experiment.sampling
-    assert sampling.tokens_per_step is not None, "the experiment reveals a fixed number of tokens per step"
+    assert sampling.tokens_per_step is not None, "without a threshold there is a number of tokens"
     settings = {
         "gen_length": sampling.gen_lengths[0],
         "block_length": sampling.block_length,
@@ -107,24 +147,36 @@ def bench_trained(
         rounds=1,
     )
     plain, exact = sides.pop("plain loop"), sides["exact"]
-    num_same = sum(one == other for one, other in zip(exact.answers, plain.answers, strict=True))
+    for name in EXACT:
+        _require_exact(name, sides[name].answers, plain.answers, eos=eos)
+    num_same = len(exact.answers)
+    benchmarks = dict.fromkeys(row["benchmark"] for row in questions.rows)
     yield (
-        f"{base}: {len(questions.rows)} questions of {', '.join(experiment.benchmarks)}, "
+        f"{base}: {len(questions.rows)} questions of {', '.join(benchmarks)}, "
         f"{settings['gen_length']} tokens, blocks of {sampling.block_length}, {sampling.tokens_per_step} a "
-        f"step, {sampling.batch_size} rows; {num_same} of {len(exact.answers)} exact answers equal the plain "
+        f"step, {sampling.batch_size} rows; {num_same} of {num_same} exact answers equal the plain "
         "loop's"
     )
     yield f"  accuracy in points by the rules {RULES}, its change against exact with a paired 95 % interval:"
     truth = questions.score(exact.answers)
     for name, side in sides.items():
+        if name == next(iter(APPROXIMATE)):
+            yield "  APPROXIMATE:"
         yield _line(
-            name,
+            f"  {name}" if name in APPROXIMATE else name,
             side,
             plain=plain,
             exact=[cut_behind_end(answer, eos) for answer in exact.answers],
             ours=[cut_behind_end(answer, eos) for answer in side.answers],
             change=describe_change(questions.score(side.answers), truth),
         )
+
+
+def _require_exact(name: str, ours: Answers, plain: Answers, *, eos: int) -> None:
+    """Stop where an exact way of sampling makes other tokens; early stop promises them up to the end."""
+    if EXACT[name].get("early_stop"):
+        ours, plain = ([cut_behind_end(answer, eos) for answer in side] for side in (ours, plain))
+    require_equal(ours, plain, title=f"trained network, {name}")
 
 
 def describe_change(ours: dict[str, list[Score]], exact: dict[str, list[Score]]) -> str:

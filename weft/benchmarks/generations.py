@@ -4,6 +4,8 @@ Ours is JSON lines, one object an example:
 
     {"example_id": "…", "benchmark": "gsm8k", "question": "…", "reference": 18.0, "generation": "…", …}
 
+Where the field ``approximate`` stands it says in words how sampling was approximate.
+
 d1's (dllm-reasoning/d1 @ 837888f, eval/eval.py) is one object:
 
     {"generations": [{"question": "…", "generations": "…", "ground_truth": 18.0}, …], "gen_length": 256, …}
@@ -33,6 +35,7 @@ class Generation:
         generation: text of the answer, special tokens included where the file has them.
         gen_length: length of the answer, in tokens, if the file says so.
         model: name or path of the model, if the file says so.
+        approximate: what made the answer approximate, if the file says so; d1's form never does.
     """
 
     example_id: str
@@ -42,6 +45,7 @@ class Generation:
     generation: str
     gen_length: int | None
     model: str | None
+    approximate: str | None = None
 
 
 def read_generations(path: str | os.PathLike[str], benchmark: str) -> list[Generation]:
@@ -158,6 +162,7 @@ def _read_record(record: dict[str, Any], benchmark: str, where: str) -> Generati
         generation=_get(record, "generation", str, where),
         gen_length=_get(record, "gen_length", int, where, is_optional=True),
         model=_get(record, "model", str, where, is_optional=True),
+        approximate=_get(record, "approximate", str, where, is_optional=True),
     )
     if generation.benchmark != benchmark:
         raise ScoringError(

@@ -3,7 +3,9 @@
     {"example_id": "…", "benchmark": "gsm8k", "rules": "d1", "extracted": "18.0", "verdict": "correct",
      "credit": 1.0, "weight": 1, "reason": "", "details": {"effective_length": 93, "has_end": true, …}}
 
-Score records are JSON lines in the order of the files.  Intervals and tests are left to `weft.stats`.
+Score records are JSON lines in the order of the files.  Where the generation says that sampling was
+approximate, the field ``approximate`` says it too, as the last one.  Intervals and tests are left to
+`weft.stats`.
 """
 
 import contextlib
@@ -150,6 +152,23 @@ def summarise(records: Iterable[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
+def describe_approximation(records: Iterable[dict[str, Any]]) -> str | None:
+    """Say what made answers approximate, and how many of them if not all; None if nothing did.
+
+    Args:
+        records: what `score_file` gives.
+
+    Returns:
+        For example "dual cache; dual cache, threshold 0.9 (8 of 12 answers)", on one line.
+    """
+    records = list(records)
+    kinds = [record["approximate"] for record in records if "approximate" in record]
+    if not kinds:
+        return None
+    text = "; ".join(kind if kind.isprintable() else ascii(kind) for kind in dict.fromkeys(kinds))
+    return text if len(kinds) == len(records) else f"{text} ({len(kinds)} of {len(records)} answers)"
+
+
 def _score_or_report(scorer: Callable[..., Score], generation: Generation) -> Score:
     """Score a generation, or say how the scorer failed."""
     try:
@@ -162,6 +181,7 @@ def _score_or_report(scorer: Callable[..., Score], generation: Generation) -> Sc
 
 def _make_record(generation: Generation, rules: str, score: Score) -> dict[str, Any]:
     """Make the score record of a generation."""
+    approximate = generation.approximate
     return {
         "example_id": generation.example_id,
         "benchmark": generation.benchmark,
@@ -172,4 +192,4 @@ def _make_record(generation: Generation, rules: str, score: Score) -> dict[str, 
         "weight": score.weight,
         "reason": score.reason,
         "details": describe_ending(generation.generation, generation.gen_length) | dict(score.details),
-    }
+    } | ({} if approximate is None else {"approximate": approximate})

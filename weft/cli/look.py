@@ -78,7 +78,7 @@ def bench_sampling(
 ) -> None:
     """Compare the sampler with the published loop; what is exact must give its tokens."""
     from weft.bench.sampler import bench_sampler
-    from weft.bench.trained import bench_trained
+    from weft.bench.trained import bench_trained, require_suitable
 
     described = fine_tuning(experiment)
     shipped = getattr(described.base_model, "shipped", None)
@@ -86,6 +86,7 @@ def bench_sampling(
         raise ConfigError(
             f"--experiment must name an experiment with a shipped base model, got {experiment!r}"
         )
+    require_suitable(described, Path(shipped))  # before the long first part
     where = device_of(device)
     for line in bench_sampler(threads=threads, device=where, quick=quick):
         typer.echo(line)

@@ -48,6 +48,7 @@ def score(
     from weft.benchmarks import SCORERS, find_scorer
     from weft.benchmarks.own import load_own_file
     from weft.benchmarks.scoring import (
+        describe_approximation,
         read_files,
         require_harmless,
         score_generations,
@@ -70,10 +71,12 @@ def score(
     records = list(score_generations(progress, scorer=scorer, rules=rules.value))
     write_scores(records, out)
     summary = summarise(records)
+    approximation = describe_approximation(records)
+    label = "" if approximation is None else f", approximate sampling: {approximation}"
     typer.echo(
         f"{benchmark} ({rules.value}): accuracy {100 * summary['accuracy']:.2f} % of {summary['n']} "
         "examples, "
-        f"{summary['num_correct']} correct, {summary['num_unscorable']} unscorable -> {out}"
+        f"{summary['num_correct']} correct, {summary['num_unscorable']} unscorable{label} -> {out}"
     )
 
 

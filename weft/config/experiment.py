@@ -159,7 +159,7 @@ class Sampling(Section):
         if self.kv_cache is not None:
             modes.append(f"{self.kv_cache} cache")
         if self.confidence_threshold is not None:
-            modes.append(f"threshold {self.confidence_threshold:g}")
+            modes.append(f"threshold {self.confidence_threshold!r}".removesuffix(".0"))
         return ", ".join(modes) or None
 
     def decisive(self) -> dict[str, Any]:
@@ -190,7 +190,7 @@ class Sampling(Section):
         if has_threshold and self.tokens_per_step is not None:
             raise ValueError(
                 "no tokens_per_step together with a confidence_threshold, which decides how many tokens a "
-                f"step reveals; got {self.tokens_per_step} and {self.confidence_threshold:g}"
+                f"step reveals; got {self.tokens_per_step} and {self.confidence_threshold}"
             )
         if not has_threshold and self.tokens_per_step is None:
             raise ValueError("a tokens_per_step, since there is no confidence_threshold; got neither")

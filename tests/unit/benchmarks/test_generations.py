@@ -75,6 +75,11 @@ def test_an_id_depends_on_nothing_but_the_question():
     assert len(make_example_id("\ud800")) == 16
 
 
+def test_approximate_sampling_is_told_where_the_file_says_so(write):
+    path = write(as_lines({**RECORD, "approximate": "dual cache"}, {**RECORD, "example_id": "e2"}))
+    assert [one.approximate for one in read_generations(path, "gsm8k")] == ["dual cache", None]
+
+
 def test_length_and_model_may_be_missing(write):
     path = write(as_lines(without(without(RECORD, "gen_length"), "model")))
     generation = read_generations(path, "gsm8k")[0]
@@ -99,6 +104,9 @@ def test_length_and_model_may_be_missing(write):
         pytest.param(as_lines({**RECORD, "gen_length": True}), "'gen_length' must be of type int", id="bool"),
         pytest.param(
             as_lines({**RECORD, "gen_length": float("nan")}), "must be of type int", id="NaN length"
+        ),
+        pytest.param(
+            as_lines({**RECORD, "approximate": True}), "'approximate' must be of type str", id="approximate"
         ),
         pytest.param(as_lines(RECORD).encode() + b"\xff\n", "line 2: text must be UTF-8", id="no UTF-8"),
         pytest.param("[" * 100_000 + "\n", "line 1: a line must be one JSON", id="deep nesting"),

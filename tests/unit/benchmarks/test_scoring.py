@@ -5,6 +5,7 @@ import pytest
 
 from weft.benchmarks import SCORERS, Score
 from weft.benchmarks.scoring import (
+    describe_approximation,
     read_files,
     require_harmless,
     score_file,
@@ -61,6 +62,34 @@ def test_records_stand_in_file_order_with_these_keys(gsm8k_file):
             "details": {"effective_length": None, "has_end": False, "is_closed": False},
         },
     ]
+
+
+def test_approximate_sampling_is_told_in_the_records_that_have_it(tmp_path):
+    shared = {"benchmark": "gsm8k", "question": "", "reference": 18.0, "generation": r"\boxed{18}"}
+    rows = [shared | {"example_id": "a", "approximate": "dual cache, threshold 0.9"}]
+    rows.append(shared | {"example_id": "b"})
+    path = tmp_path / "g.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    marked, plain = score_file([path], benchmark="gsm8k", rules="d1")
+    assert list(marked)[-1] == "approximate"
+    assert marked["approximate"] == "dual cache, threshold 0.9"
+    assert "approximate" not in plain
+    assert list(marked)[:-1] == list(plain)
+
+
+@pytest.mark.parametrize(
+    ("kinds", "text"),
+    [
+        ([None, None], None),
+        (["dual cache", "dual cache"], "dual cache"),
+        (["b, threshold 0.9", "a", "b, threshold 0.9"], "b, threshold 0.9; a"),
+        (["dual cache", None, None], "dual cache (1 of 3 answers)"),
+        (["a\nb\x1b"], r"'a\nb\x1b'"),
+    ],
+)
+def test_several_kinds_of_approximate_sampling_are_listed(kinds, text):
+    records = [{} if kind is None else {"approximate": kind} for kind in kinds]
+    assert describe_approximation(records) == text
 
 
 def test_several_files_follow_each_other(gsm8k_file):

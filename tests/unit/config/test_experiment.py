@@ -217,6 +217,8 @@ def test_adapters_are_merged_only_where_there_are_some(tmp_path):
         ({"kv_cache": "prefix"}, "prefix cache"),
         (THRESHOLD, "threshold 0.9"),
         (THRESHOLD | {"kv_cache": "dual"}, "dual cache, threshold 0.9"),
+        (THRESHOLD | {"confidence_threshold": 0.99999999}, "threshold 0.99999999"),
+        (THRESHOLD | {"confidence_threshold": 1.0}, "threshold 1"),
     ],
 )
 def test_what_is_approximate_has_a_name(tmp_path, changes, name):

@@ -1,0 +1,30 @@
+import json
+
+from typer.testing import CliRunner
+
+from weft.cli import app
+
+RECORD = {
+    "example_id": "00",
+    "benchmark": "gsm8k",
+    "question": "How many?",
+    "reference": 4.0,
+    "generation": r"<answer>\boxed{4}</answer>",
+}
+
+
+def score_line(tmp_path, rows):
+    path = tmp_path / "g.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    arguments = ["score", "--benchmark", "gsm8k", "--out", str(tmp_path / "s.jsonl"), str(path)]
+    result = CliRunner().invoke(app, arguments)
+    assert (result.exit_code, result.output.count("\n")) == (0, 1)
+    return result.output
+
+
+def test_score_names_approximate_sampling_in_its_line(tmp_path):
+    rows = [RECORD | {"approximate": "dual cache, threshold 0.9"}, RECORD | {"example_id": "01"}]
+    line = score_line(tmp_path, rows[:1])
+    assert "0 unscorable, approximate sampling: dual cache, threshold 0.9 ->" in line
+    assert "approximate sampling: dual cache, threshold 0.9 (1 of 2 answers) ->" in score_line(tmp_path, rows)
+    assert "approximate sampling" not in score_line(tmp_path, rows[1:])
