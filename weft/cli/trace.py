@@ -36,7 +36,7 @@ def trace(
     example: Annotated[str, typer.Option(help="Which of them: its number, from 1, or its example_id.")] = "1",
     gen_length: Annotated[
         int | None,
-        typer.Option(help="Length of the answer, in tokens; the experiment's longest if not given."),
+        typer.Option(min=1, help="Length of the answer, in tokens; the experiment's longest if not given."),
     ] = None,
     every: Annotated[int, typer.Option(min=1, help="Print every Nth step only.")] = 1,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print the answers only.")] = False,
@@ -65,7 +65,7 @@ def trace(
     asked = _find_examples(files, example) if files else [([own_question(question or "")], 0)]
     job = SamplingJob(
         sampling=described.sampling,
-        gen_length=gen_length or max(described.sampling.gen_lengths),
+        gen_length=max(described.sampling.gen_lengths) if gen_length is None else gen_length,
         model_name="",
         seed=None,
         inputs=(),

@@ -22,13 +22,15 @@ END_SIGN = "∎"
 
 @dataclass(frozen=True)
 class TraceStep:
-    """What one denoising step considered and kept; one entry per candidate, ascending columns.
+    """What one denoising step considered and kept; one entry per position asked about, ascending.
+
+    With random remasking only the positions drawn are asked about, otherwise all masked ones are.
 
     Attributes:
         block: number of the block, from 0.
         columns: positions in the answer, from 0.
-        token_ids: predicted token of each.
-        confidence: probability of each, or the random number that stood for it.
+        token_ids: the most probable token of each; with a temperature the drawn one.
+        confidence: probability of that token, whatever decided where to reveal.
         entropy: of each prediction, in nats.
         is_revealed: whether the prediction was kept.
     """
@@ -217,7 +219,7 @@ def make_trace(
 def describe(decoding: Decoding) -> dict[str, str]:
     """Say in words how an answer is made."""
     counts = " or ".join(str(count) for count in sorted(set(decoding.transfers)))
-    chosen = "the surest" if decoding.remasking == "low_confidence" else "random ones"
+    chosen = "the surest" if decoding.remasking == "low_confidence" else "at positions chosen at random"
     revealed = f"{counts} token{'' if counts == '1' else 's'} per step, {chosen}"
     if decoding.confidence_threshold is not None:
         revealed = f"per step all from a confidence of {decoding.confidence_threshold:g} on, at least one"
@@ -233,6 +235,13 @@ def describe(decoding: Decoding) -> dict[str, str]:
     if decoding.early_stop:
         described["end"] = "with the block that holds the first end of text"
     return described
+
+
+def describe_confidence(decoding: Decoding) -> str:
+    """Say in words what the numbers shown as confidence are, and whether they decide anything."""
+    token = "most probable token" if decoding.temperature == 0 else "token drawn, without the noise"
+    is_random = decoding.remasking == "random"
+    return f"probability of the {token}" + "; positions are chosen at random" * is_random
 
 
 def visible(text: str, *, keep: str = "") -> str:

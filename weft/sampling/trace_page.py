@@ -10,8 +10,15 @@ from pathlib import Path
 from typing import Any
 
 from weft.report.html import load_template
-from weft.sampling.decoding import Decoding
-from weft.sampling.trace import END_SIGN, Trace, TracedToken, TraceStep, describe, visible
+from weft.sampling.trace import (
+    END_SIGN,
+    Trace,
+    TracedToken,
+    TraceStep,
+    describe,
+    describe_confidence,
+    visible,
+)
 from weft.sampling.trace_terminal import MASK
 
 SHADES = 10
@@ -48,7 +55,9 @@ def write_trace_page(
         ],
         "end_sign": END_SIGN,
         "mask_sign": MASK,
-        "confidence_note": _confidence_note(decoding),
+        "is_random": decoding.remasking == "random",
+        "token_kind": "most probable" if decoding.temperature == 0 else "drawn",
+        "confidence_note": describe_confidence(decoding).capitalize(),
         "confidence_key": [(shade, f"0.{shade}") for shade in range(SHADES)],
         "entropy_key": [(shade, f"{NATS_PER_SHADE * shade:.1f}") for shade in range(SHADES)],
         "traces": [_content(trace, heading) for trace, heading in zip(traces, headings, strict=True)],
@@ -58,12 +67,6 @@ def write_trace_page(
     growing = out.with_name(f".{out.name}.new")
     growing.write_text(page, encoding="utf-8", newline="\n")
     growing.replace(out)
-
-
-def _confidence_note(decoding: Decoding) -> str:
-    if decoding.remasking == "random":
-        return "A random number, which here decides instead of the probability:"
-    return "Probability of the most probable token:"
 
 
 def _content(trace: Trace, heading: str) -> dict[str, Any]:
@@ -185,7 +188,7 @@ def _name(trace: Trace, token_id: int) -> str:
 
 
 def _cells(trace: Trace, step: TraceStep) -> dict[int, dict[str, Any]]:
-    """Describe the candidates of a step, by column."""
+    """Describe the predictions of a step, by column."""
     return {
         column: {
             "text": _name(trace, step.token_ids[index]),

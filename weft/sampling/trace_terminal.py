@@ -2,19 +2,32 @@
 
 A position keeps its place: a mask (▒) takes the room of the token that will stand there (░), so that the
 eye can follow a column downwards.  In a terminal what is new stands out in reverse video; in a file, or where
-the terminal knows no styles, carets below mark it.  Nothing here reads markup, and control characters have
-become signs.
+the terminal knows no styles, carets below mark it.  Where the encoding lacks a sign, ASCII stands for it.
+Nothing here reads markup, and control characters have become signs.
 """
 
 from collections.abc import Iterator
+from functools import cache
 
 from rich.cells import cell_len
 from rich.console import Console, Group
 from rich.text import Text
 
-from weft.sampling.trace import END_SIGN, Trace, TracedToken, TraceStep, describe, visible
+from weft.sampling.trace import (
+    END_SIGN,
+    SPACE_SIGN,
+    Trace,
+    TracedToken,
+    TraceStep,
+    describe,
+    describe_confidence,
+    visible,
+)
 
 MASK, ROOM = "▒", "░"
+LINE_END, TAB = "↵", "⇥"
+IN_ASCII = {MASK: "#", ROOM: ".", END_SIGN: "~", SPACE_SIGN: "_", LINE_END: r"\n", TAB: r"\t"}
+"""Stand for signs that the terminal's encoding lacks."""
 INDENT = 2
 LISTED = 4  # tokens named in the line above a canvas; the rest is counted
 LEAST_SURE = 3  # tokens named at the end
@@ -32,41 +45,40 @@ def print_trace(console: Console, trace: Trace, *, every: int = 1) -> None:
         every: show each n-th canvas only, and the last one; what is new is then new since the one before.
     """
     console.print(_head(console, trace))
-    widths = [max(1, cell_len(trace.sign(token_id))) for token_id in trace.token_ids]
+    widths = [max(1, cell_len(_fit(console, trace.sign(token_id)))) for token_id in trace.token_ids]
     canvases, seen = trace.canvases(), 0
     for number, step in enumerate(trace.steps):
         is_shown = (number + 1) % every == 0 or number + 1 == len(trace.steps)
         if is_shown:
             fresh = {token.column for token in trace.tokens if token.step in range(seen, number + 1)}
             seen = number + 1
-            console.print(_step_line(trace, number, step), soft_wrap=True)
+            console.print(_step_line(console, trace, number, step), soft_wrap=True)
             for line in _canvas_lines(console, trace, canvases[number], widths, fresh):
                 console.print(line, soft_wrap=True)
-    console.print(_foot(trace), soft_wrap=True)
+    console.print(_foot(console, trace), soft_wrap=True)
     console.print()
 
 
 def print_answer(console: Console, trace: Trace) -> None:
     """Print the answer's text only."""
-    console.print(Text(visible(trace.answer, keep="\n")), soft_wrap=True)
+    console.print(Text(_fit(console, visible(trace.answer, keep="\n"))), soft_wrap=True)
 
 
 def _head(console: Console, trace: Trace) -> Group:
     settings = Text("; ".join(f"{name}: {value}" for name, value in describe(trace.decoding).items()), "dim")
-    numbers = "confidence" if trace.decoding.remasking == "low_confidence" else "random number that decides"
-    legend = Text(f"numbers: {numbers}   new: ")
+    legend = Text(f"numbers: {describe_confidence(trace.decoding)}\nnew: ")
     if console.color_system is not None:
         legend.append("reverse", "reverse")
         legend.append(", confidence ")
         legend.append_text(Text(", ").join(Text(text, style) for style, text in STYLES.items()))
     else:
         legend.append("^")
-    legend.append(f"   {MASK} mask   ↵ line end   {END_SIGN} end of text")
-    question = Text(visible(trace.subject.question.rstrip("\n"), keep="\n"))
+    legend.append(_fit(console, f"   {MASK} mask   {LINE_END} line end   {END_SIGN} end of text"))
+    question = Text(_fit(console, visible(trace.subject.question.rstrip("\n"), keep="\n")))
     return Group(Text("Question", "bold"), question, Text(), settings, legend)
 
 
-def _step_line(trace: Trace, number: int, step: TraceStep) -> Text:
+def _step_line(console: Console, trace: Trace, number: int, step: TraceStep) -> Text:
     line = Text(
         f"\nstep {number + 1} of {len(trace.steps)}, block {step.block + 1} of {trace.decoding.num_blocks}",
         "bold",
@@ -75,7 +87,7 @@ def _step_line(trace: Trace, number: int, step: TraceStep) -> Text:
     for index in kept[:LISTED]:
         line.append("  ", "not bold")
         style = f"not bold {_style(step.confidence[index])}"
-        line.append(f"{trace.label(step.token_ids[index]).strip()} ", style)
+        line.append(_fit(console, f"{trace.label(step.token_ids[index]).strip()} "), style)
         line.append(f"{step.confidence[index]:.2f}", "not bold dim")
     if len(kept) > LISTED:
         line.append(f"  and {len(kept) - LISTED} more", "not bold dim")
@@ -90,6 +102,7 @@ def _canvas_lines(
     line, marks = Text(" " * INDENT), " " * INDENT
     for column, token_id in enumerate(canvas):
         text, style = _cell(trace, trace.tokens[column], token_id, widths[column], column in fresh)
+        text = _fit(console, text)
         mark = ("^" if column in fresh else " ") * cell_len(text)
         while text:
             left = room + INDENT - line.cell_len
@@ -134,13 +147,13 @@ def _style(confidence: float | None) -> str:
     return sure if (confidence or 0) >= SURE else fairly if (confidence or 0) >= FAIRLY_SURE else unsure
 
 
-def _foot(trace: Trace) -> Text:
+def _foot(console: Console, trace: Trace) -> Text:
     foot = Text("\nAnswer\n", "bold")
-    foot.append(visible(trace.answer, keep="\n").rstrip("\n"), "not bold")
+    foot.append(_fit(console, visible(trace.answer, keep="\n").rstrip("\n")), "not bold")
     least = sorted(trace.in_order, key=lambda token: token.confidence or 0.0)[:LEAST_SURE]
     if least:
         foot.append("\nLeast sure: ", "bold")
-        foot.append("; ".join(_described(trace, token) for token in least), "not bold")
+        foot.append(_fit(console, "; ".join(_described(trace, token) for token in least)), "not bold")
     if trace.ended_early:
         filled = sum(token.step is None for token in trace.tokens)
         foot.append(f"\nEnded early: {filled} positions after the end were filled in.", "not bold")
@@ -151,3 +164,22 @@ def _described(trace: Trace, token: TracedToken) -> str:
     assert token.step is not None, "only revealed tokens are described"
     name = trace.label(token.token_id).strip()
     return f"{name} ({token.confidence:.2f}, {token.entropy:.2f} nats, step {token.step + 1})"
+
+
+def _fit(console: Console, text: str) -> str:
+    """Say it in what the console's encoding has, so that widths are those of what appears."""
+    fitting = text.translate(_replacements(console.encoding))
+    return fitting.encode(console.encoding, "replace").decode(console.encoding)
+
+
+@cache
+def _replacements(encoding: str) -> dict[int, str]:
+    return {ord(sign): plain for sign, plain in IN_ASCII.items() if not _has(encoding, sign)}
+
+
+def _has(encoding: str, sign: str) -> bool:
+    try:
+        sign.encode(encoding)
+    except UnicodeEncodeError:
+        return False
+    return True

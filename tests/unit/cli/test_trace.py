@@ -39,6 +39,14 @@ def test_a_question_of_ones_own_just_works():
     assert "\x1b" not in result.stdout, "plain text where there is no terminal"
 
 
+def test_a_terminal_without_unicode_gets_ascii_signs():
+    arguments = [*BASE, "--question", "Tom has 4 apples. How many?", "--gen-length", "32"]
+    result = CliRunner(charset="ascii").invoke(app, arguments)
+    assert result.exit_code == 0, result.output
+    assert r"# mask   \n line end   ~ end of text" in result.stdout
+    assert "##" in result.stdout or "#." in result.stdout
+
+
 def test_the_first_question_of_each_file_makes_one_page(questions, tmp_path):
     out = tmp_path / "traces/base.html"
     result = run(
@@ -62,6 +70,13 @@ def test_without_a_run_the_page_does_not_speak_for_the_experiment(tmp_path):
     page = out.read_text(encoding="utf-8")
     assert "<h1>How an answer comes about: tiny-base</h1>" in page
     assert "one million" not in page
+
+
+def test_a_length_of_zero_is_not_taken_for_none():
+    result = run("--question", "Why?", "--gen-length", 0)
+    assert result.exit_code == 2
+    assert "--gen-length" in result.output
+    assert "greater than or equal to 1" in " ".join(result.output.split())
 
 
 @pytest.mark.parametrize(("example", "name"), [("bb", "bb"), ("2", "bb"), ("77", "77")])

@@ -11,6 +11,7 @@ from weft.sampling.trace import (
     TracedToken,
     TraceStep,
     describe,
+    describe_confidence,
     make_trace,
     visible,
 )
@@ -146,8 +147,54 @@ def test_settings_are_told_in_words():
     assert fast["revealed"] == "per step all from a confidence of 0.9 on, at least one"
     assert "end" in fast
     loose = describe(settings(remasking="random", temperature=0.5, cfg_scale=1.0, diffusion_steps=2))
-    assert loose["revealed"] == "2 tokens per step, random ones"
+    assert loose["revealed"] == "2 tokens per step, at positions chosen at random"
     assert (loose["temperature"], loose["guidance"]) == ("0.5", "scale 1")
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({}, "probability of the most probable token"),
+        ({"temperature": 0.5}, "probability of the token drawn, without the noise"),
+        ({"remasking": "random"}, "probability of the most probable token; positions are chosen at random"),
+    ],
+)
+def test_what_the_numbers_are_is_told(changes, words):
+    assert describe_confidence(settings(**changes)) == words
+
+
+@pytest.mark.parametrize("temperature", [0.0, 2.0])
+@pytest.mark.parametrize("remasking", ["random", "low_confidence"])
+def test_confidence_is_the_softmax_whatever_decides_where_to_reveal(remasking, temperature):
+    generator = torch.Generator().manual_seed(0)
+    logits = torch.randn(5, 6, generator=generator)
+    logits[:, MASK] = -50.0
+    collector, decoding = TraceCollector(), settings(remasking=remasking, temperature=temperature)
+    (answer,) = stream_answers(
+        ScriptedModel(logits),
+        [Request(0, [B])],
+        decoding,
+        batch_size=1,
+        noise=HashedNoise(1),
+        observe=collector,
+    )
+    steps, probabilities = collector.steps[0], logits[1:].softmax(dim=1)
+    for one in steps:
+        expected = probabilities[one.columns, one.token_ids]
+        assert one.confidence == pytest.approx(expected.tolist(), rel=1e-5)
+    chosen = [
+        (column, token) for one in steps for column, token in zip(one.columns, one.token_ids, strict=True)
+    ]
+    is_surest = [token == int(logits[1 + column].argmax()) for column, token in chosen]
+    assert all(is_surest) == (temperature == 0), "with a temperature the token is drawn"
+    if remasking == "random":
+        assert all(one.is_revealed == [True] for one in steps), "nothing else is asked about"
+    else:
+        assert [len(one.columns) for one in steps] == [2, 1, 2, 1]
+    trace = Trace(Subject("q", "p"), decoding, answer.token_ids, steps, TEXTS)
+    assert [token.confidence for token in trace.tokens] == pytest.approx(
+        probabilities[range(4), answer.token_ids].tolist(), rel=1e-5
+    )
 
 
 def test_a_scripted_model_is_unmasked_in_the_order_of_its_confidence():

@@ -3,10 +3,14 @@ import re
 from html.parser import HTMLParser
 
 import pytest
+import torch
 
 from weft.sampling.decoding import Decoding
-from weft.sampling.trace import Subject, Trace, TraceStep
+from weft.sampling.noise import HashedNoise
+from weft.sampling.stream import Request, stream_answers
+from weft.sampling.trace import Subject, Trace, TraceCollector, TraceStep
 from weft.sampling.trace_page import write_trace_page
+from weft.testing.models import ScriptedModel
 
 MASK, END, ONE, TWO, HOSTILE = range(5)
 ATTACK = "<script>alert('x')</script>\x1b[2J\u202e\ud800<img src=https://example.org/x onerror=alert(1)>"
@@ -165,9 +169,49 @@ def test_what_was_run_is_told(page):
     assert "Reference" not in approximate
 
 
-def test_with_random_remasking_the_number_is_not_called_a_probability(page):
-    assert "Probability of" in page(trace_of())
-    assert "random number" in page(trace_of(decoding=settings(remasking="random")))
+def test_with_random_remasking_the_page_shows_probabilities_at_the_positions_drawn(page):
+    logits = torch.randn(5, len(TEXTS), generator=torch.Generator().manual_seed(0))
+    logits[:, MASK] = -50.0
+    collector, decoding = TraceCollector(), settings(remasking="random")
+    (answer,) = stream_answers(
+        ScriptedModel(logits),
+        [Request(0, [ONE])],
+        decoding,
+        batch_size=1,
+        noise=HashedNoise(1),
+        observe=collector,
+    )
+    text = page(trace_of(answer.token_ids, steps=collector.steps[0], decoding=decoding))
+    shown = re.findall(r'title="[^"]*position (\d), step \d, confidence ([\d.]+),', text)
+    probability = logits.softmax(dim=1)
+    expected = [f"{probability[column, token]:.3f}" for column, token in enumerate(answer.token_ids, start=1)]
+    assert shown == [(str(column), value) for column, value in enumerate(expected, start=1)]
+    block = text.split("Block 1:")[1].split("</table>")[0]
+    rows = [line for line in block.splitlines() if line.startswith("<tr><th>") and "<td" in line]
+    assert [len(re.findall(r"<td[^>]*>[^<]", row)) for row in rows] == [1, 1], "one position is asked about"
+
+
+def words(text):
+    return " ".join(text.split())
+
+
+def test_what_the_numbers_and_gaps_mean_is_told_by_mode(page):
+    surest = words(page(trace_of()))
+    assert "Probability of the most probable token: <span" in surest
+    assert "it predicts all masked positions of the current block" in surest
+    assert "The most probable token at each masked position, shaded" in surest
+    assert "Empty: already revealed." in surest
+    drawn = words(page(trace_of(decoding=settings(temperature=0.5))))
+    assert "Probability of the token drawn, without the noise: <span" in drawn
+    assert "The drawn token at each masked position, shaded" in drawn
+    assert "most probable" not in drawn
+    chosen = words(page(trace_of(decoding=settings(remasking="random"))))
+    assert "Probability of the most probable token; positions are chosen at random: <span" in chosen
+    assert "some masked positions are chosen at random, without asking the model" in chosen
+    assert "The most probable token at each position chosen in a step, shaded" in chosen
+    assert "Empty: not chosen in this step." in chosen
+    for false in ("random number", "already revealed", "all masked positions", "masked again"):
+        assert false not in chosen
 
 
 def test_several_traces_can_be_jumped_to(page):

@@ -11,7 +11,9 @@ MASK, END, LONG, SHORT, HOSTILE = range(5)
 TEXTS = {MASK: "<|mask|>", END: "<|end|>", LONG: " long", SHORT: "x", HOSTILE: "[bold]\x1b[31m\u202e次"}
 
 
-def trace_of(token_ids, *, steps=None, block_length=2, ended_early=False, question="Why [red]?\x1b[0m\n"):
+def trace_of(
+    token_ids, *, steps=None, block_length=2, ended_early=False, question="Why [red]?\x1b[0m\n", **settings
+):
     """A trace that reveals a token a step from left to right, less sure from step to step."""
     decoding = Decoding(
         gen_length=len(token_ids),
@@ -19,6 +21,7 @@ def trace_of(token_ids, *, steps=None, block_length=2, ended_early=False, questi
         diffusion_steps=len(token_ids),
         mask_token_id=MASK,
         eos_token_id=END,
+        **settings,
     )
     one_by_one = [
         TraceStep(column // block_length, [column], [one], [0.95 - 0.3 * (column % 3)], [0.5], [True])
@@ -131,3 +134,51 @@ def test_the_answer_alone():
     stream = io.StringIO()
     print_answer(Console(file=stream), trace_of([HOSTILE, LONG, END, END]))
     assert stream.getvalue() == "[bold]\\x1b[31m\\u202e次 long\n"
+
+
+def test_the_legend_tells_what_the_numbers_are(shown):
+    assert "\nnumbers: probability of the most probable token\nnew: ^" in shown(trace_of([SHORT, LONG]))
+    text = shown(trace_of([SHORT, LONG], remasking="random"), width=80)
+    assert "\nnumbers: probability of the most probable token; positions are chosen at random\nnew: ^" in text
+    assert "random number" not in text
+
+
+def printed_as(encoding, trace, printer=print_trace):
+    stream = io.TextIOWrapper(io.BytesIO(), encoding=encoding, errors="strict", newline="\n")
+    printer(Console(file=stream, width=80, color_system=None), trace)
+    stream.flush()
+    return stream.buffer.getvalue().decode(encoding)
+
+
+LINES = TEXTS | {SHORT: "\n", LONG: "  ", HOSTILE: "次é"}
+
+
+def with_lines(*token_ids):
+    trace = trace_of(list(token_ids), block_length=1, question="Why 次\t?")
+    return Trace(trace.subject, trace.decoding, trace.token_ids, trace.steps, LINES)
+
+
+def test_where_the_encoding_lacks_a_sign_ascii_stands_for_it():
+    text = printed_as("ascii", with_lines(SHORT, LONG, HOSTILE, END))
+    assert canvases(text)[:8] == [
+        r"  \n#.#.#",
+        "  ^^",
+        r"  \n  #.#",
+        "    ^^",
+        r"  \n  ??#",
+        "      ^^",
+        r"  \n  ??~",
+        "        ^",
+    ]
+    assert r"# mask   \n line end   ~ end of text" in text
+    assert r"Why ?\t?" in text
+    assert "  __ 0.65" in text, "a token of spaces"
+    assert printed_as("ascii", with_lines(LONG, HOSTILE, END), print_answer) == "  ??\n"
+
+
+def test_signs_that_the_encoding_has_are_kept():
+    text = printed_as("cp437", with_lines(SHORT, LONG, HOSTILE, END))
+    assert canvases(text)[0] == r"  \n▒░▒░▒"
+    assert "?é" in text
+    full = printed_as("utf-8", with_lines(SHORT, LONG, HOSTILE, END))
+    assert canvases(full)[6] == "  ↵  次é∎"
