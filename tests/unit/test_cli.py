@@ -8,7 +8,8 @@ import pytest
 from typer.testing import CliRunner
 
 from weft.cli import app
-from weft.cli.shared import device_of_rank
+from weft.cli.shared import device_of, device_of_rank, only_writer
+from weft.errors import ConfigError
 
 RUN = CliRunner()
 EXAMPLE = {
@@ -158,9 +159,45 @@ def test_a_wrong_shard_is_refused(monkeypatch, options, environment, message):
 
 
 @pytest.mark.parametrize(("name", "device"), [("LOCAL_RANK", "cuda:0"), ("OTHER", "cuda"), (None, "cuda")])
-def test_ranks_of_a_machine_have_a_gpu_each(name, device):
+def test_ranks_of_a_machine_have_a_gpu_each(monkeypatch, name, device):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
     assert device_of_rank("cuda", {name: "0"} if name else {}) == device
     assert device_of_rank("cpu", {"LOCAL_RANK": "1"}) == "cpu"
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [("tpu", "must be cpu, cuda or auto, got 'tpu'"), ("cuda", "needs a GPU that torch can use")],
+)
+def test_a_device_that_is_not_there_is_refused(monkeypatch, name, message):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    with pytest.raises(ConfigError, match=message):
+        device_of(name)
+
+
+def test_who_waits_for_an_output_says_so(tmp_path, capsys):
+    import threading
+
+    out, has_begun, may_end = tmp_path / "a.jsonl", threading.Event(), threading.Event()
+
+    def work():
+        with only_writer(out):
+            has_begun.set()
+            may_end.wait(20)
+
+    worker = threading.Thread(target=work)
+    worker.start()
+    has_begun.wait(20)
+    threading.Timer(0.3, may_end.set).start()
+    with only_writer(out):
+        assert may_end.is_set()
+    worker.join()
+    assert f"waiting for another process that works on {out}" in capsys.readouterr().err
+
+
+def test_what_is_to_be_read_must_be_there():
+    result = sampling("--gen-length", 32, "--out", "o")
+    assert "found nothing at" in str(result.exception)
 
 
 def test_merging_joins_shards_and_tells_what_is_wrong(tmp_path):
@@ -174,7 +211,7 @@ def test_merging_joins_shards_and_tells_what_is_wrong(tmp_path):
         "gen_length": 8,
         "diffusion_steps": 4,
         "block_length": 4,
-        "settings": "",
+        "digest": "",
     }
     for row in rows:
         (tmp_path / row["example_id"]).write_text(json.dumps({"example_id": row["example_id"]} | made) + "\n")

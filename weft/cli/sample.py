@@ -75,12 +75,17 @@ def sample(
         raise ConfigError(f"--adapter must be given for a fine-tuned run and only then; run is {run!r}")
     share = parse_shard(shard, os.environ)
     target = share.fill_in(out)
+    if target.is_dir():
+        raise ConfigError(f"--out must be a file to write, got the directory {target}")
     rank = find_rank(os.environ)
     if rank is not None and shard == "auto" and target == out:
         raise ConfigError(f"--out must contain {{shard}} for --shard auto, one file per rank, got {out}")
     if rank is not None and share.count == 1:
         typer.echo(f"rank {rank} answers all questions; --shard auto would share them out", err=True)
     inputs = [questions, base, *([adapter] if adapter else [])]
+    for path in inputs:
+        if not path.exists():
+            raise ConfigError(f"questions, base model and adapter must be there, found nothing at {path}")
     job = SamplingJob(
         sampling=described.sampling,
         gen_length=gen_length,
@@ -95,8 +100,8 @@ def sample(
         model = merge_adapter(model)
     with only_writer(target):
         run_job(job, model, tokenizer_folder=base, questions=questions, out=target)
-    notes = {"shard": str(share)} if share.count > 1 else None
-    record(target, described, seed=chosen.seed, inputs=inputs, device=str(model.device), notes=notes)
+        notes = {"shard": str(share)} if share.count > 1 else None
+        record(target, described, seed=chosen.seed, inputs=inputs, device=str(model.device), notes=notes)
 
 
 @app.command()

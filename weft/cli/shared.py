@@ -1,6 +1,7 @@
 """What the subcommands share: options, the experiment, models, files that are whole or not there."""
 
 import logging
+import re
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -61,12 +62,19 @@ def offline_folders(folders: list[str] | None) -> list[str]:
 
 
 def device_of(name: str) -> str:
-    """Choose the device that ``auto`` stands for."""
-    if name != "auto":
+    """Choose the device that ``auto`` stands for, and refuse one that is not there."""
+    if name == "cpu":
         return name
     import torch
 
-    return "cuda" if torch.cuda.is_available() else "cpu"
+    has_gpu = torch.cuda.is_available()
+    if name == "auto":
+        return "cuda" if has_gpu else "cpu"
+    if not re.fullmatch(r"cuda(:[0-9]+)?", name):
+        raise ConfigError(f"--device must be cpu, cuda or auto, got {name!r}")
+    if not has_gpu:
+        raise ConfigError(f"--device {name} needs a GPU that torch can use, got none; use cpu or auto")
+    return name
 
 
 def show_log() -> None:
@@ -145,14 +153,22 @@ def finished_directory(out: Path) -> Iterator[Path]:
 @contextmanager
 def only_writer(out: Path, *, wanted: bool = True) -> Iterator[None]:
     """Wait until no other process works on the same output; a killed workflow may leave one running."""
-    from filelock import FileLock
+    from filelock import FileLock, Timeout
 
     if not wanted:
         yield
         return
     out.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(out.with_name(f".{out.name}.lock")):
+    lock = FileLock(out.with_name(f".{out.name}.lock"))
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        typer.echo(f"waiting for another process that works on {out}", err=True)
+        lock.acquire()
+    try:
         yield
+    finally:
+        lock.release()
 
 
 def write_parquet(frame: Any, out: Path) -> None:

@@ -46,6 +46,7 @@ class MaskPredictor:
     config: Any
     lm_head: VocabularyHead
     look_back: int = 0
+    training: bool
 
     def _predict_masks(self, hidden_size: int, vocab_size: int) -> None:
         """Put the chunked head into place; the parameter keeps its name."""
@@ -88,7 +89,12 @@ class MaskPredictor:
             attention_mask: True or 1 where a position may be attended to, batch x length of the canvas.
             position_ids: of ``input_ids``; counted from 0 if None.
             cache: keys and values to keep or to use.
+
+        Raises:
+            ValueError: the model is in training mode, in which gradient checkpointing would drop the keys.
         """
+        if self.training:
+            raise ValueError("chosen columns are for inference, the model is in training mode")
         body = self.model
         hidden = body.embed_tokens(input_ids)
         if position_ids is None:
@@ -160,7 +166,9 @@ class MaskPredictor:
             hidden = self.hidden_states(input_ids, attention_mask, **kwargs)
             hidden = hidden if at is None else hidden[at]
         else:
-            hidden = self.hidden_states_at(input_ids, at, attention_mask, **kwargs).flatten(0, 1)
+            # Wrappers pass on arguments that nobody gave.
+            given = {name: value for name, value in kwargs.items() if value is not None}
+            hidden = self.hidden_states_at(input_ids, at, attention_mask, **given).flatten(0, 1)
         made = self.lm_head(hidden, targets=targets, token_weights=token_weights, reduce=reduce)
         if targets is None:
             return Prediction(logits=made)

@@ -26,11 +26,11 @@ class Decoding:
         cfg_scale: classifier-free guidance, 0 for none; the unconditional pass masks the prompt.
         remasking: which predictions are kept: the surest, or random ones.
         early_stop: end a row when a closed block holds end-of-text and nothing before it is masked; the rest
-            is filled with end-of-text.  Exact up to the first end-of-text.
+            behind that block is filled with end-of-text.  Exact up to the first end-of-text.
         kv_cache: **approximate**: keys and values of the prompt and closed blocks (``prefix``), or of all
             positions outside the block (``dual``), are kept from the block's first step.
         confidence_threshold: **approximate**: reveal every prediction at least this sure, and at least one,
-            instead of a fixed number per step; a block ends when nothing in it is masked.
+            instead of a fixed number per step; a block ends when nothing up to its end is masked.
 
     Raises:
         SamplingError: settings are out of range or do not fit together.
@@ -99,7 +99,11 @@ class Decoding:
             remasking in get_args(Remasking),
             repr(remasking),
         )
-        yield "early_stop needs an eos_token_id", not self.early_stop or self.eos_token_id is not None, None
+        yield (
+            "early_stop needs an eos_token_id that is not the mask's",
+            not self.early_stop or self.eos_token_id not in (None, self.mask_token_id),
+            self.eos_token_id,
+        )
         yield "kv_cache must be 'prefix', 'dual' or None", cache in (None, *get_args(KvCache)), repr(cache)
         yield "with a kv_cache cfg_scale must be 0", cache is None or self.cfg_scale == 0, self.cfg_scale
         yield (

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from weft.axes import BatchIds, ColumnFloats, ColumnMask, Columns, TokenIds
@@ -24,6 +24,9 @@ from weft.model.key_values import BlockCache
 from weft.sampling.decoding import Decoding
 from weft.sampling.noise import Noise
 from weft.sampling.remasking import rank_by_confidence
+
+NOISE_CHUNK = 64
+"""Rows over the vocabulary for which random numbers exist at the same time: several tensors in float64."""
 
 
 @dataclass
@@ -191,7 +194,8 @@ def denoise_block(
     predictor = _Predictor(model, batch, noise, wants_entropy=onlooker is not None)
     threshold = decoding.confidence_threshold
     is_tight = is_tight and threshold is None
-    transfers = decoding.transfers if threshold is None else [1] * decoding.block_length
+    # A threshold reveals at least one in each step, so that there are no more steps than candidates.
+    transfers = decoding.transfers if threshold is None else [1] * columns.shape[1]
     holds = torch.ones((), dtype=torch.bool, device=columns.device)
     num_steps = torch.zeros_like(batch.blocks)
     num_left = columns.shape[1]
@@ -230,7 +234,10 @@ def denoise_block(
         num_left -= num_tokens
         if onlooker is not None:
             onlooker(Step(step, at, is_open, decision, is_revealed))
-    return canvas_ids.tolist(), num_steps.tolist(), bool(holds)
+    # One transfer, for which the host waits once.
+    facts = torch.stack([num_steps, holds.expand_as(num_steps).long()], dim=1)
+    made = torch.cat([canvas_ids, facts], dim=1).tolist()
+    return [row[:-2] for row in made], [row[-2] for row in made], bool(made[0][-1])
 
 
 class _Predictor:
@@ -287,21 +294,16 @@ class _Predictor:
 
     def _reduction(self, at: Columns, steps: BatchIds) -> Reduction:
         """Make the function that turns rows of logits into token, confidence and, if wanted, entropy."""
-        batch, noise, temperature = self.batch, self.noise, self.batch.decoding.temperature
+        batch, temperature = self.batch, self.batch.decoding.temperature
         flat_positions = batch.position_ids.gather(1, at).flatten()
         flat_keys, flat_steps = (of_row[:, None].expand_as(at).flatten() for of_row in (batch.keys, steps))
 
         def reduce(logits: Tensor, part: slice) -> Tensor:
             rows = logits.to(torch.promote_types(logits.dtype, torch.float32))
-            scores: Tensor = rows
             if temperature > 0:
-                assert noise is not None, "a setting that needs noise comes with it"
-                uniform = noise.for_tokens(
-                    flat_keys[part], flat_steps[part], flat_positions[part, None], rows.shape[1]
-                ).squeeze(1)
-                # The logarithm of exp(logits) / (-log u)^temperature, in float64 as published.
-                scores = logits.double() - temperature * (-uniform.log()).log()
-            token_ids = scores.argmax(dim=1, keepdim=True)
+                token_ids = self._draw(logits, flat_keys[part], flat_steps[part], flat_positions[part])
+            else:
+                token_ids = rows.argmax(dim=1, keepdim=True)
             # The softmax itself and not exp(max - logsumexp): the two round differently, and among
             # predictions that are nearly certain the rounding decides the order (decision 19).
             probability = rows.softmax(dim=1)
@@ -311,3 +313,18 @@ class _Predictor:
             return torch.cat(made, dim=1)
 
         return reduce
+
+    def _draw(
+        self, logits: Tensor, keys: Tensor, steps: Tensor, positions: Tensor
+    ) -> Int[Tensor, "tokens 1"]:
+        """Draw tokens by the Gumbel trick, in float64 and few rows at a time."""
+        noise, temperature = self.noise, self.batch.decoding.temperature
+        assert noise is not None, "a setting that needs noise comes with it"
+        drawn = []
+        for start in range(0, len(logits), NOISE_CHUNK):
+            part = slice(start, start + NOISE_CHUNK)
+            uniform = noise.for_tokens(keys[part], steps[part], positions[part, None], logits.shape[1])
+            # The logarithm of LLaDA's exp(logits) / (-log u)^temperature, which overflows beyond 709.
+            scores = logits[part].double() - temperature * (-uniform.squeeze(1).log()).log()
+            drawn.append(scores.argmax(dim=1, keepdim=True))
+        return torch.cat(drawn)

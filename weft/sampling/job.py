@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from weft.config.experiment import Sampling
+from weft.data.benchmarks import read_jsonl
 from weft.data.examples import encode_prompt
-from weft.errors import SamplingError
+from weft.errors import DataError, SamplingError
 from weft.model import load_tokenizer
 from weft.provenance import digest
 from weft.sampling.decoding import Decoding
@@ -46,7 +47,7 @@ class SamplingJob:
     shard: Shard
 
     def __post_init__(self) -> None:
-        self.decoding(mask_token_id=0, eos_token_id=0)  # checks
+        self.decoding(mask_token_id=0, eos_token_id=1)  # checks
 
     @property
     def diffusion_steps(self) -> int:
@@ -54,14 +55,14 @@ class SamplingJob:
         return self.gen_length // (self.sampling.tokens_per_step or 1)
 
     @property
-    def settings_digest(self) -> str:
-        """Digest of the settings that an answer depends on."""
-        return digest([self.sampling.decisive(), self.gen_length])
+    def answers_digest(self) -> str:
+        """Digest of what an answer depends on: settings, questions and model.  Shards have it in common."""
+        return digest([self.sampling.decisive(), self.gen_length, *self.inputs])
 
     @property
     def digest(self) -> str:
         """Digest of everything that the records depend on; a resumed job must have the same."""
-        return digest([self.settings_digest, *self.inputs, self.model_name, str(self.shard)])
+        return digest([self.answers_digest, self.model_name, str(self.shard)])
 
     def decoding(self, *, mask_token_id: int, eos_token_id: int | None) -> Decoding:
         """Make the settings of the reverse process for a model's tokens."""
@@ -81,7 +82,7 @@ class SamplingJob:
 
 
 def run_job(job: SamplingJob, model: Any, *, tokenizer_folder: Path, questions: Path, out: Path) -> None:
-    """Answer the questions of a job's shard; what an interrupted job has answered is not answered again.
+    """Answer the questions of a job's shard; what has been answered is not answered again.
 
     Args:
         job: what to do.
@@ -100,6 +101,9 @@ def run_job(job: SamplingJob, model: Any, *, tokenizer_folder: Path, questions: 
     _require_room(job, requests, list(rows), getattr(model.config, "max_position_embeddings", None))
     decoding = job.decoding(mask_token_id=tokenizer.mask_token_id, eos_token_id=tokenizer.eos_token_id)
     names = list(rows)
+    if _is_done(job, out, [names[request.index] for request in requests]):
+        LOG.info("%s holds these answers already", out)
+        return
     with RecordWriter(out, digest=job.digest) as writer:
         todo = [request for request in requests if names[request.index] not in writer.done]
         answers = stream_answers(
@@ -116,6 +120,20 @@ def run_job(job: SamplingJob, model: Any, *, tokenizer_folder: Path, questions: 
                 progress.update()
         writer.finish([names[request.index] for request in requests])
         _tell(list(writer.done.values()))
+
+
+def _is_done(job: SamplingJob, out: Path, names: Sequence[str]) -> bool:
+    """Say whether a file is what this job would write; it gets its name when it is complete only."""
+    if not out.is_file():
+        return False
+    try:
+        records = read_jsonl(out)
+    except DataError:
+        return False
+    same = {"digest": job.answers_digest[:12], "model": job.model_name, "seed": job.seed}
+    return [record.get("example_id") for record in records] == list(names) and all(
+        record.get(key) == value for record in records for key, value in same.items()
+    )
 
 
 def _make_requests(job: SamplingJob, tokenizer: Any, rows: Mapping[str, Record]) -> list[Request]:
@@ -162,7 +180,7 @@ def _record(job: SamplingJob, row: Mapping[str, Any], answer: Answer, text: str)
         "ended_early": answer.ended_early,
         "seed": job.seed,
         "model": job.model_name,
-        "settings": job.settings_digest[:12],
+        "digest": job.answers_digest[:12],
     } | ({} if approximation is None else {"approximate": approximation})
 
 

@@ -14,13 +14,14 @@ A record has these fields:
     ended_early      whether the canvas behind a block with end-of-text was filled in and not denoised
     seed             training seed of the model; null for the base model
     model            experiment and run
-    settings         digest of the settings that the answer depends on
+    digest           of what the answer depends on: settings, questions, model
     approximate      only where sampling is approximate: how, such as "dual cache, threshold 0.9"
 
 While a job runs they lie in a hidden file beside the output, in the order in which answers are
 completed.  The output has them in the order of the questions, and appears when all are there.
 """
 
+import glob
 import json
 import os
 from collections.abc import Sequence
@@ -102,7 +103,7 @@ class RecordWriter:
         """Write the output in an order of the examples and remove what interrupted jobs left for it."""
         write_records([self.done[example_id] for example_id in order], self.out)
         self._file.close()
-        for partial in self.out.parent.glob(partial_path(self.out, "*").name):
+        for partial in self.out.parent.glob(f".{glob.escape(self.out.name)}.*.partial"):
             partial.unlink()
 
 

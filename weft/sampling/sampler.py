@@ -6,6 +6,7 @@ of `weft.sampling.denoise` and `weft.sampling.stream`.  What the published loop 
 confidences go to the lowest position, and random numbers depend on seed, prompt, step and position.
 """
 
+import operator
 from collections.abc import Sequence
 from typing import Any
 
@@ -18,7 +19,7 @@ from weft.sampling.stream import Request, stream_answers
 
 def generate(
     model: Any,
-    prompts: Sequence[Sequence[int]],
+    prompts: Sequence[Any],
     *,
     gen_length: int,
     block_length: int,
@@ -40,7 +41,7 @@ def generate(
 
     Args:
         model: mask predictor of `weft.model`.
-        prompts: token ids of each prompt.
+        prompts: token ids of each prompt: a list of lists, or anything like it.
         gen_length: length of the answer, in tokens.
         block_length: length of one block, in tokens; divides ``gen_length``.
         diffusion_steps: denoising steps over all blocks; a multiple of the number of blocks.
@@ -84,8 +85,11 @@ def generate(
         kv_cache=kv_cache,
         confidence_threshold=confidence_threshold,
     )
+    prompts = [_as_ids(prompt, number) for number, prompt in enumerate(prompts)]
+    if not prompts:
+        return []
     size = len(prompts) if batch_size is None else batch_size
-    if prompts and size < 1:
+    if size < 1:
         raise SamplingError(f"batch_size must be at least 1, got {batch_size}")
     keys = [key_of_prompt(prompt) for prompt in prompts] if example_keys is None else example_keys
     if len(keys) != len(prompts):
@@ -108,3 +112,13 @@ def generate(
         )
     }
     return [answers[index] for index in range(len(prompts))]
+
+
+def _as_ids(prompt: Any, number: int) -> list[int]:
+    """Read a prompt, whatever kind of sequence it is."""
+    try:
+        return [operator.index(token) for token in prompt]
+    except TypeError as error:
+        raise SamplingError(
+            f"every prompt must be a list of token ids, got {prompt!r:.60} as prompt {number}"
+        ) from error

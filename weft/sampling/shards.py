@@ -4,6 +4,7 @@ A shard takes every nth question, so that long and short questions are spread ev
 not depend on the shard it is made in, so the merged file is the one that a single job would have written.
 """
 
+import json
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -19,7 +20,7 @@ ItemT = TypeVar("ItemT")
 
 RANKS = (("RANK", "WORLD_SIZE"), ("SLURM_PROCID", "SLURM_NTASKS"))
 """Variables by which a process learns its place: torchrun's, then Slurm's."""
-ALIKE = ("model", "seed", "gen_length", "diffusion_steps", "block_length", "approximate", "settings")
+ALIKE = ("model", "seed", "gen_length", "diffusion_steps", "block_length", "approximate", "digest")
 """Fields that all records of a file have in common."""
 MOST_NAMED = 3  # examples in an error message
 
@@ -142,12 +143,30 @@ def read_questions(path: Path) -> dict[str, Record]:
         ]
         if lacking:
             raise SamplingError(f"{path}: every question must have {', '.join(lacking)}, got {sorted(row)}")
-        if row["example_id"] in questions:
+        if str(row["example_id"]) in questions:
             raise SamplingError(
                 f"{path}: every question must stand there once, got {row['example_id']!r} again"
             )
+        _require_usable(row, path)
         questions[row["example_id"]] = row
     return questions
+
+
+def _require_usable(row: Record, path: Path) -> None:
+    """Make sure that a question can be asked, and its answer written down, before any is."""
+    for key in ("example_id", "benchmark", "question", "prompt"):
+        if not isinstance(row[key], str):
+            raise SamplingError(
+                f"{path}: {key} must be text, got {row[key]!r:.60} in {row['example_id']!r:.60}"
+            )
+    try:
+        row["prompt"].encode()
+        json.dumps(row["reference"], allow_nan=False)
+    except ValueError as error:
+        raise SamplingError(
+            f"{path}: the prompt must be valid text and the reference valid JSON, got {error} in "
+            f"{row['example_id']!r:.60}"
+        ) from error
 
 
 def _read_shard(path: Path) -> list[Record]:
@@ -158,6 +177,8 @@ def _read_shard(path: Path) -> list[Record]:
             raise SamplingError(
                 f"{path} must hold generation records, got one without {', '.join(lacking)}; is it a shard?"
             )
+        if not isinstance(record["example_id"], str):
+            raise SamplingError(f"{path}: example_id must be text, got {record['example_id']!r:.60}")
     return records
 
 

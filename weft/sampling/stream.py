@@ -57,9 +57,9 @@ class StepView:
         index: the request's number.
         block: number of the block, from 0.
         step_in_block: number of the step in its block, from 0.
-        columns: candidates, ascending; below 0 lies the prompt.
-        token_ids: the most probable token (with noise: the drawn one) at each candidate.
-        confidence: its probability, or the random number that stands for it.
+        columns: candidates that were asked about, ascending; below 0 lies the prompt.
+        token_ids: the most probable token (with a temperature: the drawn one) at each candidate.
+        confidence: its probability.
         entropy: of the prediction at each candidate, in nats.
         is_revealed: True where the prediction was kept.
     """
@@ -102,7 +102,7 @@ def stream_answers(
     Raises:
         SamplingError: a prompt does not fit, or memory does not even suffice for one row.
     """
-    _check(model, requests, decoding, noise)
+    _check(model, requests, decoding, noise, batch_size)
     device = getattr(model, "device", torch.device("cpu"))
     rows = [Row.begin(request.index, request.prompt, request.key, decoding) for request in requests]
     # The longest first: memory runs out at once if it does, and later batches only get narrower.
@@ -217,7 +217,19 @@ def _is_out_of_memory(error: Exception) -> bool:
     return any(text in str(error) for text in ("DefaultCPUAllocator", "not enough memory", "out of memory"))
 
 
-def _check(model: Any, requests: Sequence[Request], decoding: Decoding, noise: Noise | None) -> None:
+def _check(
+    model: Any, requests: Sequence[Request], decoding: Decoding, noise: Noise | None, batch_size: int
+) -> None:
+    if batch_size < 1:
+        raise SamplingError(f"batch_size must be at least 1, got {batch_size}")
+    if getattr(model, "training", False):
+        raise SamplingError(
+            "the model must be in evaluation mode, it is in training mode; its method eval puts it there"
+        )
+    if decoding.kv_cache and not hasattr(model, "look_back"):
+        raise SamplingError(
+            f"a kv_cache needs a mask predictor of weft.model, got {type(model).__name__} without look_back"
+        )
     if decoding.needs_noise and noise is None:
         raise SamplingError("temperature and random remasking need noise, got None; give a seed")
     config = getattr(model, "config", None)
@@ -227,6 +239,9 @@ def _check(model: Any, requests: Sequence[Request], decoding: Decoding, noise: N
         raise SamplingError(
             f"mask_token_id must be below the vocabulary's {vocab_size}, got {decoding.mask_token_id}"
         )
+    end = decoding.eos_token_id
+    if decoding.early_stop and vocab_size is not None and not 0 <= (-1 if end is None else end) < vocab_size:
+        raise SamplingError(f"eos_token_id must be below the vocabulary's {vocab_size}, got {end}")
     for request in requests:
         length = len(request.prompt)
         if context is not None and length + decoding.gen_length > context:

@@ -5,6 +5,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from tests.unit.sampling.conftest import PROMPTS
 from weft.sampling.decoding import Decoding
 from weft.sampling.denoise import Batch, Row, denoise_block
+from weft.sampling.noise import HashedNoise
 from weft.testing.models import ScriptedModel
 
 MASK = 9
@@ -92,15 +93,77 @@ def test_the_last_layer_runs_there_only_too(model, tokenizer):
 
 
 @pytest.mark.parametrize(
-    "change", [{}, {"cfg_scale": 1.0}, {"kv_cache": "dual"}, {"kv_cache": "prefix"}], ids=str
+    "change",
+    [
+        {},
+        {"cfg_scale": 1.0},
+        {"kv_cache": "dual"},
+        {"kv_cache": "prefix"},
+        {"temperature": 1.0},
+        {"remasking": "random"},
+    ],
+    ids=str,
 )
 @pytest.mark.parametrize("maker", ["model", "dream"])
-def test_the_host_waits_once_a_block(request, tokenizer, maker, change):
+def test_the_host_waits_once_a_block(request, monkeypatch, tokenizer, maker, change):
     decoding = decoding_of(mask_token_id=tokenizer.mask_token_id, **change)
     batch = batch_of(PROMPTS, decoding)
+    asked = []
+    for name in (
+        "tolist",
+        "item",
+        "cpu",
+        "numpy",
+        "__bool__",
+        "__int__",
+        "__float__",
+        "__index__",
+        "__iter__",
+    ):
+        plain = getattr(torch.Tensor, name)
+
+        def noted(tensor, *args, name=name, plain=plain, **kwargs):
+            asked.append(name)
+            return plain(tensor, *args, **kwargs)
+
+        monkeypatch.setattr(torch.Tensor, name, noted)
     with Waiting() as waiting:
-        denoise_block(request.getfixturevalue(maker), batch, noise=None, is_tight=True)
-    assert waiting.seen == ["aten::is_nonzero"]  # whether the assumption held
+        denoise_block(request.getfixturevalue(maker), batch, noise=HashedNoise(0), is_tight=True)
+    assert asked == ["tolist"]  # canvas, steps, and whether the assumption held
+    assert waiting.seen == []
+
+
+@pytest.mark.parametrize("shares", [[2, 2], [4]], ids=str)
+def test_random_remasking_asks_only_where_something_is_revealed(model, tokenizer, shares):
+    decoding = decoding_of(
+        mask_token_id=tokenizer.mask_token_id, diffusion_steps=2 * len(shares), remasking="random"
+    )
+    seen = []
+    hook = model.lm_head.register_forward_hook(lambda module, args, output: seen.append(args[0].shape[0]))
+    try:
+        denoise_block(model, batch_of(PROMPTS, decoding), noise=HashedNoise(0), is_tight=True)
+    finally:
+        hook.remove()
+    assert seen == [len(PROMPTS) * share for share in shares]
+
+
+def test_confidence_is_computed_in_fp32_whatever_the_network():
+    # In bf16 both confidences would be 1.0, and the lower position would win.
+    logits = torch.zeros(3, 10)
+    logits[1, 4], logits[2, 5] = 8.0, 9.0
+    decoding = decoding_of(gen_length=2, block_length=2, diffusion_steps=2)
+    model = ScriptedModel(logits.bfloat16())
+    denoise_block(model, batch_of([[7]], decoding), noise=None, is_tight=True)
+    assert model.calls[1].tolist() == [[7, MASK, 5]]
+
+
+def test_guidance_treats_each_chunk_of_many_candidates_by_itself(model, tokenizer, monkeypatch):
+    decoding = decoding_of(mask_token_id=tokenizer.mask_token_id, cfg_scale=1.0, temperature=1.0)
+    whole, *_ = denoise_block(model, batch_of(PROMPTS, decoding), noise=HashedNoise(0), is_tight=True)
+    monkeypatch.setattr("weft.sampling.denoise.HEAD_CHUNK", 3)
+    monkeypatch.setattr("weft.sampling.denoise.NOISE_CHUNK", 2)
+    parts, *_ = denoise_block(model, batch_of(PROMPTS, decoding), noise=HashedNoise(0), is_tight=True)
+    assert parts == whole
 
 
 def test_a_predicted_mask_breaks_the_assumption_and_only_that():
@@ -149,6 +212,16 @@ def test_a_threshold_gives_up_on_a_position_that_stays_masked():
         ScriptedModel(logits), batch_of([[7]], decoding), noise=None, is_tight=True
     )
     assert (canvases, steps) == ([[7, MASK, MASK, MASK, MASK]], [4])
+
+
+def test_a_threshold_fills_the_masks_of_a_prompt_too():
+    logits = torch.zeros(9, 10)
+    logits[:, 3] = 0.1
+    decoding = decoding_of(gen_length=4, confidence_threshold=0.9)
+    canvases, *_ = denoise_block(
+        ScriptedModel(logits), batch_of([[7, MASK, MASK, MASK, MASK]], decoding), noise=None, is_tight=True
+    )
+    assert canvases == [[7] + [3] * 8]
 
 
 def test_onlookers_see_candidates_confidence_entropy_and_what_is_kept():

@@ -80,10 +80,30 @@ def test_a_record_says_what_was_asked_answered_and_spent(base, questions, tmp_pa
         }
         assert (record["gen_length"], record["diffusion_steps"], record["block_length"]) == (16, 8, 8)
         assert (record["seed"], record["model"]) == (None, "tiny/base")
-        assert record["settings"] == job.settings_digest[:12]
+        assert record["digest"] == job.answers_digest[:12]
         assert record["num_forward"] == (4 if record["ended_early"] else 8)
         assert "approximate" not in record
     assert len({record["generation"] for record in records}) > 1
+
+
+def test_a_finished_job_is_not_done_again(base, questions, tmp_path, caplog):
+    out = tmp_path / "a.jsonl"
+    whole = answer(described(), base, questions, out).read_bytes()
+    with caplog.at_level("INFO", logger="weft.sampling"):
+        answer(described(), Dying(base, 0), questions, out)
+    assert out.read_bytes() == whole
+    assert f"{out} holds these answers already" in caplog.text
+    with pytest.raises(KeyboardInterrupt):  # another model's answers are no reason to stop
+        answer(dataclasses.replace(described(), inputs=["other"]), Dying(base, 0), questions, out)
+
+
+def test_a_question_that_cannot_be_asked_or_written_is_refused(base, questions, tmp_path):
+    rows = [json.loads(line) for line in questions.read_text().splitlines()]
+    for change in ({"prompt": 7}, {"example_id": ["a"]}, {"reference": float("nan")}, {"prompt": "\ud800"}):
+        wrong = tmp_path / "questions.jsonl"
+        wrong.write_text(json.dumps(rows[0] | change) + "\n")
+        with pytest.raises(SamplingError, match="must be"):
+            answer(described(), base, wrong, tmp_path / "a.jsonl")
 
 
 @pytest.mark.parametrize(
@@ -143,7 +163,7 @@ def test_the_digest_stands_for_everything_but_the_batch_size():
         described(attend_padding=True, batch_size=2),
     ]  # fmt: skip
     assert len({described().digest, *(other.digest for other in others)}) == len(others) + 1
-    assert described("1/2").settings_digest == described("2/2").settings_digest
+    assert described("1/2").answers_digest == described("2/2").answers_digest
 
 
 def test_every_setting_reaches_the_decoding():

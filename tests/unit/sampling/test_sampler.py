@@ -1,3 +1,4 @@
+import copy
 import itertools
 import json
 import re
@@ -5,8 +6,10 @@ import runpy
 from collections import Counter
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from peft import LoraConfig, get_peft_model
 
 from tests.unit.sampling.conftest import PROMPTS
 from weft.errors import SamplingError
@@ -221,8 +224,38 @@ def test_rows_in_different_blocks_share_a_cache(request, tokenizer, maker, kv_ca
     assert generate(predictor, PROMPTS[::-1], batch_size=3, **settings) == alone[::-1]
 
 
+@pytest.mark.parametrize("make", [torch.tensor, np.array, tuple], ids=["torch", "numpy", "tuple"])
+def test_any_sequence_of_ids_is_a_prompt(model, tokenizer, make):
+    settings = settings_of(tokenizer, diffusion_steps=6, temperature=0.7)
+    assert generate(model, [make(p) for p in PROMPTS], **settings) == generate(model, PROMPTS, **settings)
+
+
+@pytest.mark.parametrize("prompts", [[1, 2], ["ab"], [[1.5]], [None]], ids=str)
+def test_what_is_no_prompt_is_refused(model, tokenizer, prompts):
+    with pytest.raises(SamplingError, match="every prompt must be a list of token ids"):
+        generate(model, prompts, **settings_of(tokenizer, diffusion_steps=6))
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::UserWarning")  # PEFT's about our base model
+@pytest.mark.parametrize("family", ["model", "dream"])
+@pytest.mark.parametrize("task", [None, "CAUSAL_LM"])
+def test_adapters_may_be_on_the_model(request, tokenizer, family, task):
+    adapted = get_peft_model(
+        copy.deepcopy(request.getfixturevalue(family)),
+        LoraConfig(
+            r=2, target_modules=["q_proj", "v_proj", "up_proj"], init_lora_weights=False, task_type=task
+        ),
+    ).eval()
+    merged = copy.deepcopy(adapted).merge_and_unload().eval()
+    for change in ({}, {"kv_cache": "dual"}, {"kv_cache": "prefix"}):
+        settings = settings_of(tokenizer, diffusion_steps=6, **change)
+        assert generate(adapted, PROMPTS, **settings) == generate(merged, PROMPTS, **settings)
+
+
 def test_no_prompts_no_answers():
-    assert generate(ScriptedModel(torch.zeros(1, 10)), [], **SMALL) == []
+    model = ScriptedModel(torch.zeros(1, 10))
+    assert generate(model, [], **SMALL) == []
+    assert generate(model, [], attend_padding=True, eos_token_id=1, **SMALL) == []
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ ROWS = [
 def record(row, **changes):
     made = {
         "benchmark": "b", "model": "m", "seed": None, "gen_length": 8, "diffusion_steps": 4,
-        "block_length": 4, "settings": "abc",
+        "block_length": 4, "digest": "abc",
     }  # fmt: skip
     return {"example_id": row["example_id"], "generation": f"{row['question']} \ud800"} | made | changes
 
@@ -118,7 +118,7 @@ def test_answers_to_other_questions_are_told(tmp_path, questions):
     ("field", "value"),
     [
         ("model", "n"), ("seed", 2), ("gen_length", 16), ("diffusion_steps", 8),
-        ("block_length", 8), ("approximate", "dual cache"), ("settings", "abd"),
+        ("block_length", 8), ("approximate", "dual cache"), ("digest", "abd"),
     ],
 )  # fmt: skip
 def test_records_that_were_made_differently_are_not_merged(tmp_path, questions, field, value):

@@ -81,7 +81,7 @@ class Cramped:
 
     def __init__(self, model, room, error):
         self.model, self.room, self.error, self.sizes = model, room, error, []
-        self.config, self.device = model.config, model.device
+        self.config, self.device, self.look_back = model.config, model.device, model.look_back
 
     def __call__(self, *, input_ids, **further):
         self.sizes.append(len(input_ids))
@@ -147,6 +147,43 @@ def test_what_cannot_be_answered_is_refused_before_the_model_is_asked(model, pro
     cramped = Cramped(model, 0, AssertionError("asked"))
     with pytest.raises(SamplingError, match=message):
         answer(cramped, [prompt], decoding_of(**change))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            {"early_stop": True, "eos_token_id": 400},
+            "below the vocabulary's 400, got 400",
+        ),
+        ({"early_stop": True, "eos_token_id": -1}, "eos_token_id must be below"),
+    ],
+    ids=str,
+)
+def test_an_end_that_the_model_cannot_say_is_refused(model, change, message):
+    with pytest.raises(SamplingError, match=message):
+        answer(model, [[1]], decoding_of(**change))
+
+
+def test_a_model_in_training_mode_is_refused(model, tokenizer):
+    model.train()
+    try:
+        with pytest.raises(SamplingError, match="must be in evaluation mode"):
+            answer(model, [[1]], decoding_of(mask_token_id=tokenizer.mask_token_id))
+        with pytest.raises(ValueError, match="training mode"):
+            model(input_ids=torch.tensor([[1, 2]]), at=torch.tensor([[1]]))
+    finally:
+        model.eval()
+
+
+def test_a_cache_needs_a_model_that_says_where_it_looks():
+    with pytest.raises(SamplingError, match="got ScriptedModel without look_back"):
+        answer(ScriptedModel(torch.zeros(9, 10)), [[1]], decoding_of(kv_cache="dual"))
+
+
+def test_at_least_one_row_is_answered_at_a_time(model):
+    with pytest.raises(SamplingError, match="batch_size must be at least 1, got 0"):
+        answer(model, [[1]], decoding_of(), batch_size=0)
 
 
 def test_a_prompt_may_fill_the_whole_context(model, tokenizer):
