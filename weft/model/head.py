@@ -59,9 +59,8 @@ class VocabularyHead(nn.Linear):
             wanted = torch.is_grad_enabled()
             return _WeightedCrossEntropy.apply(hidden, self.weight, targets, token_weights, wanted)
         if reduce is not None:
-            return torch.cat(
-                [reduce(super(VocabularyHead, self).forward(hidden[s]), s) for s in _chunks(hidden)]
-            )
+            parts = in_chunks(hidden.shape[0], HEAD_CHUNK)
+            return torch.cat([reduce(super(VocabularyHead, self).forward(hidden[s]), s) for s in parts])
         return super().forward(hidden)
 
 
@@ -85,7 +84,7 @@ class _WeightedCrossEntropy(torch.autograd.Function):
         low = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else weight.dtype
         used = weight.to(low)
         with torch.autocast(kind, enabled=False):
-            for part in _chunks(hidden):
+            for part in in_chunks(hidden.shape[0], HEAD_CHUNK):
                 states, ids, factor = hidden[part].to(low), targets[part, None], token_weights[part, None]
                 rows = (states @ used.T).to(exact)
                 log_norm = rows.logsumexp(dim=-1, keepdim=True)
@@ -110,8 +109,7 @@ class _WeightedCrossEntropy(torch.autograd.Function):
         return (*scaled, None, None, None)
 
 
-def _chunks(hidden: Tensor) -> Iterator[slice]:
-    """Cut the tokens into slices; no tokens make one empty slice, so that a reduction can say its shape."""
-    num_tokens = hidden.shape[0]
-    for start in range(0, max(num_tokens, 1), HEAD_CHUNK):
-        yield slice(start, min(start + HEAD_CHUNK, num_tokens))
+def in_chunks(num_tokens: int, size: int) -> Iterator[slice]:
+    """Cut tokens into slices; no tokens make one empty slice, so that a reduction can say its shape."""
+    for start in range(0, max(num_tokens, 1), size):
+        yield slice(start, min(start + size, num_tokens))

@@ -11,7 +11,7 @@ What the published loop computes is computed here only where it decides somethin
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import torch
@@ -19,7 +19,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from weft.axes import BatchIds, ColumnFloats, ColumnMask, Columns, TokenIds
-from weft.model.head import HEAD_CHUNK, Reduction
+from weft.model.head import HEAD_CHUNK, Reduction, in_chunks
 from weft.model.key_values import BlockCache
 from weft.sampling.decoding import Decoding
 from weft.sampling.noise import Noise
@@ -38,7 +38,6 @@ class Row:
         prompt: token ids; a mask token in it is filled in like those of the answer.
         key: of its random numbers.
         canvas: prompt and answer so far.
-        guided_by: True at the positions that classifier-free guidance hides in its unconditional pass.
         block: number of the block to be denoised next.
         num_forward: denoising steps so far.
     """
@@ -47,7 +46,6 @@ class Row:
     prompt: list[int]
     key: int
     canvas: list[int]
-    guided_by: list[bool] = field(repr=False)
     block: int = 0
     num_forward: int = 0
 
@@ -60,7 +58,6 @@ class Row:
             prompt=ids,
             key=key,
             canvas=ids + [decoding.mask_token_id] * decoding.gen_length,
-            guided_by=[token != decoding.mask_token_id for token in ids] + [False] * decoding.gen_length,
         )
 
     @property
@@ -122,7 +119,10 @@ class Batch:
         mask = decoding.mask_token_id
         pads = [self.prompt_length - len(row.prompt) for row in rows]
         canvas = [[mask] * pad + row.canvas for pad, row in zip(pads, rows, strict=True)]
-        is_guide = [[False] * pad + row.guided_by for pad, row in zip(pads, rows, strict=True)]
+        is_guide = [
+            [False] * pad + [token != mask for token in row.prompt] + [False] * decoding.gen_length
+            for pad, row in zip(pads, rows, strict=True)
+        ]
         waiting = [
             [pad + column for column in row.candidates(decoding)] for pad, row in zip(pads, rows, strict=True)
         ]
@@ -249,15 +249,14 @@ class _Predictor:
         self.noise = noise
         self.wants_entropy = wants_entropy
         self.cache = BlockCache() if batch.decoding.kv_cache else None
-        self.has_looked = False
+        self.window: Columns | None = None
 
     def __call__(self, at: Columns, steps: BatchIds) -> Decision:
         """Predict the tokens of some columns."""
         reduce = self._reduction(at, steps)
         if self.batch.decoding.cfg_scale > 0:
             rows = self._guided_logits(at)
-            parts = (slice(start, start + HEAD_CHUNK) for start in range(0, len(rows), HEAD_CHUNK))
-            made = torch.cat([reduce(rows[part], part) for part in parts])
+            made = torch.cat([reduce(rows[part], part) for part in in_chunks(len(rows), HEAD_CHUNK)])
         else:
             made = self._ask(self.batch.canvas_ids, at, reduce=reduce)
         token_ids, confidence, *entropy = made.unflatten(0, at.shape).unbind(dim=-1)
@@ -266,13 +265,9 @@ class _Predictor:
     def _ask(self, canvas_ids: TokenIds, at: Columns, **kwargs: Any) -> Tensor:
         """Run the model on the canvas or, once a cache is filled, on the window that renews it."""
         positions = self.batch.position_ids
-        if self.cache is not None and self.has_looked:
-            look_back = getattr(self.model, "look_back", 0)
-            window, is_fresh = self.batch.window(look_back)
-            self.cache.renew_at(window, is_fresh)
-            canvas_ids, positions = canvas_ids.gather(1, window), positions.gather(1, window)
-            at = at - window[:, :1]
-        self.has_looked = True
+        if self.window is not None:
+            canvas_ids, positions = canvas_ids.gather(1, self.window), positions.gather(1, self.window)
+            at = at - self.window[:, :1]
         if self.cache is not None:
             kwargs["cache"] = self.cache
         output = self.model(
@@ -282,6 +277,9 @@ class _Predictor:
             at=at,
             **kwargs,
         )
+        if self.cache is not None and self.window is None:
+            self.window, is_fresh = self.batch.window(self.model.look_back)
+            self.cache.renew_at(self.window, is_fresh)
         logits: Tensor = output.logits
         return logits
 
@@ -321,8 +319,7 @@ class _Predictor:
         noise, temperature = self.noise, self.batch.decoding.temperature
         assert noise is not None, "a setting that needs noise comes with it"
         drawn = []
-        for start in range(0, len(logits), NOISE_CHUNK):
-            part = slice(start, start + NOISE_CHUNK)
+        for part in in_chunks(len(logits), NOISE_CHUNK):
             uniform = noise.for_tokens(keys[part], steps[part], positions[part, None], logits.shape[1])
             # The logarithm of LLaDA's exp(logits) / (-log u)^temperature, which overflows beyond 709.
             scores = logits[part].double() - temperature * (-uniform.squeeze(1).log()).log()

@@ -55,6 +55,11 @@ class SamplingJob:
         return self.gen_length // (self.sampling.tokens_per_step or 1)
 
     @property
+    def noise(self) -> HashedNoise | None:
+        """Random numbers, where the settings need any."""
+        return None if self.sampling.seed is None else HashedNoise(self.sampling.seed)
+
+    @property
     def answers_digest(self) -> str:
         """Digest of what an answer depends on: settings, questions and model.  Shards have it in common."""
         return digest([self.sampling.decisive(), self.gen_length, *self.inputs])
@@ -97,10 +102,10 @@ def run_job(job: SamplingJob, model: Any, *, tokenizer_folder: Path, questions: 
     """
     tokenizer = load_tokenizer(tokenizer_folder, mask_token_id=getattr(model.config, "mask_token_id", None))
     rows = read_questions(questions)
-    requests = job.shard.take(_make_requests(job, tokenizer, rows))
-    _require_room(job, requests, list(rows), getattr(model.config, "max_position_embeddings", None))
-    decoding = job.decoding(mask_token_id=tokenizer.mask_token_id, eos_token_id=tokenizer.eos_token_id)
     names = list(rows)
+    requests = job.shard.take(make_requests(job, tokenizer, list(rows.values())))
+    _require_room(job, requests, names, getattr(model.config, "max_position_embeddings", None))
+    decoding = job.decoding(mask_token_id=tokenizer.mask_token_id, eos_token_id=tokenizer.eos_token_id)
     if _is_done(job, out, [names[request.index] for request in requests]):
         LOG.info("%s holds these answers already", out)
         return
@@ -111,7 +116,7 @@ def run_job(job: SamplingJob, model: Any, *, tokenizer_folder: Path, questions: 
             todo,
             decoding,
             batch_size=job.sampling.batch_size,
-            noise=HashedNoise(job.sampling.seed) if job.sampling.seed is not None else None,
+            noise=job.noise,
         )
         with show_progress(total=len(requests), done=len(writer.done), name=job.model_name) as progress:
             for answer in answers:
@@ -119,7 +124,7 @@ def run_job(job: SamplingJob, model: Any, *, tokenizer_folder: Path, questions: 
                 writer.append(_record(job, rows[names[answer.index]], answer, text))
                 progress.update()
         writer.finish([names[request.index] for request in requests])
-        _tell(list(writer.done.values()))
+        _log_work(list(writer.done.values()))
 
 
 def _is_done(job: SamplingJob, out: Path, names: Sequence[str]) -> bool:
@@ -136,18 +141,18 @@ def _is_done(job: SamplingJob, out: Path, names: Sequence[str]) -> bool:
     )
 
 
-def _make_requests(job: SamplingJob, tokenizer: Any, rows: Mapping[str, Record]) -> list[Request]:
+def make_requests(job: SamplingJob, tokenizer: Any, rows: Sequence[Record]) -> list[Request]:
     """Make the prompts of all questions: padding, where it is attended to, depends on the neighbours."""
     prompts: Sequence[Sequence[int]] = [
-        encode_prompt(tokenizer, row["prompt"], prefill=job.sampling.prefill) for row in rows.values()
+        encode_prompt(tokenizer, row["prompt"], prefill=job.sampling.prefill) for row in rows
     ]
     if job.sampling.attend_padding:
         prompts = pad_batchwise(
             prompts, batch_size=job.sampling.batch_size, pad_token_id=tokenizer.pad_token_id
         )
     return [
-        Request(index, prompt, key_of_name(name))
-        for index, (name, prompt) in enumerate(zip(rows, prompts, strict=True))
+        Request(index, prompt, key_of_name(row["example_id"]))
+        for index, (row, prompt) in enumerate(zip(rows, prompts, strict=True))
     ]
 
 
@@ -184,7 +189,7 @@ def _record(job: SamplingJob, row: Mapping[str, Any], answer: Answer, text: str)
     } | ({} if approximation is None else {"approximate": approximation})
 
 
-def _tell(records: Sequence[Record]) -> None:
+def _log_work(records: Sequence[Record]) -> None:
     """Say how much work the answers were."""
     if records:
         steps = sum(record["num_forward"] for record in records) / len(records)

@@ -137,10 +137,13 @@ def stream_answers(
             row.canvas = canvas[len(canvas) - len(row.canvas) :]
             row.num_forward += num_steps
             row.block += 1
+        going: list[Row] = []
         for row in active:
             if is_finished(row, decoding):
                 yield _finish(row, decoding)
-        active = [row for row in active if not is_finished(row, decoding)]
+            else:
+                going.append(row)
+        active = going
 
 
 def is_finished(row: Row, decoding: Decoding) -> bool:

@@ -5,12 +5,9 @@ from typing import Any
 
 from transformers import PreTrainedTokenizerBase
 
-from weft.data.examples import encode_prompt
-from weft.sampling.job import SamplingJob
-from weft.sampling.noise import HashedNoise, key_of_name
-from weft.sampling.padding import pad_batchwise
+from weft.sampling.job import SamplingJob, make_requests
 from weft.sampling.records import Record
-from weft.sampling.stream import Request, stream_answers
+from weft.sampling.stream import stream_answers
 from weft.sampling.trace import Subject, Trace, TraceCollector, make_trace
 
 
@@ -41,27 +38,21 @@ def trace_questions(
     Raises:
         SamplingError: a question is too long for the model.
     """
-    prompts: Sequence[Sequence[int]] = [
-        encode_prompt(tokenizer, row["prompt"], prefill=job.sampling.prefill) for row in rows
-    ]
-    if job.sampling.attend_padding:
-        prompts = pad_batchwise(
-            prompts, batch_size=job.sampling.batch_size, pad_token_id=tokenizer.pad_token_id
-        )
+    requests = make_requests(job, tokenizer, rows)
     decoding = job.decoding(mask_token_id=tokenizer.mask_token_id, eos_token_id=tokenizer.eos_token_id)
     collector = TraceCollector()
     answers = stream_answers(
         model,
-        [Request(place, prompts[place], key_of_name(rows[place]["example_id"])) for place in chosen],
+        [requests[place] for place in chosen],
         decoding,
         batch_size=job.sampling.batch_size,
-        noise=HashedNoise(job.sampling.seed) if job.sampling.seed is not None else None,
+        noise=job.noise,
         observe=collector,
     )
     traces = {}
     for answer in answers:
         row = rows[answer.index]
-        prompt = str(tokenizer.decode(list(prompts[answer.index]), skip_special_tokens=False))
+        prompt = str(tokenizer.decode(list(requests[answer.index].prompt), skip_special_tokens=False))
         subject = Subject(row["question"], prompt, row["example_id"], row["benchmark"], row["reference"])
         traces[answer.index] = make_trace(
             subject, answer, collector.steps[answer.index], decoding=decoding, tokenizer=tokenizer
