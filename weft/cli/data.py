@@ -16,9 +16,7 @@ from weft.cli.shared import (
     offline_folders,
     record,
 )
-from weft.config import (
-    find_experiment,
-)
+from weft.config import find_experiment
 from weft.config.pins import pins_path
 from weft.config.sources import (
     GeneratedBenchmark,

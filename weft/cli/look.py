@@ -14,11 +14,7 @@ from weft.cli.shared import (
     fine_tuning,
     offline_folders,
 )
-from weft.config import (
-    find_experiment,
-    load_experiment,
-    read_settings,
-)
+from weft.config import find_experiment, load_experiment, read_settings
 from weft.config.pins import pins_path
 from weft.errors import ConfigError
 

@@ -9,6 +9,8 @@ from typing import Annotated
 import typer
 
 from weft.cli.shared import (
+    AdapterOption,
+    BaseOption,
     DeviceOption,
     ExperimentOption,
     OutOption,
@@ -18,13 +20,11 @@ from weft.cli.shared import (
     find_run,
     fine_tuning,
     finished_directory,
-    load,
+    load_to_sample,
     only_writer,
     record,
+    require_adapter_of,
     show_log,
-)
-from weft.config import (
-    BASE_RUN,
 )
 from weft.errors import ConfigError
 from weft.provenance import file_sha256, merge_sidecars, write_sidecar
@@ -45,14 +45,11 @@ def sample(
     run: Annotated[str, typer.Option(help="Which run, or 'base'.")],
     questions: QuestionsOption,
     gen_length: Annotated[int, typer.Option(help="Length of the answers, in tokens.")],
-    base: Annotated[Path, typer.Option(help="Checkpoint directory of the base model.")],
+    base: BaseOption,
     out: Annotated[
         Path, typer.Option(help="What to write; {shard} and {shards} in it stand for the numbers of --shard.")
     ],
-    adapter: Annotated[
-        Path | None,
-        typer.Option(help="What the run made: a PEFT adapter, or the directory of a full checkpoint."),
-    ] = None,
+    adapter: AdapterOption = None,
     shard: Annotated[
         str,
         typer.Option(
@@ -64,15 +61,13 @@ def sample(
     device: DeviceOption = "auto",
 ) -> None:
     """Answer the questions of one benchmark; an interrupted job goes on where it stopped."""
-    from weft.model import merge_adapter
     from weft.sampling.job import SamplingJob, run_job
     from weft.sampling.shards import find_rank, parse_shard
 
     show_log()
     described = fine_tuning(experiment)
     chosen = find_run(described, run)
-    if (adapter is None) != (chosen.method == BASE_RUN):
-        raise ConfigError(f"--adapter must be given for a fine-tuned run and only then; run is {run!r}")
+    require_adapter_of(chosen, adapter)
     share = parse_shard(shard, os.environ)
     target = share.fill_in(out)
     if target.is_dir():
@@ -95,9 +90,7 @@ def sample(
         shard=share,
     )
     where = device_of_rank(device, os.environ) if shard == "auto" else device
-    model = load(base, described.sampling.dtype, where, threads, adapter=adapter)
-    if described.sampling.merge_adapters:
-        model = merge_adapter(model)
+    model = load_to_sample(described, base, where, threads, adapter=adapter)
     with only_writer(target):
         run_job(job, model, tokenizer_folder=base, questions=questions, out=target)
         notes = {"shard": str(share)} if share.count > 1 else None
@@ -120,7 +113,7 @@ def merge(
 
 @app.command()
 def export(
-    base: Annotated[Path, typer.Option(help="Checkpoint directory of the base model.")],
+    base: BaseOption,
     out: OutOption,
     tuned: Annotated[
         Path | None, typer.Option(help="What fine-tuning made: an adapter or a full checkpoint.")

@@ -6,17 +6,8 @@ from typing import Annotated
 
 import typer
 
-from weft.cli.shared import (
-    ExperimentOption,
-    OutOption,
-    app,
-    record,
-)
-from weft.config import (
-    FineTuning,
-    find_experiment,
-    load_experiment,
-)
+from weft.cli.shared import ExperimentOption, OutOption, app, record
+from weft.config import FineTuning, find_experiment, load_experiment
 from weft.errors import ConfigError
 
 report_app = typer.Typer(help="Tables, figures and the report page.", no_args_is_help=True)

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from weft.config import (
+    BASE_RUN,
     FineTuning,
     Run,
     StoredGenerations,
@@ -30,6 +31,11 @@ app = typer.Typer(
 )
 
 ExperimentOption = Annotated[str, typer.Option("--experiment", help="Experiment file, or its name.")]
+BaseOption = Annotated[Path, typer.Option(help="Checkpoint directory of the base model.")]
+AdapterOption = Annotated[
+    Path | None,
+    typer.Option(help="What the run made: a PEFT adapter, or the directory of a full checkpoint."),
+]
 OutOption = Annotated[Path, typer.Option("--out", help="What to write.")]
 OfflineOption = Annotated[
     list[str] | None, typer.Option("--offline", help="Folder to search before a download.")
@@ -54,6 +60,14 @@ def find_run(experiment: FineTuning, run_id: str) -> Run:
     if run_id not in runs:
         raise ConfigError(f"run must be one of {sorted(runs)}, got {run_id!r}")
     return runs[run_id]
+
+
+def require_adapter_of(run: Run, adapter: Path | None) -> None:
+    """Make sure that a fine-tuned run comes with its adapter or checkpoint, and the base model with none."""
+    if (adapter is None) != (run.method == BASE_RUN):
+        raise ConfigError(
+            f"--adapter must be given for a fine-tuned run and only then; run is {run.run_id!r}"
+        )
 
 
 def offline_folders(folders: list[str] | None) -> list[str]:
@@ -103,6 +117,16 @@ def load(base: Path, dtype: str, device: str, threads: int, *, adapter: Path | N
 
     torch.set_num_threads(threads)
     return load_tuned(base, adapter, getattr(torch, dtype)).to(device_of(device))
+
+
+def load_to_sample(
+    experiment: FineTuning, base: Path, device: str, threads: int, *, adapter: Path | None
+) -> Any:
+    """Load a model as the experiment samples it: in its type, the adapter merged or apart."""
+    from weft.model import merge_adapter
+
+    model = load(base, experiment.sampling.dtype, device, threads, adapter=adapter)
+    return merge_adapter(model) if experiment.sampling.merge_adapters else model
 
 
 def record(

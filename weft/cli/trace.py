@@ -6,8 +6,19 @@ from typing import Annotated, Any
 
 import typer
 
-from weft.cli.shared import DeviceOption, ThreadsOption, app, find_run, fine_tuning, load, record
-from weft.config import BASE_RUN, FineTuning
+from weft.cli.shared import (
+    AdapterOption,
+    BaseOption,
+    DeviceOption,
+    ThreadsOption,
+    app,
+    find_run,
+    fine_tuning,
+    load_to_sample,
+    record,
+    require_adapter_of,
+)
+from weft.config import FineTuning
 from weft.errors import ConfigError, DataError
 
 NUM_NAMED = 5  # example ids in an error message
@@ -15,14 +26,11 @@ NUM_NAMED = 5  # example ids in an error message
 
 @app.command()
 def trace(
-    base: Annotated[Path, typer.Option(help="Checkpoint directory of the base model.")],
+    base: BaseOption,
     experiment: Annotated[
         str, typer.Option("--experiment", help="Experiment file, or its name: whose sampling settings.")
     ] = "tiny",
-    adapter: Annotated[
-        Path | None,
-        typer.Option(help="What a run made: a PEFT adapter, or the directory of a full checkpoint."),
-    ] = None,
+    adapter: AdapterOption = None,
     run: Annotated[
         str | None,
         typer.Option(
@@ -55,7 +63,7 @@ def trace(
 
     from rich.console import Console
 
-    from weft.model import load_tokenizer, merge_adapter
+    from weft.model import load_tokenizer
     from weft.sampling.job import SamplingJob
     from weft.sampling.shards import Shard, read_questions
     from weft.sampling.trace_job import own_question, trace_questions
@@ -71,9 +79,7 @@ def trace(
         inputs=(),
         shard=Shard(),
     )
-    model = load(base, described.sampling.dtype, device, threads, adapter=adapter)
-    if described.sampling.merge_adapters:
-        model = merge_adapter(model)
+    model = load_to_sample(described, base, device, threads, adapter=adapter)
     tokenizer = load_tokenizer(base, mask_token_id=getattr(model.config, "mask_token_id", None))
     if hasattr(sys.stdout, "reconfigure"):  # signs that the terminal does not have are replaced
         sys.stdout.reconfigure(errors="replace")
@@ -102,8 +108,7 @@ def _heading(described: FineTuning, run: str | None, base: Path, adapter: Path |
         name = base.resolve().name
         return (f"{name} with {adapter.resolve().name}" if adapter else name), ""
     chosen = find_run(described, run)
-    if (adapter is None) != (chosen.method == BASE_RUN):
-        raise ConfigError(f"--adapter must be given for a fine-tuned run and only then; run is {run!r}")
+    require_adapter_of(chosen, adapter)
     return run_label(chosen), full_caption(described)
 
 

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from weft.cli.shared import (
+    BaseOption,
     DeviceOption,
     ExperimentOption,
     OutOption,
@@ -24,11 +25,11 @@ from weft.cli.shared import (
     state_folder,
     write_parquet,
 )
-from weft.config.sources import (
-    ScratchModel,
-)
+from weft.config.sources import ScratchModel
 from weft.errors import ConfigError
 from weft.provenance import digest, file_sha256
+
+PreparedOption = Annotated[Path, typer.Option(help="Prepared examples.")]
 
 RANK_MARK = "WEFT_TRAINING_KEY"
 """Environment variable by which the launcher tells a rank that it is one, and for which settings."""
@@ -61,8 +62,8 @@ def pretrain(experiment: ExperimentOption, out: OutOption, threads: ThreadsOptio
 def train(
     experiment: ExperimentOption,
     run: Annotated[str, typer.Option(help="Which run, for example weft-s1k-seed1.")],
-    base: Annotated[Path, typer.Option(help="Checkpoint directory of the base model.")],
-    prepared: Annotated[Path, typer.Option(help="Prepared examples.")],
+    base: BaseOption,
+    prepared: PreparedOption,
     out: OutOption,
     processes: Annotated[int, typer.Option(min=1, help="DeepSpeed ranks on this machine.")] = 1,
     threads: ThreadsOption = 1,
@@ -127,8 +128,8 @@ def train(
 @app.command()
 def probe(
     experiment: ExperimentOption,
-    base: Annotated[Path, typer.Option(help="Checkpoint directory of the base model.")],
-    prepared: Annotated[Path, typer.Option(help="Prepared examples.")],
+    base: BaseOption,
+    prepared: PreparedOption,
     out: OutOption,
     threads: ThreadsOption = 1,
     device: DeviceOption = "auto",
@@ -154,8 +155,8 @@ def probe(
 @app.command()
 def gradients(
     experiment: ExperimentOption,
-    base: Annotated[Path, typer.Option(help="Checkpoint directory of the base model.")],
-    prepared: Annotated[Path, typer.Option(help="Prepared examples.")],
+    base: BaseOption,
+    prepared: PreparedOption,
     out: OutOption,
     threads: ThreadsOption = 1,
     device: DeviceOption = "auto",

@@ -64,15 +64,20 @@ def test_chosen_columns_get_the_logits_of_the_whole_canvas(predictor, case, has_
         torch.testing.assert_close(chosen, pick(everything, at), rtol=1e-4, atol=1e-4)
 
 
+def ask_window(predictor, ids, settings, columns, cache):
+    """Predict columns from a window of four positions, and what its predictions are read from before it."""
+    start = torch.tensor([[8], [8], [12]]) - predictor.look_back
+    window = start + torch.arange(4 + predictor.look_back)
+    cache.renew_at(window)
+    settings = settings | {"position_ids": settings["position_ids"].gather(1, window)}
+    return predictor(input_ids=ids.gather(1, window), at=columns - start, cache=cache, **settings).logits
+
+
 def test_a_window_of_an_unchanged_canvas_changes_nothing(predictor, case):
     ids, settings, columns = case
     cache = BlockCache()
     first = predictor(input_ids=ids, at=columns, cache=cache, **settings).logits
-    start = torch.tensor([[8], [8], [12]]) - predictor.look_back
-    window = start + torch.arange(4 + predictor.look_back)
-    cache.renew_at(window)
-    settings["position_ids"] = settings["position_ids"].gather(1, window)
-    second = predictor(input_ids=ids.gather(1, window), at=columns - start, cache=cache, **settings).logits
+    second = ask_window(predictor, ids, settings, columns, cache)
     torch.testing.assert_close(second, first, rtol=1e-4, atol=1e-4)
 
 
@@ -80,15 +85,9 @@ def test_a_changed_token_in_the_window_reaches_its_neighbours(predictor, case):
     ids, settings, columns = case
     cache = BlockCache()
     first = predictor(input_ids=ids, at=columns, cache=cache, **settings).logits
-    start = torch.tensor([[8], [8], [12]]) - predictor.look_back
-    window = start + torch.arange(4 + predictor.look_back)
     changed = ids.clone()
     changed[:, 10] = 7  # in the window of the first two rows
-    cache.renew_at(window)
-    settings["position_ids"] = settings["position_ids"].gather(1, window)
-    second = predictor(
-        input_ids=changed.gather(1, window), at=columns - start, cache=cache, **settings
-    ).logits
+    second = ask_window(predictor, changed, settings, columns, cache)
     difference = (second - first).abs().amax(dim=1).view(3, 3)
     assert (difference[:2, 0] > 1e-3).all()
     assert (difference[2] < 1e-4).all()
