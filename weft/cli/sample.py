@@ -61,6 +61,7 @@ def sample(
     device: DeviceOption = "auto",
 ) -> None:
     """Answer the questions of one benchmark; an interrupted job goes on where it stopped."""
+    from weft.model import tuned_digest
     from weft.sampling.job import SamplingJob, run_job
     from weft.sampling.shards import find_rank, parse_shard
 
@@ -86,7 +87,10 @@ def sample(
         gen_length=gen_length,
         model_name=f"{described.name}/{run}",
         seed=chosen.seed,
-        inputs=[file_sha256(path) for path in inputs],
+        inputs=[
+            *(file_sha256(path) for path in (questions, base)),
+            *([tuned_digest(adapter)] if adapter else []),
+        ],
         shard=share,
     )
     where = device_of_rank(device, os.environ) if shard == "auto" else device

@@ -1,6 +1,6 @@
 """Bidirectional mask predictors, their checkpoint directories and adapters."""
 
-from weft.model.adapters import export_adapter, load_adapter, load_tuned, merge_adapter
+from weft.model.adapters import export_adapter, load_adapter, load_tuned, merge_adapter, tuned_digest
 from weft.model.checkpoint import load_model, read_config, save_model
 from weft.model.dream import DreamConfig, DreamForMaskedDiffusion
 from weft.model.llada import LladaConfig, LladaForMaskedDiffusion, count_parameters
@@ -20,4 +20,5 @@ __all__ = [
     "merge_adapter",
     "read_config",
     "save_model",
+    "tuned_digest",
 ]

@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from weft.errors import CheckpointError
 from weft.model.checkpoint import PICKLES, find_family, find_layout, load_model, read_config, read_json
 from weft.model.layout import Fields, Layout
+from weft.provenance import digest, file_sha256
 
 ADAPTER_CONFIG = "adapter_config.json"
 ADAPTER_WEIGHTS = "adapter_model.safetensors"
@@ -124,6 +125,17 @@ def load_tuned(base_dir: str | Path, tuned_dir: str | Path | None, dtype: torch.
                 f"and {getattr(base, name)!r}"
             )
     return load_model(tuned, dtype)
+
+
+def tuned_digest(tuned_dir: str | Path) -> str:
+    """Digest what fine-tuning made, as far as a model is loaded from it.
+
+    What else lies in a run's folder, such as how long it took, changes from run to run and changes no answer.
+    """
+    folder = Path(tuned_dir)
+    described = [folder / name for name in (ADAPTER_CONFIG, "config.json")]
+    files = sorted([*folder.glob("*.safetensors"), *(file for file in described if file.exists())])
+    return digest({file.name: file_sha256(file) for file in files})
 
 
 def merge_adapter(model: Any) -> Any:

@@ -9,7 +9,7 @@ from torch import nn
 
 from weft.errors import CheckpointError
 from weft.model import load_model, save_model
-from weft.model.adapters import export_adapter, load_adapter, load_tuned, merge_adapter
+from weft.model.adapters import export_adapter, load_adapter, load_tuned, merge_adapter, tuned_digest
 from weft.testing.models import tiny_dream, tiny_model
 
 QKV = ["q_proj", "k_proj", "v_proj"]
@@ -154,6 +154,20 @@ def test_a_merged_model_gives_the_same_logits_without_the_wrapper(family, tokeni
     assert merge_adapter(merged) is merged
     save_model(merged, tmp_path / "merged")
     assert torch.equal(logits_of(load_model(tmp_path / "merged")), logits_of(merged))
+
+
+def test_a_digest_of_an_adapter_depends_on_what_is_loaded_and_on_nothing_else(
+    tokenizer, tmp_path, edit_tensors, edit_json
+):
+    write_adapter("llada", tokenizer, tmp_path, QKV)
+    first = tuned_digest(tmp_path)
+    (tmp_path / "timing.json").write_text('{"seconds": 3.1}')
+    assert tuned_digest(tmp_path) == first
+    alpha = json.loads((tmp_path / "adapter_config.json").read_text())["lora_alpha"]
+    edit_json(tmp_path / "adapter_config.json", lora_alpha=alpha + 1)
+    second = tuned_digest(tmp_path)
+    edit_tensors(tmp_path / "adapter_model.safetensors", lambda tensors: next(iter(tensors.values())).mul_(2))
+    assert len({first, second, tuned_digest(tmp_path)}) == 3
 
 
 def test_infinite_adapters_are_not_merged(tokenizer, tmp_path, edit_tensors):
