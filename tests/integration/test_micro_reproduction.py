@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from weft.provenance import file_sha256
+
 pytestmark = pytest.mark.slow
 REPOSITORY = Path(__file__).resolve().parents[2]
 MICRO = f"experiment={REPOSITORY / 'tests' / 'workflow' / 'micro.yaml'}"
@@ -40,12 +42,12 @@ def run(directory, *arguments, **settings):
 
 
 def results(directory):
-    """Bytes of tables, answers and adapters; a model so small talks garbage, which tells every bit."""
+    """Hashes of tables, answers and adapters; a model so small talks garbage, which tells every bit."""
     root = directory / "results/micro"
-    patterns = ("tables/*", "samples/*/*/*.jsonl", "runs/*/*.safetensors")
+    patterns = ("tables/*", "samples/*/*/*.jsonl", "runs/*/*.safetensors", "runs/*/adapter_config.json")
     files = [file for pattern in patterns for file in root.glob(pattern) if "provenance" not in file.name]
     assert len(files) > 15
-    return {str(file.relative_to(root)): file.read_bytes() for file in files}
+    return {str(file.relative_to(root)): file_sha256(file) for file in files}
 
 
 @pytest.fixture(scope="module")

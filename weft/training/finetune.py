@@ -196,6 +196,10 @@ def _save(trainer: DiffusionTrainer, files: FineTuningFiles) -> None:
     if not trainer.is_world_process_zero():
         return
     if hasattr(trained, "peft_config"):
+        for settings in trained.peft_config.values():
+            settings.target_modules = sorted(
+                settings.target_modules
+            )  # a set is written in another order each time
         trained.save_pretrained(files.out, state_dict=tensors, safe_serialization=True)
         return
     trained.load_state_dict(tensors, strict=True, assign=True)
