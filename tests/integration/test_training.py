@@ -4,6 +4,7 @@ import json
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -76,6 +77,10 @@ def plain(workshop):
     }
 
 
+def buffers():
+    return set(Path("/dev/shm").glob("deepspeed_allreduce_buffer_*"))
+
+
 def history(run):
     return [json.loads(line) for line in (run / "history.jsonl").read_text().splitlines()]
 
@@ -114,6 +119,15 @@ def test_the_history_is_that_of_one_rank(workshop, plain, changed, request):
     adapters = load_file(run / "adapter_model.safetensors")
     assert len(adapters) == 4 * 3 * 2
     assert all(tensor.dtype == torch.float32 and tensor.numel() > 0 for tensor in adapters.values())
+
+
+def test_a_training_leaves_no_shared_memory_behind(workshop):
+    before = buffers()
+    workshop.train("tidy", ranks=2)
+    deadline = time.monotonic() + 60  # another training on this machine keeps its names for moments
+    while left := buffers() - before:
+        assert time.monotonic() < deadline, left
+        time.sleep(0.5)
 
 
 @pytest.mark.parametrize("stage", [2, 3])

@@ -1,4 +1,4 @@
-"""What is written down while training runs."""
+"""What is written down while training runs, and what is tidied up."""
 
 import statistics
 import time
@@ -6,6 +6,7 @@ from typing import Any
 
 from transformers import TrainerCallback
 
+from weft.training.deepspeed import unlink_shared_buffer
 from weft.training.objective import RECORD_FIELDS
 from weft.training.trainer import DiffusionTrainer
 
@@ -34,6 +35,14 @@ class HistoryCallback(TrainerCallback):
             return
         measured = self.trainer.take_record()
         state.log_history[-1] |= measured | {"seconds": self._seconds}
+
+
+class BufferCallback(TrainerCallback):
+    """Leave nothing in shared memory; DeepSpeed's communication is up when training begins, not before."""
+
+    def on_train_begin(self, *_: Any, **__: Any) -> None:
+        """Take the names of the communication's buffers away."""
+        unlink_shared_buffer()
 
 
 def history_rows(log_history: list[dict[str, Any]]) -> list[dict[str, Any]]:

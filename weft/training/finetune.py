@@ -19,7 +19,7 @@ from weft.config.experiment import FineTuning, Lora, Run, Training
 from weft.config.methods import Method
 from weft.data.collate import PadToLength
 from weft.model import load_model, load_tokenizer, save_model
-from weft.training.callbacks import HistoryCallback, history_rows, timing_summary
+from weft.training.callbacks import BufferCallback, HistoryCallback, history_rows, timing_summary
 from weft.training.deepspeed import accumulation_steps, deepspeed_settings
 from weft.training.probe_cache import KnownUncertainty, known_uncertainty, probe_examples
 from weft.training.resume import latest_checkpoint
@@ -83,6 +83,7 @@ def finetune(
     history = HistoryCallback()
     history.trainer = trainer
     trainer.add_callback(history)
+    trainer.add_callback(BufferCallback())
     trainer.train(resume_from_checkpoint=latest_checkpoint(files.state))
     _save(trainer, files)
     if trainer.is_world_process_zero():

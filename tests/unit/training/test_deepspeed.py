@@ -1,3 +1,8 @@
+"""DeepSpeed's settings and launch, and what its ranks leave behind."""
+
+import subprocess
+import sys
+
 import pytest
 
 from weft.config import load_experiment
@@ -7,6 +12,7 @@ from weft.training.deepspeed import (
     free_port,
     launch_command,
     launch_environment,
+    unlink_shared_buffer,
 )
 
 
@@ -50,3 +56,45 @@ def test_cpu_ranks_are_told_so():
 
 def test_a_free_port_is_not_a_privileged_one():
     assert free_port() > 1023
+
+
+RANK = """
+import os
+import deepspeed
+import torch
+from pathlib import Path
+from weft.training.deepspeed import unlink_shared_buffer
+
+def buffers():
+    return list(Path("/dev/shm").glob(f"deepspeed_allreduce_buffer_*_{os.environ['MASTER_PORT']}_*"))
+
+deepspeed.init_distributed("gloo")
+torch.distributed.barrier()
+before = len(buffers())
+torch.distributed.barrier()
+unlink_shared_buffer()
+torch.distributed.barrier()
+total = torch.full((1000,), 1.0 + int(os.environ["RANK"]))
+deepspeed.comm.inference_all_reduce(total)  # through the buffers
+print("SEEN", before, len(buffers()), total.unique().tolist())
+"""
+
+
+def test_the_buffers_of_ranks_lose_their_names_and_go_on_working():
+    common = launch_environment(device="cpu", threads_per_process=1)
+    common |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port()), "WORLD_SIZE": "2"}
+    ranks = [
+        subprocess.Popen(
+            [sys.executable, "-c", RANK], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            env=common | {"RANK": str(rank), "LOCAL_RANK": str(rank), "LOCAL_SIZE": "2"},
+        )
+        for rank in range(2)
+    ]  # fmt: skip
+    for rank in ranks:
+        out, errors = rank.communicate(timeout=120)
+        assert "SEEN 2 0 [3.0]" in out, out + errors
+
+
+def test_a_process_that_is_no_rank_has_no_buffer_to_give_up(monkeypatch):
+    monkeypatch.delenv("MASTER_PORT", raising=False)
+    unlink_shared_buffer()
