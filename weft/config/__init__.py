@@ -7,6 +7,7 @@ from weft.config.experiment import (
     Run,
     StoredGenerations,
     list_runs,
+    list_traces,
     load_experiment,
 )
 from weft.config.methods import Method
@@ -22,6 +23,7 @@ __all__ = [
     "StoredGenerations",
     "find_experiment",
     "list_runs",
+    "list_traces",
     "load_experiment",
     "read_settings",
     "resolve_settings",

@@ -405,3 +405,11 @@ def list_runs(experiment: FineTuning) -> list[Run]:
     """List the base model and every training run, in the order of the tables."""
     grid = itertools.product(experiment.methods, experiment.datasets, experiment.seeds)
     return [Run(BASE_RUN), *(Run(method, dataset, seed) for method, dataset, seed in grid)]
+
+
+def list_traces(experiment: FineTuning | StoredGenerations) -> list[Run]:
+    """List the runs whose answers are shown step by step: base model, control, treatment."""
+    if isinstance(experiment, StoredGenerations):
+        return []
+    dataset, seed = next(iter(experiment.datasets)), experiment.seeds[0]
+    return [Run(BASE_RUN), *(Run(method, dataset, seed) for method in reversed(experiment.contrast))]

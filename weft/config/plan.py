@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from weft.config.experiment import FineTuning, StoredGenerations, list_runs
+from weft.config.experiment import FineTuning, StoredGenerations, list_runs, list_traces
 from weft.config.instructions import D1_TEXTS
 from weft.config.offline import find_offline
 from weft.config.pins import RepoType, find_pin
@@ -70,6 +70,8 @@ def _amount(experiment: FineTuning) -> Iterator[str]:
         f"per {sampling.tokens_per_step} tokens" if sampling.tokens_per_step else "for one or more tokens"
     )
     yield f"    lengths {sampling.gen_lengths}; one forward pass {passes}"
+    shown = f"{len(experiment.benchmarks)} questions each, length {min(sampling.gen_lengths)}"
+    yield f"  {len(list_traces(experiment))} pages of answers step by step: {shown}"
     if sampling.approximation:
         yield f"  approximate sampling: {sampling.approximation}"
 

@@ -1,6 +1,6 @@
 """Names of the files that this room reads and writes; light, for the Snakefile."""
 
-from weft.config import BASE_RUN, FineTuning, Run, StoredGenerations, list_runs
+from weft.config import FineTuning, Run, StoredGenerations, list_runs
 from weft.config.sources import GeneratedBenchmark, HubModel, ScratchModel
 
 AnyExperiment = FineTuning | StoredGenerations
@@ -84,14 +84,6 @@ def score_files(experiment: AnyExperiment) -> list[str]:
 def score_file(rules: str, run_id: str, benchmark: str, gen_length: int) -> str:
     """Name a score file, relative to the experiment's results folder."""
     return f"scores/{rules}/{run_id}/{benchmark}/{gen_length}.jsonl"
-
-
-def list_traces(experiment: AnyExperiment) -> list[Run]:
-    """List the runs whose answers are shown step by step: base model, control, treatment."""
-    if isinstance(experiment, StoredGenerations):
-        return []
-    dataset, seed = next(iter(experiment.datasets)), experiment.seeds[0]
-    return [Run(BASE_RUN), *(Run(method, dataset, seed) for method in reversed(experiment.contrast))]
 
 
 def trace_file(run: Run) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 
 import pandas as pd
 
-from weft.config import FineTuning
+from weft.config import FineTuning, list_traces
 from weft.errors import DataError
 from weft.report.captions import caption
 from weft.report.conclusions import compare_rules, draw_conclusions
@@ -26,7 +26,6 @@ from weft.report.outputs import (
     has_ablations,
     list_figures,
     list_tables,
-    list_traces,
     trace_file,
 )
 from weft.report.presentation import TEXT_HEADINGS, Table, corrected_rows, present

@@ -10,6 +10,7 @@ from weft.config import (
     BASE_RUN,
     FineTuning,
     list_runs,
+    list_traces,
     load_experiment,
     resolve_settings,
 )
@@ -22,7 +23,6 @@ from weft.report.outputs import (
     gradient_file,
     has_ablations,
     has_gradients,
-    list_traces,
     table_files,
     trace_file,
 )

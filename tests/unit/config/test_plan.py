@@ -12,6 +12,7 @@ def test_the_papers_grid_is_counted():
     text = plan("paper")
     assert "6 training runs" in text
     assert "84 sampling jobs" in text
+    assert "3 pages of answers step by step: 4 questions each, length 128" in text
     assert "to download: GSAI-ML/LLaDA-8B-Instruct" in text
 
 

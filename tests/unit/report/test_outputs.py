@@ -3,6 +3,7 @@ import sys
 
 import pytest
 
+from weft.config import list_traces
 from weft.report.outputs import (
     figure_files,
     gradient_file,
@@ -12,7 +13,6 @@ from weft.report.outputs import (
     list_figures,
     list_headlines,
     list_tables,
-    list_traces,
     score_files,
     table_files,
     trace_file,
