@@ -50,5 +50,5 @@ def test_the_share_of_equal_tokens_is_counted_where_the_exact_answer_has_tokens(
 @pytest.mark.slow
 def test_the_whole_comparison_runs_on_a_very_small_network():
     lines = list(sampler.bench_sampler(threads=1, device="cpu", quick=True))
-    assert sum("time" in line for line in lines) >= 10
+    assert sum("time" in line for line in lines) >= 12
     assert any(line.startswith("APPROXIMATE") for line in lines)
