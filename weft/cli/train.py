@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -123,6 +124,11 @@ def train(
         )
         if is_first:
             shutil.rmtree(state, ignore_errors=True)
+    # All is written.  Under ZeRO-3 the interpreter's own way out aborts now and then, in the destructor of a
+    # thread, and DeepSpeed's launcher would call the training failed.
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
 
 
 @app.command()

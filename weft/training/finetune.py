@@ -93,6 +93,9 @@ def finetune(
         text = json.dumps(timing | {"setup_seconds": setup_seconds}, indent=1)
         (files.out / "timing.json").write_text(text + "\n")
         finish()
+    # Ranks close their communication together, as torch asks for.
+    trainer.accelerator.wait_for_everyone()
+    trainer.accelerator.end_training()
 
 
 def build_trainer(

@@ -77,6 +77,8 @@ torch.distributed.barrier()
 total = torch.full((1000,), 1.0 + int(os.environ["RANK"]))
 deepspeed.comm.inference_all_reduce(total)  # through the buffers
 print("SEEN", before, len(buffers()), total.unique().tolist())
+torch.distributed.barrier()
+torch.distributed.destroy_process_group()
 """
 
 
