@@ -11,7 +11,14 @@ from typing import Any
 
 import torch
 
-from weft.bench.imposed import BLOCK_LENGTH, ImposedLengths, cut_behind_end, require_equal, typical_blocks
+from weft.bench.imposed import (
+    BLOCK_LENGTH,
+    NUM_ENDING,
+    ImposedLengths,
+    cut_behind_end,
+    require_equal,
+    typical_blocks,
+)
 from weft.bench.measure import peak_bytes, time_in_turns
 from weft.bench.network import IN_PROPORTION, LLADA_8B, WIDER, Shape, random_network, random_prompts
 from weft.bench.plain import Counted, answer_plainly
@@ -229,7 +236,7 @@ def _memory_ratio(setup: Setup, model: Any) -> float:
 def _early_stop(shape: Shape, device: str) -> Iterator[str]:
     """Compare exact decoding with early stop, answers as long as LLaDA's to GSM8K."""
     yield "exact up to the end, early stop, lengths of LLaDA-8B's answers to GSM8K  (goal at 512: time 0.56):"
-    for gen_length in (128, 256, 512):
+    for gen_length in NUM_ENDING:
         blocks = typical_blocks(gen_length, 8)
         setup = Setup(
             shape=shape,

@@ -201,9 +201,8 @@ def _save(trainer: DiffusionTrainer, files: FineTuningFiles) -> None:
         return
     if hasattr(trained, "peft_config"):
         for settings in trained.peft_config.values():
-            settings.target_modules = sorted(
-                settings.target_modules
-            )  # a set is written in another order each time
+            # A set, which PEFT would write in another order each time.
+            settings.target_modules = sorted(settings.target_modules)
         trained.save_pretrained(files.out, state_dict=tensors, safe_serialization=True)
         return
     trained.load_state_dict(tensors, strict=True, assign=True)
