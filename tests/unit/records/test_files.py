@@ -1,0 +1,113 @@
+"""The file layer: whole files or none, one form of error, growing files that survive a kill."""
+
+import pytest
+
+from weft.errors import DataError, ScoringError
+from weft.records import Example, Generation, Message, Score, ScoredExample, Verdict, files
+
+
+def make_generation(**changes):
+    values = {"example_id": "a", "benchmark": "b", "question": "q", "reference": 18.0, "generation": "x"}
+    return Generation(**(values | changes))
+
+
+def test_lines_come_back_as_they_were_written(tmp_path):
+    records = [make_generation(generation="line\u2028 \ud800 end"), make_generation(reference=[[1, 2], 3])]
+    files.write_lines(tmp_path / "deep/g.jsonl", records)
+    assert files.read_lines(tmp_path / "deep/g.jsonl", Generation) == records
+
+
+def test_only_given_fields_are_written():
+    assert "gen_length" not in make_generation().as_object()
+    assert make_generation(seed=None).as_object()["seed"] is None
+
+
+def test_history_is_absent_where_there_is_none():
+    example = Example(example_id="a", question="q", answer="a", source="s")
+    assert list(example.as_object()) == ["example_id", "question", "answer", "source"]
+    turn = Message(role="system", content="c")
+    longer = Example(example_id="a", question="q", answer="a", source="s", history=(turn,))
+    assert Example.model_validate(longer.as_object()) == longer
+
+
+@pytest.mark.parametrize(
+    ("line", "field", "came"),
+    [
+        ('{"example_id": "a"}', "benchmark", "none"),
+        ('{"example_id": 3}', "example_id", "3"),
+        ("[1]", "JSON object", "[1]"),
+        ("nope", "JSON object", "nope"),
+        ('{"example_id": NaN}', "JSON object", "NaN"),
+        ("[" * 100_000, "JSON object", "["),
+    ],
+)
+def test_an_error_names_file_line_field_and_value(tmp_path, line, field, came):
+    path = tmp_path / "g.jsonl"
+    path.write_text(f"{make_generation().as_line()}{line}\n")
+    with pytest.raises(ScoringError) as caught:
+        files.read_lines(path, Generation, error=ScoringError, remedy="try this")
+    for part in (str(path), "line 2", field, came, "try this"):
+        assert part in str(caught.value)
+    assert len(str(caught.value)) < 400
+
+
+def test_missing_and_binary_files_are_errors(tmp_path):
+    with pytest.raises(DataError, match="none"):
+        files.read_text(tmp_path / "none")
+    (tmp_path / "binary").write_bytes(b"ab\xff")
+    with pytest.raises(DataError, match="0xff"):
+        files.read_text(tmp_path / "binary")
+
+
+def test_a_failed_writer_leaves_the_old_file_and_nothing_else(tmp_path):
+    out = tmp_path / "out.txt"
+    files.write_text(out, "old")
+
+    def write_half():
+        with files.atomic_file(out) as temporary:
+            temporary.write_text("half")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_half()
+    assert out.read_text() == "old"
+    assert [path.name for path in tmp_path.iterdir()] == ["out.txt"]
+
+
+def test_a_directory_appears_whole(tmp_path):
+    out = tmp_path / "out"
+    for content in ("first", "second"):
+        with files.atomic_directory(out) as folder:
+            (folder / content).touch()
+            assert not (out / content).exists()
+    assert [path.name for path in out.iterdir()] == ["second"]
+
+
+def test_appending_goes_on_after_the_last_whole_line(tmp_path):
+    path = tmp_path / "growing"
+    with files.LineAppender(path, Generation) as appender:
+        appender.append(make_generation(example_id="1"))
+    whole = path.read_bytes()
+    for torn in (b'{"example_id": "2"', b"\xff\xfe\n", make_generation().as_line().encode()[:-1]):
+        path.write_bytes(whole + torn)
+        with files.LineAppender(path, Generation) as appender:
+            assert [one.example_id for one in appender.records] == ["1"]
+        assert path.read_bytes() == whole
+
+
+def test_a_score_cannot_contradict_itself():
+    with pytest.raises(ValueError, match="credit"):
+        Score(extracted=None, verdict=Verdict.CORRECT, credit=0.5)
+    assert Score.from_credit("x", 1, reason="r").reason == ""
+
+
+def test_a_scored_example_is_written_under_the_key_rules():
+    score = ScoredExample(
+        example_id="a", benchmark="b", scoring="d1", extracted="1", verdict=Verdict.WRONG, credit=0.5,
+        weight=3, reason="", details={"is_closed": True, "num_cells": 2},
+    )  # fmt: skip
+    written = score.as_object()
+    assert (written["rules"], written["verdict"]) == ("d1", "wrong")
+    back = ScoredExample.model_validate(written)
+    assert back == score
+    assert back.details["is_closed"] is True

@@ -1,0 +1,173 @@
+"""Names of all files and folders below ``results/``, for the Snakefile, the command line and the report.
+
+The names may hold wildcards of Snakemake: ``str(ResultLayout("results/{experiment}").run("{run}"))`` is
+the pattern ``results/{experiment}/runs/{run}``.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+RESULTS = Path("results")
+TABLE_FORMATS = ("csv", "md", "tex")
+FIGURE_FORMATS = ("png", "pdf")
+
+Length = int | str
+"""Length of an answer in tokens, or a wildcard for it."""
+
+
+@dataclass(frozen=True)
+class ResultLayout:
+    """The results folder of one experiment.
+
+    Attributes:
+        root: ``results/<experiment>``.
+    """
+
+    root: Path
+
+    @classmethod
+    def of(cls, experiment: str) -> "ResultLayout":
+        """Return the layout of an experiment, given its name or a wildcard for it."""
+        return cls(RESULTS / experiment)
+
+    # Data and base model
+
+    def questions(self, benchmark: str) -> Path:
+        """Return the test questions of a benchmark (`weft.records.Question`)."""
+        return self.root / "data/questions" / f"{benchmark}.jsonl"
+
+    def examples(self, dataset: str) -> Path:
+        """Return the training examples of a data set as text (`weft.records.Example`)."""
+        return self.root / "data/examples" / f"{dataset}.jsonl"
+
+    def prepared(self, dataset: str) -> Path:
+        """Return the folder with the tokenised examples of a data set."""
+        return self.root / "data/prepared" / dataset
+
+    @property
+    def base(self) -> Path:
+        """The checkpoint directory of the base model."""
+        return self.root / "base"
+
+    @property
+    def pretrained(self) -> Path:
+        """The checkpoint directory of a base model that the workflow trains itself."""
+        return self.root / "pretrained"
+
+    # Training
+
+    def run(self, run: str) -> Path:
+        """Return the folder with the adapter or checkpoint of a training run."""
+        return self.root / "runs" / run
+
+    def history(self, run: str) -> Path:
+        """Return the training log of a run (`weft.records.StepMetrics`)."""
+        return self.run(run) / HISTORY_FILE
+
+    def timing(self, run: str) -> Path:
+        """Return the wall times of a run (`weft.records.Timing`)."""
+        return self.run(run) / TIMING_FILE
+
+    def export(self, run: str) -> Path:
+        """Return the checkpoint directory of a run in its published form."""
+        return self.root / "exports" / run
+
+    def probe(self, dataset: str) -> Path:
+        """Return the token entropies of a training set under the base model."""
+        return self.root / "probe" / f"{dataset}.parquet"
+
+    def gradients(self, dataset: str) -> Path:
+        """Return the gradient study of a training set."""
+        return self.root / "gradients" / f"{dataset}.parquet"
+
+    # Answers and scores
+
+    def samples(self, run: str, benchmark: str, gen_length: Length) -> Path:
+        """Return the answers of a run to a benchmark (`weft.records.Generation`)."""
+        return self.root / "samples" / run / benchmark / f"{gen_length}.jsonl"
+
+    def shard(self, run: str, benchmark: str, gen_length: Length, shard: Length, shards: Length) -> Path:
+        """Return the answers of one of several jobs that share the questions."""
+        return self.root / "shards" / run / benchmark / f"{gen_length}.{shard}of{shards}.jsonl"
+
+    def scores(self, scoring: str, run: str, benchmark: str, gen_length: Length) -> Path:
+        """Return the scores of these answers (`weft.records.ScoredExample`)."""
+        return self.root / "scores" / scoring / run / benchmark / f"{gen_length}.jsonl"
+
+    # Report
+
+    @property
+    def tables(self) -> Path:
+        """The folder with the tables."""
+        return self.root / "tables"
+
+    def table(self, name: str, ending: str = "csv") -> Path:
+        """Return a table in one of `TABLE_FORMATS`."""
+        return self.tables / f"{name}.{ending}"
+
+    @property
+    def figures(self) -> Path:
+        """The folder with the figures."""
+        return self.root / "figures"
+
+    def figure(self, name: str, ending: str = "png") -> Path:
+        """Return a figure in one of `FIGURE_FORMATS`."""
+        return self.figures / f"{name}.{ending}"
+
+    @property
+    def page(self) -> Path:
+        """The report page."""
+        return self.root / "report/index.html"
+
+    def trace(self, run: str) -> Path:
+        """Return the page that shows a run's answers step by step."""
+        return self.root / "report/traces" / f"{run}.html"
+
+    # What the workflow itself writes
+
+    def log(self, rule: str, name: str = "") -> Path:
+        """Return the log of a job; ``name`` holds its wildcards."""
+        return self.root / "logs" / rule / f"{name}.log" if name else self.root / "logs" / f"{rule}.log"
+
+    def benchmark(self, rule: str, name: str = "") -> Path:
+        """Return the file in which Snakemake notes time and memory of a job."""
+        folder = self.root / "timings"
+        return folder / rule / f"{name}.jsonl" if name else folder / f"{rule}.jsonl"
+
+
+HISTORY_FILE = "history.jsonl"
+TIMING_FILE = "timing.json"
+SUMMARY_FILE = "summary.json"
+"""In a folder of tokenised examples: lengths, and what was cut off."""
+
+
+# Hidden files beside a result. Snakemake, which deletes the outputs of an interrupted job, does not
+# know them.
+
+
+def provenance_file(result: Path) -> Path:
+    """Return the provenance file beside a result (`weft.records.Provenance`)."""
+    return result.with_name(f"{result.name}{PROVENANCE_ENDING}")
+
+
+PROVENANCE_ENDING = ".provenance.json"
+
+
+def partial_file(out: Path, digest: str) -> Path:
+    """Return the growing file of a job; the digest keeps records of other settings apart."""
+    return out.with_name(f".{out.name}.{digest[:12]}.partial")
+
+
+def state_folder(out: Path, digest: str) -> Path:
+    """Return the folder in which a job keeps what it needs to resume."""
+    return out.with_name(f".{out.name}.{digest[:12]}.state")
+
+
+def lock_file(out: Path) -> Path:
+    """Return the file that is locked while a process works on a result."""
+    return out.with_name(f".{out.name}.lock")
+
+
+def frozen_probe(run_folder: Path, digest: str) -> Path:
+    """Return the base model's uncertainties, shared by all runs whose inputs have this digest."""
+    return run_folder.parent / ".probes" / f"{digest}.safetensors"

@@ -1,0 +1,37 @@
+"""The base class of all records."""
+
+import json
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, JsonValue
+
+JsonObject = dict[str, JsonValue]
+"""A JSON object of unknown form, such as a row of somebody else's data file."""
+
+
+class Record(BaseModel):
+    """A record in a JSON or JSON Lines file. Instances are frozen; unknown keys are ignored.
+
+    Only the fields that were given are written, in the order of the class. A field with a default is
+    therefore absent from the file unless a value was passed for it.
+    """
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="ignore",
+        strict=True,
+        allow_inf_nan=False,
+        validate_by_name=True,
+        validate_by_alias=True,
+        serialize_by_alias=True,
+        protected_namespaces=(),
+        use_attribute_docstrings=True,
+    )
+
+    def as_object(self) -> dict[str, Any]:
+        """Return the record as a JSON object with the keys of the file."""
+        return self.model_dump(mode="json", exclude_unset=True)
+
+    def as_line(self) -> str:
+        """Return the record as one line of JSON, in ASCII, with a line feed at its end."""
+        return json.dumps(self.as_object(), ensure_ascii=True, allow_nan=False) + "\n"

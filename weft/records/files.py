@@ -1,0 +1,324 @@
+"""The file layer: the only place where weft opens a file to write, and where records are read.
+
+Writing is atomic. The content goes to a hidden temporary file beside the target, is forced to disk
+and renamed, so that a reader sees the whole file or none, whatever interrupts the writer. The one
+exception is `LineAppender`, whose file grows a line at a time and is read up to the last whole line.
+
+A record that cannot be read raises one form of error::
+
+    FILE, line N: FIELD: expected ..., got ...; REMEDY
+"""
+
+import json
+import os
+import shutil
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Generic, TypeVar
+
+from pydantic import JsonValue, ValidationError
+
+from weft.errors import DataError, WeftError
+from weft.records.base import JsonObject, Record
+
+RecordT = TypeVar("RecordT", bound=Record)
+
+SHOWN_CHARACTERS = 80
+"""Length to which a wrong value is cut in a message."""
+
+
+# Writing
+
+
+@contextmanager
+def atomic_file(out: Path) -> Iterator[Path]:
+    """Yield a temporary path; what is written there gets the name ``out`` when the block ends.
+
+    Nothing is left behind, and ``out`` stays as it was, if the block raises.
+
+    Args:
+        out: file to write; its folder is made if need be.
+    """
+    out.parent.mkdir(parents=True, exist_ok=True)
+    temporary = out.with_name(f".{out.name}.{os.getpid()}.new")
+    try:
+        yield temporary
+        _force_to_disk(temporary)
+        temporary.replace(out)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def atomic_directory(out: Path) -> Iterator[Path]:
+    """Yield an empty temporary directory that gets the name ``out`` when the block ends.
+
+    A directory of that name is replaced. What an interrupted writer left behind is removed first.
+
+    Args:
+        out: directory to write.
+    """
+    growing = growing_directory(out)
+    shutil.rmtree(growing, ignore_errors=True)
+    growing.mkdir(parents=True)
+    yield growing
+    put_directory_into_place(growing, out)
+
+
+def growing_directory(out: Path) -> Path:
+    """Return the temporary name of a directory that is being written."""
+    return out.with_name(f".{out.name}.new")
+
+
+def put_directory_into_place(growing: Path, out: Path) -> None:
+    """Replace directory ``out``, if there is one, by ``growing``."""
+    shutil.rmtree(out, ignore_errors=True)
+    growing.replace(out)
+
+
+def write_bytes(out: Path, content: bytes) -> None:
+    """Write a file atomically."""
+    with atomic_file(out) as temporary:
+        temporary.write_bytes(content)
+
+
+def write_text(out: Path, text: str) -> None:
+    """Write a text file atomically, in UTF-8 with line feeds."""
+    write_bytes(out, text.encode("utf-8"))
+
+
+def write_json(out: Path, value: Any) -> None:
+    """Write a JSON value or a record atomically, indented, keys in the given order."""
+    content = value.as_object() if isinstance(value, Record) else value
+    write_text(out, json.dumps(content, indent=1, allow_nan=False) + "\n")
+
+
+def write_lines(out: Path, records: Iterable[Record]) -> None:
+    """Write records as JSON Lines, atomically."""
+    with atomic_file(out) as temporary, temporary.open("w", encoding="ascii", newline="\n") as file:
+        file.writelines(record.as_line() for record in records)
+
+
+def _force_to_disk(path: Path) -> None:
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+
+
+# Appending
+
+
+class LineAppender(Generic[RecordT]):
+    """Append records to a JSON Lines file, each on disk before `append` returns.
+
+    A file that an interrupted process left behind is continued after its last whole line.
+
+    Args:
+        path: file to continue or to make.
+        kind: class of the records.
+
+    Attributes:
+        records: all records in the file, those of earlier processes included.
+    """
+
+    def __init__(self, path: Path, kind: type[RecordT]) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.path = path
+        self.records, num_bytes = _read_whole_lines(path, kind)
+        self._file = path.open("ab")
+        self._file.truncate(num_bytes)
+
+    def __enter__(self) -> "LineAppender[RecordT]":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._file.close()
+
+    def append(self, record: RecordT) -> None:
+        """Write a record and force it to disk."""
+        self._file.write(record.as_line().encode("ascii"))
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        self.records.append(record)
+
+
+def _read_whole_lines(path: Path, kind: type[RecordT]) -> tuple[list[RecordT], int]:
+    """Read records up to the first line that is cut off or damaged; also return their size in bytes."""
+    records: list[RecordT] = []
+    num_bytes = 0
+    for line in path.read_bytes().splitlines(keepends=True) if path.exists() else ():
+        if not line.endswith(b"\n"):
+            break
+        try:
+            records.append(kind.model_validate(parse_json(line.decode("utf-8"))))
+        except (ValueError, RecursionError):  # ValidationError and UnicodeDecodeError are ValueErrors
+            break
+        num_bytes += len(line)
+    return records, num_bytes
+
+
+# Reading
+
+
+def read_text(path: Path, *, error: type[WeftError] = DataError, remedy: str = "check the path") -> str:
+    """Read a UTF-8 text file, with or without a byte order mark.
+
+    Args:
+        path: the file.
+        error: class of the exception.
+        remedy: what the reader of the message should do.
+
+    Raises:
+        WeftError: the file is missing, unreadable or not UTF-8.
+    """
+    try:
+        return path.read_bytes().decode("utf-8-sig", "surrogatepass")
+    except FileNotFoundError as cause:
+        raise error(f"{path}: expected a file, got none; {remedy}") from cause
+    except OSError as cause:
+        raise error(f"{path}: expected a readable file, got {cause.strerror}; {remedy}") from cause
+    except UnicodeDecodeError as cause:
+        raise error(f"{path}: expected UTF-8 text, got byte {cause.object[cause.start]:#04x} at offset "
+                    f"{cause.start}; {remedy}") from cause  # fmt: skip
+
+
+def read_json(
+    path: Path,
+    kind: type[RecordT],
+    *,
+    error: type[WeftError] = DataError,
+    remedy: str = "make the file again",
+) -> RecordT:
+    """Read one record from a JSON file.
+
+    Args:
+        path: the file.
+        kind: class of the record.
+        error: class of the exception.
+        remedy: what the reader of the message should do.
+
+    Raises:
+        WeftError: the file is missing or not JSON, or a field is missing or has another type.
+    """
+    text = read_text(path, error=error, remedy=remedy)
+    return parse_record(text, kind, place=str(path), error=error, remedy=remedy)
+
+
+def read_lines(
+    path: Path,
+    kind: type[RecordT],
+    *,
+    error: type[WeftError] = DataError,
+    remedy: str = "make the file again",
+) -> list[RecordT]:
+    """Read records from a JSON Lines file, in file order.
+
+    Args:
+        path: the file.
+        kind: class of the records.
+        error: class of the exception.
+        remedy: what the reader of the message should do.
+
+    Raises:
+        WeftError: the file is missing, or a line is no such record; file, line and field are named.
+    """
+    return [
+        parse_record(line, kind, place=place, error=error, remedy=remedy)
+        for place, line in numbered_lines(path, error=error, remedy=remedy)
+    ]
+
+
+def read_objects(
+    path: Path, *, error: type[WeftError] = DataError, remedy: str = "correct the file"
+) -> list[JsonObject]:
+    """Read JSON objects of unknown form from a JSON Lines file, in file order.
+
+    Args:
+        path: the file.
+        error: class of the exception.
+        remedy: what the reader of the message should do.
+
+    Raises:
+        WeftError: the file is missing, or a line is not a JSON object; file and line are named.
+    """
+    lines = numbered_lines(path, error=error, remedy=remedy)
+    return [_parse_object(line, place=place, error=error, remedy=remedy) for place, line in lines]
+
+
+def numbered_lines(path: Path, *, error: type[WeftError], remedy: str) -> Iterator[tuple[str, str]]:
+    """Yield the place, "FILE, line N", and the text of each line of a JSON Lines file.
+
+    Only a line feed ends a line; ``str.splitlines`` would also cut at U+2028 inside a text.
+    """
+    text = read_text(path, error=error, remedy=remedy).removesuffix("\n")
+    for number, line in enumerate(text.split("\n") if text else (), start=1):
+        yield f"{path}, line {number}", line
+
+
+def parse_record(
+    text: str, kind: type[RecordT], *, place: str, error: type[WeftError], remedy: str
+) -> RecordT:
+    """Make a record of JSON text.
+
+    Args:
+        text: the JSON object.
+        kind: class of the record.
+        place: where the text stands, for the message.
+        error: class of the exception.
+        remedy: what the reader of the message should do.
+
+    Raises:
+        WeftError: the text is not JSON, or a field is missing or has another type.
+    """
+    content = _parse_object(text, place=place, error=error, remedy=remedy)
+    try:
+        return kind.model_validate(content)
+    except ValidationError as cause:
+        raise error(f"{place}: {_describe(cause)}; {remedy}") from cause
+
+
+def parse_json(text: str) -> JsonValue:
+    """Parse JSON text as RFC 8259 has it, escaped halves of characters included.
+
+    Pydantic's own parser refuses such halves, which a byte-level tokenizer can produce.
+
+    Raises:
+        ValueError: the text is not JSON, or holds NaN or Infinity.
+        RecursionError: it is nested too deeply.
+    """
+    value: JsonValue = json.loads(text, parse_constant=_refuse_constant)
+    return value
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _parse_object(text: str, *, place: str, error: type[WeftError], remedy: str) -> JsonObject:
+    try:
+        value = parse_json(text)
+    except (ValueError, RecursionError) as cause:
+        raise error(f"{place}: expected a JSON object, got {_cut(text)!r} ({cause}); {remedy}") from cause
+    if not isinstance(value, dict):
+        raise error(f"{place}: expected a JSON object, got {_cut(text)!r}; {remedy}")
+    return value
+
+
+def _describe(cause: ValidationError) -> str:
+    """Describe the first problem of a record: field, what was expected, what came."""
+    problem = cause.errors(include_url=False)[0]
+    field = ".".join(map(str, problem["loc"]))
+    if problem["type"] == "missing":
+        return f"{field}: expected a value, got none"
+    expected = problem["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
+    return f"{field or 'record'}: expected {expected}, got {_cut(repr(problem['input']))}"
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= SHOWN_CHARACTERS else f"{text[:SHOWN_CHARACTERS]}..."

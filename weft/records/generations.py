@@ -1,0 +1,41 @@
+"""What a model answered to one question."""
+
+from pydantic import JsonValue
+
+from weft.records.base import Record
+
+
+class Generation(Record):
+    """The answer of a model to one test question.
+
+    The first five fields are enough for scoring; `weft sample` writes all of them.
+    """
+
+    example_id: str
+    """Id of the question, see `Question`."""
+    benchmark: str
+    """Name of the benchmark."""
+    question: str
+    """Text of the question, without an instruction."""
+    reference: JsonValue
+    """The right answer, in the form that the benchmark's scorer expects."""
+    generation: str
+    """Text of the whole canvas, special tokens included."""
+    gen_length: int | None = None
+    """Length of the canvas, in tokens."""
+    diffusion_steps: int | None = None
+    """Denoising steps of a whole canvas; with a confidence threshold the largest possible number."""
+    block_length: int | None = None
+    """Length of one block, in tokens."""
+    num_forward: int | None = None
+    """Denoising steps that this answer took; fewer where it ended early or a threshold decided."""
+    ended_early: bool | None = None
+    """True if the canvas behind a block with end-of-text was filled in and not denoised."""
+    seed: int | None = None
+    """Training seed of the model; None for the base model."""
+    model: str | None = None
+    """Experiment and run, or the name of the model."""
+    digest: str | None = None
+    """Digest of what the answer depends on: settings, questions and model."""
+    approximate: str | None = None
+    """Present only where sampling is approximate: how, such as "dual cache, threshold 0.9"."""

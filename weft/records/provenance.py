@@ -1,0 +1,38 @@
+"""The record of where a result comes from. `weft.provenance` makes and writes it."""
+
+from pydantic import ConfigDict
+
+from weft.records.base import Record
+
+
+class Provenance(Record):
+    """Where a result comes from. Steps add what else is worth knowing under keys of their own."""
+
+    model_config = ConfigDict(extra="allow")
+
+    weft_version: str
+    """Version of weft."""
+    commit: str | None
+    """Commit of the source tree; None outside of git."""
+    dirty: bool | None
+    """True if tracked files differed from the commit."""
+    source_digest: str
+    """Digest of the package's source files."""
+    experiment: str
+    """Name of the experiment."""
+    experiment_digest: str
+    """Digest of the whole checked experiment."""
+    seed: int | None
+    """Seed of the step, if it has one."""
+    versions: dict[str, str]
+    """Versions of the packages that can change a result."""
+    python: str
+    """Version of Python."""
+    machine: str
+    """Architecture of the machine."""
+    device: str
+    """Device that computed the result."""
+    inputs: dict[str, str]
+    """Path of each input -> its SHA-256."""
+    sha256: str
+    """SHA-256 of the result."""

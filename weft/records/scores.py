@@ -1,0 +1,101 @@
+"""Outcomes of single answers.
+
+A benchmark's accuracy is pooled over units: sum(credit * weight) / sum(weight). One example is one
+unit, except for Sudoku scored as in d1, whose units are the empty cells of the puzzle.
+"""
+
+from enum import StrEnum
+
+from pydantic import Field, model_validator
+
+from weft.records.base import Record
+
+
+class Verdict(StrEnum):
+    """The outcome of one example."""
+
+    CORRECT = "correct"
+    WRONG = "wrong"
+    UNSCORABLE = "unscorable"
+    """The scorer itself failed or reached a limit. An answer that cannot be read is wrong instead."""
+
+
+class Score(Record):
+    """The outcome of one answer, as a scorer returns it.
+
+    Raises:
+        ValueError: the verdict is correct and the credit is not 1, or the other way round.
+    """
+
+    extracted: str | None
+    """The answer as read from the generation; None if there is none to read."""
+    verdict: Verdict = Field(strict=False)
+    """Correct if and only if the credit is 1."""
+    credit: float = Field(ge=0, le=1)
+    """Share of the units that are right."""
+    weight: int = Field(default=1, ge=0)
+    """Number of units that the benchmark pools over."""
+    reason: str = ""
+    """Why the verdict is not correct; may be empty."""
+    details: dict[str, int | bool] = Field(default={})
+    """Counts beyond the verdict, by name; the scorer's docstring lists them."""
+
+    @model_validator(mode="after")
+    def _verdict_fits_credit(self) -> "Score":
+        if (self.verdict is Verdict.CORRECT) != (self.credit == 1):
+            raise ValueError(
+                "a score must be correct if and only if its credit is 1, "
+                f"got verdict {self.verdict} and credit {self.credit}"
+            )
+        return self
+
+    @classmethod
+    def from_credit(
+        cls,
+        extracted: str | None,
+        credit: float,
+        *,
+        weight: int = 1,
+        reason: str = "",
+        details: dict[str, int | bool] | None = None,
+    ) -> "Score":
+        """Return a correct or wrong score. Full credit needs no reason and keeps none."""
+        is_correct = credit == 1
+        return Score(
+            extracted=extracted,
+            verdict=Verdict.CORRECT if is_correct else Verdict.WRONG,
+            credit=credit,
+            weight=weight,
+            reason="" if is_correct else reason,
+            details=details or {},
+        )
+
+    @classmethod
+    def unscorable(cls, extracted: str | None, *, reason: str) -> "Score":
+        """Return the score of an example that the scorer cannot judge: one unit without credit."""
+        return Score(extracted=extracted, verdict=Verdict.UNSCORABLE, credit=0.0, reason=reason)
+
+
+class ScoredExample(Record):
+    """One line of a score file: the score of an answer, and the example it belongs to."""
+
+    example_id: str
+    """Id of the question."""
+    benchmark: str
+    """Name of the benchmark."""
+    scoring: str = Field(alias="rules")
+    """Name of the scoring, ``d1`` or ``strict``; the key in the file is ``rules``."""
+    extracted: str | None
+    """See `Score`, as for the next five fields."""
+    verdict: Verdict = Field(strict=False)
+    """Correct, wrong or unscorable."""
+    credit: float = Field(ge=0, le=1)
+    """Share of the units that are right."""
+    weight: int = Field(ge=0)
+    """Number of units."""
+    reason: str
+    """Why the verdict is not correct; may be empty."""
+    details: dict[str, int | bool] = Field(default={})
+    """Counts beyond the verdict, and how the answer ends (`weft.benchmarks.endings`)."""
+    approximate: str | None = None
+    """Present only where the answer was sampled approximately: how."""

@@ -1,0 +1,45 @@
+"""What a training run writes down about itself."""
+
+from weft.records.base import Record
+
+
+class StepMetrics(Record):
+    """One optimiser step. A value is None where it is not defined, such as a rate without a probe."""
+
+    optimizer_step: int
+    """Number of the step, from 1."""
+    epoch: float
+    """Epochs finished, as a fraction."""
+    loss: float
+    """Loss in nats per counted token."""
+    learning_rate: float
+    """Learning rate of the step."""
+    grad_norm: float | None = None
+    """Norm of the gradient before clipping; DeepSpeed reports none under ZeRO stage 0."""
+    masked_share: float | None = None
+    """Share of the maskable tokens that were masked."""
+    mean_t: float | None = None
+    """Mean diffusion time of the examples."""
+    mean_rate: float | None = None
+    """Mean masking rate of the tokens that have a rate of their own."""
+    mean_uncertainty: float | None = None
+    """Mean uncertainty of these tokens, in nats."""
+    bounded_share: float | None = None
+    """Share of these tokens whose rate was raised to its lower bound."""
+
+
+class Timing(Record):
+    """Wall times of a training run."""
+
+    seconds_per_step: float
+    """Median over the optimiser steps, in seconds."""
+    num_steps: int
+    """Optimiser steps that were timed."""
+    train_seconds: float
+    """Sum over the optimiser steps, in seconds."""
+    num_processes: int
+    """Ranks."""
+    device: str
+    """Kind of device: cpu or cuda."""
+    setup_seconds: float | None = None
+    """Loading of model and data, in seconds."""
