@@ -98,7 +98,7 @@ def test_appending_goes_on_after_the_last_whole_line(tmp_path):
 def test_a_score_cannot_contradict_itself():
     with pytest.raises(ValueError, match="credit"):
         Score(extracted=None, verdict=Verdict.CORRECT, credit=0.5)
-    assert Score.from_credit("x", 1, reason="r").reason == ""
+    assert Score.from_credit("x", 1.0, reason="r").reason == ""
 
 
 def test_a_scored_example_is_written_under_the_key_rules():
