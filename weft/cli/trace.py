@@ -66,8 +66,8 @@ def trace(
     from weft.model import load_tokenizer
     from weft.sampling.job import SamplingJob
     from weft.sampling.shards import Shard, read_questions
-    from weft.sampling.trace_job import own_question, trace_questions
-    from weft.sampling.trace_terminal import print_answer, print_trace
+    from weft.trace.job import own_question, trace_questions
+    from weft.trace.terminal import print_answer, print_trace
 
     files = {str(file): list(read_questions(file).values()) for file in questions or []}
     asked = _find_examples(files, example) if files else [([own_question(question or "")], 0)]
@@ -149,7 +149,7 @@ def _write_page(
     run: str | None,
 ) -> None:
     from weft.report.labels import benchmark_name
-    from weft.sampling.trace_page import write_trace_page
+    from weft.trace.page import write_trace_page
 
     sampling = described.sampling
     settings = {

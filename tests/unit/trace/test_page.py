@@ -8,9 +8,9 @@ import torch
 from weft.sampling.decoding import Decoding
 from weft.sampling.noise import HashedNoise
 from weft.sampling.stream import Request, stream_answers
-from weft.sampling.trace import Subject, Trace, TraceCollector, TraceStep
-from weft.sampling.trace_page import write_trace_page
 from weft.testing.models import ScriptedModel
+from weft.trace.collect import Subject, Trace, TraceCollector, TraceStep
+from weft.trace.page import write_trace_page
 
 MASK, END, ONE, TWO, HOSTILE = range(5)
 ATTACK = "<script>alert('x')</script>\x1b[2J\u202e\ud800<img src=https://example.org/x onerror=alert(1)>"

@@ -13,7 +13,7 @@ from rich.cells import cell_len
 from rich.console import Console, Group
 from rich.text import Text
 
-from weft.sampling.trace import (
+from weft.trace.collect import (
     END_SIGN,
     SPACE_SIGN,
     Trace,

@@ -4,8 +4,8 @@ import pytest
 from rich.console import Console
 
 from weft.sampling.decoding import Decoding
-from weft.sampling.trace import Subject, Trace, TraceStep
-from weft.sampling.trace_terminal import print_answer, print_trace
+from weft.trace.collect import Subject, Trace, TraceStep
+from weft.trace.terminal import print_answer, print_trace
 
 MASK, END, LONG, SHORT, HOSTILE = range(5)
 TEXTS = {MASK: "<|mask|>", END: "<|end|>", LONG: " long", SHORT: "x", HOSTILE: "[bold]\x1b[31m\u202e次"}

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from weft.report.html import load_template
-from weft.sampling.trace import (
+from weft.trace.collect import (
     END_SIGN,
     Trace,
     TracedToken,
@@ -19,7 +19,7 @@ from weft.sampling.trace import (
     describe_confidence,
     visible,
 )
-from weft.sampling.trace_terminal import MASK
+from weft.trace.terminal import MASK
 
 SHADES = 10
 WIDE = 128  # positions; wider maps get the whole width

@@ -8,7 +8,7 @@ from transformers import PreTrainedTokenizerBase
 from weft.sampling.job import SamplingJob, make_requests
 from weft.sampling.records import Record
 from weft.sampling.stream import stream_answers
-from weft.sampling.trace import Subject, Trace, TraceCollector, make_trace
+from weft.trace.collect import Subject, Trace, TraceCollector, make_trace
 
 
 def own_question(text: str) -> Record:

@@ -7,7 +7,7 @@ from weft.sampling.job import SamplingJob
 from weft.sampling.noise import HashedNoise, key_of_name
 from weft.sampling.shards import Shard
 from weft.sampling.stream import Request, stream_answers
-from weft.sampling.trace_job import own_question, trace_questions
+from weft.trace.job import own_question, trace_questions
 
 TINY = load_experiment("experiments/tiny.yaml").sampling
 ROWS = [

@@ -1,7 +1,7 @@
 """One answer step by step: which token was revealed when, how sure the model was, what else it considered.
 
-Here are the plain data, collected from the steps of `weft.sampling.stream`; `weft.sampling.trace_terminal`
-prints them and `weft.sampling.trace_page` makes a page of them.
+Here are the plain data, collected from the steps of `weft.sampling.stream`; `weft.trace.terminal`
+prints them and `weft.trace.page` makes a page of them.
 """
 
 from collections.abc import Sequence

@@ -4,7 +4,8 @@ import torch
 from weft.sampling.decoding import Decoding
 from weft.sampling.noise import HashedNoise
 from weft.sampling.stream import Answer, Request, StepView, stream_answers
-from weft.sampling.trace import (
+from weft.testing.models import ScriptedModel
+from weft.trace.collect import (
     Subject,
     Trace,
     TraceCollector,
@@ -15,7 +16,6 @@ from weft.sampling.trace import (
     make_trace,
     visible,
 )
-from weft.testing.models import ScriptedModel
 
 A, B, C, D, END, MASK = range(6)
 TEXTS = {A: "a", B: " b", C: "\n", D: "", END: "<|end|>", MASK: "<|mask|>"}
