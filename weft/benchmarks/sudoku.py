@@ -10,17 +10,14 @@ stored completion counts.  By the rules `strict` a unit is a board, and any vali
 Source of the d1 rules: dllm-reasoning/d1 @ 837888f, eval/parse_and_get_acc.py, parse_sudoku_answers.
 """
 
-import functools
 import re
 from typing import Any
 
 from weft.benchmarks.endings import ANSWER_END, cut_at_end
 from weft.benchmarks.extraction import ANSWER_START
+from weft.benchmarks.sudoku_boards import NUM_CELLS, find_completions
 from weft.benchmarks.verdict import Score
 from weft.errors import ScoringError
-
-NUM_CELLS = 16
-DIGITS = frozenset("1234")
 
 _PUZZLE = re.compile(rf"[0-9]{{{NUM_CELLS}}}")
 _FENCED_DIGITS = re.compile(r"```([\d\s]++)```")
@@ -31,17 +28,6 @@ _FREE_STANDING_DIGITS = re.compile(rf"\b(\d{{{NUM_CELLS}}})\b")
 _DIGIT_RUN = re.compile(r"[0-9](?:[\s,|\[\]]*+[0-9])*+")
 _NO_DIGIT = re.compile(r"[^0-9]+")
 _STATED_BOARD = re.compile(rf"(?<![0-9])[0-9]{{{NUM_CELLS}}}(?![0-9])")
-# Per cell, the cells before it that share its row, its column or its 2x2 box.
-_EARLIER_PEERS = tuple(
-    tuple(
-        peer
-        for peer in range(cell)
-        if peer // 4 == cell // 4
-        or peer % 4 == cell % 4
-        or (peer // 8, peer % 4 // 2) == (cell // 8, cell % 4 // 2)
-    )
-    for cell in range(NUM_CELLS)
-)
 
 
 def score_d1(generation: str, *, question: str, reference: Any) -> Score:
@@ -108,13 +94,13 @@ def score_strict(generation: str, *, question: str, reference: Any) -> Score:
         ScoringError: the question holds no puzzle, or one that cannot be completed.
     """
     givens = _read_puzzle(question)
-    if not _find_completions(givens):
+    if not find_completions(givens):
         raise ScoringError(f"a sudoku puzzle must have a completion, got {givens}; check the question")
     board = _read_stated_board(cut_at_end(generation))
     details = describe_board(board, givens)
     if board is None:
         return Score.from_credit(None, 0.0, reason="no board of 16 digits", details=details)
-    is_right = board in _find_completions(givens)
+    is_right = board in find_completions(givens)
     return Score.from_credit(board, float(is_right), reason="not a completion of the puzzle", details=details)
 
 
@@ -132,7 +118,7 @@ def describe_board(board: str | None, puzzle: str) -> dict[str, int | bool]:
         the board is a valid completion.
     """
     empty_cells = _empty_cells(puzzle)
-    completions = _find_completions(puzzle)
+    completions = find_completions(puzzle)
     shown = board or ""
     return {
         "num_empty_cells": len(empty_cells),
@@ -161,20 +147,6 @@ def _read_puzzle(question: str) -> str:
 
 def _empty_cells(puzzle: str) -> list[int]:
     return [cell for cell, digit in enumerate(puzzle) if digit == "0"]
-
-
-@functools.lru_cache(maxsize=4096)
-def _find_completions(puzzle: str) -> tuple[str, ...]:
-    """List the valid boards that keep the givens, cell by cell; there are at most 288."""
-    boards = [""]
-    for cell, given in enumerate(puzzle):
-        digits = DIGITS if given == "0" else DIGITS & {given}
-        boards = [
-            board + digit
-            for board in boards
-            for digit in sorted(digits - {board[earlier] for earlier in _EARLIER_PEERS[cell]})
-        ]
-    return tuple(boards)
 
 
 def _read_stated_board(text: str) -> str | None:

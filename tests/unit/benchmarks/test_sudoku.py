@@ -1,8 +1,11 @@
+import csv
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from weft.benchmarks.sudoku import describe_board, score_d1, score_strict
+from weft.benchmarks.sudoku_boards import find_completions, list_boards
 from weft.benchmarks.verdict import Score, Verdict
 from weft.errors import ScoringError
 
@@ -163,9 +166,7 @@ def test_strict_cannot_score_a_puzzle_without_a_completion(puzzle):
 
 
 def test_there_are_288_boards():
-    from weft.benchmarks.sudoku import _find_completions
-
-    boards = _find_completions("0" * 16)
+    boards = list_boards()
     assert len(set(boards)) == 288
     rows, columns = "0123 4567 89ab cdef", "048c 159d 26ae 37bf"
     units = f"{rows} {columns} 0145 2367 89cd abef".split()
@@ -173,15 +174,11 @@ def test_there_are_288_boards():
 
 
 def test_the_published_puzzles_have_as_many_completions_as_counted_elsewhere(shared_data):
-    import csv
-
-    from weft.benchmarks.sudoku import _find_completions
-
     with (shared_data / "d1_dataset/4x4_test_sudoku.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
-    counts = [len(_find_completions(row["Puzzle"])) for row in rows]
+    counts = [len(find_completions(row["Puzzle"])) for row in rows]
     assert (counts.count(1), sum(2 <= count <= 4 for count in counts)) == (376, 124)
-    assert all(row["Solution"] in _find_completions(row["Puzzle"]) for row in rows)
+    assert all(row["Solution"] in find_completions(row["Puzzle"]) for row in rows)
 
 
 def test_boards_are_described():
