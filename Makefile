@@ -43,8 +43,8 @@ format: setup  ## format Python and Snakemake files
 	snakefmt Snakefile workflow
 
 bench: setup  ## speed and memory as ratios: training steps and sampler against the published ones (12 minutes)
-	python -m weft bench training
-	python -m weft bench sampler
+	python -m perf training
+	python -m perf sampler
 
 plan: setup  ## what the experiment would do, without doing it (EXPERIMENT=paper)
 	python -m weft plan $(EXPERIMENT)

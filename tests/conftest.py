@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 import torch
 
+from tests.support.models import tiny_model
 from weft.data.examples import generate_mixture
 from weft.data.tokenizer import train_tokenizer
-from weft.testing.models import tiny_model
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 

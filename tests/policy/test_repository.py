@@ -10,7 +10,6 @@ import yaml
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 ROOMS_WITH_MIRROR = (
-    "bench",
     "benchmarks",
     "config",
     "data",
@@ -19,7 +18,6 @@ ROOMS_WITH_MIRROR = (
     "report",
     "sampling",
     "stats",
-    "testing",
     "training",
 )
 TESTED_ELSEWHERE = {
@@ -27,10 +25,8 @@ TESTED_ELSEWHERE = {
     "training/trainer.py": "tests/integration/test_micro_reproduction.py",
     "training/finetune.py": "tests/integration/test_micro_reproduction.py",
     "training/pretrain.py": "tests/integration/test_micro_reproduction.py",
-    "bench/training.py": "make bench",
+    "perf/training.py": "make bench",
     "training/environment.py": "tests/unit/test_cli.py (doctor)",
-    "testing/draws.py": "tests/unit/training/test_objective.py",
-    "testing/models.py": "every test that uses one",
     "config/sources.py": "tests/unit/config/test_experiment.py",
 }
 
@@ -46,13 +42,14 @@ def text_of(path):
     return "" if path.suffix in {".safetensors", ".png", ".pdf"} else path.read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("room", ROOMS_WITH_MIRROR)
-def test_every_module_has_its_test(room):
-    for module in (REPOSITORY / "weft" / room).rglob("*.py"):
-        inside = module.relative_to(REPOSITORY / "weft").as_posix()
+@pytest.mark.parametrize("folder", [*(f"weft/{room}" for room in ROOMS_WITH_MIRROR), "perf"])
+def test_every_module_has_its_test(folder):
+    tests = REPOSITORY / "tests/unit" / folder.removeprefix("weft/")
+    for module in (REPOSITORY / folder).rglob("*.py"):
+        inside = module.relative_to(REPOSITORY).as_posix().removeprefix("weft/")
         if module.name == "__init__.py" or inside in TESTED_ELSEWHERE or inside.startswith("data/tasks/"):
             continue
-        assert (REPOSITORY / f"tests/unit/{room}/test_{module.name}").exists(), inside
+        assert (tests / f"test_{module.name.replace('__', '')}").exists(), inside
 
 
 def test_no_path_of_a_machine_is_tracked():

@@ -118,17 +118,6 @@ def test_scoring_imports_no_torch(tmp_path):
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
 
 
-def test_bench_alone_lists_what_can_be_measured():
-    output = RUN.invoke(app, ["bench"]).output
-    assert "training" in output
-    assert "sampler" in output
-
-
-def test_the_sampler_is_measured_with_a_shipped_model_only():
-    result = weft("bench", "sampler", "--experiment", "paper")
-    assert (result.returncode, "with a shipped base model, got 'paper'" in result.stderr) == (2, True)
-
-
 def test_a_wrong_run_lists_the_right_ones():
     files = ["--questions", "q", "--base", "b", "--out", "o"]
     result = weft("sample", "--experiment", "tiny", "--run", "dpo", "--gen-length", 32, *files)

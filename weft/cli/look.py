@@ -1,27 +1,16 @@
-"""``weft plan``, ``doctor``, ``bench``, ``config``: commands that only tell."""
+"""``weft plan``, ``doctor``, ``config``: commands that only tell."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from weft.cli.shared import (
-    DeviceOption,
-    OfflineOption,
-    ThreadsOption,
-    app,
-    device_of,
-    fine_tuning,
-    offline_folders,
-)
+from weft.cli.shared import OfflineOption, app, offline_folders
 from weft.config import find_experiment, load_experiment, read_settings
 from weft.config.pins import pins_path
-from weft.errors import ConfigError
 
 config_app = typer.Typer(help="Look at experiment files.", no_args_is_help=True)
 app.add_typer(config_app, name="config")
-bench_app = typer.Typer(help="Measure speed and memory as ratios, each in one run.", no_args_is_help=True)
-app.add_typer(bench_app, name="bench")
 
 
 @app.command()
@@ -49,47 +38,6 @@ def doctor(
     if build:
         build_extensions()
     for line in machine_lines(read_settings(Path("config.yaml")).offline):
-        typer.echo(line)
-
-
-@bench_app.command("training")
-def bench_training_steps(threads: ThreadsOption = 2) -> None:
-    """Compare training steps with plain transcriptions of the published ones."""
-    from weft.bench.training import bench_training
-
-    for line in bench_training(threads=threads):
-        typer.echo(line)
-
-
-@bench_app.command("sampler")
-def bench_sampling(
-    experiment: Annotated[
-        str, typer.Option("--experiment", help="Whose shipped base model answers questions.")
-    ] = "tiny",
-    threads: ThreadsOption = 2,
-    device: DeviceOption = "auto",
-    quick: Annotated[
-        bool, typer.Option("--quick", help="Very small, to see that it works; the ratios mean nothing.")
-    ] = False,
-) -> None:
-    """Compare the sampler with the published loop; what is exact must give its tokens."""
-    from weft.bench.sampler import bench_sampler
-    from weft.bench.trained import bench_trained, require_suitable
-
-    described = fine_tuning(experiment)
-    shipped = getattr(described.base_model, "shipped", None)
-    if shipped is None:
-        raise ConfigError(
-            f"--experiment must name an experiment with a shipped base model, got {experiment!r}"
-        )
-    require_suitable(described, Path(shipped))  # before the long first part
-    where = device_of(device)
-    for line in bench_sampler(threads=threads, device=where, quick=quick):
-        typer.echo(line)
-    num_examples = 2 if quick else 64
-    for line in bench_trained(
-        described, Path(shipped), threads=threads, device=where, num_examples=num_examples
-    ):
         typer.echo(line)
 
 

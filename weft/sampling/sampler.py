@@ -1,7 +1,7 @@
 """The published reverse process, for lists of prompts.
 
 The tokens are those of the published loop in fp32 (d1's eval/generate.py @ 837888f, LLaDA's generate.py
-@ b7e6c35), which `weft.testing.reference_sampler` writes down plainly; how they are found is the business
+@ b7e6c35), which `perf/reference_sampler.py` writes down plainly; how they are found is the business
 of `weft.sampling.denoise` and `weft.sampling.stream`.  What the published loop leaves open is fixed: equal
 confidences go to the lowest position, and random numbers depend on seed, prompt, step and position.
 """

@@ -5,8 +5,8 @@ import json
 import pytest
 from safetensors.torch import load_file, save_file
 
+from tests.support.models import tiny_dream, tiny_model
 from weft.model import save_model
-from weft.testing.models import tiny_dream, tiny_model
 
 MAKERS = {"llada": tiny_model, "dream": tiny_dream}
 

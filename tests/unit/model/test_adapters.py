@@ -7,10 +7,10 @@ from peft import LoraConfig, PeftModel, TaskType, get_peft_model
 from safetensors.torch import load_file, save_file
 from torch import nn
 
+from tests.support.models import tiny_dream, tiny_model
 from weft.errors import CheckpointError
 from weft.model import load_model, save_model
 from weft.model.adapters import export_adapter, load_adapter, load_tuned, merge_adapter, tuned_digest
-from weft.testing.models import tiny_dream, tiny_model
 
 QKV = ["q_proj", "k_proj", "v_proj"]
 ALL = [*QKV, "o_proj", "gate_proj", "up_proj", "down_proj"]

@@ -8,11 +8,11 @@ from peft import LoraConfig, get_peft_model
 from safetensors.torch import load_file
 from typer.testing import CliRunner
 
+from tests.support.models import tiny_dream, tiny_model
 from weft.cli import app
 from weft.errors import CheckpointError, ConfigError
 from weft.model import load_adapter, load_model, load_tokenizer, load_tuned, save_model
 from weft.model.checkpoint import stored_dtype
-from weft.testing.models import tiny_dream, tiny_model
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning", "ignore::FutureWarning")
 MAKERS = {"llada": tiny_model, "dream": tiny_dream}

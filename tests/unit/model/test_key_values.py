@@ -1,8 +1,8 @@
 import pytest
 import torch
 
+from tests.support.models import tiny_dream
 from weft.model.key_values import BlockCache, KnownKeys
-from weft.testing.models import tiny_dream
 
 
 def states(*values):

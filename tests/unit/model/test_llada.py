@@ -3,9 +3,9 @@ import copy
 import pytest
 import torch
 
+from tests.support.models import tiny_model
 from weft.model import count_parameters
 from weft.model.llada import LladaConfig, LladaForMaskedDiffusion
-from weft.testing.models import tiny_model
 
 
 def test_the_last_token_changes_the_logits_at_the_first_position(model):

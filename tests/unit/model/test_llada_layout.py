@@ -3,10 +3,10 @@ import json
 import pytest
 import torch
 
+from tests.support.models import tiny_config
 from weft.errors import CheckpointError
 from weft.model import count_parameters, read_config
 from weft.model.checkpoint import find_family
-from weft.testing.models import tiny_config
 
 LAYOUT = find_family("llada")
 

@@ -3,7 +3,7 @@ import torch
 import torch.nn.functional as F
 from peft import LoraConfig, TaskType, get_peft_model
 
-from weft.testing.models import ScriptedModel, tiny_model
+from tests.support.models import ScriptedModel, tiny_model
 
 
 @pytest.fixture

@@ -2,11 +2,11 @@ import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from tests.support.models import ScriptedModel
 from tests.unit.sampling.conftest import PROMPTS
 from weft.sampling.decoding import Decoding
 from weft.sampling.denoise import Batch, Row, denoise_block
 from weft.sampling.noise import HashedNoise
-from weft.testing.models import ScriptedModel
 
 MASK = 9
 CPU = torch.device("cpu")

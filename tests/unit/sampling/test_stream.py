@@ -5,12 +5,12 @@ import sys
 import pytest
 import torch
 
+from tests.support.models import ScriptedModel
 from tests.unit.sampling.conftest import PROMPTS
 from weft.errors import SamplingError
 from weft.sampling import generate
 from weft.sampling.decoding import Decoding
 from weft.sampling.stream import Request, stream_answers
-from weft.testing.models import ScriptedModel
 
 MASK, END = 9, 8
 

@@ -1,10 +1,11 @@
 import pytest
 import torch
 
+from tests.support.models import ScriptedModel
 from weft.sampling.decoding import Decoding
 from weft.sampling.noise import HashedNoise
 from weft.sampling.stream import Answer, Request, StepView, stream_answers
-from weft.testing.models import ScriptedModel
+from tests.support.models import ScriptedModel
 from weft.trace.collect import (
     Subject,
     Trace,

@@ -2,12 +2,12 @@ import numpy as np
 import pytest
 import torch
 
+from tests.support.models import tiny_model
 from weft.config.experiment import GradientStudy
 from weft.config.methods import Method
 from weft.data.collate import PadToLength
 from weft.data.examples import encode_example, generate_examples
 from weft.errors import TrainingError
-from weft.testing.models import tiny_model
 from weft.training.gradients import _square_of_mean, study_gradients
 
 STUDY = GradientStudy(num_examples=4, num_draws=12, seed=1)

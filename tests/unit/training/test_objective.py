@@ -10,10 +10,10 @@ from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+from tests.support.models import ScriptedModel
+from tests.support.uniforms import GivenDraws
 from weft.config.methods import PRESETS, Method
 from weft.errors import MaskingError
-from weft.testing.draws import GivenDraws
-from weft.testing.models import ScriptedModel
 from weft.training.objective import (
     RECORD_FIELDS,
     corrupt,

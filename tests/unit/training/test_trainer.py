@@ -4,11 +4,11 @@ import pytest
 import torch
 from transformers import TrainingArguments
 
+from tests.support.models import tiny_model
 from weft.config.methods import Method
 from weft.data.collate import PadToLength
 from weft.data.examples import encode_example, generate_examples
 from weft.errors import TrainingError
-from weft.testing.models import tiny_model
 from weft.training.callbacks import HistoryCallback, history_rows
 from weft.training.trainer import Corruption, DiffusionTrainer
 

@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from weft.bench import trained
-from weft.bench.trained import EXACT, bench_trained, describe_change, require_suitable
+from perf import trained
+from perf.trained import EXACT, bench_trained, describe_change, require_suitable
 from weft.benchmarks import Score
 from weft.config import find_experiment, load_experiment
 from weft.errors import CheckpointError, ConfigError, SamplingError

@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from weft.bench.imposed import (
+from perf.imposed import (
     BLOCK_LENGTH,
     NUM_ENDING,
     ImposedLengths,
@@ -19,9 +19,9 @@ from weft.bench.imposed import (
     require_equal,
     typical_blocks,
 )
-from weft.bench.measure import peak_bytes, time_in_turns
-from weft.bench.network import IN_PROPORTION, LLADA_8B, WIDER, Shape, random_network, random_prompts
-from weft.bench.plain import Counted, answer_plainly
+from perf.measure import peak_bytes, time_in_turns
+from perf.network import IN_PROPORTION, LLADA_8B, WIDER, Shape, random_network, random_prompts
+from perf.plain import Counted, answer_plainly
 from weft.sampling import generate
 
 Answers = list[list[int]]

@@ -4,9 +4,9 @@ import re
 import pytest
 import torch
 
-from weft.bench.imposed import NUM_ENDING, ImposedLengths, cut_behind_end, require_equal, typical_blocks
-from weft.bench.network import Shape, random_network
-from weft.bench.plain import Counted, answer_plainly
+from perf.imposed import NUM_ENDING, ImposedLengths, cut_behind_end, require_equal, typical_blocks
+from perf.network import Shape, random_network
+from perf.plain import Counted, answer_plainly
 from weft.errors import SamplingError
 from weft.sampling import generate
 

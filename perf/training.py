@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from weft.bench.measure import Run, peak_bytes, time_in_turns
+from perf.measure import Run, peak_bytes, time_in_turns
 from weft.config.experiment import Lora
 from weft.config.methods import Method
 from weft.model import LladaConfig, LladaForMaskedDiffusion

@@ -1,6 +1,6 @@
 import torch
 
-from weft.bench.network import IN_PROPORTION, LLADA_8B, Shape, random_network, random_prompts
+from perf.network import IN_PROPORTION, LLADA_8B, Shape, random_network, random_prompts
 from weft.model import count_parameters
 
 SMALL = Shape(width=128, num_layers=2, vocab_size=500)

@@ -1,8 +1,8 @@
 import pytest
 
-from weft.bench import sampler
-from weft.bench.network import Shape
-from weft.bench.sampler import Setup, run_sides, share_of_equal
+from perf import sampler
+from perf.network import Shape
+from perf.sampler import Setup, run_sides, share_of_equal
 from weft.errors import SamplingError
 
 SETUP = Setup(

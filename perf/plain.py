@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from weft.testing.reference_sampler import generate_plainly
+from perf.reference_sampler import generate_plainly
 
 
 class Counted:

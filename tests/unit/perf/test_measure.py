@@ -2,7 +2,7 @@ import time
 
 import torch
 
-from weft.bench.measure import peak_bytes, time_in_turns
+from perf.measure import peak_bytes, time_in_turns
 
 CPU = torch.device("cpu")
 

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from weft.bench.imposed import cut_behind_end, require_equal
-from weft.bench.plain import answer_plainly
-from weft.bench.sampler import APPROXIMATE, Answer, Answers, Side, run_sides, share_of_equal
+from perf.imposed import cut_behind_end, require_equal
+from perf.plain import answer_plainly
+from perf.sampler import APPROXIMATE, Answer, Answers, Side, run_sides, share_of_equal
 from weft.benchmarks import Score, find_scorer
 from weft.config import FineTuning
 from weft.config.sources import GeneratedBenchmark

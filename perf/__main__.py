@@ -1,0 +1,77 @@
+"""Command line of the measurements: `python -m perf training` and `python -m perf sampler`."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from weft.cli.shared import DeviceOption, ThreadsOption, device_of, fine_tuning
+from weft.errors import ConfigError, WeftError
+
+NUM_EXAMPLES = 64
+NUM_EXAMPLES_QUICK = 2
+
+app = typer.Typer(
+    help="Measure speed and memory as ratios to plain transcriptions of the published code.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+
+
+@app.command("training")
+def measure_training(threads: ThreadsOption = 2) -> None:
+    """Compare training steps with plain transcriptions of the published steps."""
+    from perf.training import bench_training
+
+    for line in bench_training(threads=threads):
+        typer.echo(line)
+
+
+@app.command("sampler")
+def measure_sampler(
+    experiment: Annotated[
+        str, typer.Option("--experiment", help="Experiment whose shipped base model answers questions.")
+    ] = "tiny",
+    threads: ThreadsOption = 2,
+    device: DeviceOption = "auto",
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Use a very small network as a smoke test; ignore the ratios.")
+    ] = False,
+) -> None:
+    """Compare the sampler with the published loop; stop if exact sampling gives other tokens."""
+    from perf.sampler import bench_sampler
+    from perf.trained import bench_trained, require_suitable
+
+    described = fine_tuning(experiment)
+    shipped = getattr(described.base_model, "shipped", None)
+    if shipped is None:
+        raise ConfigError(
+            f"--experiment must name an experiment with a shipped base model, got {experiment!r}"
+        )
+    require_suitable(described, Path(shipped))  # before the long first part
+    torch_device = device_of(device)
+    for line in bench_sampler(threads=threads, device=torch_device, quick=quick):
+        typer.echo(line)
+    for line in bench_trained(
+        described,
+        Path(shipped),
+        threads=threads,
+        device=torch_device,
+        num_examples=NUM_EXAMPLES_QUICK if quick else NUM_EXAMPLES,
+    ):
+        typer.echo(line)
+
+
+def main() -> None:
+    """Run the command line; print an expected error as one line and exit with status 2."""
+    try:
+        app()
+    except (WeftError, OSError) as error:
+        print(f"perf: error: {error}", file=sys.stderr)  # noqa: T201 - this is the command line
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

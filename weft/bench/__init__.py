@@ -1,1 +1,0 @@
-"""Speed and memory as ratios: ours against a reference that is run beside it, in the same process."""

@@ -1,1 +1,0 @@
-"""Stand-ins for tests: a tiny model, a tokenizer, a model with scripted logits."""
