@@ -5,7 +5,6 @@ from tests.support.models import ScriptedModel
 from weft.sampling.decoding import Decoding
 from weft.sampling.noise import HashedNoise
 from weft.sampling.stream import Answer, Request, StepView, stream_answers
-from tests.support.models import ScriptedModel
 from weft.trace.collect import (
     Subject,
     Trace,

@@ -9,14 +9,8 @@ from tests.support.models import ScriptedModel
 from weft.sampling.decoding import Decoding
 from weft.sampling.noise import HashedNoise
 from weft.sampling.stream import Request, stream_answers
-<<<<<<< HEAD:tests/unit/trace/test_page.py
-from tests.support.models import ScriptedModel
 from weft.trace.collect import Subject, Trace, TraceCollector, TraceStep
 from weft.trace.page import write_trace_page
-=======
-from weft.sampling.trace import Subject, Trace, TraceCollector, TraceStep
-from weft.sampling.trace_page import write_trace_page
->>>>>>> b27f052 (Measurements move to perf/, test models to tests/support; neither is part of the package):tests/unit/sampling/test_trace_page.py
 
 MASK, END, ONE, TWO, HOSTILE = range(5)
 ATTACK = "<script>alert('x')</script>\x1b[2J\u202e\ud800<img src=https://example.org/x onerror=alert(1)>"
