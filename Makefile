@@ -29,9 +29,10 @@ test: setup  ## set up and run the tests (under ten minutes)
 test-slow: setup  ## the tests that take longer: pretraining, the whole workflow, interruptions
 	python -m pytest -m slow
 
-check: setup  ## format, lint, types, imports, workflow lint
+check: setup  ## format, lint, docstrings, types, imports, workflow lint
 	ruff format --check .
 	ruff check .
+	pydoclint --quiet weft perf
 	mypy
 	lint-imports --no-cache
 	snakefmt --check Snakefile workflow
