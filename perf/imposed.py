@@ -5,7 +5,7 @@ forced upon them behind a given length; everything else, the sampler's recogniti
 left to run.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -13,6 +13,7 @@ from torch import Tensor
 
 from weft.axes import TokenMask
 from weft.errors import SamplingError
+from weft.model.head import LogitsFn
 
 BLOCK_LENGTH = 32
 NUM_ENDING = {
@@ -69,8 +70,8 @@ class ImposedLengths:
         *,
         input_ids: Tensor,
         position_ids: Tensor,
-        at: Tensor | None = None,
-        reduce: Callable[[Tensor, slice], Tensor] | None = None,
+        logits_positions: Tensor | None = None,
+        logits_fn: LogitsFn | None = None,
         cache: Any = None,
         **kwargs: Any,
     ) -> Any:
@@ -79,17 +80,17 @@ class ImposedLengths:
         if cache is not None:
             kwargs["cache"] = cache
         asked = {"input_ids": input_ids, "position_ids": position_ids, **kwargs}
-        if at is None:
+        if logits_positions is None:
             return self._impose(self.model(**asked), is_behind)
-        flat = is_behind.gather(1, at).flatten()
-        if reduce is None:
-            return self._impose(self.model(at=at, **asked), flat)
+        flat = is_behind.gather(1, logits_positions).flatten()
+        if logits_fn is None:
+            return self._impose(self.model(logits_positions=logits_positions, **asked), flat)
 
-        def reduce_imposed(logits: Tensor, part: slice) -> Tensor:
+        def imposed_logits_fn(logits: Tensor, part: slice) -> Tensor:
             logits[:, self.eos_token_id].masked_fill_(flat[part], SURE)
-            return reduce(logits, part)
+            return logits_fn(logits, part)
 
-        return self.model(at=at, reduce=reduce_imposed, **asked)
+        return self.model(logits_positions=logits_positions, logits_fn=imposed_logits_fn, **asked)
 
     def _impose(self, output: Any, is_behind: Tensor) -> Any:
         output.logits[..., self.eos_token_id].masked_fill_(is_behind, SURE)

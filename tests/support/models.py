@@ -1,6 +1,5 @@
 """Small models for tests, with random or with scripted predictions."""
 
-from types import SimpleNamespace
 from typing import Any
 
 import torch
@@ -9,7 +8,8 @@ from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
 from weft.model import DreamConfig, DreamForMaskedDiffusion, LladaConfig, LladaForMaskedDiffusion
-from weft.model.head import Reduction
+from weft.model.head import LogitsFn
+from weft.model.predictor import Prediction
 
 
 def tiny_config(tokenizer: PreTrainedTokenizerBase) -> LladaConfig:
@@ -69,29 +69,31 @@ class ScriptedModel:
         self,
         *,
         input_ids: Tensor,
-        at: Tensor | None = None,
+        logits_positions: Tensor | None = None,
         targets: Tensor | None = None,
         token_weights: Tensor | None = None,
-        reduce: Reduction | None = None,
+        logits_fn: LogitsFn | None = None,
         **_: Any,
-    ) -> SimpleNamespace:
+    ) -> Prediction:
         """Answer like a mask predictor from the table, by the plain formulas.
 
-        A reduction gets two tokens at a time, so that one which forgets its slice is found out.
+        Calls ``logits_fn`` with two tokens at a time, so that a function that ignores its slice is noticed.
         """
         self.calls.append(input_ids.clone())
         table = self.logits.expand(input_ids.shape[0], *self.logits.shape)
-        if at is None:
-            return SimpleNamespace(logits=table, loss=None, token_nll=None)
+        if logits_positions is None:
+            return Prediction(logits=table)
         rows = (
-            table[at] if at.dtype == torch.bool else table[torch.arange(len(at))[:, None], at].flatten(0, 1)
+            table[logits_positions]
+            if logits_positions.dtype == torch.bool
+            else table[torch.arange(len(table))[:, None], logits_positions].flatten(0, 1)
         )
         if targets is not None:
             assert token_weights is not None, "targets come with token_weights"
             token_nll = F.cross_entropy(rows.float(), targets, reduction="none")
             loss = (token_weights.detach() * token_nll).sum()
-            return SimpleNamespace(logits=None, loss=loss, token_nll=token_nll.detach())
-        if reduce is not None:
+            return Prediction(loss=loss, token_nll=token_nll.detach())
+        if logits_fn is not None:
             parts = [slice(start, min(start + 2, len(rows))) for start in range(0, max(len(rows), 1), 2)]
-            rows = torch.cat([reduce(rows[part], part) for part in parts])
-        return SimpleNamespace(logits=rows, loss=None, token_nll=None)
+            return Prediction(outputs=torch.cat([logits_fn(rows[part], part) for part in parts]))
+        return Prediction(logits=rows)

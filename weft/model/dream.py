@@ -41,7 +41,7 @@ class DreamForMaskedDiffusion(MaskPredictor, Qwen2ForCausalLM):
 
     config_class = DreamConfig
     config: DreamConfig
-    look_back = 1
+    logit_shift = 1
 
     def __init__(self, config: DreamConfig) -> None:
         super().__init__(config)

@@ -19,7 +19,7 @@ from torch.autograd.function import once_differentiable
 HEAD_CHUNK = 512
 """Tokens whose vocabulary-wide rows exist at the same time."""
 
-Reduction = Callable[[Tensor, slice], Tensor]
+LogitsFn = Callable[[Tensor, slice], Tensor]
 """Makes rows of any width from the logits of some tokens; the slice says which tokens these are."""
 
 
@@ -34,7 +34,7 @@ class VocabularyHead(nn.Linear):
         hidden: Tensor,
         targets: Tensor | None = None,
         token_weights: Tensor | None = None,
-        reduce: Reduction | None = None,
+        logits_fn: LogitsFn | None = None,
     ) -> Tensor | tuple[Tensor, Tensor]:
         """Compute logits, or what becomes of them.
 
@@ -42,25 +42,25 @@ class VocabularyHead(nn.Linear):
             hidden: hidden states; any shape for plain logits, tokens x hidden in the other modes.
             targets: ids of the clean tokens, int64, flat.
             token_weights: factor of each token's loss, flat; a constant, no gradient reaches it.
-            reduce: called with the logits of each chunk, in the weight's type, and its slice.
+            logits_fn: called with the logits of each chunk, in the weight's type, and its slice.
 
         Returns:
             Without further arguments the logits.  With ``targets`` the sum over tokens of weight times
             cross-entropy, and each token's cross-entropy without gradient, both at least fp32.  With
-            ``reduce`` its results, joined.
+            ``logits_fn`` its results, joined.
 
         Raises:
             ValueError: targets come without weights, or with a reduction.
         """
-        if (targets is None) != (token_weights is None) or (targets is not None and reduce is not None):
-            raise ValueError("the head takes targets together with token_weights, or reduce, or neither")
+        if (targets is None) != (token_weights is None) or (targets is not None and logits_fn is not None):
+            raise ValueError("the head takes targets together with token_weights, or logits_fn, or neither")
         if targets is not None and token_weights is not None:
             # Seen from inside a Function gradients are always off, so it is told.
             wanted = torch.is_grad_enabled()
             return _WeightedCrossEntropy.apply(hidden, self.weight, targets, token_weights, wanted)
-        if reduce is not None:
+        if logits_fn is not None:
             parts = in_chunks(hidden.shape[0], HEAD_CHUNK)
-            return torch.cat([reduce(super(VocabularyHead, self).forward(hidden[s]), s) for s in parts])
+            return torch.cat([logits_fn(super(VocabularyHead, self).forward(hidden[s]), s) for s in parts])
         return super().forward(hidden)
 
 

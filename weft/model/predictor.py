@@ -2,15 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import torch
-from jaxtyping import Int
 from torch import Tensor, nn
 from transformers.utils.generic import ModelOutput
 
-from weft.axes import Columns, FlatFloats, TokenIds, TokenMask
-from weft.model.head import Reduction, VocabularyHead
+from weft.axes import Columns, FlatFloats, FlatIds, TokenIds, TokenMask
+from weft.model.head import LogitsFn, VocabularyHead
 from weft.model.key_values import BlockCache, KnownKeys
 
 Angles = tuple[Tensor, Tensor]
@@ -23,12 +22,14 @@ class Prediction(ModelOutput):
 
     Attributes:
         loss: sum over the chosen tokens of weight times cross-entropy, in nats, at least fp32.
-        logits: of all positions, of the chosen tokens, or what the reduction made of the latter.
+        logits: of all positions, or of the chosen tokens.
+        outputs: results of ``logits_fn``, joined along the tokens.
         token_nll: cross-entropy of each chosen token, in nats, without gradient.
     """
 
     loss: Tensor | None = None
     logits: Tensor | None = None
+    outputs: Tensor | None = None
     token_nll: Tensor | None = None
 
 
@@ -39,13 +40,13 @@ class MaskPredictor:
     state predicts which position, unless each predicts its own, and how keys are rotated.
 
     Attributes:
-        look_back: how many positions before a predicted one its hidden state may stand.
+        logit_shift: how many positions before a predicted one its hidden state may stand.
     """
 
     model: Any
     config: Any
     lm_head: VocabularyHead
-    look_back: int = 0
+    logit_shift: int = 0
     training: bool
 
     def _predict_masks(self, hidden_size: int, vocab_size: int) -> None:
@@ -133,10 +134,10 @@ class MaskPredictor:
         self,
         input_ids: TokenIds,
         attention_mask: Tensor | None = None,
-        at: TokenMask | Columns | None = None,
-        targets: Int[Tensor, " tokens"] | None = None,
+        logits_positions: TokenMask | Columns | None = None,
+        targets: FlatIds | None = None,
         token_weights: FlatFloats | None = None,
-        reduce: Reduction | None = None,
+        logits_fn: LogitsFn | None = None,
         **kwargs: Any,
     ) -> Prediction:
         """Predict the clean tokens; what is predicted for position i stands at i.
@@ -144,35 +145,58 @@ class MaskPredictor:
         Args:
             input_ids: noisy ids, batch x length.
             attention_mask: False or 0 where a position is hidden from all others, batch x length.
-            at: where the head runs; what it makes is then flat, in row-major order.  Boolean
+            logits_positions: where the head runs; what it makes is then flat, in row-major order.  Boolean
                 batch x length, or columns, batch x any number of them, by which the last layer is spared
                 most of its work too (`hidden_states_at`).
             targets: clean ids at these positions, int64, flat; asks for a loss instead of logits.
             token_weights: factor of each of these tokens' losses, flat, without gradient.
-            reduce: asks for ``reduce(logits, positions)``, joined, instead of logits; called with the
+            logits_fn: asks for ``logits_fn(logits, positions)``, joined, instead of logits; called with the
                 logits of some tokens and the slice of the flat tokens that they are.
             **kwargs: passed on to the transformer (``position_ids``; with columns also ``cache``).
 
         Returns:
-            ``logits`` batch x length x vocab without ``at`` and tokens x vocab with it; ``loss`` and
-            ``token_nll`` with ``targets``; the reduction as ``logits`` with ``reduce``.
+            ``logits`` batch x length x vocab without ``logits_positions`` and tokens x vocab with them;
+            ``loss`` and ``token_nll`` with ``targets``; ``outputs`` with ``logits_fn``.
 
         Raises:
-            ValueError: targets or a reduction without positions, or an impossible combination.
+            ValueError: targets or logits_fn without positions, or an impossible combination.
         """
-        if at is None and (targets is not None or reduce is not None):
-            raise ValueError("targets and reduce are about chosen positions; give at")
-        if at is None or at.dtype == torch.bool:
+        if logits_positions is None and (targets is not None or logits_fn is not None):
+            raise ValueError("targets and logits_fn need logits_positions, got None")
+        if logits_positions is None or logits_positions.dtype == torch.bool:
             hidden = self.hidden_states(input_ids, attention_mask, **kwargs)
-            hidden = hidden if at is None else hidden[at]
+            hidden = hidden if logits_positions is None else hidden[logits_positions]
         else:
             # Wrappers pass on arguments that nobody gave.
             given = {name: value for name, value in kwargs.items() if value is not None}
-            hidden = self.hidden_states_at(input_ids, at, attention_mask, **given).flatten(0, 1)
-        made = self.lm_head(hidden, targets=targets, token_weights=token_weights, reduce=reduce)
-        if targets is None:
-            return Prediction(logits=made)
-        return Prediction(loss=made[0], token_nll=made[1])
+            hidden = self.hidden_states_at(input_ids, logits_positions, attention_mask, **given).flatten(0, 1)
+        made = self.lm_head(hidden, targets=targets, token_weights=token_weights, logits_fn=logits_fn)
+        if targets is not None:
+            return Prediction(loss=made[0], token_nll=made[1])
+        return Prediction(logits=made) if logits_fn is None else Prediction(outputs=made)
+
+
+@runtime_checkable
+class Predictor(Protocol):
+    """Callable that predicts clean tokens: a `MaskPredictor`, alone or wrapped by PEFT, DeepSpeed or a test.
+
+    The objective and the sampler call models through this interface only.  What else they use is optional:
+    ``device``, ``config`` and ``training`` as of a transformers model, and ``logit_shift``.
+    """
+
+    def __call__(
+        self,
+        *,
+        input_ids: TokenIds,
+        attention_mask: Tensor | None = None,
+        logits_positions: TokenMask | Columns | None = None,
+        targets: FlatIds | None = None,
+        token_weights: FlatFloats | None = None,
+        logits_fn: LogitsFn | None = None,
+        **kwargs: Any,
+    ) -> Prediction:
+        """Predict the clean tokens, as `MaskPredictor.forward` does."""
+        ...
 
 
 def _take(states: Tensor, columns: Columns) -> Tensor:

@@ -19,8 +19,9 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from weft.axes import BatchIds, ColumnFloats, ColumnMask, Columns, TokenIds
-from weft.model.head import HEAD_CHUNK, Reduction, in_chunks
+from weft.model.head import HEAD_CHUNK, LogitsFn, in_chunks
 from weft.model.key_values import BlockCache
+from weft.model.predictor import Prediction, Predictor
 from weft.sampling.decoding import Decoding
 from weft.sampling.noise import Noise
 from weft.sampling.remasking import rank_by_confidence
@@ -150,21 +151,21 @@ class Batch:
         others = (column for column in range(self.length) if column not in taken)
         return own + [next(others) for _ in range(self.num_candidates - len(own))]
 
-    def window(self, look_back: int) -> tuple[Columns, ColumnMask | None]:
+    def window(self, logit_shift: int) -> tuple[Columns, ColumnMask | None]:
         """Find the columns that are computed anew beside a cache, and which of them renew it.
 
         Args:
-            look_back: columns before the block that its predictions are read from.
+            logit_shift: columns before the block that its predictions are read from.
 
         Returns:
             Columns of each row; for the prefix cache they reach to the end of the canvas, and rows that
             are further on begin as early as the hindmost but renew only their own.
         """
         length, device = self.decoding.block_length, self.canvas_ids.device
-        start = self.prompt_length + self.blocks[:, None] * length - look_back
+        start = self.prompt_length + self.blocks[:, None] * length - logit_shift
         if self.decoding.kv_cache == "dual":
-            return start + torch.arange(length + look_back, device=device), None
-        hindmost = self.prompt_length + min(row.block for row in self.rows) * length - look_back
+            return start + torch.arange(length + logit_shift, device=device), None
+        hindmost = self.prompt_length + min(row.block for row in self.rows) * length - logit_shift
         columns = torch.arange(hindmost, self.length, device=device).expand(len(self.rows), -1)
         return columns, columns >= start
 
@@ -174,7 +175,7 @@ Onlooker = Callable[[Step], None]
 
 @torch.inference_mode()
 def denoise_block(
-    model: Any, batch: Batch, *, noise: Noise | None, is_tight: bool, onlooker: Onlooker | None = None
+    model: Predictor, batch: Batch, *, noise: Noise | None, is_tight: bool, onlooker: Onlooker | None = None
 ) -> tuple[list[list[int]], list[int], bool]:
     """Denoise the current block of every row.
 
@@ -191,7 +192,7 @@ def denoise_block(
     """
     decoding, canvas_ids = batch.decoding, batch.canvas_ids
     columns, is_candidate = batch.columns, batch.is_candidate
-    predictor = _Predictor(model, batch, noise, wants_entropy=onlooker is not None)
+    predictor = _BatchPredictor(model, batch, noise, wants_entropy=onlooker is not None)
     threshold = decoding.confidence_threshold
     is_tight = is_tight and threshold is None
     # A threshold reveals at least one in each step, so that there are no more steps than candidates.
@@ -240,10 +241,10 @@ def denoise_block(
     return [row[:-2] for row in made], [row[-2] for row in made], bool(made[0][-1])
 
 
-class _Predictor:
+class _BatchPredictor:
     """Asks the model about columns of a batch: noise, guidance and caches inside."""
 
-    def __init__(self, model: Any, batch: Batch, noise: Noise | None, *, wants_entropy: bool) -> None:
+    def __init__(self, model: Predictor, batch: Batch, noise: Noise | None, *, wants_entropy: bool) -> None:
         self.model = model
         self.batch = batch
         self.noise = noise
@@ -253,16 +254,18 @@ class _Predictor:
 
     def __call__(self, at: Columns, steps: BatchIds) -> Decision:
         """Predict the tokens of some columns."""
-        reduce = self._reduction(at, steps)
+        logits_fn = self._logits_fn(at, steps)
         if self.batch.decoding.cfg_scale > 0:
             rows = self._guided_logits(at)
-            made = torch.cat([reduce(rows[part], part) for part in in_chunks(len(rows), HEAD_CHUNK)])
+            parts = in_chunks(len(rows), HEAD_CHUNK)
+            made: Tensor | None = torch.cat([logits_fn(rows[part], part) for part in parts])
         else:
-            made = self._ask(self.batch.canvas_ids, at, reduce=reduce)
+            made = self._ask(self.batch.canvas_ids, at, logits_fn=logits_fn).outputs
+        assert made is not None, "logits_fn was given"
         token_ids, confidence, *entropy = made.unflatten(0, at.shape).unbind(dim=-1)
         return Decision(token_ids.long(), confidence, entropy[0] if entropy else None)
 
-    def _ask(self, canvas_ids: TokenIds, at: Columns, **kwargs: Any) -> Tensor:
+    def _ask(self, canvas_ids: TokenIds, at: Columns, **kwargs: Any) -> Prediction:
         """Run the model on the canvas or, once a cache is filled, on the window that renews it."""
         positions = self.batch.position_ids
         if self.window is not None:
@@ -270,33 +273,34 @@ class _Predictor:
             at = at - self.window[:, :1]
         if self.cache is not None:
             kwargs["cache"] = self.cache
-        output = self.model(
+        prediction: Prediction = self.model(
             input_ids=canvas_ids,
             attention_mask=self.batch.is_visible,
             position_ids=positions,
-            at=at,
+            logits_positions=at,
             **kwargs,
         )
         if self.cache is not None and self.window is None:
-            self.window, is_fresh = self.batch.window(self.model.look_back)
+            self.window, is_fresh = self.batch.window(getattr(self.model, "logit_shift", 0))
             self.cache.renew_at(self.window, is_fresh)
-        logits: Tensor = output.logits
-        return logits
+        return prediction
 
     def _guided_logits(self, at: Columns) -> Float[Tensor, "tokens vocab"]:
         """Move the logits away from those of a pass that does not see the prompt."""
         canvas_ids, decoding = self.batch.canvas_ids, self.batch.decoding
-        logits = self._ask(canvas_ids, at)
-        blind = self._ask(canvas_ids.masked_fill(self.batch.is_guide, decoding.mask_token_id), at)
+        logits = self._ask(canvas_ids, at).logits
+        blind = self._ask(canvas_ids.masked_fill(self.batch.is_guide, decoding.mask_token_id), at).logits
+        assert logits is not None, "no targets were given"
+        assert blind is not None, "no targets were given"
         return blind + (decoding.cfg_scale + 1) * (logits - blind)
 
-    def _reduction(self, at: Columns, steps: BatchIds) -> Reduction:
+    def _logits_fn(self, at: Columns, steps: BatchIds) -> LogitsFn:
         """Make the function that turns rows of logits into token, confidence and, if wanted, entropy."""
         batch, temperature = self.batch, self.batch.decoding.temperature
         flat_positions = batch.position_ids.gather(1, at).flatten()
         flat_keys, flat_steps = (of_row[:, None].expand_as(at).flatten() for of_row in (batch.keys, steps))
 
-        def reduce(logits: Tensor, part: slice) -> Tensor:
+        def logits_fn(logits: Tensor, part: slice) -> Tensor:
             rows = logits.to(torch.promote_types(logits.dtype, torch.float32))
             if temperature > 0:
                 token_ids = self._draw(logits, flat_keys[part], flat_steps[part], flat_positions[part])
@@ -310,7 +314,7 @@ class _Predictor:
                 made.append(torch.special.entr(probability).sum(dim=1, keepdim=True))
             return torch.cat(made, dim=1)
 
-        return reduce
+        return logits_fn
 
     def _draw(
         self, logits: Tensor, keys: Tensor, steps: Tensor, positions: Tensor

@@ -4,12 +4,12 @@ import logging
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from weft.errors import SamplingError
+from weft.model import Predictor
 from weft.sampling.decoding import Decoding
 from weft.sampling.denoise import Batch, Onlooker, Row, Step, denoise_block
 from weft.sampling.noise import Noise
@@ -78,7 +78,7 @@ Observer = Callable[[StepView], None]
 
 
 def stream_answers(
-    model: Any,
+    model: Predictor,
     requests: Sequence[Request],
     decoding: Decoding,
     *,
@@ -221,7 +221,7 @@ def _is_out_of_memory(error: Exception) -> bool:
 
 
 def _check(
-    model: Any, requests: Sequence[Request], decoding: Decoding, noise: Noise | None, batch_size: int
+    model: Predictor, requests: Sequence[Request], decoding: Decoding, noise: Noise | None, batch_size: int
 ) -> None:
     if batch_size < 1:
         raise SamplingError(f"batch_size must be at least 1, got {batch_size}")
@@ -229,9 +229,9 @@ def _check(
         raise SamplingError(
             "the model must be in evaluation mode, it is in training mode; its method eval puts it there"
         )
-    if decoding.kv_cache and not hasattr(model, "look_back"):
+    if decoding.kv_cache and not hasattr(model, "logit_shift"):
         raise SamplingError(
-            f"a kv_cache needs a mask predictor of weft.model, got {type(model).__name__} without look_back"
+            f"a kv_cache needs a mask predictor of weft.model, got {type(model).__name__} without logit_shift"
         )
     if decoding.needs_noise and noise is None:
         raise SamplingError("temperature and random remasking need noise, got None; give a seed")

@@ -5,7 +5,6 @@ corrupts all its micro-batches first (`corrupt`), since what the loss is divided
 all of them, and then computes the loss of each (`noisy_loss`).
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,10 +28,8 @@ from weft.diffusion import (
     token_nll,
     tokens_to_divide_by,
 )
+from weft.model import Predictor
 from weft.training.corruption import Draws
-
-Predictor = Callable[..., Any]
-"""Anything that is called like the models of weft.model."""
 
 RECORD_FIELDS = ("masked_share", "mean_t", "mean_rate", "mean_uncertainty", "bounded_share")
 """What is logged: share of maskable tokens masked; mean time; mean rate of the tokens in the scheme, their
@@ -183,10 +180,12 @@ def noisy_loss(predictor: Predictor, noisy: NoisyBatch, row_scale: BatchFloats) 
     row = noisy.is_predicted.nonzero()[:, 0]
     output = predictor(
         input_ids=noisy.noisy_ids,
-        at=noisy.is_predicted,
+        logits_positions=noisy.is_predicted,
         targets=noisy.target_ids,
         token_weights=noisy.weight * row_scale[row],
     )
+    assert output.loss is not None, "targets were given"
+    assert output.token_nll is not None, "targets were given"
     return output.loss, output.token_nll
 
 
@@ -353,7 +352,8 @@ def probe_uncertainty(
         predictor.eval()  # type: ignore[attr-defined]
     try:
         fully_masked = torch.where(is_hidden, mask_token_id, clean_ids)
-        values = predictor(input_ids=fully_masked, at=at, reduce=measure).logits
+        values = predictor(input_ids=fully_masked, logits_positions=at, logits_fn=measure).outputs
+        assert values is not None, "logits_fn was given"
     finally:
         if is_training:
             predictor.train()  # type: ignore[attr-defined]

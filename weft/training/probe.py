@@ -9,7 +9,8 @@ from transformers import PreTrainedTokenizerBase
 
 from weft.config.methods import Method
 from weft.data.collate import PadToLength
-from weft.training.objective import Predictor, probe_uncertainty
+from weft.model import Predictor
+from weft.training.objective import probe_uncertainty
 
 
 def probe_dataset(

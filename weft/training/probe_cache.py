@@ -18,7 +18,8 @@ from torch import Tensor
 from weft.axes import BatchIds, TokenFloats, TokenMask
 from weft.config.methods import Method
 from weft.data.collate import example_key
-from weft.training.objective import Predictor, probe_uncertainty, scheme_positions
+from weft.model import Predictor
+from weft.training.objective import probe_uncertainty, scheme_positions
 
 Collate = Callable[[Sequence[dict[str, Any]]], dict[str, Tensor]]
 

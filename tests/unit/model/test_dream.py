@@ -22,7 +22,9 @@ def test_each_output_predicts_the_position_after_it_and_the_first_also_itself(dr
 def test_chosen_positions_are_chosen_after_the_shift(dream):
     ids, at = torch.randint(0, 50, (2, 6)), torch.rand(2, 6) < 0.5
     with torch.no_grad():
-        torch.testing.assert_close(dream(input_ids=ids, at=at).logits, dream(input_ids=ids).logits[at])
+        torch.testing.assert_close(
+            dream(input_ids=ids, logits_positions=at).logits, dream(input_ids=ids).logits[at]
+        )
 
 
 def test_hidden_padding_on_the_left_changes_nothing_at_the_first_position_either(dream):

@@ -114,7 +114,7 @@ def test_no_tensor_is_larger_than_a_chunk_of_logits(frozen):
     with LargestTensor() as largest:
         head(hidden, targets=targets, token_weights=factors)[0].backward()
         with torch.no_grad():
-            head(hidden, reduce=lambda logits, _: logits.logsumexp(-1))
+            head(hidden, logits_fn=lambda logits, _: logits.logsumexp(-1))
     assert largest.numel == HEAD_CHUNK * 101
     with LargestTensor() as largest:
         plain_loss(head, hidden, targets, factors)
@@ -139,7 +139,7 @@ def test_the_gradient_of_a_frozen_head_is_not_computed():
     assert seen.num_products == 2
 
 
-def test_a_reduction_sees_each_token_once_with_its_place():
+def test_logits_fn_sees_each_token_once_with_its_place():
     head, hidden, targets, _ = make_case(HEAD_CHUNK + 7)
     seen = []
 
@@ -148,19 +148,19 @@ def test_a_reduction_sees_each_token_once_with_its_place():
         return logits.gather(1, targets[positions, None])
 
     with torch.no_grad():
-        picked = head(hidden, reduce=pick)
+        picked = head(hidden, logits_fn=pick)
         assert torch.equal(picked, head(hidden).gather(1, targets[:, None]))
     assert seen == [slice(0, HEAD_CHUNK), slice(HEAD_CHUNK, HEAD_CHUNK + 7)]
 
 
-def test_a_reduction_of_no_tokens_keeps_its_shape():
+def test_logits_fn_of_no_tokens_keeps_its_shape():
     head, hidden, _, _ = make_case(0)
-    assert head(hidden, reduce=lambda logits, _: logits[:, :3]).shape == (0, 3)
+    assert head(hidden, logits_fn=lambda logits, _: logits[:, :3]).shape == (0, 3)
 
 
 def test_impossible_combinations_are_refused():
     head, hidden, targets, factors = make_case(3)
     with pytest.raises(ValueError, match="targets together with token_weights"):
         head(hidden, targets=targets)
-    with pytest.raises(ValueError, match="or reduce, or neither"):
-        head(hidden, targets=targets, token_weights=factors, reduce=lambda logits, _: logits)
+    with pytest.raises(ValueError, match="logits_fn"):
+        head(hidden, targets=targets, token_weights=factors, logits_fn=lambda logits, _: logits)

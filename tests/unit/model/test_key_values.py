@@ -60,23 +60,25 @@ def test_chosen_columns_get_the_logits_of_the_whole_canvas(predictor, case, has_
     settings = settings if has_padding else {}
     everything = predictor(input_ids=ids, **settings).logits
     for at in (columns, torch.tensor([[4, 5], [4, 19], [0, 1]])):
-        chosen = predictor(input_ids=ids, at=at, **settings).logits
+        chosen = predictor(input_ids=ids, logits_positions=at, **settings).logits
         torch.testing.assert_close(chosen, pick(everything, at), rtol=1e-4, atol=1e-4)
 
 
 def ask_window(predictor, ids, settings, columns, cache):
     """Predict columns from a window of four positions, and what its predictions are read from before it."""
-    start = torch.tensor([[8], [8], [12]]) - predictor.look_back
-    window = start + torch.arange(4 + predictor.look_back)
+    start = torch.tensor([[8], [8], [12]]) - predictor.logit_shift
+    window = start + torch.arange(4 + predictor.logit_shift)
     cache.renew_at(window)
     settings = settings | {"position_ids": settings["position_ids"].gather(1, window)}
-    return predictor(input_ids=ids.gather(1, window), at=columns - start, cache=cache, **settings).logits
+    return predictor(
+        input_ids=ids.gather(1, window), logits_positions=columns - start, cache=cache, **settings
+    ).logits
 
 
 def test_a_window_of_an_unchanged_canvas_changes_nothing(predictor, case):
     ids, settings, columns = case
     cache = BlockCache()
-    first = predictor(input_ids=ids, at=columns, cache=cache, **settings).logits
+    first = predictor(input_ids=ids, logits_positions=columns, cache=cache, **settings).logits
     second = ask_window(predictor, ids, settings, columns, cache)
     torch.testing.assert_close(second, first, rtol=1e-4, atol=1e-4)
 
@@ -84,7 +86,7 @@ def test_a_window_of_an_unchanged_canvas_changes_nothing(predictor, case):
 def test_a_changed_token_in_the_window_reaches_its_neighbours(predictor, case):
     ids, settings, columns = case
     cache = BlockCache()
-    first = predictor(input_ids=ids, at=columns, cache=cache, **settings).logits
+    first = predictor(input_ids=ids, logits_positions=columns, cache=cache, **settings).logits
     changed = ids.clone()
     changed[:, 10] = 7  # in the window of the first two rows
     second = ask_window(predictor, changed, settings, columns, cache)
@@ -96,10 +98,10 @@ def test_a_changed_token_in_the_window_reaches_its_neighbours(predictor, case):
 def test_the_mask_has_the_form_that_attention_wants(model, case):
     ids, settings, columns = case
     before = model.config._attn_implementation
-    expected = model(input_ids=ids, at=columns, **settings).logits
+    expected = model(input_ids=ids, logits_positions=columns, **settings).logits
     try:
         model.set_attn_implementation("eager")
-        plain = model(input_ids=ids, at=columns, **settings).logits
+        plain = model(input_ids=ids, logits_positions=columns, **settings).logits
     finally:
         model.set_attn_implementation(before)
     torch.testing.assert_close(plain, expected, rtol=1e-4, atol=1e-4)

@@ -19,7 +19,9 @@ def test_head_at_chosen_positions_gives_the_same_logits(model):
     ids = torch.randint(0, 50, (2, 6))
     at = torch.rand(2, 6) < 0.5
     with torch.no_grad():
-        torch.testing.assert_close(model(input_ids=ids, at=at).logits, model(input_ids=ids).logits[at])
+        torch.testing.assert_close(
+            model(input_ids=ids, logits_positions=at).logits, model(input_ids=ids).logits[at]
+        )
 
 
 def test_hidden_padding_on_the_left_changes_nothing(model):

@@ -24,7 +24,7 @@ def plain_loss(model, ids, at, targets, token_weights):
 def test_the_loss_reaches_all_parameters_as_the_plain_formula_does(tokenizer, case):
     model = tiny_model(tokenizer)
     ids, at, targets, factors = case
-    output = model(input_ids=ids, at=at, targets=targets, token_weights=factors)
+    output = model(input_ids=ids, logits_positions=at, targets=targets, token_weights=factors)
     expected, expected_nll = plain_loss(model, *case)
     torch.testing.assert_close(output.loss, expected)
     torch.testing.assert_close(output.token_nll, expected_nll.detach())
@@ -40,7 +40,7 @@ def test_nothing_masked_gives_loss_zero_and_a_graph(tokenizer):
     model, ids = tiny_model(tokenizer), torch.ones(2, 4, dtype=torch.long)
     nothing = torch.zeros(2, 4, dtype=torch.bool)
     empty = torch.zeros(0, dtype=torch.long)
-    model(input_ids=ids, at=nothing, targets=empty, token_weights=empty.float()).loss.backward()
+    model(input_ids=ids, logits_positions=nothing, targets=empty, token_weights=empty.float()).loss.backward()
     assert all(torch.equal(p.grad, torch.zeros_like(p)) for p in model.parameters())
 
 
@@ -49,7 +49,7 @@ def test_gradient_checkpointing_changes_no_gradient(tokenizer, case):
     ids, at, targets, factors = case
 
     def gradients():
-        loss = model(input_ids=ids, at=at, targets=targets, token_weights=factors).loss
+        loss = model(input_ids=ids, logits_positions=at, targets=targets, token_weights=factors).loss
         return torch.autograd.grad(loss, list(model.parameters()))
 
     plain = gradients()
@@ -66,22 +66,24 @@ def test_attention_is_not_causal_wherever_it_is_asked(request, maker):
     assert not any(layer.self_attn.is_causal for layer in model.model.layers)
 
 
-def test_a_reduction_is_answered_at_the_chosen_positions(model, case):
+def test_logits_fn_is_called_at_the_chosen_positions(model, case):
     ids, at, targets, _ = case
     with torch.no_grad():
-        rows = model(input_ids=ids, at=at).logits
+        rows = model(input_ids=ids, logits_positions=at).logits
         picked = model(
-            input_ids=ids, at=at, reduce=lambda logits, part: logits.gather(1, targets[part, None])
-        ).logits
+            input_ids=ids,
+            logits_positions=at,
+            logits_fn=lambda logits, part: logits.gather(1, targets[part, None]),
+        ).outputs
     torch.testing.assert_close(picked, rows.gather(1, targets[:, None]))
 
 
-def test_targets_and_reductions_need_positions(model, case):
+def test_targets_and_logits_fn_need_positions(model, case):
     ids, _, targets, factors = case
-    with pytest.raises(ValueError, match="give at"):
+    with pytest.raises(ValueError, match="logits_positions"):
         model(input_ids=ids, targets=targets, token_weights=factors)
-    with pytest.raises(ValueError, match="give at"):
-        model(input_ids=ids, reduce=lambda logits, _: logits)
+    with pytest.raises(ValueError, match="logits_positions"):
+        model(input_ids=ids, logits_fn=lambda logits, _: logits)
 
 
 @pytest.mark.parametrize("task", [None, TaskType.CAUSAL_LM])
@@ -93,7 +95,7 @@ def test_adapters_pass_the_arguments_on_and_get_gradients(tokenizer, case, task)
         r=2, target_modules=["q_proj", "k_proj", "v_proj"], init_lora_weights=False, task_type=task
     )
     adapted = get_peft_model(tiny_model(tokenizer), lora)
-    adapted(input_ids=ids, at=at, targets=targets, token_weights=factors).loss.backward()
+    adapted(input_ids=ids, logits_positions=at, targets=targets, token_weights=factors).loss.backward()
     trained = {name: p for name, p in adapted.named_parameters() if p.requires_grad}
     assert len(trained) == 2 * 3 * 2
     assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in trained.values())
@@ -104,10 +106,14 @@ def test_the_scripted_model_answers_alike(case):
     ids, at, targets, factors = case
     table = torch.randn(9, 50).requires_grad_()
     scripted = ScriptedModel(table)
-    loss = scripted(input_ids=ids, at=at, targets=targets, token_weights=factors).loss
+    loss = scripted(input_ids=ids, logits_positions=at, targets=targets, token_weights=factors).loss
     expected, _ = plain_loss(scripted, *case)
     torch.testing.assert_close(loss, expected)
     slopes = [torch.autograd.grad(value, table, retain_graph=True)[0] for value in (loss, expected)]
     torch.testing.assert_close(*slopes)
-    picked = scripted(input_ids=ids, at=at, reduce=lambda logits, p: logits.gather(1, targets[p, None]))
-    assert torch.equal(picked.logits, scripted(input_ids=ids, at=at).logits.gather(1, targets[:, None]))
+    picked = scripted(
+        input_ids=ids, logits_positions=at, logits_fn=lambda logits, p: logits.gather(1, targets[p, None])
+    )
+    assert torch.equal(
+        picked.outputs, scripted(input_ids=ids, logits_positions=at).logits.gather(1, targets[:, None])
+    )

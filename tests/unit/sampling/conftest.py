@@ -38,7 +38,7 @@ def judge():
     """Answer prompts one by one with the plain loop."""
 
     def answer(model, prompts, *, seed=0, **settings):
-        is_dream = hasattr(model, "look_back") and model.look_back == 1
+        is_dream = hasattr(model, "logit_shift") and model.logit_shift == 1
 
         def predict(ids):
             if is_dream:  # as the published class returns them

@@ -189,7 +189,7 @@ def cached_plainly(model, prompt, *, gen_length, block_length, diffusion_steps, 
                 is_open = (canvas[0] == mask_token_id) & (position >= start) & (position < end)
                 chosen = confidence.masked_fill(~is_open, -1).argsort(descending=True, stable=True)[:per_step]
                 canvas[0, chosen] = best[chosen]
-                is_new = position >= start - model.look_back
+                is_new = position >= start - model.logit_shift
                 if kv_cache == "dual":
                     is_new &= position < end
     finally:

@@ -28,15 +28,15 @@ def answer(model, prompts, decoding, *, batch_size=8, **further):
 class EndsAt(ScriptedModel):
     """Says end-of-text from a column on that the row's first token names; the answers begin at column 2."""
 
-    def __call__(self, *, input_ids, at, **further):
+    def __call__(self, *, input_ids, logits_positions, **further):
         self.calls.append(input_ids.clone())
-        is_over = at >= input_ids[:, 1:2] + 2
-        rows = torch.zeros(*at.shape, 10)
+        is_over = logits_positions >= input_ids[:, 1:2] + 2
+        rows = torch.zeros(*logits_positions.shape, 10)
         rows[..., 1] = 1.0
         rows[..., END] = torch.where(is_over, 9.0, 0.0)
         self.logits = rows.flatten(0, 1)
         return super().__call__(
-            input_ids=torch.zeros(1, 1), at=torch.arange(len(self.logits))[None], **further
+            input_ids=torch.zeros(1, 1), logits_positions=torch.arange(len(self.logits))[None], **further
         )
 
 
@@ -81,7 +81,7 @@ class Cramped:
 
     def __init__(self, model, room, error):
         self.model, self.room, self.error, self.sizes = model, room, error, []
-        self.config, self.device, self.look_back = model.config, model.device, model.look_back
+        self.config, self.device, self.logit_shift = model.config, model.device, model.logit_shift
 
     def __call__(self, *, input_ids, **further):
         self.sizes.append(len(input_ids))
@@ -171,13 +171,13 @@ def test_a_model_in_training_mode_is_refused(model, tokenizer):
         with pytest.raises(SamplingError, match="must be in evaluation mode"):
             answer(model, [[1]], decoding_of(mask_token_id=tokenizer.mask_token_id))
         with pytest.raises(ValueError, match="training mode"):
-            model(input_ids=torch.tensor([[1, 2]]), at=torch.tensor([[1]]))
+            model(input_ids=torch.tensor([[1, 2]]), logits_positions=torch.tensor([[1]]))
     finally:
         model.eval()
 
 
 def test_a_cache_needs_a_model_that_says_where_it_looks():
-    with pytest.raises(SamplingError, match="got ScriptedModel without look_back"):
+    with pytest.raises(SamplingError, match="got ScriptedModel without logit_shift"):
         answer(ScriptedModel(torch.zeros(9, 10)), [[1]], decoding_of(kv_cache="dual"))
 
 

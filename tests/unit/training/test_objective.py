@@ -1,5 +1,4 @@
 import json
-from types import SimpleNamespace
 
 import pytest
 import torch
@@ -14,6 +13,7 @@ from tests.support.models import ScriptedModel
 from tests.support.uniforms import GivenDraws
 from weft.config.methods import PRESETS, Method
 from weft.errors import MaskingError
+from weft.model import Prediction
 from weft.training.objective import (
     RECORD_FIELDS,
     corrupt,
@@ -159,10 +159,10 @@ def test_dropout_in_the_probe_is_off_unless_asked_for(preset, expected):
             super().__init__()
             self.modes = []
 
-        def forward(self, input_ids, at, reduce):
+        def forward(self, input_ids, logits_positions, logits_fn):
             self.modes.append(self.training)
-            n = int(at.sum())
-            return SimpleNamespace(logits=reduce(torch.randn(n, 10), slice(0, n)))
+            n = int(logits_positions.sum())
+            return Prediction(outputs=logits_fn(torch.randn(n, 10), slice(0, n)))
 
     model = Dropping().train()
     probe_uncertainty(model, batch(), method=method(preset), mask_token_id=MASK)
