@@ -16,7 +16,6 @@ from weft.config import (
     Run,
     StoredGenerations,
     find_experiment,
-    list_runs,
     load_experiment,
     read_settings,
 )
@@ -56,7 +55,7 @@ def fine_tuning(experiment: str) -> FineTuning:
 
 def find_run(experiment: FineTuning, run_id: str) -> Run:
     """Find a run by its name."""
-    runs = {run.run_id: run for run in list_runs(experiment)}
+    runs = {run.run_id: run for run in experiment.runs}
     if run_id not in runs:
         raise ConfigError(f"run must be one of {sorted(runs)}, got {run_id!r}")
     return runs[run_id]

@@ -2,12 +2,11 @@
 
 from weft.config.experiment import (
     BASE_RUN,
+    PUBLISHED_RUN,
     Experiment,
     FineTuning,
     Run,
     StoredGenerations,
-    list_runs,
-    list_traces,
     load_experiment,
 )
 from weft.config.methods import Method
@@ -15,6 +14,7 @@ from weft.config.settings import Settings, find_experiment, read_settings, resol
 
 __all__ = [
     "BASE_RUN",
+    "PUBLISHED_RUN",
     "Experiment",
     "FineTuning",
     "Method",
@@ -22,8 +22,6 @@ __all__ = [
     "Settings",
     "StoredGenerations",
     "find_experiment",
-    "list_runs",
-    "list_traces",
     "load_experiment",
     "read_settings",
     "resolve_settings",

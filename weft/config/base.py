@@ -10,6 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from weft.errors import ConfigError
 
 SectionT = TypeVar("SectionT", bound="Section")
+RENAMED_KEYS = {"rules": "scoring"}
+"""Key of earlier versions -> its name now."""
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
@@ -61,9 +63,11 @@ def validate(section: type[SectionT], content: dict[str, Any], *, origin: str) -
         ) from error
 
 
-def _describe(offence: Any) -> str:
+def _describe(offence: Any) -> str:  # noqa: PLR0911
     key = ".".join(str(part) for part in offence["loc"]) or "(whole file)"
     if offence["type"] == "extra_forbidden":
+        if key in RENAMED_KEYS:
+            return f"{key}: this key is now named {RENAMED_KEYS[key]!r}"
         return f"{key}: unknown key (value {offence['input']!r}); expected one of the documented keys"
     if offence["type"] == "missing":
         return f"{key}: this key is required, got nothing"

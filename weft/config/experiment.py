@@ -14,10 +14,12 @@ from weft.config.sources import BaseModelSource, BenchmarkSource, DataSource, Ow
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9]+([._-][a-z0-9]+)*$")]
 BASE_RUN = "base"
+"""Run of the untrained base model."""
+PUBLISHED_RUN = "published"
+"""Run of generations that are read from files."""
 RESERVED_BENCHMARK = "average"
 """What the tables call the mean over benchmarks."""
-Rules = Literal["d1", "strict"]
-
+Scoring = Literal["d1", "strict"]
 
 TargetModule = Literal["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
 
@@ -224,8 +226,36 @@ class Statistics(Section):
     """Seed of the bootstrap."""
 
 
-class Experiment(Section):
-    """What every experiment has."""
+@dataclass(frozen=True, order=True)
+class Run:
+    """A model whose answers are scored: the base model, or a method on a data set with a seed.
+
+    Attributes:
+        method: name of the method; for stored generations, of the model that made them.
+        dataset: name of the training set; None if the model is not trained here.
+        seed: training seed.
+        folder: name of the run's folders, if the other attributes do not make it.
+    """
+
+    method: str
+    dataset: str | None = None
+    seed: int | None = None
+    folder: str | None = None
+
+    @property
+    def run_id(self) -> str:
+        """Name of the run's folders, for example ``weft-s1k-seed1``."""
+        if self.folder is not None:
+            return self.folder
+        return self.method if self.dataset is None else f"{self.method}-{self.dataset}-seed{self.seed}"
+
+
+class _AnyKind(Section):
+    """Keys and properties that both kinds of experiment share.
+
+    Code that serves both kinds uses the properties, so that it need not ask which kind it has. Both
+    also have ``gen_lengths``, the lengths of the answers in tokens.
+    """
 
     name: Name
     """Name of the folder below results/; equal to the file's name."""
@@ -233,25 +263,64 @@ class Experiment(Section):
     """One line for captions and the head of the report."""
     caption: str
     """What the numbers are and are not; printed under every table and figure."""
-    rules: list[Rules] = Field(min_length=1)
+    scoring: list[Scoring] = Field(min_length=1)
     """Scoring rules; the first set decides the headline, each further one gets tables beside it."""
     statistics: Statistics
     """Intervals and tests."""
 
     @property
+    def runs(self) -> list[Run]:
+        """All runs, in the order of the tables."""
+        raise NotImplementedError
+
+    @property
+    def run_ids(self) -> list[str]:
+        """Names of the runs' folders, in the order of `runs`."""
+        return [run.run_id for run in self.runs]
+
+    @property
+    def trained_runs(self) -> list[Run]:
+        """The runs that this experiment trains."""
+        return [run for run in self.runs if run.dataset is not None]
+
+    @property
+    def traced_runs(self) -> list[Run]:
+        """The runs whose answers are shown step by step."""
+        return []
+
+    @property
+    def dataset_names(self) -> list[str]:
+        """Names of the training sets."""
+        return []
+
+    @property
+    def benchmark_names(self) -> list[str]:
+        """Names of the benchmarks, in the order of the tables."""
+        raise NotImplementedError
+
+    @property
+    def contrasts(self) -> list[tuple[str, str]]:
+        """All paired tests as (treatment, control), the main one first."""
+        return []
+
+    @property
     def approximation(self) -> str | None:
-        """Name what makes the answers approximate, as captions must say; None where nothing does."""
+        """Name of what makes the answers approximate, for captions; None for exact sampling."""
         return None
 
-    @field_validator("rules")
+    def num_questions(self, benchmark: str) -> int | None:
+        """Return the number of questions that the experiment asks for; None for all there are."""
+        return None
+
+    @field_validator("scoring")
     @classmethod
-    def _rules_once(cls, rules: list[Rules]) -> list[Rules]:
-        if len(set(rules)) < len(rules):
-            raise ValueError("different rules")
-        return rules
+    def _scoring_once(cls, scoring: list[Scoring]) -> list[Scoring]:
+        if len(set(scoring)) < len(scoring):
+            raise ValueError("different scoring rules")
+        return scoring
 
 
-class FineTuning(Experiment):
+class FineTuning(_AnyKind):
     """Train, sample, score and compare."""
 
     kind: Literal["fine-tuning"]
@@ -298,14 +367,45 @@ class FineTuning(Experiment):
         return benchmarks
 
     @property
-    def approximation(self) -> str | None:
-        """Name what makes the answers approximate; None for the published process."""
-        return self.sampling.approximation
+    def runs(self) -> list[Run]:
+        """The base model and every training run, in the order of the tables."""
+        grid = itertools.product(self.methods, self.datasets, self.seeds)
+        return [Run(BASE_RUN), *(Run(method, dataset, seed) for method, dataset, seed in grid)]
+
+    @property
+    def traced_runs(self) -> list[Run]:
+        """The runs whose answers are shown step by step: base model, control, treatment."""
+        dataset, seed = next(iter(self.datasets)), self.seeds[0]
+        return [Run(BASE_RUN), *(Run(method, dataset, seed) for method in reversed(self.contrast))]
+
+    @property
+    def gen_lengths(self) -> list[int]:
+        """Lengths of the answers, in tokens."""
+        return self.sampling.gen_lengths
+
+    @property
+    def dataset_names(self) -> list[str]:
+        """Names of the training sets."""
+        return list(self.datasets)
+
+    @property
+    def benchmark_names(self) -> list[str]:
+        """Names of the benchmarks, in the order of the tables."""
+        return list(self.benchmarks)
 
     @property
     def contrasts(self) -> list[tuple[str, str]]:
-        """All paired tests, treatment and control; the main one first."""
+        """All paired tests as (treatment, control), the main one first."""
         return [self.contrast, *self.further_contrasts]
+
+    @property
+    def approximation(self) -> str | None:
+        """Name of what makes the answers approximate; None for exact sampling."""
+        return self.sampling.approximation
+
+    def num_questions(self, benchmark: str) -> int | None:
+        """Return the number of questions that the experiment asks for; None for all there are."""
+        return self.benchmarks[benchmark].num_examples
 
     @model_validator(mode="after")
     def _contrasts_name_methods(self) -> "FineTuning":
@@ -322,8 +422,7 @@ class FineTuning(Experiment):
     def _consistent(self) -> "FineTuning":
         if BASE_RUN in self.methods:
             raise ValueError(f"no method named {BASE_RUN!r}: the untrained model has that name")
-        run_ids = [run.run_id for run in list_runs(self)]
-        if len(set(run_ids)) < len(run_ids):
+        if len(set(self.run_ids)) < len(self.run_ids):
             raise ValueError("names of methods and datasets that give every run a name of its own")
         if self.sampling.merge_adapters and self.training.lora is None:
             raise ValueError("training.lora when sampling.merge_adapters is set: without it there are none")
@@ -355,7 +454,7 @@ class PublishedGenerations(Section):
         return pattern
 
 
-class StoredGenerations(Experiment):
+class StoredGenerations(_AnyKind):
     """Score generations that somebody else made."""
 
     kind: Literal["generations"]
@@ -367,22 +466,22 @@ class StoredGenerations(Experiment):
     gen_lengths: list[Annotated[int, Field(gt=0)]] = Field(min_length=1)
     """Lengths to score."""
 
-
-@dataclass(frozen=True, order=True)
-class Run:
-    """One row of the comparison: the base model, or one method on one data set with one seed."""
-
-    method: str
-    dataset: str | None = None
-    seed: int | None = None
+    @property
+    def runs(self) -> list[Run]:
+        """The model that made the generations."""
+        return [Run(self.generations.model, folder=PUBLISHED_RUN)]
 
     @property
-    def run_id(self) -> str:
-        """Name of the run's folders, for example ``weft-s1k-seed1``."""
-        return self.method if self.dataset is None else f"{self.method}-{self.dataset}-seed{self.seed}"
+    def benchmark_names(self) -> list[str]:
+        """Names of the benchmarks, in the order of the tables."""
+        return [str(benchmark) for benchmark in self.benchmarks]
 
 
-def load_experiment(path: str | Path) -> FineTuning | StoredGenerations:
+Experiment = FineTuning | StoredGenerations
+"""Either kind of experiment; ``experiment.kind`` tells them apart."""
+
+
+def load_experiment(path: str | Path) -> Experiment:
     """Read and check an experiment file.
 
     Raises:
@@ -399,17 +498,3 @@ def load_experiment(path: str | Path) -> FineTuning | StoredGenerations:
     if experiment.name != file.stem:
         validate(chosen, content | {"name": None}, origin=f"{file} (name must be {file.stem!r}, as the file)")
     return experiment
-
-
-def list_runs(experiment: FineTuning) -> list[Run]:
-    """List the base model and every training run, in the order of the tables."""
-    grid = itertools.product(experiment.methods, experiment.datasets, experiment.seeds)
-    return [Run(BASE_RUN), *(Run(method, dataset, seed) for method, dataset, seed in grid)]
-
-
-def list_traces(experiment: FineTuning | StoredGenerations) -> list[Run]:
-    """List the runs whose answers are shown step by step: base model, control, treatment."""
-    if isinstance(experiment, StoredGenerations):
-        return []
-    dataset, seed = next(iter(experiment.datasets)), experiment.seeds[0]
-    return [Run(BASE_RUN), *(Run(method, dataset, seed) for method in reversed(experiment.contrast))]

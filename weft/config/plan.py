@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from weft.config.experiment import FineTuning, StoredGenerations, list_runs, list_traces
+from weft.config.experiment import Experiment, FineTuning
 from weft.config.instructions import D1_TEXTS
 from weft.config.offline import find_offline
 from weft.config.pins import RepoType, find_pin
@@ -24,9 +24,7 @@ from weft.config.sources import (
 from weft.errors import DataError
 
 
-def plan_lines(
-    experiment: FineTuning | StoredGenerations, *, offline: Sequence[str], pins: Path | None = None
-) -> Iterator[str]:
+def plan_lines(experiment: Experiment, *, offline: Sequence[str], pins: Path | None = None) -> Iterator[str]:
     """Describe an experiment: what is compared, how much there is to do, what is missing.
 
     Args:
@@ -39,7 +37,7 @@ def plan_lines(
     """
     yield f"{experiment.name}: {experiment.title}"
     yield f"  {experiment.caption}"
-    if isinstance(experiment, StoredGenerations):
+    if experiment.kind == "generations":
         for benchmark in experiment.benchmarks:
             for length in experiment.gen_lengths:
                 try:
@@ -53,7 +51,7 @@ def plan_lines(
 
 
 def _amount(experiment: FineTuning) -> Iterator[str]:
-    runs = list_runs(experiment)
+    runs = experiment.runs
     training, sampling = experiment.training, experiment.sampling
     methods, datasets = ", ".join(experiment.methods), ", ".join(experiment.datasets)
     yield f"  {len(runs) - 1} training runs: {methods} x {datasets}"
@@ -71,7 +69,7 @@ def _amount(experiment: FineTuning) -> Iterator[str]:
     )
     yield f"    lengths {sampling.gen_lengths}; one forward pass {passes}"
     shown = f"{len(experiment.benchmarks)} questions each, length {min(sampling.gen_lengths)}"
-    yield f"  {len(list_traces(experiment))} pages of answers step by step: {shown}"
+    yield f"  {len(experiment.traced_runs)} pages of answers step by step: {shown}"
     if sampling.approximation:
         yield f"  approximate sampling: {sampling.approximation}"
 

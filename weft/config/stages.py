@@ -3,14 +3,13 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from weft.config.experiment import FineTuning, StoredGenerations, list_runs
+from weft.config.experiment import Experiment, FineTuning
 
-AnyExperiment = FineTuning | StoredGenerations
 Whole = dict[str, Any]
 Wildcards = Mapping[str, str]
 
 
-def stage_settings(experiment: AnyExperiment, stage: str, wildcards: Wildcards) -> Whole:
+def stage_settings(experiment: Experiment, stage: str, wildcards: Wildcards) -> Whole:
     """Pick the values that change the result of one job.
 
     Args:
@@ -24,7 +23,7 @@ def stage_settings(experiment: AnyExperiment, stage: str, wildcards: Wildcards) 
     whole = experiment.model_dump(mode="json")
     if stage == "train":
         assert isinstance(experiment, FineTuning), "only fine-tuning experiments have training rules"
-        method = {run.run_id: run for run in list_runs(experiment)}[wildcards["run"]].method
+        method = {run.run_id: run for run in experiment.runs}[wildcards["run"]].method
         return {"training": whole["training"], "method": whole["methods"][method]}
     if stage == "sample":
         assert isinstance(experiment, FineTuning), "only fine-tuning experiments have sampling rules"
@@ -46,7 +45,7 @@ REPORTED = (
     "name",
     "title",
     "caption",
-    "rules",
+    "scoring",
     "statistics",
     "contrast",
     "further_contrasts",
@@ -79,7 +78,7 @@ STAGES: dict[str, Callable[[Whole, Wildcards], Whole]] = {
         "max_length": whole["training"]["max_length"],
         "t_min": whole["training"]["t_min"],
     },
-    "score": lambda whole, wildcards: {"rules": wildcards["rules"]},
+    "score": lambda whole, wildcards: {"scoring": wildcards["scoring"]},
     "tables": _pick(*REPORTED),
     "figures": _pick(*REPORTED),
     "page": _pick(*REPORTED),

@@ -93,10 +93,10 @@ def _load_points(experiment: AnyExperiment, tables: Path) -> _Points:
     scores = load_table(tables, "scores")
     if isinstance(experiment, StoredGenerations):
         scores = scores.assign(method=scores["rules"], mean=scores["accuracy"])  # rules in place of methods
-        known = scores["published_accuracy"].notna() & (scores["rules"] == experiment.rules[0])
+        known = scores["published_accuracy"].notna() & (scores["rules"] == experiment.scoring[0])
         return _Points(scores, scores[known].assign(accuracy=scores["published_accuracy"]))
     methods = load_table(tables, "methods")
-    methods, scores = (frame[frame["rules"] == experiment.rules[0]] for frame in (methods, scores))
+    methods, scores = (frame[frame["rules"] == experiment.scoring[0]] for frame in (methods, scores))
     trained = scores[scores["dataset"].notna()]
     if AVERAGE in set(methods["benchmark"]):
         keys = ["method", "dataset", "run", "gen_length"]
@@ -108,7 +108,7 @@ def _load_points(experiment: AnyExperiment, tables: Path) -> _Points:
 def _note(experiment: AnyExperiment) -> str:
     level = level_text(experiment.statistics.confidence)
     if isinstance(experiment, StoredGenerations):
-        units = [f"{unit} by {rules}" for (_, rules), unit in UNITS.items() if rules in experiment.rules]
+        units = [f"{unit} by {rules}" for (_, rules), unit in UNITS.items() if rules in experiment.scoring]
         return (
             f"Bars: {level} interval over questions. Diamonds: as published, where known. Sudoku: "
             f"{', '.join(units)}."

@@ -89,21 +89,21 @@ def compare_rules(experiment: AnyExperiment, scores: pd.DataFrame) -> str:
     Returns:
         One sentence; empty if there is one set of rules.
     """
-    if len(experiment.rules) == 1:
+    if len(experiment.scoring) == 1:
         return ""
     totals = scores.groupby("rules")[["n", "num_correct", "num_unscorable"]].sum()
     correct, unscorable = (
-        " and ".join(f"{totals[column][rules]:,} by {rules}" for rules in experiment.rules)
+        " and ".join(f"{totals[column][rules]:,} by {rules}" for rules in experiment.scoring)
         for column in ("num_correct", "num_unscorable")
     )
     return (
         f"Of {int(totals['n'].iloc[0]):,} answers {correct} are right, {unscorable} cannot be scored; these "
-        f"count as not right. Sentences above are by {experiment.rules[0]}."
+        f"count as not right. Sentences above are by {experiment.scoring[0]}."
     )
 
 
 def _by_first_rules(experiment: AnyExperiment, frame: pd.DataFrame) -> pd.DataFrame:
-    return frame[frame["rules"] == experiment.rules[0]]
+    return frame[frame["rules"] == experiment.scoring[0]]
 
 
 def _lead(experiment: FineTuning, rows: pd.DataFrame, sentences: list[str]) -> tuple[str, list[str]]:
@@ -145,7 +145,7 @@ def _reservations(experiment: FineTuning, contrasts: pd.DataFrame) -> Iterable[s
             "The intervals cover the choice of questions and of training seeds, as far as "
             f"{num_seeds} seeds can tell."
         )
-    by_rules = f" by {experiment.rules[0]}" if len(experiment.rules) > 1 else ""
+    by_rules = f" by {experiment.scoring[0]}" if len(experiment.scoring) > 1 else ""
     chance = f"{100 * (1 - experiment.statistics.confidence):g} %"
     yield (
         f"{len(contrasts)} intervals{by_rules} are shown ({count_readings(contrasts)}); were there no "

@@ -31,7 +31,7 @@ def draw_contrasts(experiment: FineTuning, root: Path, tables: Path) -> Figure:
         DataError: the table is missing.
     """
     contrasts = load_table(tables, "contrasts")
-    contrasts = contrasts[contrasts["rules"] == experiment.rules[0]]
+    contrasts = contrasts[contrasts["rules"] == experiment.scoring[0]]
     benchmarks = list(dict.fromkeys(contrasts["benchmark"]))
     places = list(dict.fromkeys(zip(contrasts["dataset"], contrasts["gen_length"], strict=True)))
     lines = list_lines(experiment)

@@ -93,7 +93,7 @@ def method_colour(experiment: AnyExperiment, method: str) -> str:
     that no two are taken for each other; names tell them apart.
     """
     if isinstance(experiment, StoredGenerations):
-        return (CONTROL_COLOUR, TREATMENT_COLOUR)[[str(one) for one in experiment.rules].index(method) % 2]
+        return (CONTROL_COLOUR, TREATMENT_COLOUR)[[str(one) for one in experiment.scoring].index(method) % 2]
     fixed = {
         BASE_RUN: BASE_COLOUR,
         experiment.contrast[0]: TREATMENT_COLOUR,

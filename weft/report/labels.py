@@ -55,7 +55,7 @@ def benchmark_name(experiment: AnyExperiment, benchmark: str) -> str:
 def benchmark_label(experiment: AnyExperiment, benchmark: str, *, rules: str | None = None) -> str:
     """Name a benchmark with its unit by some rules, the experiment's first if none are given."""
     name = benchmark_name(experiment, benchmark)
-    unit = UNITS.get((benchmark, rules or experiment.rules[0]))
+    unit = UNITS.get((benchmark, rules or experiment.scoring[0]))
     return name if unit is None else f"{name} ({unit})"
 
 

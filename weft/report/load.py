@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from weft.config import FineTuning, Run, StoredGenerations, list_runs
+from weft.config import FineTuning, Run
 from weft.errors import DataError, ScoringError, WeftError
-from weft.report.outputs import PUBLISHED_RUN, AnyExperiment, gradient_file, score_file
+from weft.report.outputs import AnyExperiment, gradient_file, score_file
 from weft.stats import ScoreSet
 
 SCORE_FIELDS: dict[str, type | tuple[type, ...]] = {
@@ -87,7 +87,7 @@ def load_details(
         ScoringError: a file is missing, empty, cut off or of another form.
     """
     for cell in _list_cells(experiment):
-        path = root / score_file(experiment.rules[0], cell.run_id, cell.benchmark, cell.gen_length)
+        path = root / score_file(experiment.scoring[0], cell.run_id, cell.benchmark, cell.gen_length)
         records = _read_lines(path, ScoringError)
         details = [record.get("details") or {} for record in records]
         if not all(isinstance(one, dict) for one in details):
@@ -105,7 +105,7 @@ def load_history(experiment: FineTuning, root: Path) -> pd.DataFrame:
         DataError: a file is missing, empty, cut off or lacks a field.
     """
     frames = []
-    for run in _training_runs(experiment):
+    for run in experiment.trained_runs:
         path = root / "runs" / run.run_id / "history.jsonl"
         records = _read_lines(path, DataError)
         _require(records, HISTORY_FIELDS, path)
@@ -125,7 +125,7 @@ def load_timings(experiment: FineTuning, root: Path) -> pd.DataFrame:
         DataError: a file is missing, cut off or lacks a field.
     """
     rows = []
-    for run in _training_runs(experiment):
+    for run in experiment.trained_runs:
         path = root / "runs" / run.run_id / "timing.json"
         timing = _read_json(path)
         _require([timing], TIMING_FIELDS, path)
@@ -240,13 +240,15 @@ def load_samples(experiment: FineTuning, root: Path, *, num_per_verdict: int) ->
     Raises:
         ScoringError: a file is missing or cut off, or an example was scored but not sampled.
     """
-    run_id = next(run.run_id for run in list_runs(experiment) if run.method == experiment.contrast[0])
+    run_id = next(run.run_id for run in experiment.runs if run.method == experiment.contrast[0])
     length = max(experiment.sampling.gen_lengths)
     samples = []
     for benchmark in map(str, experiment.benchmarks):
         path = root / "samples" / run_id / benchmark / f"{length}.jsonl"
         texts = {record["example_id"]: record for record in _read_lines(path, ScoringError)}
-        scores = _read_lines(root / score_file(experiment.rules[0], run_id, benchmark, length), ScoringError)
+        scores = _read_lines(
+            root / score_file(experiment.scoring[0], run_id, benchmark, length), ScoringError
+        )
         for verdict in VERDICTS:
             chosen = [score for score in scores if score["verdict"] == verdict]
             for score in chosen[:num_per_verdict]:
@@ -256,10 +258,6 @@ def load_samples(experiment: FineTuning, root: Path, *, num_per_verdict: int) ->
                 shown = text["question"], text["generation"], score["extracted"], verdict, run_id
                 samples.append(Sample(benchmark, *shown))
     return samples
-
-
-def _training_runs(experiment: FineTuning) -> list[Run]:
-    return [run for run in list_runs(experiment) if run.dataset is not None]
 
 
 class _Cell(NamedTuple):
@@ -272,16 +270,11 @@ class _Cell(NamedTuple):
 
 
 def _list_cells(experiment: AnyExperiment) -> list[_Cell]:
-    if isinstance(experiment, StoredGenerations):
-        runs, lengths = {PUBLISHED_RUN: Run(experiment.generations.model)}, experiment.gen_lengths
-    else:
-        runs, lengths = {run.run_id: run for run in list_runs(experiment)}, experiment.sampling.gen_lengths
-    names = [str(benchmark) for benchmark in experiment.benchmarks]
     return [
-        _Cell(run, run_id, name, length)
-        for run_id, run in runs.items()
-        for name in names
-        for length in lengths
+        _Cell(run, run.run_id, name, length)
+        for run in experiment.runs
+        for name in experiment.benchmark_names
+        for length in experiment.gen_lengths
     ]
 
 
@@ -330,7 +323,7 @@ def _load_score_set(experiment: AnyExperiment, root: Path, rules: str, cell: _Ce
     records = _read_lines(path, ScoringError)
     for number, record in enumerate(records, start=1):
         _check_score(record, benchmark, rules, where=f"{path}: line {number}")
-    _check_examples(records, _expected_examples(experiment, benchmark), path)
+    _check_examples(records, experiment.num_questions(benchmark), path)
     verdicts = np.array([record["verdict"] for record in records])
     return ScoreSet(
         run=cell.run_id,
@@ -378,12 +371,6 @@ def _check_examples(records: list[dict[str, Any]], num_expected: int | None, pat
             f"{path}: the experiment has {num_expected} questions, got {len(ids)} scores; "
             "the file is cut off or stale, score again"
         )
-
-
-def _expected_examples(experiment: AnyExperiment, benchmark: str) -> int | None:
-    if isinstance(experiment, StoredGenerations):
-        return None
-    return experiment.benchmarks[benchmark].num_examples
 
 
 def _read_lines(path: Path, failure: type[WeftError]) -> list[dict[str, Any]]:

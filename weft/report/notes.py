@@ -56,10 +56,10 @@ def on_contrasts(experiment: AnyExperiment, frame: pd.DataFrame) -> tuple[str, .
     )
     if "p_holm" not in frame:
         return covered, chance
-    tested = frame["p_holm"].notna() & (frame["rules"] == experiment.rules[0])
+    tested = frame["p_holm"].notna() & (frame["rules"] == experiment.scoring[0])
     corrected = (
         f"{int(tested.sum())} comparisons on the average over benchmarks were tested"
-        f"{' by each set of rules' if len(experiment.rules) > 1 else ''}; p, Holm is corrected for that "
+        f"{' by each set of rules' if len(experiment.scoring) > 1 else ''}; p, Holm is corrected for that "
         f"number. It cannot be below {2 * tested.sum() / (experiment.statistics.num_resamples + 1):.2g}, "
         "however large the smallest difference. The intervals are not corrected."
     )
@@ -69,7 +69,7 @@ def on_contrasts(experiment: AnyExperiment, frame: pd.DataFrame) -> tuple[str, .
 def on_rules(experiment: AnyExperiment, frame: pd.DataFrame) -> tuple[str, ...]:
     """Say what each set of rules counts."""
     return (
-        *(RULES[rules] for rules in experiment.rules),
+        *(RULES[rules] for rules in experiment.scoring),
         "Published: d1's own table for this model, over all questions; n is what is at hand.",
     )
 
@@ -121,7 +121,7 @@ def on_headline(experiment: AnyExperiment, rules: str) -> tuple[str, ...]:
             " The second row is the published table, empty where it has nothing, over all questions; the "
             "generations at hand may answer a part of them, see n in the scores table."
         )
-        return (f"Accuracy in percent.{published if rules == experiment.rules[0] else ''}", RULES[rules])
+        return (f"Accuracy in percent.{published if rules == experiment.scoring[0] else ''}", RULES[rules])
     spread = f"{PLUS_MINUS} sample standard deviation" if len(experiment.seeds) > 1 else "one seed, no spread"
     counts = f"Accuracy in percent: mean over {len(experiment.seeds)} training seeds, {spread}."
     notes = (

@@ -1,12 +1,10 @@
 """Names of the files that this room reads and writes; light, for the Snakefile."""
 
-from weft.config import FineTuning, Run, StoredGenerations, list_runs
+from weft.config import Experiment, FineTuning, Run, StoredGenerations
 from weft.config.sources import GeneratedBenchmark, HubModel, ScratchModel
 
-AnyExperiment = FineTuning | StoredGenerations
+AnyExperiment = Experiment
 
-PUBLISHED_RUN = "published"
-"""Name of the run that holds generations which somebody else made."""
 PAPER_MODEL = "LLaDA-8B-Instruct"
 """The paper's base model; only numbers of this model may stand beside the paper's."""
 TABLE_FORMATS = ("csv", "md", "tex")
@@ -16,7 +14,7 @@ PAGE_FILE = "index.html"
 
 def list_headlines(experiment: AnyExperiment) -> dict[str, str]:
     """List the headline tables, one per set of rules: name to rules, the experiment's first rules first."""
-    first, *further = map(str, experiment.rules)
+    first, *further = map(str, experiment.scoring)
     return {"headline": first} | {f"headline_{rules}": rules for rules in further}
 
 
@@ -68,16 +66,12 @@ def figure_files(experiment: AnyExperiment) -> list[str]:
 
 def score_files(experiment: AnyExperiment) -> list[str]:
     """List the score files of an experiment, relative to its results folder, in the tables' order."""
-    if isinstance(experiment, StoredGenerations):
-        runs, lengths = [PUBLISHED_RUN], experiment.gen_lengths
-    else:
-        runs, lengths = [run.run_id for run in list_runs(experiment)], experiment.sampling.gen_lengths
     return [
         score_file(rules, run_id, benchmark, length)
-        for rules in experiment.rules
-        for run_id in runs
-        for benchmark in experiment.benchmarks
-        for length in lengths
+        for rules in experiment.scoring
+        for run_id in experiment.run_ids
+        for benchmark in experiment.benchmark_names
+        for length in experiment.gen_lengths
     ]
 
 

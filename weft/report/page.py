@@ -12,7 +12,7 @@ from typing import Any
 
 import pandas as pd
 
-from weft.config import FineTuning, list_traces
+from weft.config import FineTuning
 from weft.errors import DataError
 from weft.report.captions import caption
 from weft.report.conclusions import compare_rules, draw_conclusions
@@ -242,7 +242,7 @@ def _length(name: str, value: int | float | None) -> str:
 
 def _find_traces(experiment: AnyExperiment, folder: Path) -> dict[str, str]:
     """Name the traces beside the page, by their relative links."""
-    runs = list_traces(experiment)
+    runs = experiment.traced_runs
     return {trace_file(run): run_label(run) for run in runs if (folder / trace_file(run)).exists()}
 
 

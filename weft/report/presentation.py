@@ -183,7 +183,7 @@ def _place(experiment: AnyExperiment, frame: pd.DataFrame) -> dict[str, Any]:
         "benchmark": [benchmark_label(experiment, name, rules=rules) for name, rules in cells],
         "length": frame["gen_length"].astype(str),
     }
-    return place | ({"rules": frame["rules"]} if len(experiment.rules) > 1 else {})
+    return place | ({"rules": frame["rules"]} if len(experiment.scoring) > 1 else {})
 
 
 def reading(low: float, high: float) -> str:
@@ -199,11 +199,11 @@ def count_readings(rows: pd.DataFrame) -> str:
 
 def corrected_rows(experiment: AnyExperiment, contrasts: pd.DataFrame) -> pd.DataFrame:
     """Select the rows of several contrasts whose p-values are corrected, by the first rules."""
-    return contrasts[contrasts["p_holm"].notna() & (contrasts["rules"] == experiment.rules[0])]
+    return contrasts[contrasts["p_holm"].notna() & (contrasts["rules"] == experiment.scoring[0])]
 
 
 def _headline_presentation(experiment: AnyExperiment, rules: str) -> "_Presentation":
-    by_rules = f" by the rules {rules}" if len(experiment.rules) > 1 else ""
+    by_rules = f" by the rules {rules}" if len(experiment.scoring) > 1 else ""
     return (
         lambda experiment, frame: _show_headline(experiment, frame, rules),
         f"accuracy{by_rules}",
@@ -239,14 +239,14 @@ def _show_published(experiment: AnyExperiment, frame: pd.DataFrame) -> pd.DataFr
 
 
 def _show_rules(experiment: AnyExperiment, frame: pd.DataFrame) -> pd.DataFrame:
-    first, *further = experiment.rules
+    first, *further = experiment.scoring
     cells = {
         "benchmark": [benchmark_name(experiment, name) for name in frame["benchmark"]],
         "length": frame["gen_length"].astype(str),
         "n": frame["n"].astype(str),
         "published, %": frame["published_accuracy"].map(percent),
     }
-    for rules in experiment.rules:
+    for rules in experiment.scoring:
         cells[f"{rules}, %"] = frame[f"accuracy_{rules}"].map(percent)
         bounds = zip(frame[f"ci_low_{rules}"], frame[f"ci_high_{rules}"], strict=True)
         level = level_text(experiment.statistics.confidence)
@@ -254,7 +254,7 @@ def _show_rules(experiment: AnyExperiment, frame: pd.DataFrame) -> pd.DataFrame:
     for rules in further:
         differences = frame[f"difference_{rules}"]
         cells[f"{rules} minus {first}, points"] = [percent(one, is_signed=True) for one in differences]
-    for rules in experiment.rules:
+    for rules in experiment.scoring:
         cells[f"unscorable by {rules}"] = frame[f"num_unscorable_{rules}"].astype(str)
     return pd.DataFrame(cells)
 

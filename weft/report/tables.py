@@ -53,7 +53,9 @@ def make_tables(experiment: AnyExperiment, root: Path, out: Path) -> None:
         DataError: a probe, timing or gradient file is missing or cut off.
         ScoringError: a score file is missing, cut off or does not fit the others.
     """
-    results: dict[str, Aggregate] = {rules: _aggregate(experiment, root, rules) for rules in experiment.rules}
+    results: dict[str, Aggregate] = {
+        rules: _aggregate(experiment, root, rules) for rules in experiment.scoring
+    }
     if isinstance(experiment, StoredGenerations):
         frames = _stored_frames(experiment, results)
     else:
@@ -114,7 +116,7 @@ def _fine_tuning_frames(experiment: FineTuning, results: Mapping[str, Aggregate]
         if is_paper(experiment):
             summary = pd.concat([summary, mixed_averages(results[rules].scores)], ignore_index=True)
         frames[name] = _headline(experiment, summary, rules)
-        if is_paper(experiment) and rules == experiment.rules[0]:
+        if is_paper(experiment) and rules == experiment.scoring[0]:
             frames["published"] = _published_comparison(summary)
     return frames
 
@@ -175,20 +177,22 @@ def _stored_frames(
     cells = scores.to_dict("records")
     known = pd.Series([_published_fraction(published, D1, model, cell) for cell in cells], dtype=float)
     # Beside the first rules only: a share of cells says nothing about a share of boards.
-    scores = scores.assign(published_accuracy=known.where(scores["rules"] == experiment.rules[0]))
+    scores = scores.assign(published_accuracy=known.where(scores["rules"] == experiment.scoring[0]))
     frames = {"scores": scores, "rules": _rules_beside_each_other(experiment, scores)}
     for name, rules in list_headlines(experiment).items():
         frames[name] = _headline(experiment, results[rules].methods, rules)
     if scores["published_accuracy"].notna().any():
-        published_row = _published_row(scores[scores["rules"] == experiment.rules[0]], model)
+        published_row = _published_row(scores[scores["rules"] == experiment.scoring[0]], model)
         frames["headline"] = pd.concat([frames["headline"], published_row], ignore_index=True)
     return frames
 
 
 def _rules_beside_each_other(experiment: StoredGenerations, scores: pd.DataFrame) -> pd.DataFrame:
     """Make a row per benchmark and length: the published accuracy, and that by every set of rules."""
-    first, *further = experiment.rules
-    by_rules = {rules: scores[scores["rules"] == rules].reset_index(drop=True) for rules in experiment.rules}
+    first, *further = experiment.scoring
+    by_rules = {
+        rules: scores[scores["rules"] == rules].reset_index(drop=True) for rules in experiment.scoring
+    }
     table = by_rules[first][["benchmark", "gen_length", "n", "published_accuracy"]].copy()
     for rules, frame in by_rules.items():
         for column in ("accuracy", "ci_low", "ci_high", "num_unscorable"):

@@ -1,6 +1,7 @@
 # The checked experiment, and what the rules ask of it.
 
 import json
+import re
 import shlex
 from pathlib import Path
 
@@ -9,8 +10,6 @@ from snakemake.exceptions import WorkflowError
 from weft.config import (
     BASE_RUN,
     FineTuning,
-    list_runs,
-    list_traces,
     load_experiment,
     resolve_settings,
 )
@@ -38,12 +37,7 @@ except WeftError as error:
     raise WorkflowError(str(error)) from None
 
 FINE_TUNING = isinstance(EXPERIMENT, FineTuning)
-RUNS = (
-    {run.run_id: run for run in list_runs(EXPERIMENT)}
-    if FINE_TUNING
-    else {"published": None}
-)
-GEN_LENGTHS = EXPERIMENT.sampling.gen_lengths if FINE_TUNING else EXPERIMENT.gen_lengths
+RUNS = {run.run_id: run for run in EXPERIMENT.runs}
 SHARD = "results/{experiment}/shards/{run}/{benchmark}/{gen_length}.{shard}of{shards}"
 OFFLINE = " ".join(f"--offline {shlex.quote(folder)}" for folder in SETTINGS.offline)
 
@@ -51,12 +45,12 @@ OFFLINE = " ".join(f"--offline {shlex.quote(folder)}" for folder in SETTINGS.off
 wildcard_constraints:
     experiment=re.escape(EXPERIMENT.name),
     run="|".join(map(re.escape, RUNS)),
-    dataset="|".join(map(re.escape, EXPERIMENT.datasets)) if FINE_TUNING else "none",
-    benchmark="|".join(map(re.escape, EXPERIMENT.benchmarks)),
+    dataset="|".join(map(re.escape, EXPERIMENT.dataset_names)) or "none",
+    benchmark="|".join(map(re.escape, EXPERIMENT.benchmark_names)),
     gen_length=r"\d+",
     shard=r"\d+",
     shards=r"\d+",
-    rules="|".join(EXPERIMENT.rules),
+    scoring="|".join(EXPERIMENT.scoring),
 
 
 def experiment_files(*stages):
@@ -67,10 +61,10 @@ def experiment_files(*stages):
         "models": ["runs/{trained}"],
         "exports": ["exports/{trained}"],
         "samples": ["samples/{run}/{benchmark}/{gen_length}.jsonl"],
-        "scores": ["scores/{rules}/{run}/{benchmark}/{gen_length}.jsonl"],
+        "scores": ["scores/{scoring}/{run}/{benchmark}/{gen_length}.jsonl"],
         "tables": [f"tables/{file}" for file in table_files(EXPERIMENT)],
         "figures": [f"figures/{file}" for file in figure_files(EXPERIMENT)],
-        "traces": [f"report/{trace_file(run)}" for run in list_traces(EXPERIMENT)],
+        "traces": [f"report/{trace_file(run)}" for run in EXPERIMENT.traced_runs],
         "report": ["report/index.html"],
     }
     return [
@@ -80,21 +74,21 @@ def experiment_files(*stages):
         for path in expand(
             f"results/{{experiment}}/{pattern}",
             experiment=EXPERIMENT.name,
-            benchmark=list(EXPERIMENT.benchmarks),
-            dataset=list(EXPERIMENT.datasets) if FINE_TUNING else [],
+            benchmark=EXPERIMENT.benchmark_names,
+            dataset=EXPERIMENT.dataset_names,
             run=list(RUNS),
-            trained=[run for run in RUNS if run != BASE_RUN],
-            gen_length=GEN_LENGTHS,
-            rules=EXPERIMENT.rules,
+            trained=[run.run_id for run in EXPERIMENT.trained_runs],
+            gen_length=EXPERIMENT.gen_lengths,
+            scoring=EXPERIMENT.scoring,
         )
     ]
 
 
-def of_datasets(pattern, is_wanted=FINE_TUNING):
+def of_datasets(pattern, is_wanted=True):
     """List the files of a pattern, one per training set; none if they are not wanted."""
     return expand(
         f"results/{{experiment}}/{pattern}",
-        dataset=list(EXPERIMENT.datasets) if is_wanted else [],
+        dataset=EXPERIMENT.dataset_names if is_wanted else [],
         allow_missing=True,
     )
 

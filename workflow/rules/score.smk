@@ -6,9 +6,9 @@ rule score:
         generations=generation_files,
         own=own_benchmark,
     output:
-        "results/{experiment}/scores/{rules}/{run}/{benchmark}/{gen_length}.jsonl",
+        "results/{experiment}/scores/{scoring}/{run}/{benchmark}/{gen_length}.jsonl",
     log:
-        "results/{experiment}/logs/score/{rules}.{run}.{benchmark}.{gen_length}.log",
+        "results/{experiment}/logs/score/{scoring}.{run}.{benchmark}.{gen_length}.log",
     conda:
         "../../envs/score.yaml"
     params:
@@ -18,5 +18,5 @@ rule score:
             f"--own {shlex.quote(input.own)}" if input.own else ""
         ),
     shell:
-        "python -m weft score --benchmark {wildcards.benchmark} --rules {wildcards.rules} --out {output} "
+        "python -m weft score --benchmark {wildcards.benchmark} --rules {wildcards.scoring} --out {output} "
         "{params.own} {input.generations:q} > {log} 2>&1"

@@ -30,7 +30,7 @@ rule trace:
         file=SETTINGS.experiment,
         settings=settings_of("trace"),
         device=SETTINGS.device,
-        gen_length=min(GEN_LENGTHS),
+        gen_length=min(EXPERIMENT.gen_lengths),
         adapter=lambda wildcards, input: (
             f"--adapter {input.adapter}" if input.adapter else ""
         ),

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from weft.config import list_runs, load_experiment
+from weft.config import load_experiment
 from weft.errors import ConfigError
 
 TINY = yaml.safe_load(Path("experiments/tiny.yaml").read_text())
@@ -31,8 +31,18 @@ def test_shipped_experiments_are_valid(name):
     assert load_experiment(f"experiments/{name}.yaml").name == name
 
 
+def test_both_kinds_of_experiment_describe_themselves():
+    tiny, stored = (load_experiment(f"experiments/{name}.yaml") for name in ("tiny", "d1-baselines"))
+    assert (tiny.dataset_names, stored.dataset_names) == (["worked"], [])
+    assert tiny.benchmark_names == stored.benchmark_names == ["sudoku", "countdown", "gsm8k", "math500"]
+    assert [run.run_id for run in tiny.trained_runs] == tiny.run_ids[1:]
+    assert (stored.run_ids, stored.trained_runs, stored.traced_runs) == (["published"], [], [])
+    assert (tiny.contrasts, stored.contrasts) == ([("weft", "sft")], [])
+    assert (tiny.num_questions("gsm8k"), stored.num_questions("gsm8k")) == (192, None)
+
+
 def test_runs_are_the_base_and_the_whole_grid():
-    runs = [run.run_id for run in list_runs(load_experiment("experiments/tiny.yaml"))]
+    runs = load_experiment("experiments/tiny.yaml").run_ids
     assert runs[:3] == ["base", "sft-worked-seed1", "sft-worked-seed2"]
     assert len(runs) == 7
 
@@ -138,6 +148,7 @@ def test_runs_are_the_base_and_the_whole_grid():
             id="micro",
         ),
         pytest.param(set_in("name", to="other"), r"name must be 'tiny'", id="name"),
+        pytest.param(set_in("rules", to=["d1"]), r"rules: .*'scoring'", id="old name of a key"),
         pytest.param(set_in("kind", to="finetuning"), r"kind: .*'fine-tuning'; got 'finetuning'", id="kind"),
         pytest.param(
             lambda content: content.pop("sampling"), r"sampling: this key is required", id="missing"

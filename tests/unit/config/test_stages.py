@@ -30,12 +30,12 @@ def test_an_answer_step_by_step_depends_on_what_sampling_depends_on():
 
 
 def test_every_stage_has_settings():
-    wildcards = {"run": "sft-worked-seed1", "benchmark": "sudoku", "dataset": "worked", "rules": "strict"}
+    wildcards = {"run": "sft-worked-seed1", "benchmark": "sudoku", "dataset": "worked", "scoring": "strict"}
     for stage in ("questions", "examples", "prepare", "pretrain", "base", "probe", "score", "tables", "page"):
         assert stage_settings(TINY, stage, wildcards)
 
 
 def test_scoring_depends_on_its_rules():
-    assert stage_settings(TINY, "score", {"rules": "d1"}) != stage_settings(
-        TINY, "score", {"rules": "strict"}
+    assert stage_settings(TINY, "score", {"scoring": "d1"}) != stage_settings(
+        TINY, "score", {"scoring": "strict"}
     )

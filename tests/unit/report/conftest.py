@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from weft.config import FineTuning, StoredGenerations, list_runs
+from weft.config import PUBLISHED_RUN, FineTuning, StoredGenerations
 from weft.report.figures import make_figures
-from weft.report.outputs import PUBLISHED_RUN, gradient_file, has_gradients, score_file
+from weft.report.outputs import gradient_file, has_gradients, score_file
 from weft.report.tables import make_tables
 
 STATISTICS = {"confidence": 0.95, "num_resamples": 200, "seed": 1}
@@ -77,7 +77,7 @@ def described(**changes):
         "kind": "fine-tuning",
         "title": "A small comparison",
         "caption": "Made-up numbers for tests & nothing else, 100_% synthetic.",
-        "rules": ["d1"],
+        "scoring": ["d1"],
         "statistics": STATISTICS,
         "seeds": [1, 2, 3],
         "base_model": {"source": "scratch", "use": "retrained", "recipe": RECIPE},
@@ -131,7 +131,7 @@ def described_stored(**changes):
         "kind": "generations",
         "title": "Published generations, scored again",
         "caption": "Made-up verdicts for tests.",
-        "rules": ["d1"],
+        "scoring": ["d1"],
         "statistics": STATISTICS,
         "generations": {
             "folder": "d1",
@@ -252,14 +252,14 @@ def write_gradients(path, methods):
 def write_results(experiment, root):
     """Write everything that the report reads."""
     rng = np.random.default_rng(0)
-    for rules in experiment.rules:
-        scores_rng = np.random.default_rng(experiment.rules.index(rules))
-        for run in list_runs(experiment):
+    for rules in experiment.scoring:
+        scores_rng = np.random.default_rng(experiment.scoring.index(rules))
+        for run in experiment.runs:
             for benchmark in experiment.benchmarks:
                 for length in experiment.sampling.gen_lengths:
                     path = root / score_file(rules, run.run_id, benchmark, length)
                     write_scores(path, benchmark, SKILL.get(run.method, 0.5), scores_rng, rules=rules)
-    for run in list_runs(experiment):
+    for run in experiment.runs:
         if run.dataset:
             write_run(root / "runs" / run.run_id, run, rng)
     for dataset in experiment.datasets:
@@ -271,8 +271,8 @@ def write_results(experiment, root):
 
 def write_stored_results(experiment, root):
     """Write scores of published generations."""
-    for rules in experiment.rules:
-        rng = np.random.default_rng(experiment.rules.index(rules))
+    for rules in experiment.scoring:
+        rng = np.random.default_rng(experiment.scoring.index(rules))
         for benchmark in experiment.benchmarks:
             for length in experiment.gen_lengths:
                 path = root / score_file(rules, PUBLISHED_RUN, benchmark, length)

@@ -36,7 +36,7 @@ def test_published_numbers_stand_beside_stored_generations(stored, stored_root, 
 
 
 def test_both_rules_stand_beside_the_published_numbers(describe_stored, write_stored, tmp_path):
-    both = describe_stored(rules=["d1", "strict"])
+    both = describe_stored(scoring=["d1", "strict"])
     root = write_stored(both, tmp_path)
     make_tables(both, root, root / "tables")
     fig = draw_accuracy(both, root, root / "tables")
@@ -53,7 +53,7 @@ def test_both_rules_stand_beside_the_published_numbers(describe_stored, write_st
 def test_further_rules_do_not_change_the_figure_of_a_comparison(
     describe, write, tmp_path, experiment, root, tables
 ):
-    both = describe(rules=["d1", "strict"])
+    both = describe(scoring=["d1", "strict"])
     other = write(both, tmp_path / "both")
     make_tables(both, other, other / "tables")
     one, two = draw_accuracy(experiment, root, tables), draw_accuracy(both, other, other / "tables")

@@ -79,7 +79,7 @@ def test_without_an_average_the_benchmark_leads(experiment):
 
 
 def test_only_the_first_rules_lead_to_conclusions(describe):
-    both = describe(rules=["d1", "strict"])
+    both = describe(scoring=["d1", "strict"])
     found = conclude(
         both,
         {},
@@ -94,7 +94,7 @@ def test_only_the_first_rules_lead_to_conclusions(describe):
 def test_what_the_rules_count_is_one_sentence(describe, experiment):
     rows = [("d1", 1200, 700, 0), ("d1", 100, 1, 2), ("strict", 1200, 800, 3), ("strict", 100, 0, 1)]
     scores = pd.DataFrame(rows, columns=["rules", "n", "num_correct", "num_unscorable"])
-    assert compare_rules(describe(rules=["d1", "strict"]), scores) == (
+    assert compare_rules(describe(scoring=["d1", "strict"]), scores) == (
         "Of 1,300 answers 701 by d1 and 800 by strict are right, 2 by d1 and 4 by strict cannot be scored; "
         "these count as not right. Sentences above are by d1."
     )

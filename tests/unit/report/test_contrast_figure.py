@@ -51,7 +51,7 @@ def test_lengths_and_further_rules_do_not_mix(describe_ablations, write, tmp_pat
     from weft.report.tables import make_tables
 
     both = describe_ablations(
-        rules=["d1", "strict"],
+        scoring=["d1", "strict"],
         sampling=describe_ablations().sampling.model_dump() | {"gen_lengths": [48, 96]},
         gradient_study=None,
         seeds=[1],

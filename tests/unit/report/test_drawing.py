@@ -39,7 +39,7 @@ def test_too_many_methods_are_muted_except_the_main_contrast(describe):
 
 
 def test_rules_have_distinct_colours(describe_stored):
-    both = describe_stored(rules=["d1", "strict"])
+    both = describe_stored(scoring=["d1", "strict"])
     assert method_colour(both, "d1") != method_colour(both, "strict")
 
 

@@ -17,9 +17,9 @@ def test_intervals_are_counted(experiment):
 
 
 def test_several_contrasts_are_counted_per_rules(describe_ablations):
-    both = describe_ablations(rules=["d1", "strict"])
+    both = describe_ablations(scoring=["d1", "strict"])
     row = {"num_seeds_treatment": 3, "num_seeds_control": 3}
-    rows = [row | {"rules": rules, "p_holm": p} for rules in both.rules for p in (0.1, 1.0, None, None)]
+    rows = [row | {"rules": rules, "p_holm": p} for rules in both.scoring for p in (0.1, 1.0, None, None)]
     said = notes.on_contrasts(both, pd.DataFrame(rows))[2]
     assert said.startswith(
         "2 comparisons on the average over benchmarks were tested by each set of rules; p, "
@@ -36,7 +36,7 @@ def test_draws_are_counted(ablations):
 
 def test_a_headline_says_which_rules_it_is_by(experiment, describe_stored):
     assert "Rules strict" in notes.on_headline(experiment, "strict")[-1]
-    both = describe_stored(rules=["d1", "strict"])
+    both = describe_stored(scoring=["d1", "strict"])
     first, further = notes.on_headline(both, "d1"), notes.on_headline(both, "strict")
     assert "The second row is the published table" in first[0]
     assert "published" not in further[0]

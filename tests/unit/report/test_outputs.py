@@ -3,7 +3,6 @@ import sys
 
 import pytest
 
-from weft.config import list_traces
 from weft.report.outputs import (
     figure_files,
     gradient_file,
@@ -42,8 +41,8 @@ def test_score_files_stand_in_the_order_of_the_tables(experiment):
 def test_every_further_set_of_rules_has_a_headline_behind_the_first(
     describe, describe_paper, describe_stored
 ):
-    both = {"rules": ["d1", "strict"]}
-    assert list_headlines(describe(rules=["strict", "d1"])) == {"headline": "strict", "headline_d1": "d1"}
+    both = {"scoring": ["d1", "strict"]}
+    assert list_headlines(describe(scoring=["strict", "d1"])) == {"headline": "strict", "headline_d1": "d1"}
     assert list_tables(describe_stored(**both))[:3] == ["headline", "headline_strict", "rules"]
     assert list_tables(describe_paper(**both)) == [
         "headline", "headline_strict", "published", "contrasts", "answers", "ratios", "methods", "scores",
@@ -72,12 +71,12 @@ def test_ablations_and_gradients_have_files_of_their_own(ablations, describe_abl
 def test_answers_are_shown_step_by_step_for_the_base_model_and_the_main_contrast(
     describe_ablations, describe_paper, stored
 ):
-    assert [trace_file(run) for run in list_traces(describe_paper())] == [
+    assert [trace_file(run) for run in describe_paper().traced_runs] == [
         "traces/base.html", "traces/sft-s1k-seed1.html", "traces/weft-s1k-seed1.html",
     ]  # fmt: skip
     others = describe_ablations(contrast=["cart", "weft"], further_contrasts=[], seeds=[7, 8])
-    assert [run.run_id for run in list_traces(others)] == ["base", "weft-worked-seed7", "cart-worked-seed7"]
-    assert list_traces(stored) == []
+    assert [run.run_id for run in others.traced_runs] == ["base", "weft-worked-seed7", "cart-worked-seed7"]
+    assert stored.traced_runs == []
 
 
 def test_the_paper_experiment_is_compared_with_the_paper(describe_paper):

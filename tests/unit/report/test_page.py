@@ -109,7 +109,7 @@ def test_a_missing_figure_is_named(page, figures):
 
 
 def test_tables_stand_in_reading_order_and_both_rules_are_summed_up(describe, write, tmp_path):
-    both = describe(rules=["d1", "strict"])
+    both = describe(scoring=["d1", "strict"])
     root = write(both, tmp_path)
     make_tables(both, root, root / "tables")
     make_figures(both, root, root / "tables", root / "figures")

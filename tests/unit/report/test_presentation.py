@@ -48,8 +48,8 @@ def test_several_contrasts_show_the_corrected_p_where_there_is_one(ablations):
 
 
 def test_only_corrected_rows_of_the_first_rules_count_as_tested(describe_ablations):
-    both = describe_ablations(rules=["d1", "strict"])
-    rows = [CONTRAST | {"rules": rules, "p_holm": p} for rules in both.rules for p in (0.5, None)]
+    both = describe_ablations(scoring=["d1", "strict"])
+    rows = [CONTRAST | {"rules": rules, "p_holm": p} for rules in both.scoring for p in (0.5, None)]
     assert len(corrected_rows(both, pd.DataFrame(rows))) == 1
 
 
@@ -88,8 +88,8 @@ def test_ratios_name_the_data_set_only_if_there_are_several(describe, experiment
 
 
 def test_several_rules_get_a_column_and_sudoku_its_unit(describe):
-    both = describe(rules=["d1", "strict"])
-    rows = [CONTRAST | {"benchmark": "sudoku", "rules": rules} for rules in both.rules]
+    both = describe(scoring=["d1", "strict"])
+    rows = [CONTRAST | {"benchmark": "sudoku", "rules": rules} for rules in both.scoring]
     cells = present(both, "contrasts", pd.DataFrame(rows)).cells
     assert cells["rules"].tolist() == ["d1", "strict"]
     assert cells["benchmark"].tolist() == ["Sudoku 4×4 (cells)", "Sudoku 4×4 (boards)"]
@@ -101,7 +101,7 @@ def test_the_rules_stand_beside_each_other(describe_stored):
         row |= {f"accuracy_{rules}": accuracy, f"ci_low_{rules}": 0.0, f"ci_high_{rules}": 0.2}
         row |= {f"num_unscorable_{rules}": unscorable}
     frame = pd.DataFrame([row | {"difference_strict": -0.101}])
-    table = present(describe_stored(rules=["d1", "strict"]), "rules", frame)
+    table = present(describe_stored(scoring=["d1", "strict"]), "rules", frame)
     assert dict(zip(table.cells.columns, table.cells.iloc[0], strict=True)) == {
         "benchmark": "Sudoku 4×4",
         "length": "128",

@@ -92,7 +92,7 @@ def test_another_model_has_no_published_row(stored, stored_root):
 
 
 def test_further_rules_leave_the_first_ones_numbers_as_they_are(describe, write, tmp_path):
-    one, both = describe(), describe(rules=["d1", "strict"])
+    one, both = describe(), describe(scoring=["d1", "strict"])
     for experiment, name in ((one, "one"), (both, "both")):
         make_tables(experiment, write(experiment, tmp_path / name), tmp_path / name / "tables")
     assert (tmp_path / "one/tables/headline.csv").read_bytes() == (
@@ -108,7 +108,7 @@ def test_further_rules_leave_the_first_ones_numbers_as_they_are(describe, write,
 
 
 def test_strict_scores_have_their_own_headline(describe, write, tmp_path):
-    both = describe(rules=["d1", "strict"])
+    both = describe(scoring=["d1", "strict"])
     make_tables(both, write(both, tmp_path), tmp_path / "tables")
     methods = load_table(tmp_path / "tables", "methods").set_index(["rules", "method", "benchmark"])["mean"]
     headline = pd.read_csv(tmp_path / "tables/headline_strict.csv").set_index("method")
@@ -118,11 +118,11 @@ def test_strict_scores_have_their_own_headline(describe, write, tmp_path):
 
 
 def test_the_rules_of_stored_generations_stand_beside_each_other(describe_stored, write_stored, tmp_path):
-    both = describe_stored(rules=["d1", "strict"])
+    both = describe_stored(scoring=["d1", "strict"])
     make_tables(both, write_stored(both, tmp_path), tmp_path / "tables")
     scores = load_table(tmp_path / "tables", "scores").set_index(["rules", "benchmark", "gen_length"])
     for row in load_table(tmp_path / "tables", "rules").itertuples():
-        ours = [scores.loc[(rules, row.benchmark, row.gen_length)] for rules in both.rules]
+        ours = [scores.loc[(rules, row.benchmark, row.gen_length)] for rules in both.scoring]
         assert [row.accuracy_d1, row.accuracy_strict] == [one["accuracy"] for one in ours]
         assert row.difference_strict == pytest.approx(row.accuracy_strict - row.accuracy_d1, abs=2e-6)
         assert row.published_accuracy == ours[0]["published_accuracy"]
