@@ -332,7 +332,7 @@ def _load_score_set(experiment: AnyExperiment, root: Path, rules: str, cell: _Ce
         seed=run.seed,
         benchmark=benchmark,
         gen_length=cell.gen_length,
-        rules=rules,
+        scoring=rules,
         example_ids=tuple(record["example_id"] for record in records),
         credit=np.array([record["credit"] for record in records], dtype=np.float64),
         weight=np.array([record["weight"] for record in records], dtype=np.float64),

@@ -1,9 +1,9 @@
-"""Intervals, paired tests and the average over seeds; arrays in, numbers and tables out."""
+"""Confidence intervals, paired tests and means over training seeds. Arrays in, numbers and tables out."""
 
 from weft.stats.aggregate import AVERAGE, Aggregate, ScoreSet, aggregate
 from weft.stats.intervals import Interval, bootstrap_interval, mean_interval, wilson_interval
 from weft.stats.multiple import holm
-from weft.stats.paired import PairedDifference, compare_means, match_examples, paired_bootstrap
+from weft.stats.paired import PairedDifference, compare_means, match_examples
 
 __all__ = [
     "AVERAGE",
@@ -17,6 +17,5 @@ __all__ = [
     "holm",
     "match_examples",
     "mean_interval",
-    "paired_bootstrap",
     "wilson_interval",
 ]

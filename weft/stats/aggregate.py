@@ -1,8 +1,7 @@
-"""From the scores of single examples to three tables: runs, methods, contrasts.
+"""Aggregation of the scores of single examples into three tables: runs, methods and contrasts.
 
-Rows stand in the order in which the runs, benchmarks and lengths are given.  Every row has its own
-random numbers, made from the seed and the row's name, so that no row changes when another is added.
-All accuracies are fractions, 0 to 1.
+Each row of a table has its own random numbers, which depend on the seed and the name of the row, so
+that no row changes when another row is added. All accuracies are fractions between 0 and 1.
 """
 
 import hashlib
@@ -23,14 +22,6 @@ from weft.stats.resampling import BenchmarkCredit, Floats
 AVERAGE = "average"
 """Name of the pseudo-benchmark that is the unweighted mean over the benchmarks."""
 
-SCORE_COLUMNS = (
-    "run", "method", "dataset", "seed", "benchmark", "gen_length", "rules", "n", "num_correct",
-    "num_unscorable", "accuracy", "ci_low", "ci_high", "interval",
-)  # fmt: skip
-METHOD_COLUMNS = (
-    "method", "dataset", "benchmark", "gen_length", "num_seeds", "mean", "sd", "minimum", "maximum",
-    "ci_low", "ci_high",
-)  # fmt: skip
 CONTRAST_COLUMNS = (
     "dataset", "benchmark", "gen_length", "treatment", "control", "num_seeds_treatment", "num_seeds_control",
     "difference", "ci_low", "ci_high", "p_value", "beyond_interval",
@@ -42,18 +33,18 @@ class ScoreSet:
     """The scores of one run on one benchmark at one generation length.
 
     Attributes:
-        run: the run's name.
-        method: its method.
-        dataset: what it was trained on; None for an untrained model.
-        seed: its training seed; None for an untrained model.
-        benchmark: the benchmark's name.
+        run: name of the run.
+        method: method of the run.
+        dataset: name of the training set; None for an untrained model.
+        seed: training seed; None for an untrained model.
+        benchmark: name of the benchmark.
         gen_length: length of the answers, in tokens.
-        rules: scoring rules.
-        example_ids: one per example.
-        credit: share of right units of each example, 0 to 1.
-        weight: units of each example.
-        is_correct: whether the verdict is correct.
-        is_unscorable: whether the scorer could not judge; such an example has no credit.
+        scoring: name of the scoring rules.
+        example_ids: ids of the examples.
+        credit: share of correct units of each example, from 0 to 1; shape ``[examples]``.
+        weight: number of units of each example; shape ``[examples]``.
+        is_correct: True where the verdict is correct; shape ``[examples]``.
+        is_unscorable: True where the scorer has no verdict, and the credit is 0; shape ``[examples]``.
     """
 
     run: str
@@ -62,7 +53,7 @@ class ScoreSet:
     seed: int | None
     benchmark: str
     gen_length: int
-    rules: str
+    scoring: str
     example_ids: tuple[str, ...]
     credit: Floats
     weight: Floats
@@ -71,23 +62,29 @@ class ScoreSet:
 
     @property
     def accuracy(self) -> float:
-        """Right units over all units, 0 to 1."""
+        """Number of correct units divided by the number of units."""
         return float(BenchmarkCredit((self.credit[np.newaxis],), self.weight).pooled_accuracies()[0][0])
 
     @property
     def is_all_or_nothing(self) -> bool:
-        """Whether each example is one unit, right or wrong."""
+        """True if each example is one unit, and its credit is 0 or 1."""
         return bool((self.weight == 1).all() and np.isin(self.credit, (0, 1)).all())
+
+    def reordered(self, order: Sequence[int]) -> "ScoreSet":
+        """Return the same scores with the examples in another order."""
+        names = ("credit", "weight", "is_correct", "is_unscorable")
+        arrays = {name: getattr(self, name)[list(order)] for name in names}
+        return replace(self, example_ids=tuple(self.example_ids[index] for index in order), **arrays)
 
 
 @dataclass(frozen=True)
 class Aggregate:
-    """The three tables.
+    """The three tables of one set of scoring rules.
 
     Attributes:
-        scores: a row per run, benchmark and length.
-        methods: a row per method, data set, benchmark (and their average) and length.
-        contrasts: a row per contrast, data set, benchmark (and their average) and length.
+        scores: one row per run, benchmark and generation length.
+        methods: one row per method, data set, benchmark (or average) and generation length.
+        contrasts: one row per contrast, data set, benchmark (or average) and generation length.
     """
 
     scores: pd.DataFrame
@@ -97,14 +94,14 @@ class Aggregate:
 
 @dataclass(frozen=True)
 class _Resampling:
-    """How intervals are made."""
+    """Confidence level, number of resamples and seed of all intervals."""
 
     confidence: float
     num_resamples: int
     seed: int
 
     def arguments(self, *row: object) -> dict[str, Any]:
-        """Return the keyword arguments of a bootstrap for the row of this name."""
+        """Return the keyword arguments of a bootstrap function for the row with this name."""
         name = "/".join(str(part) for part in (self.seed, *row))
         entropy = int.from_bytes(hashlib.sha256(name.encode()).digest())
         rng = np.random.default_rng(entropy)
@@ -121,38 +118,98 @@ def aggregate(
 ) -> Aggregate:
     """Compute the tables of an experiment.
 
-    An unscorable example gets the weight that it has in the runs where it could be judged, so that a
-    failing scorer does not make a puzzle smaller.
+    An unscorable example gets the weight that it has in the runs in which it was scored, so that a
+    scorer that fails does not make a puzzle smaller.
 
     Args:
-        score_sets: one per run, benchmark and length, in the order of the tables.
+        score_sets: scores of each run, benchmark and generation length, in the order of the tables.
         contrasts: pairs of treatment and control, in the order of the table; may be empty.
-        confidence: level of all intervals, between 0 and 1.
-        num_resamples: bootstrap resamples.
+        confidence: confidence level of all intervals, between 0 and 1.
+        num_resamples: number of bootstrap resamples.
         seed: seed of the bootstrap.
 
     Returns:
-        The tables.  With a single run there is no sd; its interval is over examples only.  With several
-        contrasts their table also has ``p_holm``, see `_add_holm`.
+        The tables. A method with a single run has no standard deviation, and its interval covers
+        examples only. If there are several contrasts, their table has a further column ``p_holm``:
+        the p-values of the averages over benchmarks, corrected for the number of contrasts, data sets
+        and lengths. Other rows have no corrected p-value, since they show where a difference comes
+        from and not whether there is one.
 
     Raises:
-        ScoringError: two runs differ in their examples, or the same examples have different weights.
+        ScoringError: the runs differ in their examples, or in the weight of an example.
     """
     resampling = _Resampling(confidence, num_resamples, seed)
     matched = list(_match(score_sets))
-    cells = list(_cells(matched))
-    rows = [row for contrast in contrasts for row in _contrast_rows(cells, contrast, resampling)]
-    compared = _frame(rows, CONTRAST_COLUMNS)
+    groups = list(_group(matched))
+    rows = [row for contrast in contrasts for row in _contrast_rows(groups, contrast, resampling)]
+    compared = _frame(rows, list(CONTRAST_COLUMNS))
     return Aggregate(
-        scores=_frame((_score_row(one, resampling) for one in matched), SCORE_COLUMNS),
-        methods=_frame((_method_row(cell, resampling) for cell in cells), METHOD_COLUMNS),
+        scores=_frame([_score_row(score_set, resampling) for score_set in matched]).astype({"seed": "Int64"}),
+        methods=_frame([_method_row(group, resampling) for group in groups]),
         contrasts=_add_holm(compared) if len(contrasts) > 1 else compared,
     )
 
 
+def _match(score_sets: Sequence[ScoreSet]) -> Iterator[ScoreSet]:
+    """Sort the examples of each run, check that all runs have the same, and unify their weights."""
+    in_order = [
+        score_set.reordered(sorted(range(len(score_set.example_ids)), key=score_set.example_ids.__getitem__))
+        for score_set in score_sets
+    ]
+    weights: dict[tuple[str, int], Floats] = {}
+    for score_set in in_order:
+        key = score_set.benchmark, score_set.gen_length
+        if key not in weights:
+            peers = [other for other in in_order if (other.benchmark, other.gen_length) == key]
+            names = [f"run {other.run} on {other.benchmark} {other.gen_length}" for other in peers]
+            match_examples([other.example_ids for other in peers], names=names)
+            weights[key] = _common_weight(peers)
+        yield replace(score_set, weight=weights[key])
+
+
+def _common_weight(peers: Sequence[ScoreSet]) -> Floats:
+    """Return the weight of each example in the runs in which it was scored."""
+    scored = np.array([np.where(peer.is_unscorable, np.nan, peer.weight) for peer in peers])
+    high, low = np.fmax.reduce(scored, axis=0), np.fmin.reduce(scored, axis=0)
+    differing = np.flatnonzero(high > low)
+    if differing.size:
+        index = differing[0]
+        raise ScoringError(
+            f"an example must have the same weight in all runs on {peers[0].benchmark}, got {low[index]:g} "
+            f"and {high[index]:g} for {peers[0].example_ids[index]!r}; score all runs with the same version"
+        )
+    return np.where(np.isnan(high), peers[0].weight, high)
+
+
+def _score_row(score_set: ScoreSet, resampling: _Resampling) -> dict[str, Any]:
+    n, num_correct = len(score_set.example_ids), int(score_set.is_correct.sum())
+    if score_set.is_all_or_nothing:
+        kind, interval = "wilson", wilson_interval(num_correct, n, confidence=resampling.confidence)
+    else:
+        kind = "bootstrap over examples"
+        arguments = resampling.arguments("score", score_set.run, score_set.benchmark, score_set.gen_length)
+        interval = bootstrap_interval(score_set.credit, score_set.weight, **arguments)
+    return {
+        "run": score_set.run,
+        "method": score_set.method,
+        "dataset": score_set.dataset,
+        "seed": score_set.seed,
+        "benchmark": score_set.benchmark,
+        "gen_length": score_set.gen_length,
+        "rules": score_set.scoring,
+        "n": n,
+        "num_correct": num_correct,
+        "num_unscorable": int(score_set.is_unscorable.sum()),
+        "accuracy": score_set.accuracy,
+        "ci_low": interval.low,
+        "ci_high": interval.high,
+        "interval": kind,
+    }
+
+
 @dataclass(frozen=True)
-class _Cell:
-    """The runs of one method and data set on one benchmark, or on all of them for the average."""
+class _Group:
+    """The runs of one method and data set on one benchmark, or on all benchmarks for the average."""
 
     method: str
     dataset: str | None
@@ -165,90 +222,43 @@ class _Cell:
         return self.dataset, self.benchmark, self.gen_length
 
     def seed_means(self) -> Floats:
-        """Return the accuracy of each seed, averaged over the benchmarks."""
-        accuracies = np.array([[one.accuracy for one in column] for column in self.columns])
+        """Return the mean accuracy over the benchmarks, shape ``[seeds]``."""
+        accuracies = np.array([[score_set.accuracy for score_set in column] for column in self.columns])
         return np.asarray(accuracies.mean(axis=0))
 
 
-def _match(score_sets: Sequence[ScoreSet]) -> Iterator[ScoreSet]:
-    """Sort the examples of each run, check that they are the same and agree on their weights."""
-    in_order = [_sorted_by_example(one) for one in score_sets]
-    weights: dict[tuple[str, int], Floats] = {}
-    for one in in_order:
-        key = one.benchmark, one.gen_length
-        if key not in weights:
-            peers = [other for other in in_order if (other.benchmark, other.gen_length) == key]
-            names = [f"run {other.run} on {other.benchmark} {other.gen_length}" for other in peers]
-            match_examples([other.example_ids for other in peers], names=names)
-            weights[key] = _agreed_weight(peers)
-        yield replace(one, weight=weights[key])
-
-
-def _sorted_by_example(one: ScoreSet) -> ScoreSet:
-    order = sorted(range(len(one.example_ids)), key=one.example_ids.__getitem__)
-    arrays = {name: getattr(one, name)[order] for name in ("credit", "weight", "is_correct", "is_unscorable")}
-    return replace(one, example_ids=tuple(one.example_ids[index] for index in order), **arrays)
-
-
-def _agreed_weight(peers: Sequence[ScoreSet]) -> Floats:
-    judged = np.array([np.where(one.is_unscorable, np.nan, one.weight) for one in peers])
-    high, low = np.fmax.reduce(judged, axis=0), np.fmin.reduce(judged, axis=0)
-    differing = np.flatnonzero(high > low)
-    if differing.size:
-        where = differing[0]
-        raise ScoringError(
-            f"an example must have the same weight in all runs on {peers[0].benchmark}, got {low[where]:g} "
-            f"and {high[where]:g} for {peers[0].example_ids[where]!r}; score all runs with the same version"
-        )
-    return np.where(np.isnan(high), peers[0].weight, high)
-
-
-def _score_row(one: ScoreSet, resampling: _Resampling) -> dict[str, Any]:
-    n, num_correct = len(one.example_ids), int(one.is_correct.sum())
-    if one.is_all_or_nothing:
-        name, interval = "wilson", wilson_interval(num_correct, n, confidence=resampling.confidence)
-    else:
-        name = "bootstrap over examples"
-        arguments = resampling.arguments("score", one.run, one.benchmark, one.gen_length)
-        interval = bootstrap_interval(one.credit, one.weight, **arguments)
-    row = {column: getattr(one, column) for column in SCORE_COLUMNS[:7]}
-    counts = {"n": n, "num_correct": num_correct, "num_unscorable": int(one.is_unscorable.sum())}
-    bounds = {"accuracy": one.accuracy, "ci_low": interval.low, "ci_high": interval.high, "interval": name}
-    return row | counts | bounds
-
-
-def _cells(score_sets: Sequence[ScoreSet]) -> Iterator[_Cell]:
-    """Group the runs by method and data set; the average comes after the benchmarks."""
-    benchmarks = _distinct(one.benchmark for one in score_sets)
-    lengths = _distinct(one.gen_length for one in score_sets)
-    for method, dataset in _distinct((one.method, one.dataset) for one in score_sets):
-        own = [one for one in score_sets if (one.method, one.dataset) == (method, dataset)]
-        columns = {
-            (benchmark, length): tuple(
-                one for one in own if (one.benchmark, one.gen_length) == (benchmark, length)
-            )
-            for benchmark in benchmarks
-            for length in lengths
-        }
-        missing = [key for key, column in columns.items() if not column]
-        if missing:
-            raise ScoringError(f"every run needs scores on all benchmarks, got none of {method} on {missing}")
-        for (benchmark, length), column in columns.items():
-            yield _Cell(method, dataset, benchmark, length, (column,))
-        if len(benchmarks) > 1:
+def _group(score_sets: Sequence[ScoreSet]) -> Iterator[_Group]:
+    """Group the runs by method and data set; the average follows the benchmarks."""
+    benchmarks = _distinct(score_set.benchmark for score_set in score_sets)
+    lengths = _distinct(score_set.gen_length for score_set in score_sets)
+    columns: dict[tuple[Any, ...], tuple[ScoreSet, ...]] = {}
+    for score_set in score_sets:
+        key = score_set.method, score_set.dataset, score_set.benchmark, score_set.gen_length
+        columns[key] = (*columns.get(key, ()), score_set)
+    for method, dataset in _distinct(key[:2] for key in columns):
+        for benchmark in benchmarks:
             for length in lengths:
-                parts = tuple(columns[benchmark, length] for benchmark in benchmarks)
-                yield _Cell(method, dataset, AVERAGE, length, parts)
+                if (method, dataset, benchmark, length) not in columns:
+                    raise ScoringError(
+                        f"every run must have scores on all benchmarks, got none of {method} on {benchmark} "
+                        f"at length {length}; score the missing answers"
+                    )
+                yield _Group(
+                    method, dataset, benchmark, length, (columns[method, dataset, benchmark, length],)
+                )
+        for length in lengths if len(benchmarks) > 1 else ():
+            parts = tuple(columns[method, dataset, benchmark, length] for benchmark in benchmarks)
+            yield _Group(method, dataset, AVERAGE, length, parts)
 
 
-def _method_row(cell: _Cell, resampling: _Resampling) -> dict[str, Any]:
-    values = cell.seed_means()
-    interval = _method_interval(cell, resampling)
+def _method_row(group: _Group, resampling: _Resampling) -> dict[str, Any]:
+    values = group.seed_means()
+    interval = _method_interval(group, resampling)
     return {
-        "method": cell.method,
-        "dataset": cell.dataset,
-        "benchmark": cell.benchmark,
-        "gen_length": cell.gen_length,
+        "method": group.method,
+        "dataset": group.dataset,
+        "benchmark": group.benchmark,
+        "gen_length": group.gen_length,
         "num_seeds": values.size,
         "mean": values.mean(),
         "sd": values.std(ddof=1) if values.size > 1 else np.nan,
@@ -259,29 +269,29 @@ def _method_row(cell: _Cell, resampling: _Resampling) -> dict[str, Any]:
     }
 
 
-def _method_interval(cell: _Cell, resampling: _Resampling) -> Interval:
-    """Over examples and seeds; of a single run on one benchmark the same as in the scores table."""
-    if len(cell.columns) == 1 and len(cell.columns[0]) == 1:
-        row = _score_row(cell.columns[0][0], resampling)
+def _method_interval(group: _Group, resampling: _Resampling) -> Interval:
+    """Return an interval over examples and seeds; for a single run, that of the scores table."""
+    if len(group.columns) == 1 and len(group.columns[0]) == 1:
+        row = _score_row(group.columns[0][0], resampling)
         return Interval(row["ci_low"], row["ci_high"])
-    arguments = resampling.arguments("method", cell.method, *cell.key)
-    return mean_interval([_credit(column) for column in cell.columns], **arguments)
+    arguments = resampling.arguments("method", group.method, *group.key)
+    return mean_interval([_credit(column) for column in group.columns], **arguments)
 
 
 def _contrast_rows(
-    cells: Sequence[_Cell], contrast: tuple[str, str], resampling: _Resampling
+    groups: Sequence[_Group], contrast: tuple[str, str], resampling: _Resampling
 ) -> Iterator[dict[str, Any]]:
-    controls = {cell.key: cell for cell in cells if cell.method == contrast[1]}
-    for cell in cells:
-        if cell.method != contrast[0] or cell.key not in controls:
+    controls = {group.key: group for group in groups if group.method == contrast[1]}
+    for group in groups:
+        if group.method != contrast[0] or group.key not in controls:
             continue
-        pairs = zip(cell.columns, controls[cell.key].columns, strict=True)
-        arguments = resampling.arguments("contrast", *contrast, *cell.key)
+        pairs = zip(group.columns, controls[group.key].columns, strict=True)
+        arguments = resampling.arguments("contrast", *contrast, *group.key)
         found = compare_means([_credit(treatment, control) for treatment, control in pairs], **arguments)
         yield {
-            "dataset": cell.dataset,
-            "benchmark": cell.benchmark,
-            "gen_length": cell.gen_length,
+            "dataset": group.dataset,
+            "benchmark": group.benchmark,
+            "gen_length": group.gen_length,
             "treatment": contrast[0],
             "control": contrast[1],
             "num_seeds_treatment": found.num_seeds_treatment,
@@ -295,12 +305,7 @@ def _contrast_rows(
 
 
 def _add_holm(contrasts: pd.DataFrame) -> pd.DataFrame:
-    """Correct the p-values of the averages for their number, in a further column ``p_holm``.
-
-    The family is the averages over benchmarks, one per contrast, data set and length; where there is one
-    benchmark it stands for the average.  Other rows have no corrected value: they say where a difference
-    comes from, not whether there is one.
-    """
+    """Add corrected p-values of the averages; a single benchmark takes the place of the average."""
     is_average = contrasts["benchmark"] == AVERAGE
     family = is_average if is_average.any() else ~is_average
     corrected = pd.Series(np.nan, index=contrasts.index)
@@ -308,18 +313,16 @@ def _add_holm(contrasts: pd.DataFrame) -> pd.DataFrame:
     return contrasts.assign(p_holm=corrected)
 
 
-def _credit(*groups: Sequence[ScoreSet]) -> BenchmarkCredit:
-    return BenchmarkCredit(
-        tuple(np.stack([one.credit for one in group]) for group in groups), groups[0][0].weight
-    )
+def _credit(*columns: Sequence[ScoreSet]) -> BenchmarkCredit:
+    credit = tuple(np.stack([score_set.credit for score_set in column]) for column in columns)
+    return BenchmarkCredit(credit, columns[0][0].weight)
 
 
-def _frame(rows: Iterable[dict[str, Any]], columns: Sequence[str]) -> pd.DataFrame:
-    """Make a table; a missing data set stays None and seeds stay whole numbers."""
-    records = list(rows)
-    frame = pd.DataFrame(records, columns=list(columns))
-    frame["dataset"] = pd.Series([record["dataset"] for record in records], dtype=object)
-    return frame.astype({"seed": "Int64"}) if "seed" in columns else frame
+def _frame(rows: list[dict[str, Any]], columns: list[str] | None = None) -> pd.DataFrame:
+    """Make a table in which a missing data set is None."""
+    frame = pd.DataFrame(rows, columns=columns)
+    frame["dataset"] = pd.Series([row["dataset"] for row in rows], dtype=object)
+    return frame
 
 
 def _distinct(values: Iterable[Any]) -> list[Any]:

@@ -1,13 +1,12 @@
-"""Confidence intervals of one accuracy.
+"""Confidence intervals of an accuracy.
 
-    wilson_interval(8, 10, confidence=0.95)   is   Interval(low=0.490, high=0.943)
+    wilson_interval(8, 10, confidence=0.95)  ->  Interval(low=0.490, high=0.943)
 
-They say how far the accuracy of one run could be off because other questions might have been asked.
-They say nothing about another training seed; `weft.stats.paired` does.
+The interval of a single run covers the choice of questions only. It does not cover what another
+training seed would change; `mean_interval` of several runs does.
 """
 
 from collections.abc import Sequence
-from statistics import NormalDist
 from typing import NamedTuple
 
 import numpy as np
@@ -15,72 +14,72 @@ import numpy as np
 from weft.errors import ScoringError
 from weft.stats.resampling import BenchmarkCredit, Floats, resample_group_means
 
-DECIMALS = 12  # rounding that makes sums of the same numbers in another order equal
+DECIMALS = 12
+"""Draws are rounded to this many decimals, so that the order of a sum does not change a result."""
 
 
 class Interval(NamedTuple):
-    """Lower and upper end, in the unit of what it is an interval of."""
+    """The lower and upper bound of a confidence interval."""
 
     low: float
     high: float
 
     @property
     def excludes_zero(self) -> bool:
-        """Whether zero lies outside."""
+        """True if zero lies outside of the interval."""
         return self.low > 0 or self.high < 0
 
 
 def wilson_interval(num_correct: int, n: int, *, confidence: float) -> Interval:
-    """Compute the Wilson score interval of a share.
+    """Compute the Wilson score interval of a proportion.
+
+    The bounds are the proportions p that solve ``|k/n - p| = z sqrt(p (1 - p) / n)``.
 
     Args:
-        num_correct: successes, 0 to n.
-        n: trials, at least 1.
-        confidence: level, between 0 and 1.
+        num_correct: number of successes k, from 0 to n.
+        n: number of trials, at least 1.
+        confidence: confidence level, between 0 and 1; z is the quantile of (1 + confidence)/2.
 
     Returns:
-        The interval, within 0 to 1.
+        The interval, within [0, 1].
 
     Raises:
-        ScoringError: there are no trials, or the successes are not among them.
+        ScoringError: there are no trials, or the number of successes is not between 0 and n.
 
     Source:
         E. B. Wilson, J. Am. Stat. Assoc. 22 (1927) 209, without continuity correction.
     """
+    from scipy.stats import binomtest
+
     if n < 1 or not 0 <= num_correct <= n:
         raise ScoringError(
-            f"an interval needs at least one example and 0 to n correct ones, got {num_correct} of {n}; "
-            "check the score file"
+            "the number of correct answers must lie between 0 and the number of answers, which must be "
+            f"at least 1, got {num_correct} of {n}; check the score file"
         )
-    z = NormalDist().inv_cdf((1 + confidence) / 2)
-    share = num_correct / n
-    centre = share + z * z / (2 * n)
-    half_width = z * np.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
-    scale = 1 + z * z / n
-    low, high = (centre - half_width) / scale, (centre + half_width) / scale
-    return Interval(max(0.0, float(low)), min(1.0, float(high)))
+    found = binomtest(num_correct, n).proportion_ci(confidence_level=confidence, method="wilson")
+    return Interval(float(found.low), float(found.high))
 
 
 def bootstrap_interval(
     credit: Floats, weight: Floats, *, confidence: float, num_resamples: int, rng: np.random.Generator
 ) -> Interval:
-    """Compute the percentile bootstrap interval of a pooled accuracy, drawing whole examples.
+    """Compute the percentile bootstrap interval of a pooled accuracy by resampling whole examples.
 
-    For benchmarks with partial credit: the empty cells of one Sudoku are right or wrong together, so
-    they are no independent trials.  If all credits are equal the interval has no width.
+    This interval suits benchmarks with partial credit, where the units of one example, such as the
+    empty cells of one Sudoku, are not independent. It has no width if all credits are equal.
 
     Args:
-        credit: share of right units of each example, 0 to 1.
-        weight: units of each example.
-        confidence: level, between 0 and 1.
-        num_resamples: number of draws.
-        rng: source of the draws.
+        credit: share of correct units of each example, from 0 to 1; shape ``[examples]``.
+        weight: number of units of each example; shape ``[examples]``.
+        confidence: confidence level, between 0 and 1.
+        num_resamples: number of bootstrap resamples.
+        rng: generator of the random numbers.
 
     Returns:
-        The interval, within 0 to 1.
+        The interval, within [0, 1].
 
     Raises:
-        ScoringError: there are no units, or not as many weights as credits.
+        ScoringError: there are no units, or the shapes differ.
 
     Source:
         B. Efron and R. Tibshirani, An Introduction to the Bootstrap (1993), chapter 13.
@@ -92,16 +91,16 @@ def bootstrap_interval(
 def mean_interval(
     benchmarks: Sequence[BenchmarkCredit], *, confidence: float, num_resamples: int, rng: np.random.Generator
 ) -> Interval:
-    """Compute the bootstrap interval of a group's mean accuracy, over examples and seeds.
+    """Compute the percentile bootstrap interval of a mean accuracy over benchmarks and training seeds.
 
     Args:
-        benchmarks: one group of runs, on each benchmark that is averaged over.
-        confidence: level, between 0 and 1.
-        num_resamples: number of draws.
-        rng: source of the draws.
+        benchmarks: one group of runs on each benchmark that is averaged over.
+        confidence: confidence level, between 0 and 1.
+        num_resamples: number of bootstrap resamples.
+        rng: generator of the random numbers.
 
     Returns:
-        The interval, within 0 to 1.
+        The interval, within [0, 1].
 
     Source:
         `weft.stats.resampling.resample_group_means`.
@@ -111,7 +110,7 @@ def mean_interval(
 
 
 def percentile_interval(draws: Floats, *, confidence: float) -> Interval:
-    """Take the interval that holds the middle share of the draws, as large as the confidence."""
+    """Return the quantiles (1 - confidence)/2 and (1 + confidence)/2 of bootstrap draws."""
     tail = (1 - confidence) / 2
     low, high = np.quantile(draws, [tail, 1 - tail]).round(DECIMALS)
     return Interval(float(low), float(high))

@@ -1,6 +1,6 @@
 """Correction of p-values for the number of tests.
 
-holm([0.01, 0.04, 0.03])   is   [0.03, 0.06, 0.06]
+holm([0.01, 0.04, 0.03])  ->  [0.03, 0.06, 0.06]
 """
 
 from collections.abc import Sequence
@@ -12,20 +12,20 @@ from weft.stats.resampling import Floats
 
 
 def holm(p_values: Sequence[float] | Floats) -> Floats:
-    """Correct p-values so that the chance of even one false finding stays below the level.
+    """Correct p-values by Holm's step-down method, which controls the family-wise error rate.
 
-    The smallest is multiplied by the number of tests, the next by one less, and so on; none may be
-    smaller than one before it.  This holds however the tests depend on each other, which here they do:
-    many share their control and all of them their questions.
+    The smallest of m p-values is multiplied by m, the next one by m - 1, and so on; no corrected value
+    may be smaller than one before it. The method holds for any dependence between the tests. Here many
+    tests share their control, and all of them share their questions.
 
     Args:
-        p_values: one per test, 0 to 1, in any order.
+        p_values: p-values of the tests in any order, from 0 to 1.
 
     Returns:
-        The corrected values in the same order, at most 1.
+        The corrected p-values in the same order, at most 1.
 
     Raises:
-        ScoringError: a value is not within 0 to 1.
+        ScoringError: a p-value does not lie between 0 and 1.
 
     Source:
         S. Holm, Scand. J. Stat. 6 (1979) 65.
@@ -33,7 +33,7 @@ def holm(p_values: Sequence[float] | Floats) -> Floats:
     values = np.asarray(p_values, dtype=np.float64)
     if not ((values >= 0) & (values <= 1)).all():
         raise ScoringError(
-            f"p-values must be within 0 to 1, got {values.tolist()}; compare the methods again"
+            f"p-values must lie between 0 and 1, got {values.tolist()}; compare the methods again"
         )
     order = np.argsort(values, kind="stable")
     stepped = values[order] * np.arange(values.size, 0, -1)

@@ -1,7 +1,4 @@
-"""The paired comparison of two methods that answered the same questions.
-
-paired_bootstrap(weft, sft, weight, confidence=0.95, num_resamples=10_000, rng=rng).difference
-"""
+"""The paired comparison of two methods whose runs answered the same questions."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,73 +12,29 @@ from weft.stats.resampling import BenchmarkCredit, Floats, group_means, resample
 
 @dataclass(frozen=True)
 class PairedDifference:
-    """Treatment minus control.
+    """The difference of two mean accuracies, treatment minus control.
 
     Attributes:
-        difference: of the mean accuracies, -1 to 1.
-        low: lower end of its interval.
-        high: upper end of its interval.
-        p_value: two-sided, of no difference.
-        num_items: examples, summed over benchmarks.
-        num_seeds_treatment: runs of the treatment; with one its seed noise is not in the interval.
-        num_seeds_control: runs of the control.
+        difference: the difference, from -1 to 1.
+        low: lower bound of its confidence interval.
+        high: upper bound of its confidence interval.
+        p_value: two-sided p-value of the hypothesis that there is no difference.
+        num_seeds_treatment: number of runs of the treatment. With a single run the interval does not
+            cover what another training seed would change.
+        num_seeds_control: number of runs of the control.
     """
 
     difference: float
     low: float
     high: float
     p_value: float
-    num_items: int
     num_seeds_treatment: int
     num_seeds_control: int
 
     @property
     def beyond_interval(self) -> bool:
-        """Whether the interval excludes zero."""
+        """True if the interval excludes zero."""
         return Interval(self.low, self.high).excludes_zero
-
-
-def paired_bootstrap(
-    treatment: Floats,
-    control: Floats,
-    weight: Floats,
-    *,
-    confidence: float,
-    num_resamples: int,
-    rng: np.random.Generator,
-    resample_seeds: bool = True,
-) -> PairedDifference:
-    """Compare two methods on one benchmark.
-
-    Each draw takes the same examples for both methods, so that easy and hard questions cancel, and
-    seeds for each method by itself, so that the interval also covers the noise of training again with
-    another seed.  See `compare_means`.
-
-    Args:
-        treatment: credits, seeds x examples, 0 to 1.
-        control: credits, seeds x examples; the same examples in the same order (`match_examples`).
-        weight: units of each example.
-        confidence: level of the interval, between 0 and 1.
-        num_resamples: number of draws.
-        rng: source of the draws.
-        resample_seeds: if false, the interval is about the given runs only.
-
-    Returns:
-        The difference of the seeds' mean accuracies, its interval and p-value.
-
-    Raises:
-        ScoringError: the shapes do not belong together.
-
-    Source:
-        `weft.stats.resampling.resample_group_means`; percentile interval.
-    """
-    return compare_means(
-        [BenchmarkCredit((treatment, control), weight)],
-        confidence=confidence,
-        num_resamples=num_resamples,
-        rng=rng,
-        resample_seeds=resample_seeds,
-    )
 
 
 def compare_means(
@@ -92,21 +45,25 @@ def compare_means(
     rng: np.random.Generator,
     resample_seeds: bool = True,
 ) -> PairedDifference:
-    """Compare two groups of runs on the unweighted mean over benchmarks.
+    """Compare two groups of runs on their unweighted mean accuracy over benchmarks.
+
+    Each resample has the same examples for both groups, so that easy and hard questions cancel. The
+    training seeds are resampled in each group separately, so that the interval also covers what
+    training with other seeds would change. The p-value belongs to the percentile interval: with B
+    resamples, of which k lie on the rarer side of zero, it is ``min(1, 2 (k + 1) / (B + 1))``.
 
     Args:
-        benchmarks: two groups, treatment and control, on each benchmark.
-        confidence: level of the interval, between 0 and 1.
-        num_resamples: number of draws.
-        rng: source of the draws.
-        resample_seeds: if false, the interval is about the given runs only.
+        benchmarks: the two groups, treatment and control, on each benchmark.
+        confidence: confidence level, between 0 and 1.
+        num_resamples: number of bootstrap resamples.
+        rng: generator of the random numbers.
+        resample_seeds: False for an interval that is about the given runs only.
 
     Returns:
-        The difference, its percentile interval, and the p-value that belongs to it: twice the share of
-        draws on the rarer side of zero, at most 1, and never below 2/(num_resamples + 1).
+        The difference with its percentile interval and p-value.
 
     Source:
-        `weft.stats.resampling.resample_group_means`; p-value with the observed sample counted in, as in
+        `weft.stats.resampling.resample_group_means`. The p-value counts the observed sample in, as in
         A. Davison and D. Hinkley, Bootstrap Methods and their Application (1997), section 4.2.
     """
     treatment, control = group_means(benchmarks)
@@ -120,35 +77,34 @@ def compare_means(
         low=low,
         high=high,
         p_value=_two_sided_p(differences),
-        num_items=sum(benchmark.weight.size for benchmark in benchmarks),
         num_seeds_treatment=len(benchmarks[0].credit[0]),
         num_seeds_control=len(benchmarks[0].credit[1]),
     )
 
 
+def _two_sided_p(differences: Floats) -> float:
+    num_rarer = min(int((differences <= 0).sum()), int((differences >= 0).sum()))
+    return min(1.0, 2 * (num_rarer + 1) / (differences.size + 1))
+
+
 def match_examples(example_ids: Sequence[Sequence[str]], *, names: Sequence[str]) -> None:
-    """Make sure that runs have answered the same examples in the same order.
+    """Check that all runs have answered the same examples in the same order.
 
     Args:
-        example_ids: ids of each run's examples.
-        names: what to call the runs in the message.
+        example_ids: ids of the examples of each run.
+        names: names of the runs, for the message.
 
     Raises:
-        ScoringError: an example is missing in a run, or stands elsewhere; the message names one.
+        ScoringError: two runs differ; the message names both and an example.
     """
     expected = example_ids[0]
     for name, ids in zip(names, example_ids, strict=True):
         differing = sorted(set(expected) ^ set(ids))
         if not differing and list(ids) != list(expected):
-            differing = [one for one, other in zip(ids, expected, strict=False) if one != other]
+            differing = [given for given, other in zip(ids, expected, strict=False) if given != other]
         if differing:
             raise ScoringError(
                 f"all runs must have answered the same examples, but {names[0]} ({len(expected)} examples) "
-                f"and {name} ({len(ids)} examples) differ in example {differing[0]!r}; sample and score the "
-                "shorter one again"
+                f"and {name} ({len(ids)} examples) differ in example {differing[0]!r}; sample and score "
+                "both runs again"
             )
-
-
-def _two_sided_p(differences: Floats) -> float:
-    num_rarer = min(int((differences <= 0).sum()), int((differences >= 0).sum()))
-    return min(1.0, 2 * (num_rarer + 1) / (differences.size + 1))

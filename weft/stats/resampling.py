@@ -1,7 +1,8 @@
-"""Bootstrap draws: examples alike for all runs, training seeds within each group of runs.
+"""Bootstrap draws of mean accuracies: examples are shared by all runs, training seeds by a group.
 
-A *group* is the runs of one method on one data set, one per training seed.  What is resampled is the
-group's accuracy, pooled over units and averaged over seeds and benchmarks.
+A *group* is the runs of one method on one data set, one run per training seed. Its accuracy on a
+benchmark is pooled over units, ``sum(credit * weight) / sum(weight)``, and averaged over seeds; its
+mean accuracy is the unweighted mean over benchmarks.
 """
 
 from collections.abc import Sequence
@@ -13,49 +14,53 @@ from numpy.typing import NDArray
 from weft.errors import ScoringError
 
 Floats = NDArray[np.float64]
-MAX_DRAWS_AT_ONCE = 2**20  # 8 MiB of 64-bit indices
+MAX_DRAWS_AT_ONCE = 2**20
+"""Number of example indices that are drawn at once; 64-bit indices take 8 MiB."""
 
 
 @dataclass(frozen=True)
 class BenchmarkCredit:
-    """What some groups of runs got on one benchmark.
+    """The credits of several groups of runs on one benchmark.
 
     Attributes:
-        credit: an array of seeds x examples for each group, 0 to 1; the examples are the same in all.
-        weight: units that each example counts for, at least 0, more than 0 in total.
+        credit: for each group an array of shape ``[seeds, examples]`` with values from 0 to 1; all
+            groups have the same examples.
+        weight: number of units of each example, shape ``[examples]``; at least one is above 0.
+
+    Raises:
+        ScoringError: the shapes do not fit together, or there are no units.
     """
 
     credit: tuple[Floats, ...]
     weight: Floats
 
     def __post_init__(self) -> None:
-        """Refuse shapes that do not belong together."""
-        expected = f"seeds x {self.weight.size} examples"
+        """Check the shapes."""
         for array in self.credit:
             if array.ndim != 2 or array.shape[0] == 0 or array.shape[1] != self.weight.size:
                 raise ScoringError(
-                    f"credits must be an array of {expected}, as many as there are weights, "
-                    f"got shape {array.shape}; give all runs the same examples"
+                    f"credits must be an array of seeds x {self.weight.size} examples, as many as there are "
+                    f"weights, got shape {array.shape}; give all runs the same examples"
                 )
         if self.weight.ndim != 1 or not (self.weight >= 0).all() or not self.weight.sum() > 0:
             raise ScoringError(
-                f"weights must be at least 0 and more than 0 in total, got {self.weight.tolist()[:5]}… "
+                f"weights must be at least 0 and more than 0 in total, got {self.weight.tolist()[:5]} "
                 f"({self.weight.size} in all); score at least one example that has a unit"
             )
 
     def pooled_accuracies(self) -> list[Floats]:
-        """Return the accuracy of each seed, an array per group, 0 to 1."""
+        """Return the accuracy of each seed, from 0 to 1; an array of shape ``[seeds]`` per group."""
         return [credit @ self.weight / self.weight.sum() for credit in self.credit]
 
 
 def group_means(benchmarks: Sequence[BenchmarkCredit]) -> Floats:
-    """Compute each group's accuracy, averaged over its seeds and then over the benchmarks.
+    """Compute the mean accuracy of each group over its seeds and then over the benchmarks.
 
     Args:
-        benchmarks: at least one; the groups stand in the same order in all.
+        benchmarks: credits on each benchmark; all have the same groups in the same order.
 
     Returns:
-        An accuracy per group, 0 to 1.
+        Accuracies from 0 to 1, shape ``[groups]``.
     """
     per_benchmark = [[pooled.mean() for pooled in one.pooled_accuracies()] for one in benchmarks]
     means: Floats = np.mean(per_benchmark, axis=0)
@@ -69,26 +74,26 @@ def resample_group_means(
     rng: np.random.Generator,
     resample_seeds: bool = True,
 ) -> Floats:
-    """Draw the accuracies that the groups might have had with other examples and other seeds.
+    """Draw mean accuracies of the groups by resampling examples and training seeds with replacement.
 
-    A resample takes the same examples for all groups, anew for each benchmark, and the same seeds of
-    a group for all benchmarks, since it is one trained model that answers them all.
+    A resample has the same examples for all groups, drawn anew for each benchmark. It has the same
+    seeds of a group for all benchmarks, since one trained model answers all of them.
 
     Args:
-        benchmarks: at least one; the groups and their seeds stand in the same order in all.
-        num_resamples: number of draws.
-        rng: source of the draws.
-        resample_seeds: if false, every draw has each seed once and only the examples vary.
+        benchmarks: credits on each benchmark; all have the same groups and seeds in the same order.
+        num_resamples: number of bootstrap resamples.
+        rng: generator of the random numbers.
+        resample_seeds: False to use every seed once in each resample and to draw examples only.
 
     Returns:
-        Accuracies, groups x resamples, 0 to 1.
+        Accuracies from 0 to 1, shape ``[groups, resamples]``.
 
     Source:
-        The crossed ("pigeonhole") bootstrap: A. Owen, Ann. Appl. Stat. 1 (2007) 386.  What is random
-        in an example and a seed together is counted up to three times in its variance, so that
-        intervals are rather too wide than too narrow: simulated with 128 examples and 3 seeds, 95 %
-        intervals of a difference cover 100 % without seed noise and 94 % with strong seed noise, where
-        drawing examples only covers 95 % and 44 %.
+        The crossed ("pigeonhole") bootstrap: A. Owen, Ann. Appl. Stat. 1 (2007) 386. It counts the
+        variance of the interaction between examples and seeds up to three times, so that the
+        intervals are conservative: simulated with 128 examples and 3 seeds, 95 % intervals of a
+        difference cover the truth in 100 % of the cases without seed noise and in 94 % with strong
+        seed noise. Drawing examples only gives 95 % and 44 %.
     """
     num_seeds = [len(credit) for credit in benchmarks[0].credit]
     seed_shares = [
@@ -106,18 +111,19 @@ def resample_group_means(
 
 
 def draw_seed_shares(num_seeds: int, *, num_resamples: int, rng: np.random.Generator) -> Floats:
-    """Draw seeds with replacement and return the share that each has in a resample.
+    """Draw training seeds with replacement and return the share of each seed in a resample.
 
-    One seed fewer is drawn than there are.  Drawing as many as there are would make the variance of
-    the mean too small by (n - 1)/n, a third with three seeds.
+    With n seeds, n - 1 are drawn. Drawing n would make the variance of the mean too small by the
+    factor (n - 1)/n, which is a third less with three seeds.
 
     Args:
-        num_seeds: seeds of the group; a single one is always drawn, and its noise stays unseen.
-        num_resamples: number of draws.
-        rng: source of the draws.
+        num_seeds: number of seeds of the group. A single seed is always drawn, so that its noise is
+            not part of the result.
+        num_resamples: number of bootstrap resamples.
+        rng: generator of the random numbers.
 
     Returns:
-        Shares, resamples x seeds; each row sums to 1.
+        Shares of shape ``[resamples, seeds]``; each row sums to 1.
 
     Source:
         J. N. K. Rao and C. F. J. Wu, J. Am. Stat. Assoc. 83 (1988) 231, with n - 1 draws.
@@ -129,7 +135,7 @@ def draw_seed_shares(num_seeds: int, *, num_resamples: int, rng: np.random.Gener
 def _resample_examples(
     benchmark: BenchmarkCredit, *, num_resamples: int, rng: np.random.Generator
 ) -> list[Floats]:
-    """Return the accuracy of each seed in each resample: per group, resamples x seeds."""
+    """Return the accuracy of each seed in each resample, shape ``[resamples, seeds]`` per group."""
     has_units = benchmark.weight > 0  # an example without units never counts, and could empty a resample
     weight = benchmark.weight[has_units]
     weighted = np.concatenate([credit[:, has_units] * weight for credit in benchmark.credit])
@@ -143,7 +149,7 @@ def _resample_examples(
 
 
 def _draw_counts(num_examples: int, *, num_resamples: int, rng: np.random.Generator) -> Floats:
-    """Draw examples with replacement and count them: resamples x examples."""
+    """Draw examples with replacement and count them, shape ``[resamples, examples]``."""
     drawn = rng.integers(num_examples, size=(num_resamples, num_examples))
     cells = drawn + num_examples * np.arange(num_resamples)[:, None]
     counts = np.bincount(cells.ravel(), minlength=cells.size)

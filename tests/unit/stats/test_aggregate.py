@@ -19,7 +19,7 @@ def score_set(method="sft", seed=1, benchmark="gsm8k", credit=(1, 0, 0, 1), **ch
         seed=seed,
         benchmark=benchmark,
         gen_length=48,
-        rules="d1",
+        scoring="d1",
         example_ids=IDS,
         credit=credit,
         weight=np.ones(credit.size),
@@ -118,14 +118,7 @@ def test_contrasts_subtract_the_control():
 
 
 def test_rows_do_not_depend_on_other_rows_or_on_the_order_of_examples():
-    def shuffled(one):
-        order = [3, 1, 0, 2]
-        arrays = {
-            name: getattr(one, name)[order] for name in ("credit", "weight", "is_correct", "is_unscorable")
-        }
-        return replace(one, example_ids=tuple(one.example_ids[index] for index in order), **arrays)
-
-    without_base = [shuffled(one) for one in EXPERIMENT if one.method != "base"]
+    without_base = [one.reordered([3, 1, 0, 2]) for one in EXPERIMENT if one.method != "base"]
     all_rows, fewer = run(EXPERIMENT), run(without_base)
     pd.testing.assert_frame_equal(fewer.contrasts, all_rows.contrasts)
     pd.testing.assert_frame_equal(fewer.scores, all_rows.scores[2:].reset_index(drop=True))
@@ -183,7 +176,7 @@ def test_other_examples_are_an_error_that_names_run_and_example():
 
 
 def test_other_weights_are_an_error():
-    with pytest.raises(ScoringError, match="got 7 and 8 for 'q2'"):
+    with pytest.raises(ScoringError, match=r"7 and 8 .*'q2'"):
         run([sudoku(), sudoku("weft", weight=np.array([8.0, 7, 8, 8]))])
 
 
