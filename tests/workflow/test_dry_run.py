@@ -103,7 +103,7 @@ def with_own_benchmark(tmp_path):
     """Write the tiny experiment with the example's questions beside the four benchmarks."""
     shutil.copy(REPOSITORY / "examples" / "own_benchmark.py", tmp_path / "capitals.py")
     content = yaml.safe_load((REPOSITORY / "experiments" / "tiny.yaml").read_text())
-    content["benchmarks"]["capitals"] = {"source": "own", "path": "capitals.py", "num_examples": 3}
+    content["benchmarks"]["capitals"] = {"source": "custom", "path": "capitals.py", "num_examples": 3}
     (tmp_path / "tiny.yaml").write_text(yaml.safe_dump(content))
     return f"experiment={tmp_path / 'tiny.yaml'}"
 

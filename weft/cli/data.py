@@ -19,11 +19,11 @@ from weft.cli.shared import (
 from weft.config import find_experiment
 from weft.config.pins import pins_path
 from weft.config.sources import (
+    CustomBenchmark,
     GeneratedBenchmark,
     HubFile,
     HubModel,
     JsonlData,
-    OwnBenchmark,
     PublishedBenchmark,
 )
 from weft.errors import ConfigError, DataError
@@ -51,7 +51,7 @@ def data_benchmark(
     notes: dict[str, Any] = {}
     if isinstance(source, GeneratedBenchmark):
         rows = generate_questions(benchmark, source)
-    elif isinstance(source, OwnBenchmark):
+    elif isinstance(source, CustomBenchmark):
         rows = read_own(benchmark, load_own_file(source.path), num_examples=source.num_examples)
         inputs = [Path(source.path)]
     else:

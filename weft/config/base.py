@@ -12,6 +12,8 @@ from weft.errors import ConfigError
 SectionT = TypeVar("SectionT", bound="Section")
 RENAMED_KEYS = {"rules": "scoring"}
 """Key of earlier versions -> its name now."""
+RENAMED_SOURCES = {"own": "custom"}
+"""Value of ``source`` in earlier versions -> its name now."""
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
@@ -75,6 +77,8 @@ def _describe(offence: Any) -> str:  # noqa: PLR0911
         return f"{key}.{_discriminator(offence)}: this key is required, got nothing"
     if offence["type"] == "union_tag_invalid":
         expected, came = offence["ctx"]["expected_tags"], offence["ctx"]["tag"]
+        if came in RENAMED_SOURCES:
+            return f"{key}.{_discriminator(offence)}: {came!r} is now named {RENAMED_SOURCES[came]!r}"
         return f"{key}.{_discriminator(offence)}: expected one of {expected}; got {came!r}"
     came = repr(offence["input"])
     expected = offence["msg"].removeprefix("Value error, ").removeprefix("Input should be ")

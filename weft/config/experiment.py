@@ -10,7 +10,7 @@ from pydantic import Field, field_validator, model_validator
 
 from weft.config.base import Section, read_yaml, validate
 from weft.config.methods import Method
-from weft.config.sources import BaseModelSource, BenchmarkSource, DataSource, OwnBenchmark, Task
+from weft.config.sources import BaseModelSource, BenchmarkSource, CustomBenchmark, DataSource, Task
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9]+([._-][a-z0-9]+)*$")]
 BASE_RUN = "base"
@@ -359,11 +359,11 @@ class FineTuning(_AnyKind):
     @classmethod
     def _rules_are_known(cls, benchmarks: dict[str, BenchmarkSource]) -> dict[str, BenchmarkSource]:
         for name, source in benchmarks.items():
-            has_rules, is_own = name in get_args(Task), isinstance(source, OwnBenchmark)
-            if not has_rules and not is_own:
-                raise ValueError(f"{name!r} to be one of {list(get_args(Task))}, or to have source: own")
-            if is_own and (has_rules or name == RESERVED_BENCHMARK):
-                raise ValueError(f"another name for the own benchmark {name!r}, which is taken")
+            has_rules, is_custom = name in get_args(Task), isinstance(source, CustomBenchmark)
+            if not has_rules and not is_custom:
+                raise ValueError(f"{name!r} to be one of {list(get_args(Task))}, or to have source: custom")
+            if is_custom and (has_rules or name == RESERVED_BENCHMARK):
+                raise ValueError(f"another name for the custom benchmark {name!r}, which is taken")
         return benchmarks
 
     @property

@@ -11,12 +11,12 @@ from weft.config.offline import find_offline
 from weft.config.pins import RepoType, find_pin
 from weft.config.published import find_generations
 from weft.config.sources import (
+    CustomBenchmark,
     GeneratedData,
     HubData,
     HubFile,
     HubModel,
     JsonlData,
-    OwnBenchmark,
     PublishedBenchmark,
     ScratchModel,
     WebFile,
@@ -87,7 +87,7 @@ def _needs(experiment: FineTuning, offline: Sequence[str], pins: Path | None) ->
             wanted.update(_describe_file(file, pins) for file in source.files)
         elif isinstance(source, PublishedBenchmark):
             wanted.update([_describe_file(source.file, pins)])
-        elif isinstance(source, JsonlData | OwnBenchmark) and not Path(source.path).is_file():
+        elif isinstance(source, JsonlData | CustomBenchmark) and not Path(source.path).is_file():
             yield f"  missing: {source.path}"
     instructions = {getattr(source, "instruction", "none") for source in sources}
     wanted.update(

@@ -180,7 +180,7 @@ class HubData(Section):
 
 
 class JsonlData(Section):
-    """Own data: a JSONL file with ``question`` and ``answer``, or ``messages``, on every line.
+    """Training examples of the user: JSONL with ``question`` and ``answer``, or ``messages``, on every line.
 
     Beside question and answer a row may have ``reasoning``, which is put in tags in front of the answer.
     ``messages`` is a list of {role, content}: the system's first or not at all, then user and assistant
@@ -189,7 +189,7 @@ class JsonlData(Section):
     """
 
     source: Literal["jsonl"]
-    """From an own file."""
+    """A file of the user."""
     path: str = Field(min_length=1)
     """The file; a line has {question, answer, reasoning (optional)} or {messages: [{role, content}, …]}, of
     which the last turn is trained; of equal lines one is kept."""
@@ -226,11 +226,11 @@ class PublishedBenchmark(Section):
     """Text in front of every question."""
 
 
-class OwnBenchmark(Section):
-    """Own test questions with their own rule, in one Python file (docs/own-benchmarks.md)."""
+class CustomBenchmark(Section):
+    """Test questions and their scoring rule from a Python file of the user (docs/custom-benchmarks.md)."""
 
-    source: Literal["own"]
-    """From an own file, which is run."""
+    source: Literal["custom"]
+    """A Python file of the user, which is run."""
     path: str = Field(min_length=1, pattern=r"\.py$")
     """The file, with INSTRUCTION, QUESTIONS and score."""
     num_examples: int | None = Field(default=None, gt=0)
@@ -238,5 +238,5 @@ class OwnBenchmark(Section):
 
 
 BenchmarkSource = Annotated[
-    GeneratedBenchmark | PublishedBenchmark | OwnBenchmark, Field(discriminator="source")
+    GeneratedBenchmark | PublishedBenchmark | CustomBenchmark, Field(discriminator="source")
 ]

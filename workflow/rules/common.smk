@@ -99,7 +99,7 @@ def of_shards(pattern):
     return expand(pattern, shard=range(1, count + 1), shards=count, allow_missing=True)
 
 
-def own_files(source):
+def custom_files(source):
     """List the files of one's own data, model or benchmark, so that a change in them is noticed."""
     if getattr(source, "path", None) is None:
         return []
@@ -111,9 +111,11 @@ def own_files(source):
     )
 
 
-def own_benchmark(wildcards):
+def custom_benchmark(wildcards):
     """List the file of an own benchmark, which brings questions and rule."""
-    return own_files(EXPERIMENT.benchmarks[wildcards.benchmark]) if FINE_TUNING else []
+    return (
+        custom_files(EXPERIMENT.benchmarks[wildcards.benchmark]) if FINE_TUNING else []
+    )
 
 
 def settings_of(stage):

@@ -3,7 +3,7 @@
 
 rule questions:
     input:
-        own_benchmark,
+        custom_benchmark,
     output:
         "results/{experiment}/data/questions/{benchmark}.jsonl",
     log:
@@ -21,7 +21,7 @@ rule questions:
 
 rule examples:
     input:
-        lambda wildcards: own_files(EXPERIMENT.datasets[wildcards.dataset]),
+        lambda wildcards: custom_files(EXPERIMENT.datasets[wildcards.dataset]),
     output:
         "results/{experiment}/data/examples/{dataset}.jsonl",
     log:
@@ -85,7 +85,7 @@ rule pretrain:
 
 rule place_base:
     input:
-        own=own_files(EXPERIMENT.base_model),
+        local=custom_files(EXPERIMENT.base_model),
         retrained=(
             "results/{experiment}/pretrained"
             if getattr(EXPERIMENT.base_model, "use", "") == "retrained"

@@ -4,7 +4,7 @@
 rule score:
     input:
         generations=generation_files,
-        own=own_benchmark,
+        custom=custom_benchmark,
     output:
         "results/{experiment}/scores/{scoring}/{run}/{benchmark}/{gen_length}.jsonl",
     log:
@@ -14,9 +14,9 @@ rule score:
     params:
         settings=settings_of("score"),
         code=source_digest("benchmarks"),
-        own=lambda wildcards, input: (
-            f"--own {shlex.quote(input.own)}" if input.own else ""
+        custom=lambda wildcards, input: (
+            f"--own {shlex.quote(input.custom)}" if input.custom else ""
         ),
     shell:
         "python -m weft score --benchmark {wildcards.benchmark} --rules {wildcards.scoring} --out {output} "
-        "{params.own} {input.generations:q} > {log} 2>&1"
+        "{params.custom} {input.generations:q} > {log} 2>&1"

@@ -109,7 +109,7 @@ def test_runs_are_the_base_and_the_whole_grid():
         ),
         pytest.param(
             set_in("benchmarks", "chess", to={"source": "generated", "num_examples": 1, "seed": 1}),
-            r"benchmarks: expected 'chess' to be one of .*'math500'\], or to have source: own",
+            r"benchmarks: expected 'chess' to be one of .*'math500'\], or to have source: custom",
             id="benchmark",
         ),
         pytest.param(
@@ -118,13 +118,13 @@ def test_runs_are_the_base_and_the_whole_grid():
             id="no kind",
         ),
         pytest.param(
-            set_in("benchmarks", "average", to={"source": "own", "path": "x.py"}),
-            r"another name for the own benchmark 'average', which is taken",
+            set_in("benchmarks", "average", to={"source": "custom", "path": "x.py"}),
+            r"another name for the custom benchmark 'average', which is taken",
             id="reserved name",
         ),
         pytest.param(
-            set_in("benchmarks", "gsm8k", to={"source": "own", "path": "x.py"}),
-            r"another name for the own benchmark 'gsm8k', which is taken",
+            set_in("benchmarks", "gsm8k", to={"source": "custom", "path": "x.py"}),
+            r"another name for the custom benchmark 'gsm8k', which is taken",
             id="taken name",
         ),
         pytest.param(
@@ -149,6 +149,11 @@ def test_runs_are_the_base_and_the_whole_grid():
         ),
         pytest.param(set_in("name", to="other"), r"name must be 'tiny'", id="name"),
         pytest.param(set_in("rules", to=["d1"]), r"rules: .*'scoring'", id="old name of a key"),
+        pytest.param(
+            set_in("benchmarks", "chess", to={"source": "own", "path": "x.py"}),
+            r"benchmarks.chess.source: 'own' .*'custom'",
+            id="old name of a source",
+        ),
         pytest.param(set_in("kind", to="finetuning"), r"kind: .*'fine-tuning'; got 'finetuning'", id="kind"),
         pytest.param(
             lambda content: content.pop("sampling"), r"sampling: this key is required", id="missing"
