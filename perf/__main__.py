@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from weft.cli.shared import DeviceOption, ThreadsOption, device_of, fine_tuning
+from weft.cli.shared import DeviceOption, ThreadsOption, choose_device, load_fine_tuning
 from weft.errors import ConfigError, WeftError
 
 NUM_EXAMPLES = 64
@@ -44,14 +44,14 @@ def measure_sampler(
     from perf.sampler import bench_sampler
     from perf.trained import bench_trained, require_suitable
 
-    described = fine_tuning(experiment)
+    described = load_fine_tuning(experiment)
     shipped = getattr(described.base_model, "shipped", None)
     if shipped is None:
         raise ConfigError(
             f"--experiment must name an experiment with a shipped base model, got {experiment!r}"
         )
     require_suitable(described, Path(shipped))  # before the long first part
-    torch_device = device_of(device)
+    torch_device = choose_device(device)
     for line in bench_sampler(threads=threads, device=torch_device, quick=quick):
         typer.echo(line)
     for line in bench_trained(

@@ -15,6 +15,11 @@ inherits the built-in it refines, so that callers who do not know weft can catch
 line prints the message without a traceback and exits with code 2.
 """
 
+from collections.abc import Mapping
+from typing import TypeVar
+
+ValueT = TypeVar("ValueT")
+
 
 class WeftError(Exception):
     """Base of all errors whose cause lies outside weft."""
@@ -58,3 +63,22 @@ def describe_error(error: BaseException) -> str:
         return f"{type(error).__name__}: {error}"
     except Exception:
         return type(error).__name__
+
+
+def find_by_name(
+    what: str, name: str, choices: Mapping[str, ValueT], *, error: type[WeftError] = ConfigError
+) -> ValueT:
+    """Return the choice with a name.
+
+    Args:
+        what: what is chosen, for the message, such as "the benchmark".
+        name: its name.
+        choices: all choices by name.
+        error: class of the exception.
+
+    Raises:
+        WeftError: there is no such choice; the message lists the names.
+    """
+    if name not in choices:
+        raise error(f"{what} must be one of {sorted(choices)}, got {name!a}; correct its name")
+    return choices[name]

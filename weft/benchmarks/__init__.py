@@ -12,7 +12,7 @@ from typing import Any
 
 from weft.benchmarks import countdown, gsm8k, math500, sudoku
 from weft.benchmarks.verdict import Score, Verdict
-from weft.errors import ScoringError
+from weft.errors import ScoringError, find_by_name
 
 __all__ = ["SCORERS", "Score", "Verdict", "find_scorer", "score_generation"]
 
@@ -37,16 +37,8 @@ def find_scorer(benchmark: str, rules: str) -> Callable[..., Score]:
     Raises:
         ScoringError: there is no such benchmark, or it has no such rules.
     """
-    by_rules = SCORERS.get(benchmark)
-    if by_rules is None:
-        raise ScoringError(
-            f"the benchmark must be one of {sorted(SCORERS)}, got {benchmark!a}; correct its name"
-        )
-    if rules not in by_rules:
-        raise ScoringError(
-            f"the rules for {benchmark} must be one of {sorted(by_rules)}, got {rules!a}; correct their name"
-        )
-    return by_rules[rules]
+    by_rules = find_by_name("the benchmark", benchmark, SCORERS, error=ScoringError)
+    return find_by_name(f"the rules for {benchmark}", rules, by_rules, error=ScoringError)
 
 
 def score_generation(benchmark: str, rules: str, generation: str, *, question: str, reference: Any) -> Score:

@@ -4,7 +4,7 @@ Heavy libraries are imported inside the subcommands that need them, so that scor
 start at once.
 """
 
-from weft.cli import data, look, report, sample, score, trace, train
+from weft.cli import data, inspect, report, sample, score, trace, train
 from weft.cli.shared import app
 
-__all__ = ["app", "data", "look", "report", "sample", "score", "trace", "train"]
+__all__ = ["app", "data", "inspect", "report", "sample", "score", "trace", "train"]

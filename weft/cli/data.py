@@ -11,10 +11,9 @@ from weft.cli.shared import (
     OfflineOption,
     OutOption,
     app,
-    fine_tuning,
-    finished_directory,
+    load_fine_tuning,
     offline_folders,
-    record,
+    save_provenance,
 )
 from weft.config import find_experiment
 from weft.config.pins import pins_path
@@ -26,8 +25,9 @@ from weft.config.sources import (
     JsonlData,
     PublishedBenchmark,
 )
-from weft.errors import ConfigError, DataError
+from weft.errors import DataError, find_by_name
 from weft.provenance import file_sha256
+from weft.records.files import atomic_directory
 
 data_app = typer.Typer(
     help="Make or fetch questions, training examples and the base model.", no_args_is_help=True
@@ -43,10 +43,8 @@ def data_benchmark(
     from weft.benchmarks.own import load_own_file
     from weft.data.benchmarks import generate_questions, read_own, write_jsonl
 
-    described = fine_tuning(experiment)
-    if benchmark not in described.benchmarks:
-        raise ConfigError(f"benchmark must be one of {sorted(described.benchmarks)}, got {benchmark!r}")
-    source = described.benchmarks[benchmark]
+    described = load_fine_tuning(experiment)
+    source = find_by_name("the benchmark", benchmark, described.benchmarks)
     inputs: list[Path] = []
     notes: dict[str, Any] = {}
     if isinstance(source, GeneratedBenchmark):
@@ -58,7 +56,7 @@ def data_benchmark(
         pins = pins_path(find_experiment(experiment))
         rows, notes = _published_questions(benchmark, source, out, offline_folders(offline), pins=pins)
     write_jsonl(rows, out)
-    record(out, described, seed=getattr(source, "seed", None), inputs=inputs, notes=notes)
+    save_provenance(out, described, seed=getattr(source, "seed", None), inputs=inputs, notes=notes)
     typer.echo(f"{benchmark}: {len(rows)} questions -> {out}")
 
 
@@ -72,10 +70,8 @@ def data_dataset(
     from weft.data.instructions import describe_instruction
     from weft.data.remote import fetch_hub_file, record_hub_file
 
-    described = fine_tuning(experiment)
-    if dataset not in described.datasets:
-        raise ConfigError(f"dataset must be one of {sorted(described.datasets)}, got {dataset!r}")
-    source = described.datasets[dataset]
+    described = load_fine_tuning(experiment)
+    source = find_by_name("the dataset", dataset, described.datasets)
     folders = offline_folders(offline)
     pins = pins_path(find_experiment(experiment))
     examples = load_examples(dataset, source, offline=folders, pins=pins)
@@ -89,7 +85,7 @@ def data_dataset(
     write_jsonl((example.as_record() for example in examples), out)
     instruction = describe_instruction(getattr(source, "instruction", "none"))
     notes = _used_files(files) | {"instruction": instruction, "num_repeated": num_repeated}
-    record(out, described, notes=notes)
+    save_provenance(out, described, notes=notes)
     repeated = f" ({num_repeated} repeated lines left out)" if num_repeated else ""
     typer.echo(f"{dataset}: {len(examples)} examples{repeated} -> {out}")
 
@@ -108,7 +104,7 @@ def data_prepare(
     from weft.data.prepare import describe_summary, prepare_examples
     from weft.model import load_tokenizer, read_config
 
-    described = fine_tuning(experiment)
+    described = load_fine_tuning(experiment)
     texts = [Example.from_record(row) for row in read_jsonl(examples)]
     leaked = find_leaks(texts, [row["question"] for file in questions for row in read_jsonl(file)])
     if leaked and described.forbid_test_questions:
@@ -117,7 +113,7 @@ def data_prepare(
             "remove them from the training set, or set forbid_test_questions: false to only count them"
         )
     tokenizer = load_tokenizer(base, mask_token_id=read_config(base).mask_token_id)
-    with finished_directory(out) as folder:
+    with atomic_directory(out) as folder:
         summary = prepare_examples(
             texts,
             tokenizer,
@@ -126,7 +122,9 @@ def data_prepare(
             heldout_share=described.training.heldout_share,
             layout=described.training.example_layout,
         )
-    record(out, described, inputs=[examples], notes={"summary": summary, "num_test_questions": len(leaked)})
+    save_provenance(
+        out, described, inputs=[examples], notes={"summary": summary, "num_test_questions": len(leaked)}
+    )
     typer.echo(f"{describe_summary(summary)} -> {out}")
 
 
@@ -142,17 +140,17 @@ def data_base(
     from weft.data.remote import model_files, record_hub_model, resolved_commit
     from weft.model import read_config
 
-    described = fine_tuning(experiment)
+    described = load_fine_tuning(experiment)
     pins = pins_path(find_experiment(experiment))
     source = retrained or locate_base(described.base_model, offline=offline_folders(offline), pins=pins)
     read_config(source)
     if isinstance(described.base_model, HubModel):
         record_hub_model(described.base_model, source, pins=pins)
-    with finished_directory(out) as folder:
+    with atomic_directory(out) as folder:
         for file in model_files(source):
             _link_or_copy(file, folder / file.name)
     origin = described.base_model.model_dump(mode="json", exclude={"recipe"})
-    record(out, described, notes={"source": origin, "commit_used": resolved_commit(source)})
+    save_provenance(out, described, notes={"source": origin, "commit_used": resolved_commit(source)})
     typer.echo(f"base model {source} -> {out}")
 
 

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from weft.cli.shared import ExperimentOption, OutOption, app, record
+from weft.cli.shared import ExperimentOption, OutOption, app, save_provenance
 from weft.config import FineTuning, find_experiment, load_experiment
 
 report_app = typer.Typer(help="Tables, figures and the report page.", no_args_is_help=True)
@@ -21,7 +21,7 @@ def report_tables(experiment: ExperimentOption, root: Path, out: OutOption) -> N
     make_tables(described, root, out)
     for line in (out / "headline.md").read_text().splitlines():
         typer.echo(line)
-    record(out / "scores.csv", described, inputs=[root / "scores"])
+    save_provenance(out / "scores.csv", described, inputs=[root / "scores"])
 
 
 @report_app.command("figures")

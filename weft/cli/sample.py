@@ -16,18 +16,17 @@ from weft.cli.shared import (
     OutOption,
     ThreadsOption,
     app,
-    device_of_rank,
-    find_run,
-    fine_tuning,
-    finished_directory,
-    load_to_sample,
-    only_writer,
-    record,
+    choose_device_of_rank,
+    load_fine_tuning,
+    load_for_sampling,
+    lock_output,
     require_adapter_of,
+    save_provenance,
     show_log,
 )
 from weft.errors import ConfigError
 from weft.provenance import file_sha256, merge_sidecars, write_sidecar
+from weft.records.files import atomic_directory
 
 QuestionsOption = Annotated[Path, typer.Option(help="Test questions.")]
 
@@ -66,8 +65,8 @@ def sample(
     from weft.sampling.shards import find_rank, parse_shard
 
     show_log()
-    described = fine_tuning(experiment)
-    chosen = find_run(described, run)
+    described = load_fine_tuning(experiment)
+    chosen = described.find_run(run)
     require_adapter_of(chosen, adapter)
     share = parse_shard(shard, os.environ)
     target = share.fill_in(out)
@@ -93,12 +92,14 @@ def sample(
         ],
         shard=share,
     )
-    where = device_of_rank(device, os.environ) if shard == "auto" else device
-    model = load_to_sample(described, base, where, threads, adapter=adapter)
-    with only_writer(target):
+    where = choose_device_of_rank(device, os.environ) if shard == "auto" else device
+    model = load_for_sampling(described, base, where, threads, adapter=adapter)
+    with lock_output(target):
         run_job(job, model, tokenizer_folder=base, questions=questions, out=target)
         notes = {"shard": str(share)} if share.count > 1 else None
-        record(target, described, seed=chosen.seed, inputs=inputs, device=str(model.device), notes=notes)
+        save_provenance(
+            target, described, seed=chosen.seed, inputs=inputs, device=str(model.device), notes=notes
+        )
 
 
 @app.command()
@@ -143,13 +144,13 @@ def export(
     if form is Form.adapter:
         if tuned is None:
             raise ConfigError("--tuned must name the adapter for --form adapter")
-        with finished_directory(out) as folder:
+        with atomic_directory(out) as folder:
             made = f"adapter of {export_adapter(tuned, folder, family=family)} modules"
     else:
         is_whole = tuned is not None and not (tuned / "adapter_config.json").exists()
         dtype = stored_dtype(tuned if tuned is not None and is_whole else base)
         model = merge_adapter(load_tuned(base, tuned, dtype))
-        with finished_directory(out) as folder:
+        with atomic_directory(out) as folder:
             save_model(model, folder)
             for name in TOKENIZER_FILES:
                 if (base / name).exists():

@@ -1,4 +1,4 @@
-"""What the subcommands share: options, the experiment, models, files that are whole or not there."""
+"""Options and steps that several subcommands of the command line share."""
 
 import logging
 import re
@@ -10,15 +10,8 @@ from typing import Annotated, Any
 
 import typer
 
-from weft.config import (
-    BASE_RUN,
-    FineTuning,
-    Run,
-    StoredGenerations,
-    find_experiment,
-    load_experiment,
-    read_settings,
-)
+from weft import layout
+from weft.config import BASE_RUN, Experiment, FineTuning, Run, find_experiment, load_experiment, read_settings
 from weft.errors import ConfigError
 from weft.provenance import write_sidecar
 
@@ -29,13 +22,13 @@ app = typer.Typer(
     add_completion=False,
 )
 
-ExperimentOption = Annotated[str, typer.Option("--experiment", help="Experiment file, or its name.")]
+ExperimentOption = Annotated[str, typer.Option("--experiment", help="Path or name of an experiment file.")]
 BaseOption = Annotated[Path, typer.Option(help="Checkpoint directory of the base model.")]
 AdapterOption = Annotated[
     Path | None,
-    typer.Option(help="What the run made: a PEFT adapter, or the directory of a full checkpoint."),
+    typer.Option(help="Result of the training run: a PEFT adapter, or a full checkpoint directory."),
 ]
-OutOption = Annotated[Path, typer.Option("--out", help="What to write.")]
+OutOption = Annotated[Path, typer.Option("--out", help="File or directory to write.")]
 OfflineOption = Annotated[
     list[str] | None, typer.Option("--offline", help="Folder to search before a download.")
 ]
@@ -43,39 +36,37 @@ DeviceOption = Annotated[str, typer.Option("--device", help="cpu, cuda, or auto.
 ThreadsOption = Annotated[int, typer.Option("--threads", min=1, help="CPU threads of a model process.")]
 
 
-def fine_tuning(experiment: str) -> FineTuning:
-    """Load an experiment that trains; refuse others."""
-    described = load_experiment(find_experiment(experiment))
-    if isinstance(described, StoredGenerations):
+def load_fine_tuning(name: str) -> FineTuning:
+    """Load an experiment of kind ``fine-tuning``, given its path or name."""
+    experiment = load_experiment(find_experiment(name))
+    if experiment.kind != "fine-tuning":
         raise ConfigError(
-            f"experiment {described.name!r} must be of kind fine-tuning for this step, got generations"
+            f"experiment {experiment.name!r} must be of kind 'fine-tuning' for this step, got "
+            f"{experiment.kind!r}; choose another experiment"
         )
-    return described
-
-
-def find_run(experiment: FineTuning, run_id: str) -> Run:
-    """Find a run by its name."""
-    runs = {run.run_id: run for run in experiment.runs}
-    if run_id not in runs:
-        raise ConfigError(f"run must be one of {sorted(runs)}, got {run_id!r}")
-    return runs[run_id]
+    return experiment
 
 
 def require_adapter_of(run: Run, adapter: Path | None) -> None:
-    """Make sure that a fine-tuned run comes with its adapter or checkpoint, and the base model with none."""
+    """Check that an adapter is given for a fine-tuned run, and none for the base model."""
     if (adapter is None) != (run.method == BASE_RUN):
         raise ConfigError(
-            f"--adapter must be given for a fine-tuned run and only then; run is {run.run_id!r}"
+            f"--adapter must be given for a fine-tuned run, and must not be given for the base model; "
+            f"got run {run.run_id!r} and adapter {adapter}"
         )
 
 
 def offline_folders(folders: list[str] | None) -> list[str]:
-    """Take the folders that were given, or those of config.yaml."""
+    """Return the given folders, or those of config.yaml if none are given."""
     return folders or read_settings(Path("config.yaml")).offline
 
 
-def device_of(name: str) -> str:
-    """Choose the device that ``auto`` stands for, and refuse one that is not there."""
+def choose_device(name: str) -> str:
+    """Return the device for ``cpu``, ``cuda``, ``cuda:N`` or ``auto``.
+
+    Raises:
+        ConfigError: the name is not a device, or there is no such device.
+    """
     if name == "cpu":
         return name
     import torch
@@ -90,16 +81,9 @@ def device_of(name: str) -> str:
     return name
 
 
-def show_log() -> None:
-    """Show what the package has to say while it works, a line each, on the standard error stream."""
-    logger = logging.getLogger("weft")
-    logger.handlers = [logging.StreamHandler()]
-    logger.setLevel(logging.INFO)
-
-
-def device_of_rank(name: str, environment: Mapping[str, str]) -> str:
-    """Choose a GPU for one of several processes on a machine, by torchrun's or Slurm's local rank."""
-    device = device_of(name)
+def choose_device_of_rank(name: str, environment: Mapping[str, str]) -> str:
+    """Return the device of a process among several on a machine, by torchrun's or Slurm's local rank."""
+    device = choose_device(name)
     local_rank = environment.get("LOCAL_RANK", environment.get("SLURM_LOCALID", ""))
     if device != "cuda" or not local_rank.isdigit():
         return device
@@ -108,36 +92,52 @@ def device_of_rank(name: str, environment: Mapping[str, str]) -> str:
     return f"cuda:{int(local_rank) % max(1, torch.cuda.device_count())}"
 
 
-def load(base: Path, dtype: str, device: str, threads: int, *, adapter: Path | None = None) -> Any:
-    """Load a base model, with what fine-tuning made of it, onto a device."""
+def show_log() -> None:
+    """Print the package's log messages to standard error."""
+    logger = logging.getLogger("weft")
+    logger.handlers = [logging.StreamHandler()]
+    logger.setLevel(logging.INFO)
+
+
+def load_on_device(base: Path, dtype: str, device: str, threads: int, *, adapter: Path | None = None) -> Any:
+    """Load a base model with the result of its fine-tuning, if any, onto a device."""
     import torch
 
     from weft.model import load_tuned
 
     torch.set_num_threads(threads)
-    return load_tuned(base, adapter, getattr(torch, dtype)).to(device_of(device))
+    return load_tuned(base, adapter, getattr(torch, dtype)).to(choose_device(device))
 
 
-def load_to_sample(
+def load_for_sampling(
     experiment: FineTuning, base: Path, device: str, threads: int, *, adapter: Path | None
 ) -> Any:
-    """Load a model as the experiment samples it: in its type, the adapter merged or apart."""
+    """Load a model in the dtype in which the experiment samples, its adapter merged if so configured."""
     from weft.model import merge_adapter
 
-    model = load(base, experiment.sampling.dtype, device, threads, adapter=adapter)
+    model = load_on_device(base, experiment.sampling.dtype, device, threads, adapter=adapter)
     return merge_adapter(model) if experiment.sampling.merge_adapters else model
 
 
-def record(
+def save_provenance(
     result: Path,
-    experiment: FineTuning | StoredGenerations,
+    experiment: Experiment,
     *,
     seed: int | None = None,
     inputs: list[Path] | None = None,
     device: str = "cpu",
     notes: dict[str, Any] | None = None,
 ) -> None:
-    """Write the provenance of a result of an experiment."""
+    """Write the provenance of a result of an experiment beside it.
+
+    Args:
+        result: file or directory of the result.
+        experiment: the experiment.
+        seed: seed of the step, if it has one.
+        inputs: files and directories whose hashes are noted.
+        device: device that computed the result.
+        notes: further JSON values.
+    """
     write_sidecar(
         result,
         settings=experiment.model_dump(mode="json"),
@@ -149,13 +149,16 @@ def record(
     )
 
 
-def state_folder(out: Path, key: str, *, clear: bool = True) -> Path:
-    """Where a job keeps what it needs to resume: beside the output, unknown to Snakemake.
+def make_state_folder(out: Path, digest: str, *, clear: bool = True) -> Path:
+    """Return the folder in which a job keeps what it needs to resume; it is made if need be.
 
-    The key stands for everything that the result depends on; what other keys left behind is removed.
+    Args:
+        out: result of the job.
+        digest: digest of everything that the result depends on.
+        clear: remove the state that jobs with other digests left behind.
     """
-    folder = out.with_name(f".{out.name}.{key[:12]}.state")
-    for other in out.parent.glob(f".{out.name}.*.state") if clear else ():
+    folder = layout.state_folder(out, digest)
+    for other in out.parent.glob(layout.state_folder(out, "*").name) if clear else ():
         if other != folder:
             shutil.rmtree(other, ignore_errors=True)
     folder.mkdir(parents=True, exist_ok=True)
@@ -163,26 +166,20 @@ def state_folder(out: Path, key: str, *, clear: bool = True) -> Path:
 
 
 @contextmanager
-def finished_directory(out: Path) -> Iterator[Path]:
-    """Give a folder that gets its final name only when everything in it has been written."""
-    growing = out.with_name(f".{out.name}.new")
-    shutil.rmtree(growing, ignore_errors=True)
-    growing.mkdir(parents=True)
-    yield growing
-    shutil.rmtree(out, ignore_errors=True)
-    growing.replace(out)
+def lock_output(out: Path, *, wanted: bool = True) -> Iterator[None]:
+    """Wait until no other process works on the same output; a killed workflow may leave one running.
 
-
-@contextmanager
-def only_writer(out: Path, *, wanted: bool = True) -> Iterator[None]:
-    """Wait until no other process works on the same output; a killed workflow may leave one running."""
+    Args:
+        out: file or directory that is written inside of the block.
+        wanted: False to do nothing.
+    """
     from filelock import FileLock, Timeout
 
     if not wanted:
         yield
         return
     out.parent.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(out.with_name(f".{out.name}.lock"))
+    lock = FileLock(layout.lock_file(out))
     try:
         lock.acquire(timeout=0)
     except Timeout:
@@ -192,11 +189,3 @@ def only_writer(out: Path, *, wanted: bool = True) -> Iterator[None]:
         yield
     finally:
         lock.release()
-
-
-def write_parquet(frame: Any, out: Path) -> None:
-    """Write a table through a temporary file."""
-    out.parent.mkdir(parents=True, exist_ok=True)
-    growing = out.with_name(f".{out.name}.new")
-    frame.to_parquet(growing, index=False)
-    growing.replace(out)

@@ -12,11 +12,10 @@ from weft.cli.shared import (
     DeviceOption,
     ThreadsOption,
     app,
-    find_run,
-    fine_tuning,
-    load_to_sample,
-    record,
+    load_fine_tuning,
+    load_for_sampling,
     require_adapter_of,
+    save_provenance,
 )
 from weft.config import FineTuning
 from weft.errors import ConfigError, DataError
@@ -53,7 +52,7 @@ def trace(
     device: DeviceOption = "auto",
 ) -> None:
     """Answer a question and show the canvas step by step: what was revealed when, and how sure it was."""
-    described = fine_tuning(experiment)
+    described = load_fine_tuning(experiment)
     if (question is None) == (not questions):
         raise ConfigError(
             "either --question TEXT or --questions FILE must be given, got "
@@ -79,7 +78,7 @@ def trace(
         inputs=(),
         shard=Shard(),
     )
-    model = load_to_sample(described, base, device, threads, adapter=adapter)
+    model = load_for_sampling(described, base, device, threads, adapter=adapter)
     tokenizer = load_tokenizer(base, mask_token_id=getattr(model.config, "mask_token_id", None))
     if hasattr(sys.stdout, "reconfigure"):  # signs that the terminal does not have are replaced
         sys.stdout.reconfigure(errors="replace")
@@ -95,8 +94,8 @@ def trace(
     if out is not None:
         _write_page(out, described, traces, title=title, caption=caption, model=model, run=run)
         inputs = [*(questions or []), base, *([adapter] if adapter else [])]
-        seed = None if run is None else find_run(described, run).seed
-        record(out, described, seed=seed, inputs=inputs, device=str(model.device))
+        seed = None if run is None else described.find_run(run).seed
+        save_provenance(out, described, seed=seed, inputs=inputs, device=str(model.device))
         typer.echo(f"page with every step -> {out}")
 
 
@@ -107,7 +106,7 @@ def _heading(described: FineTuning, run: str | None, base: Path, adapter: Path |
     if run is None:
         name = base.resolve().name
         return (f"{name} with {adapter.resolve().name}" if adapter else name), ""
-    chosen = find_run(described, run)
+    chosen = described.find_run(run)
     require_adapter_of(chosen, adapter)
     return run_label(chosen), full_caption(described)
 

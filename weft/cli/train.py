@@ -16,19 +16,17 @@ from weft.cli.shared import (
     OutOption,
     ThreadsOption,
     app,
-    device_of,
-    find_run,
-    fine_tuning,
-    finished_directory,
-    load,
-    only_writer,
-    record,
-    state_folder,
-    write_parquet,
+    choose_device,
+    load_fine_tuning,
+    load_on_device,
+    lock_output,
+    make_state_folder,
+    save_provenance,
 )
 from weft.config.sources import ScratchModel
 from weft.errors import ConfigError
 from weft.provenance import digest, file_sha256
+from weft.records.files import atomic_directory, atomic_file
 
 PreparedOption = Annotated[Path, typer.Option(help="Prepared examples.")]
 
@@ -44,18 +42,18 @@ def pretrain(experiment: ExperimentOption, out: OutOption, threads: ThreadsOptio
     """Train the base model of an experiment from scratch."""
     from weft.training.pretrain import pretrain as run_pretraining
 
-    described = fine_tuning(experiment)
+    described = load_fine_tuning(experiment)
     if not isinstance(described.base_model, ScratchModel):
         raise ConfigError(
             f"base_model.source must be 'scratch' to train it, got {described.base_model.source!r}"
         )
     os.environ["OMP_NUM_THREADS"] = str(threads)
-    state = state_folder(out, digest(described.base_model.recipe.model_dump(mode="json")))
-    with only_writer(out), finished_directory(out) as folder:
+    state = make_state_folder(out, digest(described.base_model.recipe.model_dump(mode="json")))
+    with lock_output(out), atomic_directory(out) as folder:
         log = run_pretraining(described.base_model.recipe, folder, state=state)
         notes = {"recipe": described.base_model.recipe.model_dump(mode="json"), "log": log}
         (folder / "pretraining.json").write_text(json.dumps(notes, indent=1) + "\n")
-    record(out, described, seed=described.base_model.recipe.seed, notes=notes)
+    save_provenance(out, described, seed=described.base_model.recipe.seed, notes=notes)
     shutil.rmtree(state)
 
 
@@ -72,8 +70,8 @@ def train(
     device: DeviceOption = "auto",
 ) -> None:
     """Fine-tune one model.  Starts the ranks through DeepSpeed's launcher, unless it is a rank itself."""
-    described = fine_tuning(experiment)
-    chosen = find_run(described, run)
+    described = load_fine_tuning(experiment)
+    chosen = described.find_run(run)
     if RANK_MARK not in os.environ:
         from weft.training.deepspeed import accumulation_steps, launch_command, launch_environment
 
@@ -84,7 +82,7 @@ def train(
         files = ["--base", str(base), "--prepared", str(prepared), "--out", str(out)]
         arguments = ["train", "--experiment", experiment, "--run", run, "--workers", str(workers), *files]
         command = launch_command(arguments, num_processes=processes)
-        environment = launch_environment(device=device_of(device), threads_per_process=threads)
+        environment = launch_environment(device=choose_device(device), threads_per_process=threads)
         # A checkpoint may be resumed only under the settings, inputs and number of ranks that made it.
         method, training = described.methods[chosen.method], described.training
         inputs = [file_sha256(base), file_sha256(prepared)]
@@ -99,16 +97,16 @@ def train(
     from weft.training.finetune import FineTuningFiles, finetune
 
     is_first = os.environ["RANK"] == "0"
-    state = state_folder(out, os.environ[RANK_MARK], clear=is_first)
+    state = make_state_folder(out, os.environ[RANK_MARK], clear=is_first)
     growing = out.with_name(f".{out.name}.new")
 
     def finish() -> None:
         if out.exists():
             shutil.rmtree(out)
         growing.replace(out)
-        record(out, described, seed=chosen.seed, inputs=[base, prepared], notes={"run": run})
+        save_provenance(out, described, seed=chosen.seed, inputs=[base, prepared], notes={"run": run})
 
-    with only_writer(out, wanted=is_first):
+    with lock_output(out, wanted=is_first):
         finetune(
             described,
             chosen,
@@ -144,8 +142,8 @@ def probe(
     from weft.model import load_tokenizer
     from weft.training.probe import probe_dataset
 
-    described = fine_tuning(experiment)
-    model = load(base, described.training.dtype, device, threads)
+    described = load_fine_tuning(experiment)
+    model = load_on_device(base, described.training.dtype, device, threads)
     tokenizer = load_tokenizer(base, mask_token_id=model.config.mask_token_id)
     frame = probe_dataset(
         model,
@@ -154,8 +152,9 @@ def probe(
         max_length=described.training.max_length,
         batch_size=described.training.micro_batch_size,
     )
-    write_parquet(frame, out)
-    record(out, described, inputs=[base, prepared], device=str(model.device))
+    with atomic_file(out) as temporary:
+        frame.to_parquet(temporary, index=False)
+    save_provenance(out, described, inputs=[base, prepared], device=str(model.device))
 
 
 @app.command()
@@ -174,11 +173,11 @@ def gradients(
     from weft.model import load_tokenizer
     from weft.training.gradients import study_gradients
 
-    described = fine_tuning(experiment)
+    described = load_fine_tuning(experiment)
     study, training = described.gradient_study, described.training
     if study is None:
         raise ConfigError("gradient_study must be in the experiment for this step, it is not there")
-    model = load(base, "float32", device, threads)
+    model = load_on_device(base, "float32", device, threads)
     tokenizer = load_tokenizer(base, mask_token_id=model.config.mask_token_id)
     examples = list(datasets.load_from_disk(str(prepared)).take(study.num_examples))
     batch = PadToLength(max_length=training.max_length, pad_token_id=tokenizer.pad_token_id)(examples)
@@ -191,5 +190,6 @@ def gradients(
         t_min=training.t_min,
         mask_token_id=tokenizer.mask_token_id,
     )
-    write_parquet(frame, out)
-    record(out, described, seed=study.seed, inputs=[base, prepared], device=str(model.device))
+    with atomic_file(out) as temporary:
+        frame.to_parquet(temporary, index=False)
+    save_provenance(out, described, seed=study.seed, inputs=[base, prepared], device=str(model.device))

@@ -11,6 +11,7 @@ from pydantic import Field, field_validator, model_validator
 from weft.config.base import Section, read_yaml, validate
 from weft.config.methods import Method
 from weft.config.sources import BaseModelSource, BenchmarkSource, CustomBenchmark, DataSource, Task
+from weft.errors import find_by_name
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9]+([._-][a-z0-9]+)*$")]
 BASE_RUN = "base"
@@ -377,6 +378,14 @@ class FineTuning(_AnyKind):
         """The runs whose answers are shown step by step: base model, control, treatment."""
         dataset, seed = next(iter(self.datasets)), self.seeds[0]
         return [Run(BASE_RUN), *(Run(method, dataset, seed) for method in reversed(self.contrast))]
+
+    def find_run(self, run_id: str) -> Run:
+        """Return the run of this name.
+
+        Raises:
+            ConfigError: there is no such run; the message lists those that exist.
+        """
+        return find_by_name("the run", run_id, {run.run_id: run for run in self.runs})
 
     @property
     def gen_lengths(self) -> list[int]:
