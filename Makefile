@@ -8,7 +8,7 @@ export PATH := $(BIN):$(PATH)
 PYTEST := python -m pytest -n 2 --dist worksteal
 EXPERIMENT ?= tiny
 
-.PHONY: run setup test test-slow check format bench plan base doctor config-docs clean help
+.PHONY: run setup test test-slow check format same-results bench plan base doctor config-docs clean help
 
 run: setup  ## set up and run the default experiment: tables, figures, report
 	snakemake --cores all --config experiment=$(EXPERIMENT)
@@ -42,6 +42,10 @@ format: setup  ## format Python and Snakemake files
 	ruff format .
 	ruff check --fix .
 	snakefmt Snakefile workflow
+
+same-results: setup  ## compare all numbers with another commit: BASE=<commit>, QUICK=1 without running the experiment
+	python -m tools.same_results --base "$(or $(BASE),HEAD)" --experiment $(EXPERIMENT) \
+	  $(if $(BASE_TREE),--base-tree $(BASE_TREE)) $(if $(QUICK),--quick)
 
 bench: setup  ## speed and memory as ratios: training steps and sampler against the published ones (12 minutes)
 	python -m perf training
