@@ -153,6 +153,11 @@ def provenance_file(result: Path) -> Path:
 PROVENANCE_ENDING = ".provenance.json"
 
 
+def digests_file(directory: Path) -> Path:
+    """Return the file with the digests of a directory's files (`weft.records.FileDigests`)."""
+    return directory.with_name(f".{directory.name}.digests.json")
+
+
 def partial_file(out: Path, digest: str) -> Path:
     """Return the growing file of a job; the digest keeps records of other settings apart."""
     return out.with_name(f".{out.name}.{digest[:12]}.partial")

@@ -1,5 +1,14 @@
-"""Where a result comes from: commit, digests, seeds, versions and machine, in a file beside it."""
+"""Digests of files, and the provenance of results.
 
+Beside each result lies ``NAME.provenance.json`` (`weft.records.Provenance`): commit, versions, seed,
+device, and the SHA-256 of the result and of its inputs. `write_provenance` writes it.
+
+`file_sha256` always reads the whole content. Jobs use `stored_digest`, which reads the files of a
+directory only if their size or time has changed since they were hashed: a checkpoint of 16 GB is an
+input of many jobs.
+"""
+
+import contextlib
 import hashlib
 import importlib.metadata
 import json
@@ -10,12 +19,18 @@ from pathlib import Path
 from typing import Any
 
 import weft
+from weft.errors import WeftError
+from weft.layout import PROVENANCE_ENDING, digests_file, provenance_file
+from weft.records import FileDigest, FileDigests, Provenance
+from weft.records.files import read_json, write_json
 
 PACKAGE_ROOT = Path(__file__).resolve().parent
 RECORDED_PACKAGES = (
     "torch", "transformers", "deepspeed", "peft", "accelerate", "datasets", "tokenizers", "numpy", "pandas",
     "scipy", "matplotlib", "snakemake",
 )  # fmt: skip
+SNAKEMAKE_TIMESTAMP = ".snakemake_timestamp"
+"""File that Snakemake puts into the directories that its jobs have made."""
 
 
 def digest(value: Any) -> str:
@@ -25,15 +40,73 @@ def digest(value: Any) -> str:
 
 
 def file_sha256(path: Path) -> str:
-    """Return the SHA-256 of a file; of a directory, that of its files' names and hashes.
+    """Return the SHA-256 of a file, or of the names and hashes of a directory's files.
 
-    Sidecars are left out: they tell about the content and change with the machine.
+    Provenance files and Snakemake's time stamps in a directory are left out, because they change without
+    the content. The content is always read; see `stored_digest` for jobs.
     """
     if path.is_dir():
-        files = sorted(file for file in path.rglob("*") if file.is_file() and not is_sidecar(file))
-        return digest({str(file.relative_to(path)): file_sha256(file) for file in files})
+        return digest({name: file_sha256(path / name) for name in _content(path)})
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def stored_digest(path: Path) -> str:
+    """Return `file_sha256` of a file or directory, reading only what has changed since it was hashed.
+
+    A file of a directory is not read if its size and time are those that are stored with its hash. A
+    path that is a file is always read.
+    """
+    if not path.is_dir():
+        return file_sha256(path)
+    return _directory_digest(stored_file_digests(path))
+
+
+def stored_file_digests(directory: Path) -> dict[str, FileDigest]:
+    """Return the digests of a directory's files, reading only what has changed since it was hashed.
+
+    The digests are stored in a hidden file beside the directory if it is a result with provenance.
+    """
+    known = _read_stored(directory)
+    digests = _digest_files(directory, known)
+    if digests != known and provenance_file(directory).exists():
+        with contextlib.suppress(OSError):  # the folder may be read-only
+            write_json(digests_file(directory), FileDigests(files=digests))
+    return digests
+
+
+def _digest_files(directory: Path, known: Mapping[str, FileDigest]) -> dict[str, FileDigest]:
+    """Hash the files of a directory, except those whose size and time are as known."""
+    digests = {}
+    for name in _content(directory):
+        # The time is read before the content, so that a change in between is noticed the next time.
+        status = (directory / name).stat()
+        size, mtime_ns, stored = status.st_size, status.st_mtime_ns, known.get(name)
+        if stored is None or (stored.size, stored.mtime_ns) != (size, mtime_ns):
+            stored = FileDigest(size=size, mtime_ns=mtime_ns, sha256=file_sha256(directory / name))
+        digests[name] = stored
+    return digests
+
+
+def _content(directory: Path) -> list[str]:
+    """List the files below a directory that count as its content, sorted."""
+    files = (file for file in directory.rglob("*") if file.is_file())
+    return sorted(
+        str(file.relative_to(directory))
+        for file in files
+        if file.name != SNAKEMAKE_TIMESTAMP and not file.name.endswith(PROVENANCE_ENDING)
+    )
+
+
+def _directory_digest(files: Mapping[str, FileDigest]) -> str:
+    return digest({name: file.sha256 for name, file in files.items()})
+
+
+def _read_stored(directory: Path) -> dict[str, FileDigest]:
+    try:
+        return read_json(digests_file(directory), FileDigests).files
+    except WeftError:  # missing or damaged
+        return {}
 
 
 def source_digest(*rooms: str) -> str:
@@ -47,17 +120,7 @@ def source_digest(*rooms: str) -> str:
     return digest({str(file.relative_to(PACKAGE_ROOT)): file_sha256(file) for file in files})[:16]
 
 
-def sidecar_path(result: Path) -> Path:
-    """Name the provenance file beside a result."""
-    return result.with_name(f"{result.name}.provenance.json")
-
-
-def is_sidecar(path: Path) -> bool:
-    """Say whether a file is a provenance file."""
-    return path.name.endswith(".provenance.json")
-
-
-def write_sidecar(
+def write_provenance(
     result: Path,
     *,
     settings: Mapping[str, Any],
@@ -67,56 +130,60 @@ def write_sidecar(
     device: str = "cpu",
     notes: Mapping[str, Any] | None = None,
 ) -> None:
-    """Write the provenance of a result.
+    """Write the provenance of a result beside it, as ``NAME.provenance.json``.
+
+    The digests of the files of a directory are stored too, for `stored_digest`.
 
     Args:
-        result: the file or directory that was made.
-        settings: the whole checked experiment.
-        experiment: its name.
+        result: file or directory, complete.
+        settings: the whole checked experiment, as JSON.
+        experiment: name of the experiment.
         seed: seed of the step, if it has one.
-        inputs: files and directories that went in; their hashes are recorded.
-        device: kind of device that computed it.
-        notes: anything else worth keeping, as JSON values.
+        inputs: files and directories from which the result was made; their `stored_digest` is recorded.
+        device: device that computed the result.
+        notes: further keys, as JSON.
     """
     commit, dirty = git_state()
-    record = {
-        "weft_version": weft.__version__,
-        "commit": commit,
-        "dirty": dirty,
-        "source_digest": source_digest(*sorted(room.stem for room in PACKAGE_ROOT.iterdir())),
-        "experiment": experiment,
-        "experiment_digest": digest(settings),
-        "seed": seed,
-        "versions": installed_versions(),
-        "python": platform.python_version(),
-        "machine": platform.machine(),
-        "device": device,
-        "inputs": {str(path): file_sha256(path) for path in inputs},
-        "sha256": file_sha256(result),
-    } | dict(notes or {})
-    _write(record, result)
+    if result.is_dir():
+        files = _digest_files(result, known={})
+        write_json(digests_file(result), FileDigests(files=files))
+    provenance = Provenance(
+        weft_version=weft.__version__,
+        commit=commit,
+        dirty=dirty,
+        source_digest=source_digest(*sorted(room.stem for room in PACKAGE_ROOT.iterdir())),
+        experiment=experiment,
+        experiment_digest=digest(settings),
+        seed=seed,
+        versions=installed_versions(),
+        python=platform.python_version(),
+        machine=platform.machine(),
+        device=device,
+        inputs={str(path): stored_digest(path) for path in inputs},
+        sha256=_directory_digest(files) if result.is_dir() else file_sha256(result),
+        **(notes or {}),
+    )
+    write_json(provenance_file(result), provenance)
 
 
-def merge_sidecars(parts: Sequence[Path], result: Path) -> None:
-    """Write the provenance of a result that was put together from parts: theirs, as the first tells it.
+def merge_provenance(parts: Sequence[Path], result: Path) -> None:
+    """Write the provenance of a result that was put together from parts.
 
     Args:
-        parts: files with provenance beside them; those without are left out.
-        result: what was made of them; gets no sidecar if no part has one.
+        parts: files whose provenance differs in inputs and shard only; those without provenance are ignored.
+        result: the merged file; gets no provenance if no part has any.
     """
-    paths = [sidecar_path(part) for part in parts]
-    records = [json.loads(path.read_text()) for path in paths if path.exists()]
-    if records:
-        inputs = {name: found for record in records for name, found in record["inputs"].items()}
-        own = {"inputs": inputs, "sha256": file_sha256(result), "parts": [one["sha256"] for one in records]}
-        _write({key: value for key, value in records[0].items() if key != "shard"} | own, result)
-
-
-def _write(record: Mapping[str, Any], result: Path) -> None:
-    path = sidecar_path(result)
-    temporary = path.with_suffix(".new")
-    temporary.write_text(json.dumps(record, indent=1, sort_keys=True) + "\n")
-    temporary.replace(path)
+    files = [provenance_file(part) for part in parts]
+    provenances = [read_json(file, Provenance) for file in files if file.exists()]
+    if not provenances:
+        return
+    merged = provenances[0].as_object() | {
+        "inputs": {name: sha256 for one in provenances for name, sha256 in one.inputs.items()},
+        "sha256": file_sha256(result),
+        "parts": [part.sha256 for part in provenances],
+    }
+    merged.pop("shard", None)
+    write_json(provenance_file(result), Provenance.model_validate(merged))
 
 
 def git_state() -> tuple[str | None, bool | None]:
@@ -135,11 +202,9 @@ def git_state() -> tuple[str | None, bool | None]:
 
 
 def installed_versions() -> dict[str, str]:
-    """Return the versions of the packages that can change a result, as far as installed."""
+    """Return the versions of the packages that can change a result, as far as they are installed."""
     versions = {}
     for name in RECORDED_PACKAGES:
-        try:
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
             versions[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            continue
     return versions

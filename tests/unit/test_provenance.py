@@ -1,15 +1,18 @@
 import json
+import os
 
+import pytest
+
+from weft import provenance
+from weft.layout import digests_file, provenance_file
 from weft.provenance import (
     digest,
     file_sha256,
     git_state,
-    installed_versions,
-    is_sidecar,
-    merge_sidecars,
-    sidecar_path,
+    merge_provenance,
     source_digest,
-    write_sidecar,
+    stored_digest,
+    write_provenance,
 )
 
 
@@ -18,11 +21,12 @@ def test_digests_do_not_depend_on_the_order_of_keys():
     assert digest({"a": 1}) != digest({"a": 2})
 
 
-def test_a_directory_is_hashed_by_content_without_sidecars(tmp_path):
+def test_a_directory_is_hashed_by_its_content(tmp_path):
     for name in ("one", "two"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "x").write_text("same")
-    (tmp_path / "two" / "x.provenance.json").write_text("machine")
+    for name in ("x.provenance.json", ".snakemake_timestamp"):
+        (tmp_path / "two" / name).write_text("not part of the content")
     assert file_sha256(tmp_path / "one") == file_sha256(tmp_path / "two")
     (tmp_path / "two" / "x").write_text("other")
     assert file_sha256(tmp_path / "one") != file_sha256(tmp_path / "two")
@@ -33,39 +37,117 @@ def test_the_source_digest_is_about_the_named_rooms():
     assert source_digest("stats") != source_digest("report")
 
 
-def test_a_sidecar_says_where_a_result_comes_from(tmp_path):
+@pytest.fixture
+def checkpoint(tmp_path):
+    folder = tmp_path / "base"
+    (folder / "parts").mkdir(parents=True)
+    for name in ("a", "parts/b"):
+        (folder / name).write_text(name)
+    write_provenance(folder, settings={}, experiment="tiny")
+    return folder
+
+
+@pytest.fixture
+def files_read(monkeypatch):
+    """Names of the files whose content is hashed, in order."""
+    names = []
+    hash_file = provenance.file_sha256
+
+    def counting(path):
+        if path.is_file():
+            names.append(path.name)
+        return hash_file(path)
+
+    monkeypatch.setattr(provenance, "file_sha256", counting)
+    return names
+
+
+def test_jobs_do_not_read_again_what_is_unchanged(checkpoint, files_read):
+    assert stored_digest(checkpoint) == json.loads(provenance_file(checkpoint).read_text())["sha256"]
+    assert files_read == []
+    assert provenance.file_sha256(checkpoint) == stored_digest(checkpoint)
+    assert files_read == ["a", "b"], "file_sha256 always reads"
+
+
+@pytest.mark.parametrize("content", ["longer", "A"])
+def test_a_file_with_another_size_or_time_is_read(checkpoint, files_read, content):
+    file, before = checkpoint / "a", stored_digest(checkpoint)
+    status = file.stat()
+    file.write_text(content)
+    # Only one of size and time differs.
+    later = status.st_mtime_ns + (1 if len(content) == status.st_size else 0)
+    os.utime(file, ns=(status.st_atime_ns, later))
+    assert stored_digest(checkpoint) == file_sha256(checkpoint) != before
+    assert files_read[0] == "a"
+    files_read.clear()
+    stored_digest(checkpoint)
+    assert files_read == [], "the new digest is stored"
+
+
+def test_added_and_removed_files_are_noticed(checkpoint, files_read):
+    before = stored_digest(checkpoint)
+    (checkpoint / "c").write_text("c")
+    assert stored_digest(checkpoint) != before
+    (checkpoint / "c").unlink()
+    assert stored_digest(checkpoint) == before
+    assert files_read == ["c"]
+
+
+@pytest.mark.parametrize("damaged", [None, "{", '{"files": {"a": 1}}'])
+def test_without_stored_digests_everything_is_read(checkpoint, files_read, damaged):
+    stored = digests_file(checkpoint)
+    stored.unlink() if damaged is None else stored.write_text(damaged)
+    assert stored_digest(checkpoint) == file_sha256(checkpoint)
+    assert files_read[:2] == ["a", "b"]
+
+
+def test_nothing_is_stored_beside_what_is_no_result(checkpoint):
+    provenance_file(checkpoint).unlink()
+    digests_file(checkpoint).unlink()
+    stored_digest(checkpoint)
+    assert not digests_file(checkpoint).exists()
+
+
+def test_a_file_is_always_read(tmp_path):
+    file = tmp_path / "x.jsonl"
+    file.write_text("{}")
+    write_provenance(file, settings={}, experiment="tiny")
+    status = file.stat()
+    file.write_text("[]")
+    os.utime(file, ns=(status.st_atime_ns, status.st_mtime_ns))
+    assert stored_digest(file) == file_sha256(file) == digest([])
+
+
+def test_provenance_states_the_origin_of_a_result(tmp_path):
     result = tmp_path / "x.jsonl"
     result.write_text("{}\n")
-    write_sidecar(result, settings={"a": 1}, experiment="tiny", seed=3, inputs=[result], notes={"more": True})
-    record = json.loads(sidecar_path(result).read_text())
-    assert record["experiment_digest"] == digest({"a": 1})
-    assert record["inputs"] == {str(result): file_sha256(result)}
-    assert (record["seed"], record["more"]) == (3, True)
-    assert record["versions"]["torch"].startswith("2.13.0")
-    assert is_sidecar(sidecar_path(result))
+    write_provenance(
+        result, settings={"a": 1}, experiment="tiny", seed=3, inputs=[result], notes={"more": True}
+    )
+    content = json.loads(provenance_file(result).read_text())
+    assert content["experiment_digest"] == digest({"a": 1})
+    assert content["inputs"] == {str(result): file_sha256(result)}
+    assert (content["sha256"], content["seed"], content["more"]) == (file_sha256(result), 3, True)
+    assert {"torch", "transformers"} <= content["versions"].keys()
 
 
-def test_a_merged_result_comes_from_where_its_parts_come_from(tmp_path):
+def test_merged_provenance_has_the_inputs_of_all_parts(tmp_path):
     question, *parts, merged, bare = (tmp_path / name for name in ("q", "1", "2", "all", "bare"))
     for file in (question, *parts, merged, bare):
         file.write_text(file.name)
     for number, part in enumerate(parts, start=1):
-        settings = {"settings": {}, "experiment": "tiny", "seed": 3, "inputs": [question]}
-        write_sidecar(part, **settings, notes={"shard": f"{number}/2"})
-    merge_sidecars([bare, *parts], merged)
-    record = json.loads(sidecar_path(merged).read_text())
-    assert record["sha256"] == file_sha256(merged)
-    assert record["parts"] == [file_sha256(part) for part in parts]
-    assert (record["seed"], record["inputs"]) == (3, {str(question): file_sha256(question)})
-    assert "shard" not in record
-    merge_sidecars([bare], question)
-    assert not sidecar_path(question).exists()
+        settings = {"settings": {}, "experiment": "tiny", "seed": 3, "inputs": [question, part]}
+        write_provenance(part, **settings, notes={"shard": f"{number}/2"})
+    merge_provenance([bare, *parts], merged)
+    content = json.loads(provenance_file(merged).read_text())
+    assert content["sha256"] == file_sha256(merged)
+    assert content["parts"] == [file_sha256(part) for part in parts]
+    assert content["inputs"] == {str(file): file_sha256(file) for file in (question, *parts)}
+    assert (content["seed"], "shard" in content) == (3, False)
+    merge_provenance([bare], question)
+    assert not provenance_file(question).exists()
 
 
 def test_the_commit_is_forty_hex_digits_or_unknown():
     commit, _ = git_state()
     assert commit is None or len(commit) == 40
-
-
-def test_versions_are_those_installed():
-    assert "transformers" in installed_versions()

@@ -25,7 +25,7 @@ from weft.cli.shared import (
     show_log,
 )
 from weft.errors import ConfigError
-from weft.provenance import file_sha256, merge_sidecars, write_sidecar
+from weft.provenance import merge_provenance, stored_digest, write_provenance
 from weft.records.files import atomic_directory
 
 QuestionsOption = Annotated[Path, typer.Option(help="Test questions.")]
@@ -87,7 +87,7 @@ def sample(
         model_name=f"{described.name}/{run}",
         seed=chosen.seed,
         inputs=[
-            *(file_sha256(path) for path in (questions, base)),
+            *(stored_digest(path) for path in (questions, base)),
             *([tuned_digest(adapter)] if adapter else []),
         ],
         shard=share,
@@ -112,7 +112,7 @@ def merge(
     from weft.sampling.shards import merge_shards
 
     count = merge_shards(questions, shards, out)
-    merge_sidecars(shards, out)
+    merge_provenance(shards, out)
     typer.echo(f"{count} records of {len(shards)} shards -> {out}")
 
 
@@ -156,5 +156,5 @@ def export(
                 if (base / name).exists():
                     shutil.copyfile(base / name, folder / name)
         made = f"checkpoint of {model.num_parameters():,} parameters in {str(dtype).removeprefix('torch.')}"
-    write_sidecar(out, settings={"form": form.value}, experiment="", inputs=inputs)
+    write_provenance(out, settings={"form": form.value}, experiment="", inputs=inputs)
     typer.echo(f"{family}: {made} -> {out}")

@@ -13,7 +13,7 @@ import typer
 from weft import layout
 from weft.config import BASE_RUN, Experiment, FineTuning, Run, find_experiment, load_experiment, read_settings
 from weft.errors import ConfigError
-from weft.provenance import write_sidecar
+from weft.provenance import write_provenance
 
 app = typer.Typer(
     help="Weighted entropy-driven fine-tuning of masked diffusion language models, reproduced.",
@@ -138,7 +138,7 @@ def save_provenance(
         device: device that computed the result.
         notes: further JSON values.
     """
-    write_sidecar(
+    write_provenance(
         result,
         settings=experiment.model_dump(mode="json"),
         experiment=experiment.name,

@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from weft.errors import CheckpointError
 from weft.model.checkpoint import PICKLES, find_family, find_layout, load_model, read_config, read_json
 from weft.model.layout import Fields, Layout
-from weft.provenance import digest, file_sha256
+from weft.provenance import digest, stored_file_digests
 
 ADAPTER_CONFIG = "adapter_config.json"
 ADAPTER_WEIGHTS = "adapter_model.safetensors"
@@ -132,10 +132,9 @@ def tuned_digest(tuned_dir: str | Path) -> str:
 
     What else lies in a run's folder, such as how long it took, changes from run to run and changes no answer.
     """
-    folder = Path(tuned_dir)
-    described = [folder / name for name in (ADAPTER_CONFIG, "config.json")]
-    files = sorted([*folder.glob("*.safetensors"), *(file for file in described if file.exists())])
-    return digest({file.name: file_sha256(file) for file in files})
+    files = stored_file_digests(Path(tuned_dir))
+    names = [name for name in files if name.endswith((".safetensors", ADAPTER_CONFIG, "config.json"))]
+    return digest({name: files[name].sha256 for name in names})
 
 
 def merge_adapter(model: Any) -> Any:

@@ -3,10 +3,13 @@
 import json
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, JsonValue
+from pydantic import BaseModel, ConfigDict
 
-JsonObject = dict[str, JsonValue]
-"""A JSON object of unknown form, such as a row of somebody else's data file."""
+JsonObject = dict[str, Any]
+"""A JSON object of unknown form, such as a row of a data file of unknown origin.
+
+The values are not typed as `pydantic.JsonValue`, which is recursive: the type checks during tests cannot
+resolve it."""
 
 
 class Record(BaseModel):

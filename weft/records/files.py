@@ -18,7 +18,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Generic, TypeVar
 
-from pydantic import JsonValue, ValidationError
+from pydantic import ValidationError
 
 from weft.errors import DataError, WeftError
 from weft.records.base import JsonObject, Record
@@ -283,7 +283,7 @@ def parse_record(
         raise error(f"{place}: {_describe(cause)}; {remedy}") from cause
 
 
-def parse_json(text: str) -> JsonValue:
+def parse_json(text: str) -> Any:
     """Parse JSON text as RFC 8259 has it, escaped halves of characters included.
 
     Pydantic's own parser refuses such halves, which a byte-level tokenizer can produce.
@@ -292,8 +292,7 @@ def parse_json(text: str) -> JsonValue:
         ValueError: the text is not JSON, or holds NaN or Infinity.
         RecursionError: it is nested too deeply.
     """
-    value: JsonValue = json.loads(text, parse_constant=_refuse_constant)
-    return value
+    return json.loads(text, parse_constant=_refuse_constant)
 
 
 def _refuse_constant(name: str) -> None:

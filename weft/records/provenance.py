@@ -1,4 +1,4 @@
-"""The record of where a result comes from. `weft.provenance` makes and writes it."""
+"""Records of the origin and the digests of results. `weft.provenance` makes and writes them."""
 
 from pydantic import ConfigDict
 
@@ -6,7 +6,7 @@ from weft.records.base import Record
 
 
 class Provenance(Record):
-    """Where a result comes from. Steps add what else is worth knowing under keys of their own."""
+    """The origin of a result. Steps add further information under keys of their own."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -36,3 +36,21 @@ class Provenance(Record):
     """Path of each input -> its SHA-256."""
     sha256: str
     """SHA-256 of the result."""
+
+
+class FileDigest(Record):
+    """Digest of a file, and what its size and time were when the digest was computed."""
+
+    size: int
+    """Size in bytes."""
+    mtime_ns: int
+    """Time of the last modification, in nanoseconds."""
+    sha256: str
+    """SHA-256 of the content."""
+
+
+class FileDigests(Record):
+    """Digests of the files of a directory, in a hidden file beside it."""
+
+    files: dict[str, FileDigest]
+    """Path below the directory -> digest."""
