@@ -19,7 +19,7 @@ def plan(
     offline: OfflineOption = None,
 ) -> None:
     """Say what an experiment will do, and what it needs from outside."""
-    from weft.config.plan import plan_lines
+    from weft.plan import plan_lines
 
     file = find_experiment(experiment)
     for line in plan_lines(load_experiment(file), offline=offline_folders(offline), pins=pins_path(file)):

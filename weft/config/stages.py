@@ -1,47 +1,20 @@
-"""Which values a step of the workflow depends on, so that a change re-runs it and nothing else."""
+"""The settings on which each step of the workflow depends.
+
+Snakemake runs a job again if its settings change. A step therefore gets the values that change its
+result, and no others.
+"""
 
 from collections.abc import Callable, Mapping
-from typing import Any
+
+from pydantic_core import to_jsonable_python
 
 from weft.config.experiment import Experiment, FineTuning
+from weft.config.sources import ScratchModel
 
-Whole = dict[str, Any]
 Wildcards = Mapping[str, str]
 
-
-def stage_settings(experiment: Experiment, stage: str, wildcards: Wildcards) -> Whole:
-    """Pick the values that change the result of one job.
-
-    Args:
-        experiment: the checked experiment.
-        stage: name of the rule.
-        wildcards: the job's wildcards.
-
-    Returns:
-        The values as JSON types.
-    """
-    whole = experiment.model_dump(mode="json")
-    if stage == "train":
-        assert isinstance(experiment, FineTuning), "only fine-tuning experiments have training rules"
-        method = {run.run_id: run for run in experiment.runs}[wildcards["run"]].method
-        return {"training": whole["training"], "method": whole["methods"][method]}
-    if stage == "sample":
-        assert isinstance(experiment, FineTuning), "only fine-tuning experiments have sampling rules"
-        return experiment.sampling.decisive()
-    if stage == "trace":
-        assert isinstance(experiment, FineTuning), "only fine-tuning experiments have traces"
-        return {"sampling": experiment.sampling.decisive(), "caption": experiment.caption}
-    values = STAGES[stage](whole, wildcards)
-    if stage in SHOWN and experiment.approximation is not None:
-        values["approximation"] = experiment.approximation
-    return values
-
-
-def _pick(*keys: str, section: str | None = None) -> Callable[[Whole, Wildcards], Whole]:
-    return lambda whole, _: {key: (whole[section] if section else whole).get(key) for key in keys}
-
-
-REPORTED = (
+REPORT_STAGES = ("tables", "figures", "page")
+REPORT_KEYS = (
     "name",
     "title",
     "caption",
@@ -55,31 +28,87 @@ REPORTED = (
     "base_model",
     "seeds",
 )
-"""Keys that labels, order or comparisons of the report depend on."""
-SHOWN = ("tables", "figures", "page")
-"""Stages whose results have captions."""
+"""Keys of an experiment on which labels, order and comparisons of the report depend."""
 
-STAGES: dict[str, Callable[[Whole, Wildcards], Whole]] = {
-    "questions": lambda whole, wildcards: whole["benchmarks"][wildcards["benchmark"]],
-    "examples": lambda whole, wildcards: whole["datasets"][wildcards["dataset"]],
-    "prepare": lambda whole, _: {
-        "max_length": whole["training"]["max_length"],
-        "heldout_share": whole["training"]["heldout_share"],
-        "example_layout": whole["training"]["example_layout"],
-        "forbid_test_questions": whole["forbid_test_questions"],
+
+def stage_settings(experiment: Experiment, stage: str, wildcards: Wildcards) -> object:
+    """Return the values that change the result of a job.
+
+    Args:
+        experiment: the experiment.
+        stage: name of the rule.
+        wildcards: the job's wildcards.
+
+    Returns:
+        The values as JSON types.
+    """
+    if stage == "score":
+        return {"scoring": wildcards["scoring"]}
+    if stage in REPORT_STAGES:
+        return _report_settings(experiment)
+    if experiment.kind != "fine-tuning":
+        raise ValueError(f"stage must be of an experiment that trains, got {stage!r} of {experiment.name!r}")
+    return to_jsonable_python(TRAINING_STAGES[stage](experiment, wildcards))
+
+
+def _report_settings(experiment: Experiment) -> object:
+    dump = experiment.model_dump(mode="json")
+    settings = {key: dump.get(key) for key in REPORT_KEYS}
+    if experiment.approximation is not None:
+        settings["approximation"] = experiment.approximation
+    return settings
+
+
+def _train_settings(experiment: FineTuning, wildcards: Wildcards) -> object:
+    run = experiment.find_run(wildcards["run"])
+    return {"training": experiment.training, "method": experiment.methods[run.method]}
+
+
+def _prepare_settings(experiment: FineTuning, _: Wildcards) -> object:
+    return {
+        "max_length": experiment.training.max_length,
+        "heldout_share": experiment.training.heldout_share,
+        "example_layout": experiment.training.example_layout,
+        "forbid_test_questions": experiment.forbid_test_questions,
+    }
+
+
+def _probe_settings(experiment: FineTuning, _: Wildcards) -> object:
+    training = experiment.training
+    return {
+        "max_length": training.max_length,
+        "micro_batch_size": training.micro_batch_size,
+        "dtype": training.dtype,
+    }
+
+
+def _gradient_settings(experiment: FineTuning, _: Wildcards) -> object:
+    training = experiment.training
+    return {
+        "study": experiment.gradient_study,
+        "methods": experiment.methods,
+        "target_modules": None if training.lora is None else training.lora.target_modules,
+        "max_length": training.max_length,
+        "t_min": training.t_min,
+    }
+
+
+def _pretrain_settings(experiment: FineTuning, _: Wildcards) -> object:
+    return experiment.base_model.recipe if isinstance(experiment.base_model, ScratchModel) else None
+
+
+TRAINING_STAGES: dict[str, Callable[[FineTuning, Wildcards], object]] = {
+    "questions": lambda experiment, wildcards: experiment.benchmarks[wildcards["benchmark"]],
+    "examples": lambda experiment, wildcards: experiment.datasets[wildcards["dataset"]],
+    "prepare": _prepare_settings,
+    "pretrain": _pretrain_settings,
+    "base": lambda experiment, _: experiment.base_model,
+    "train": _train_settings,
+    "probe": _probe_settings,
+    "gradients": _gradient_settings,
+    "sample": lambda experiment, _: experiment.sampling.decisive(),
+    "trace": lambda experiment, _: {
+        "sampling": experiment.sampling.decisive(),
+        "caption": experiment.caption,
     },
-    "pretrain": lambda whole, _: whole["base_model"]["recipe"],
-    "base": lambda whole, _: whole["base_model"],
-    "probe": _pick("max_length", "micro_batch_size", "dtype", section="training"),
-    "gradients": lambda whole, _: {
-        "study": whole["gradient_study"],
-        "methods": whole["methods"],
-        "target_modules": (whole["training"]["lora"] or {}).get("target_modules"),
-        "max_length": whole["training"]["max_length"],
-        "t_min": whole["training"]["t_min"],
-    },
-    "score": lambda whole, wildcards: {"scoring": wildcards["scoring"]},
-    "tables": _pick(*REPORTED),
-    "figures": _pick(*REPORTED),
-    "page": _pick(*REPORTED),
 }

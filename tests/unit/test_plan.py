@@ -1,6 +1,6 @@
 from weft.config import load_experiment
 from weft.config.pins import record_pin
-from weft.config.plan import plan_lines
+from weft.plan import plan_lines
 
 
 def plan(name, offline=(), pins=None):
@@ -12,7 +12,7 @@ def test_the_papers_grid_is_counted():
     text = plan("paper")
     assert "6 training runs" in text
     assert "84 sampling jobs" in text
-    assert "3 pages of answers step by step: 4 questions each, length 128" in text
+    assert "3 pages that show answers step by step: 4 questions each, length 128" in text
     assert "to download: GSAI-ML/LLaDA-8B-Instruct" in text
 
 

@@ -1,0 +1,133 @@
+"""The plan of an experiment: how much there is to compute, and which files it needs from outside."""
+
+import math
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from weft.config import Experiment, FineTuning, StoredGenerations
+from weft.config.instructions import D1_TEXTS
+from weft.config.offline import find_offline
+from weft.config.pins import RepoType, find_pin
+from weft.config.published import find_generations
+from weft.config.sources import (
+    CustomBenchmark,
+    GeneratedData,
+    HubData,
+    HubFile,
+    HubModel,
+    JsonlData,
+    PublishedBenchmark,
+    ScratchModel,
+    WebFile,
+)
+from weft.errors import DataError
+
+
+def plan_lines(experiment: Experiment, *, offline: Sequence[str], pins: Path | None = None) -> Iterator[str]:
+    """Describe an experiment: what is compared, how much there is to do, and what is missing.
+
+    Args:
+        experiment: the experiment.
+        offline: folders that are searched before any download.
+        pins: lock file of the experiment (`weft.config.pins`).
+
+    Yields:
+        Lines of text.
+    """
+    yield f"{experiment.name}: {experiment.title}"
+    yield f"  {experiment.caption}"
+    if experiment.kind == "generations":
+        yield from _list_generations(experiment, offline)
+    else:
+        yield from _count_jobs(experiment)
+        yield from _list_needs(experiment, offline, pins)
+
+
+def _list_generations(experiment: StoredGenerations, offline: Sequence[str]) -> Iterator[str]:
+    for benchmark in experiment.benchmarks:
+        for length in experiment.gen_lengths:
+            try:
+                count = len(find_generations(experiment.generations, benchmark, length, offline))
+                yield f"  score {benchmark} at {length} tokens: {count} files"
+            except DataError as error:
+                yield f"  missing: {error}"
+
+
+def _count_jobs(experiment: FineTuning) -> Iterator[str]:
+    training, sampling = experiment.training, experiment.sampling
+    methods, datasets = ", ".join(experiment.methods), ", ".join(experiment.datasets)
+    yield f"  {len(experiment.trained_runs)} training runs: {methods} x {datasets}"
+    yield f"    x seeds {experiment.seeds}; {training.epochs} epochs, {training.batch_size} examples per step"
+    for name, source in experiment.datasets.items():
+        if isinstance(source, GeneratedData):
+            size = sum(source.tasks.values())
+            size -= int(size * training.heldout_share)
+            steps = training.epochs * math.ceil(size / training.batch_size)
+            yield f"  {name}: {size} training examples, {steps} optimiser steps per run"
+    num_runs, num_benchmarks = len(experiment.runs), len(experiment.benchmarks)
+    yield f"  {num_runs * num_benchmarks * len(sampling.gen_lengths)} sampling jobs:"
+    yield f"    {num_runs} models x {num_benchmarks} benchmarks x lengths {sampling.gen_lengths};"
+    if sampling.tokens_per_step:
+        yield f"    one forward pass per {sampling.tokens_per_step} tokens"
+    else:
+        yield "    one forward pass for one or more tokens"
+    yield (
+        f"  {len(experiment.traced_runs)} pages that show answers step by step: {num_benchmarks} questions "
+        f"each, length {min(sampling.gen_lengths)}"
+    )
+    if sampling.approximation:
+        yield f"  approximate sampling: {sampling.approximation}"
+
+
+def _list_needs(experiment: FineTuning, offline: Sequence[str], pins: Path | None) -> Iterator[str]:
+    needs: dict[str, str] = {}  # path below the offline folders -> how the content is pinned
+    base = experiment.base_model
+    if isinstance(base, HubModel):
+        needs[base.repo] = _describe_pin("model", base.repo, base.revision, pins)
+    elif isinstance(base, ScratchModel) and base.use == "shipped":
+        yield f"  base model: {base.shipped}, shipped"
+    sources = [*experiment.datasets.values(), *experiment.benchmarks.values()]
+    for source in sources:
+        if isinstance(source, HubData):
+            needs.update(_describe_file(file, pins) for file in source.files)
+        elif isinstance(source, PublishedBenchmark):
+            needs.update([_describe_file(source.file, pins)])
+        elif isinstance(source, JsonlData | CustomBenchmark) and not Path(source.path).is_file():
+            yield f"  missing: {source.path}"
+    instructions = {getattr(source, "instruction", "none") for source in sources}
+    needs.update(
+        (D1_TEXTS[name].offline, "pinned by hash") for name in sorted(instructions & D1_TEXTS.keys())
+    )
+    for name, pinned in needs.items():
+        path = find_offline(name, offline)
+        yield f"  {f'found: {path}' if path else f'to download: {name}'} ({pinned})"
+
+
+def _describe_file(file: WebFile | HubFile, pins: Path | None) -> tuple[str, str]:
+    """Return the path of a file below the offline folders, and how its content is pinned."""
+    if isinstance(file, WebFile):
+        return file.offline, "pinned by hash"
+    pinned = _describe_pin("dataset", file.repo, file.revision, pins, file=file)
+    return f"{file.repo}/{file.file}", pinned
+
+
+def _describe_pin(
+    repo_type: RepoType, repo: str, revision: str, pins: Path | None, *, file: HubFile | None = None
+) -> str:
+    """Describe by what the content of a repository, or of a file in it, is pinned."""
+    pin = find_pin(pins, repo_type, repo, revision)
+    if file is None:
+        is_hashed = pin is not None
+    else:
+        is_hashed = file.sha256 is not None or (pin is not None and file.file in pin.files)
+    hashes = "hash" if file else "hashes"
+    if re.fullmatch(r"[0-9a-f]{40}", revision):
+        commit = f"commit {revision[:8]}"
+    elif pin is not None:
+        commit = f"{revision} is commit {pin.commit[:8]} by {pins}"
+    elif is_hashed:
+        commit = revision
+    else:
+        return f"{revision}, not pinned: commit and {hashes} are noted at first use"
+    return f"{commit}, pinned by {hashes}" if is_hashed else f"{commit}, {hashes} noted at first use"
