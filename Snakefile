@@ -1,10 +1,10 @@
-# weft: from data to the paper's tables and figures.  This file is a table of contents.
+# weft: from data to the paper's tables and figures. This file lists the targets and the rules.
 #
 #   snakemake --cores all                                        the default experiment
-#   snakemake --cores all --config experiment=d1-baselines       another one (experiments/)
-#   snakemake -n --config experiment=paper                       what the 8B experiment would do
+#   snakemake --cores all --config experiment=d1-baselines       another experiment (experiments/)
+#   snakemake -n --config experiment=paper                       the plan of the 8B experiment
 #
-# What is compared stands in the experiment file, how it is run here in config.yaml and profiles/.
+# The experiment file says what is compared; config.yaml and profiles/ say how it is run here.
 
 from snakemake.utils import min_version
 
@@ -35,40 +35,44 @@ localrules:
 
 rule all:
     input:
-        experiment_files("tables", "figures", "traces", "report"),
+        TABLES,
+        FIGURES,
+        TRACES,
+        RESULTS.page,
 
 
 rule data:
     input:
-        experiment_files("data"),
+        QUESTIONS,
+        PREPARED,
 
 
 rule base:
     input:
-        experiment_files("pretrained"),
+        RESULTS.pretrained,
 
 
 rule models:
     input:
-        experiment_files("models"),
+        MODELS,
 
 
 rule exports:
     input:
-        experiment_files("exports"),
+        EXPORTS,
 
 
 rule samples:
     input:
-        experiment_files("samples"),
+        [RESULTS.samples(*cell) for cell in CELLS],
 
 
 rule scores:
     input:
-        experiment_files("scores"),
+        SCORES,
 
 
-if FINE_TUNING:
+if IS_TRAINED:
 
     include: "workflow/rules/data.smk"
     include: "workflow/rules/train.smk"

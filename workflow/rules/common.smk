@@ -1,4 +1,4 @@
-# The checked experiment, and what the rules ask of it.
+# The experiment, the names of its files, and helper functions of the rules.
 
 import json
 import re
@@ -7,24 +7,13 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
-from weft.config import (
-    BASE_RUN,
-    FineTuning,
-    load_experiment,
-    resolve_settings,
-)
-from weft.errors import WeftError
+from weft.config import BASE_RUN, load_experiment, resolve_settings
 from weft.config.published import find_generations
 from weft.config.stages import stage_settings
+from weft.errors import WeftError
+from weft.layout import FIGURE_FORMATS, TABLE_FORMATS, ResultLayout, provenance_file
 from weft.provenance import source_digest
-from weft.report.outputs import (
-    figure_files,
-    gradient_file,
-    has_ablations,
-    has_gradients,
-    table_files,
-    trace_file,
-)
+from weft.report.outputs import has_ablations, has_gradients, list_figures, list_tables
 
 try:
     SETTINGS = resolve_settings(
@@ -36,101 +25,99 @@ try:
 except WeftError as error:
     raise WorkflowError(str(error)) from None
 
-FINE_TUNING = isinstance(EXPERIMENT, FineTuning)
-RUNS = {run.run_id: run for run in EXPERIMENT.runs}
-SHARD = "results/{experiment}/shards/{run}/{benchmark}/{gen_length}.{shard}of{shards}"
+IS_TRAINED = EXPERIMENT.kind == "fine-tuning"
+RESULTS = ResultLayout.of(EXPERIMENT.name)
 OFFLINE = " ".join(f"--offline {shlex.quote(folder)}" for folder in SETTINGS.offline)
+
+# Files of one model's answers to one benchmark at one length.
+CELL = ("{run}", "{benchmark}", "{gen_length}")
+CELL_NAME = "{run}.{benchmark}.{gen_length}"
+SHARD_NAME = f"{CELL_NAME}.{{shard}}of{{shards}}"
+
+
+def any_of(names):
+    return "|".join(map(re.escape, names)) or "none"
 
 
 wildcard_constraints:
-    experiment=re.escape(EXPERIMENT.name),
-    run="|".join(map(re.escape, RUNS)),
-    dataset="|".join(map(re.escape, EXPERIMENT.dataset_names)) or "none",
-    benchmark="|".join(map(re.escape, EXPERIMENT.benchmark_names)),
+    run=any_of(EXPERIMENT.run_ids),
+    dataset=any_of(EXPERIMENT.dataset_names),
+    benchmark=any_of(EXPERIMENT.benchmark_names),
+    scoring=any_of(EXPERIMENT.scoring),
     gen_length=r"\d+",
     shard=r"\d+",
     shards=r"\d+",
-    scoring="|".join(EXPERIMENT.scoring),
 
 
-def experiment_files(*stages):
-    """List what the stages of this experiment produce."""
-    files = {
-        "data": ["data/questions/{benchmark}.jsonl", "data/prepared/{dataset}"],
-        "pretrained": ["pretrained"],
-        "models": ["runs/{trained}"],
-        "exports": ["exports/{trained}"],
-        "samples": ["samples/{run}/{benchmark}/{gen_length}.jsonl"],
-        "scores": ["scores/{scoring}/{run}/{benchmark}/{gen_length}.jsonl"],
-        "tables": [f"tables/{file}" for file in table_files(EXPERIMENT)],
-        "figures": [f"figures/{file}" for file in figure_files(EXPERIMENT)],
-        "traces": [f"report/{trace_file(run)}" for run in EXPERIMENT.traced_runs],
-        "report": ["report/index.html"],
-    }
-    return [
-        path
-        for stage in stages
-        for pattern in files[stage]
-        for path in expand(
-            f"results/{{experiment}}/{pattern}",
-            experiment=EXPERIMENT.name,
-            benchmark=EXPERIMENT.benchmark_names,
-            dataset=EXPERIMENT.dataset_names,
-            run=list(RUNS),
-            trained=[run.run_id for run in EXPERIMENT.trained_runs],
-            gen_length=EXPERIMENT.gen_lengths,
-            scoring=EXPERIMENT.scoring,
-        )
-    ]
+QUESTIONS = [RESULTS.questions(name) for name in EXPERIMENT.benchmark_names]
+PREPARED = [RESULTS.prepared(name) for name in EXPERIMENT.dataset_names]
+MODELS = [RESULTS.run(run.run_id) for run in EXPERIMENT.trained_runs]
+EXPORTS = [RESULTS.export(run.run_id) for run in EXPERIMENT.trained_runs]
+CELLS = [
+    (run, benchmark, gen_length)
+    for run in EXPERIMENT.run_ids
+    for benchmark in EXPERIMENT.benchmark_names
+    for gen_length in EXPERIMENT.gen_lengths
+]
+SCORES = [RESULTS.scores(name, *cell) for name in EXPERIMENT.scoring for cell in CELLS]
+PROBES = [RESULTS.probe(name) for name in EXPERIMENT.dataset_names]
+GRADIENTS = (
+    [RESULTS.gradients(name) for name in EXPERIMENT.dataset_names]
+    if has_gradients(EXPERIMENT)
+    else []
+)
+TABLES = [
+    RESULTS.table(name, ending)
+    for name in list_tables(EXPERIMENT)
+    for ending in TABLE_FORMATS
+]
+FIGURES = [
+    RESULTS.figure(name, ending)
+    for name in list_figures(EXPERIMENT)
+    for ending in FIGURE_FORMATS
+]
+TRACES = [RESULTS.trace(run.run_id) for run in EXPERIMENT.traced_runs]
 
 
-def of_datasets(pattern, is_wanted=True):
-    """List the files of a pattern, one per training set; none if they are not wanted."""
-    return expand(
-        f"results/{{experiment}}/{pattern}",
-        dataset=EXPERIMENT.dataset_names if is_wanted else [],
-        allow_missing=True,
-    )
+def adapter_of(wildcards):
+    """Return the result of the run's training; nothing for the base model."""
+    return [] if wildcards.run == BASE_RUN else RESULTS.run(wildcards.run)
 
 
-def of_shards(pattern):
-    """List the files of a pattern, one per job that shares the answers of a cell."""
+def prepared_of(wildcards):
+    """Return the tokenised training examples of a run."""
+    return RESULTS.prepared(EXPERIMENT.find_run(wildcards.run).dataset)
+
+
+def shards_of(name):
+    """Return the files of all jobs that share the answers of a cell."""
     count = SETTINGS.sample_shards
-    return expand(pattern, shard=range(1, count + 1), shards=count, allow_missing=True)
+    return expand(name, shard=range(1, count + 1), shards=count, allow_missing=True)
 
 
 def custom_files(source):
-    """List the files of one's own data, model or benchmark, so that a change in them is noticed."""
+    """Return the user's own files of a source, so that Snakemake notices when they change."""
     if getattr(source, "path", None) is None:
         return []
     path = Path(source.path)
     return (
-        sorted(map(str, [*path.glob("*.json"), *path.glob("*.safetensors")]))
+        sorted([*path.glob("*.json"), *path.glob("*.safetensors")])
         if path.is_dir()
-        else str(path)
+        else path
     )
 
 
 def custom_benchmark(wildcards):
-    """List the file of an own benchmark, which brings questions and rule."""
+    """Return the Python file of a custom benchmark, which holds questions and scoring rule."""
     return (
-        custom_files(EXPERIMENT.benchmarks[wildcards.benchmark]) if FINE_TUNING else []
-    )
-
-
-def settings_of(stage):
-    """Make a params function: the values, and nothing else, on which a job of the stage depends."""
-    return lambda wildcards: json.dumps(
-        stage_settings(EXPERIMENT, stage, dict(wildcards.items()))
+        custom_files(EXPERIMENT.benchmarks[wildcards.benchmark]) if IS_TRAINED else []
     )
 
 
 def generation_files(wildcards):
-    """List the files to score."""
-    if FINE_TUNING:
-        return [
-            f"results/{wildcards.experiment}/samples/{wildcards.run}/{wildcards.benchmark}/{wildcards.gen_length}.jsonl"
-        ]
+    """Return the generations to score: those of a run, or files that somebody published."""
+    if IS_TRAINED:
+        return RESULTS.samples(wildcards.run, wildcards.benchmark, wildcards.gen_length)
     try:
         return find_generations(
             EXPERIMENT.generations,
@@ -140,3 +127,15 @@ def generation_files(wildcards):
         )
     except WeftError as error:
         raise WorkflowError(str(error)) from None
+
+
+def settings_of(stage):
+    """Return a params function for the values on which a job of the stage depends."""
+    return lambda wildcards: json.dumps(
+        stage_settings(EXPERIMENT, stage, dict(wildcards.items()))
+    )
+
+
+def options(name, files):
+    """Return a command line that gives an option once for each file."""
+    return " ".join(f"{name} {shlex.quote(str(file))}" for file in files)

@@ -5,9 +5,9 @@ rule questions:
     input:
         custom_benchmark,
     output:
-        "results/{experiment}/data/questions/{benchmark}.jsonl",
+        RESULTS.questions("{benchmark}"),
     log:
-        "results/{experiment}/logs/questions/{benchmark}.log",
+        RESULTS.log("questions", "{benchmark}"),
     conda:
         "../../envs/weft.yaml"
     params:
@@ -23,9 +23,9 @@ rule examples:
     input:
         lambda wildcards: custom_files(EXPERIMENT.datasets[wildcards.dataset]),
     output:
-        "results/{experiment}/data/examples/{dataset}.jsonl",
+        RESULTS.examples("{dataset}"),
     log:
-        "results/{experiment}/logs/examples/{dataset}.log",
+        RESULTS.log("examples", "{dataset}"),
     conda:
         "../../envs/weft.yaml"
     params:
@@ -39,25 +39,19 @@ rule examples:
 
 rule prepare:
     input:
-        examples="results/{experiment}/data/examples/{dataset}.jsonl",
-        questions=expand(
-            "results/{experiment}/data/questions/{benchmark}.jsonl",
-            benchmark=EXPERIMENT.benchmarks,
-            allow_missing=True,
-        ),
-        base="results/{experiment}/base",
+        examples=RESULTS.examples("{dataset}"),
+        questions=QUESTIONS,
+        base=RESULTS.base,
     output:
-        directory("results/{experiment}/data/prepared/{dataset}"),
+        directory(RESULTS.prepared("{dataset}")),
     log:
-        "results/{experiment}/logs/prepare/{dataset}.log",
+        RESULTS.log("prepare", "{dataset}"),
     conda:
         "../../envs/weft.yaml"
     params:
         file=SETTINGS.experiment,
         settings=settings_of("prepare"),
-        questions=lambda wildcards, input: " ".join(
-            f"--questions {file}" for file in input.questions
-        ),
+        questions=options("--questions", QUESTIONS),
     shell:
         "python -m weft data prepare --experiment {params.file:q} --examples {input.examples} "
         "{params.questions} --base {input.base} --out {output} > {log} 2>&1"
@@ -65,11 +59,11 @@ rule prepare:
 
 rule pretrain:
     output:
-        directory("results/{experiment}/pretrained"),
+        directory(RESULTS.pretrained),
     log:
-        "results/{experiment}/logs/pretrain.log",
+        RESULTS.log("pretrain"),
     benchmark:
-        "results/{experiment}/timings/pretrain.jsonl"
+        RESULTS.benchmark("pretrain")
     conda:
         "../../envs/weft.yaml"
     threads: 2
@@ -87,14 +81,14 @@ rule place_base:
     input:
         local=custom_files(EXPERIMENT.base_model),
         retrained=(
-            "results/{experiment}/pretrained"
+            RESULTS.pretrained
             if getattr(EXPERIMENT.base_model, "use", "") == "retrained"
             else []
         ),
     output:
-        directory("results/{experiment}/base"),
+        directory(RESULTS.base),
     log:
-        "results/{experiment}/logs/base.log",
+        RESULTS.log("base"),
     conda:
         "../../envs/weft.yaml"
     params:

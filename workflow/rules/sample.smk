@@ -3,19 +3,15 @@
 
 rule sample:
     input:
-        questions="results/{experiment}/data/questions/{benchmark}.jsonl",
-        base="results/{experiment}/base",
-        adapter=lambda wildcards: (
-            []
-            if wildcards.run == BASE_RUN
-            else f"results/{wildcards.experiment}/runs/{wildcards.run}"
-        ),
+        questions=RESULTS.questions("{benchmark}"),
+        base=RESULTS.base,
+        adapter=adapter_of,
     output:
-        records="results/{experiment}/samples/{run}/{benchmark}/{gen_length}.jsonl",
+        records=RESULTS.samples(*CELL),
     log:
-        "results/{experiment}/logs/sample/{run}.{benchmark}.{gen_length}.log",
+        RESULTS.log("sample", CELL_NAME),
     benchmark:
-        "results/{experiment}/timings/sample/{run}.{benchmark}.{gen_length}.jsonl"
+        RESULTS.benchmark("sample", CELL_NAME)
     conda:
         "../../envs/weft.yaml"
     threads: SETTINGS.threads_per_process
@@ -40,28 +36,30 @@ rule sample:
 
 if SETTINGS.sample_shards > 1:
 
+    SHARD = RESULTS.shard(*CELL, "{shard}", "{shards}")
+
     ruleorder: merge > sample
 
     use rule sample as sample_shard with:
         output:
-            records=temp(f"{SHARD}.jsonl"),
-            provenance=temp(f"{SHARD}.jsonl.provenance.json"),
+            records=temp(SHARD),
+            provenance=temp(provenance_file(SHARD)),
         log:
-            "results/{experiment}/logs/sample/{run}.{benchmark}.{gen_length}.{shard}of{shards}.log",
+            RESULTS.log("sample", SHARD_NAME),
         benchmark:
-            "results/{experiment}/timings/sample/{run}.{benchmark}.{gen_length}.{shard}of{shards}.jsonl"
+            RESULTS.benchmark("sample", SHARD_NAME)
         params:
             shard=lambda wildcards: f"{wildcards.shard}/{wildcards.shards}",
 
     rule merge:
         input:
-            questions="results/{experiment}/data/questions/{benchmark}.jsonl",
-            shards=of_shards(f"{SHARD}.jsonl"),
-            provenance=of_shards(f"{SHARD}.jsonl.provenance.json"),
+            questions=RESULTS.questions("{benchmark}"),
+            shards=shards_of(SHARD),
+            provenance=shards_of(provenance_file(SHARD)),
         output:
-            "results/{experiment}/samples/{run}/{benchmark}/{gen_length}.jsonl",
+            RESULTS.samples(*CELL),
         log:
-            "results/{experiment}/logs/merge/{run}.{benchmark}.{gen_length}.log",
+            RESULTS.log("merge", CELL_NAME),
         conda:
             "../../envs/weft.yaml"
         params:

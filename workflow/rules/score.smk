@@ -6,9 +6,9 @@ rule score:
         generations=generation_files,
         custom=custom_benchmark,
     output:
-        "results/{experiment}/scores/{scoring}/{run}/{benchmark}/{gen_length}.jsonl",
+        RESULTS.scores("{scoring}", *CELL),
     log:
-        "results/{experiment}/logs/score/{scoring}.{run}.{benchmark}.{gen_length}.log",
+        RESULTS.log("score", f"{{scoring}}.{CELL_NAME}"),
     conda:
         "../../envs/score.yaml"
     params:

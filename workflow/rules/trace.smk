@@ -4,21 +4,13 @@
 
 rule trace:
     input:
-        questions=expand(
-            "results/{experiment}/data/questions/{benchmark}.jsonl",
-            benchmark=EXPERIMENT.benchmarks,
-            allow_missing=True,
-        ),
-        base="results/{experiment}/base",
-        adapter=lambda wildcards: (
-            []
-            if wildcards.run == BASE_RUN
-            else f"results/{wildcards.experiment}/runs/{wildcards.run}"
-        ),
+        questions=QUESTIONS,
+        base=RESULTS.base,
+        adapter=adapter_of,
     output:
-        "results/{experiment}/report/traces/{run}.html",
+        RESULTS.trace("{run}"),
     log:
-        "results/{experiment}/logs/trace/{run}.log",
+        RESULTS.log("trace", "{run}"),
     conda:
         "../../envs/weft.yaml"
     threads: SETTINGS.threads_per_process
@@ -34,9 +26,7 @@ rule trace:
         adapter=lambda wildcards, input: (
             f"--adapter {input.adapter}" if input.adapter else ""
         ),
-        questions=lambda wildcards, input: " ".join(
-            f"--questions {file}" for file in input.questions
-        ),
+        questions=options("--questions", QUESTIONS),
     shell:
         "python -m weft trace --experiment {params.file:q} --run {wildcards.run} --base {input.base} "
         "{params.adapter} {params.questions} --gen-length {params.gen_length} --threads {threads} "

@@ -3,14 +3,14 @@
 
 rule train:
     input:
-        base="results/{experiment}/base",
-        prepared=lambda wildcards: f"results/{wildcards.experiment}/data/prepared/{RUNS[wildcards.run].dataset}",
+        base=RESULTS.base,
+        prepared=prepared_of,
     output:
-        directory("results/{experiment}/runs/{run}"),
+        directory(RESULTS.run("{run}")),
     log:
-        "results/{experiment}/logs/train/{run}.log",
+        RESULTS.log("train", "{run}"),
     benchmark:
-        "results/{experiment}/timings/train/{run}.jsonl"
+        RESULTS.benchmark("train", "{run}")
     conda:
         "../../envs/weft.yaml"
     threads: SETTINGS.train_processes * SETTINGS.threads_per_process
@@ -32,12 +32,12 @@ rule train:
 
 rule export:
     input:
-        base="results/{experiment}/base",
-        tuned="results/{experiment}/runs/{run}",
+        base=RESULTS.base,
+        tuned=RESULTS.run("{run}"),
     output:
-        directory("results/{experiment}/exports/{run}"),
+        directory(RESULTS.export("{run}")),
     log:
-        "results/{experiment}/logs/export/{run}.log",
+        RESULTS.log("export", "{run}"),
     conda:
         "../../envs/weft.yaml"
     resources:
@@ -49,12 +49,12 @@ rule export:
 
 rule probe:
     input:
-        base="results/{experiment}/base",
-        prepared="results/{experiment}/data/prepared/{dataset}",
+        base=RESULTS.base,
+        prepared=RESULTS.prepared("{dataset}"),
     output:
-        "results/{experiment}/probe/{dataset}.parquet",
+        RESULTS.probe("{dataset}"),
     log:
-        "results/{experiment}/logs/probe/{dataset}.log",
+        RESULTS.log("probe", "{dataset}"),
     conda:
         "../../envs/weft.yaml"
     threads: SETTINGS.threads_per_process
@@ -73,12 +73,12 @@ rule probe:
 
 rule gradients:
     input:
-        base="results/{experiment}/base",
-        prepared="results/{experiment}/data/prepared/{dataset}",
+        base=RESULTS.base,
+        prepared=RESULTS.prepared("{dataset}"),
     output:
-        "results/{experiment}/gradients/{dataset}.parquet",
+        RESULTS.gradients("{dataset}"),
     log:
-        "results/{experiment}/logs/gradients/{dataset}.log",
+        RESULTS.log("gradients", "{dataset}"),
     conda:
         "../../envs/weft.yaml"
     threads: SETTINGS.threads_per_process
