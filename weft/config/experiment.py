@@ -11,7 +11,7 @@ from pydantic import Field, field_validator, model_validator
 from weft.config.base import Section, read_yaml, validate
 from weft.config.methods import Method
 from weft.config.sources import BaseModelSource, BenchmarkSource, CustomBenchmark, DataSource, Task
-from weft.errors import find_by_name
+from weft.errors import ConfigError, find_by_name
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9]+([._-][a-z0-9]+)*$")]
 BASE_RUN = "base"
@@ -491,19 +491,40 @@ Experiment = FineTuning | StoredGenerations
 
 
 def load_experiment(path: str | Path) -> Experiment:
-    """Read and check an experiment file.
+    """Load and check an experiment file, together with the file that it extends, if any.
 
     Raises:
-        ConfigError: the file is missing, malformed or says something impossible.
+        ConfigError: a file is missing or malformed, or a value is not allowed.
     """
     file = Path(path)
-    content = read_yaml(file)
-    kinds: dict[str, type[FineTuning] | type[StoredGenerations]] = {
-        "fine-tuning": FineTuning,
-        "generations": StoredGenerations,
-    }
-    chosen = kinds.get(str(content.get("kind")), FineTuning)
-    experiment = validate(chosen, content, origin=str(file))
+    content = _read_experiment(file)
+    kind: type[FineTuning] | type[StoredGenerations]
+    kind = StoredGenerations if content.get("kind") == "generations" else FineTuning
+    experiment = validate(kind, content, origin=str(file))
     if experiment.name != file.stem:
-        validate(chosen, content | {"name": None}, origin=f"{file} (name must be {file.stem!r}, as the file)")
+        raise ConfigError(
+            f"{file} is not valid:\n  name: the name must be {file.stem!r}, as that of the file; "
+            f"got {experiment.name!r}"
+        )
     return experiment
+
+
+def _read_experiment(file: Path) -> dict[str, Any]:
+    """Read an experiment file; keys that it lacks come from the file that it extends, if any."""
+    content = read_yaml(file)
+    if "extends" not in content:
+        return content
+    extended = content.pop("extends")
+    base_file = file.parent / str(extended)
+    if not isinstance(extended, str) or not base_file.is_file():
+        raise ConfigError(
+            f"{file} is not valid:\n  extends: the key must name an experiment file, relative to "
+            f"{file.parent}; got {extended!r}"
+        )
+    base = read_yaml(base_file)
+    if "extends" in base:
+        raise ConfigError(
+            f"{file} is not valid:\n  extends: the named file must not extend another file itself; "
+            f"got {extended!r}, which extends {base['extends']!r}"
+        )
+    return base | content

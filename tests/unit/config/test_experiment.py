@@ -26,9 +26,38 @@ def set_in(*path, to):
     return edit
 
 
-@pytest.mark.parametrize("name", ["tiny", "paper", "d1-baselines"])
+@pytest.mark.parametrize("name", ["tiny", "paper", "ablations", "d1-baselines"])
 def test_shipped_experiments_are_valid(name):
     assert load_experiment(f"experiments/{name}.yaml").name == name
+
+
+def test_an_experiment_may_extend_another(tmp_path):
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "tiny.yaml").write_text(yaml.safe_dump(TINY))
+    file = tmp_path / "folder" / "mine.yaml"
+    file.write_text("extends: ../tiny.yaml\nname: mine\nsampling:\n  gen_lengths: [64]\n")
+    with pytest.raises(ConfigError, match=r"sampling.block_length"):
+        load_experiment(file)  # whole keys are replaced
+    file.write_text("extends: ../tiny.yaml\nname: mine\nseeds: [7]\n")
+    expected = load_experiment(tmp_path / "tiny.yaml").model_dump() | {"name": "mine", "seeds": [7]}
+    assert load_experiment(file).model_dump() == expected
+
+
+@pytest.mark.parametrize("extended", ["nowhere.yaml", 3, None, "second.yaml", "mine.yaml"])
+def test_an_experiment_extends_one_file_that_extends_none(tmp_path, extended):
+    (tmp_path / "tiny.yaml").write_text(yaml.safe_dump(TINY))
+    (tmp_path / "second.yaml").write_text("extends: tiny.yaml\nname: second\n")
+    file = tmp_path / "mine.yaml"
+    file.write_text(yaml.safe_dump({"extends": extended, "name": "mine"}))
+    with pytest.raises(ConfigError, match=rf"mine.yaml is not valid:\n  extends: .*got {extended!r}"):
+        load_experiment(file)
+
+
+def test_the_ablations_differ_from_the_tiny_experiment_in_the_methods():
+    tiny, ablations = (load_experiment(f"experiments/{name}.yaml") for name in ("tiny", "ablations"))
+    changed = {key for key, value in ablations.model_dump().items() if value != tiny.model_dump()[key]}
+    assert changed == {"name", "title", "methods", "further_contrasts", "scoring", "gradient_study"}
+    assert ablations.methods.items() > tiny.methods.items()
 
 
 def test_both_kinds_of_experiment_describe_themselves():
@@ -147,7 +176,7 @@ def test_runs_are_the_base_and_the_whole_grid():
             r"batch_size to be a multiple of micro_batch_size=5, got 32",
             id="micro",
         ),
-        pytest.param(set_in("name", to="other"), r"name must be 'tiny'", id="name"),
+        pytest.param(set_in("name", to="other"), r"name: .*'tiny'.* got 'other'", id="name"),
         pytest.param(set_in("rules", to=["d1"]), r"rules: .*'scoring'", id="old name of a key"),
         pytest.param(
             set_in("benchmarks", "chess", to={"source": "own", "path": "x.py"}),
