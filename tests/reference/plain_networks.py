@@ -177,16 +177,3 @@ def formula_tensor(name, shape):
     if len(shape) == 1:
         return 1 + 0.3 * wave
     return (4 if "q_proj" in name or "k_proj" in name else 2) * wave / math.sqrt(shape[1])
-
-
-if __name__ == "__main__":  # python tests/reference/plain_networks.py > tests/reference/logits.json
-    import json
-
-    rows = {
-        family: plain_logits(family, formula_checkpoint(family), formula_ids())[:, [0, 1, 5, 11], :6]
-        for family in ("llada", "dream")
-    }
-    found = {
-        family: [[[round(x, 9) for x in r] for r in b] for b in t.tolist()] for family, t in rows.items()
-    }
-    print(json.dumps({"positions": [0, 1, 5, 11], "num_entries": 6} | found, indent=1))  # noqa: T201

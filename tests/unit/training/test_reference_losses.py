@@ -1,0 +1,75 @@
+"""Losses against those that the plain objective of tests/reference computed, on every clone."""
+
+import json
+
+import pytest
+import torch
+
+from tests.reference.plain_objective import METHODS, T_MIN, formula_case, plain_loss
+from tests.reference.write import FAMILIES, FOLDER, predictor
+from tests.support.models import formula_model
+from tests.support.uniforms import GivenDraws
+from weft.config.methods import PRESETS, Method
+from weft.diffusion import token_masking_rate
+from weft.training.objective import diffusion_loss, relative_rates
+
+STORED = json.loads((FOLDER / "losses.json").read_text())
+CASE = formula_case()
+SAME_LOSS_AS_WEFT = {"weft-frozen", "weft-refreshed"}
+NEEDS_RANDOM_ORDER = {"weft-permuted"}
+
+
+@pytest.fixture(scope="module", params=FAMILIES)
+def family(request):
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def model(family):
+    return formula_model(family)
+
+
+@pytest.fixture
+def batch():
+    positions = torch.arange(CASE.length)[None]
+    starts, padding = torch.tensor(CASE.prompt_lengths), torch.tensor(CASE.num_padding)
+    return {
+        "clean_ids": CASE.ids,
+        "is_maskable": positions >= starts[:, None],
+        "is_padding": positions >= CASE.length - padding[:, None],
+    }
+
+
+DRAWS = GivenDraws(torch.tensor(CASE.time_uniforms), torch.tensor(CASE.mask_uniforms))
+
+
+def test_every_method_has_a_reference():
+    assert set(METHODS) | SAME_LOSS_AS_WEFT | NEEDS_RANDOM_ORDER == set(PRESETS)
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_the_loss_is_that_of_the_plain_objective(model, family, batch, name):
+    loss, _ = diffusion_loss(
+        model,
+        batch,
+        DRAWS,
+        method=Method.model_validate({"preset": name}),
+        t_min=T_MIN,
+        mask_token_id=CASE.mask_id,
+    )
+    assert loss.item() == pytest.approx(STORED[family]["losses"][name], rel=1e-5)
+
+
+def test_the_masking_rates_are_those_of_the_plain_objective(model, family, batch):
+    method = Method.model_validate({"preset": "weft"})
+    rates = relative_rates(model, batch, DRAWS, method=method, mask_token_id=CASE.mask_id)
+    t = (1 - T_MIN) * DRAWS.times + T_MIN
+    computed = token_masking_rate(t, rates.relative, min_rate=method.min_token_masking_rate)
+    is_answer = batch["is_maskable"] & ~batch["is_padding"]
+    expected = [rate for row in STORED[family]["weft_masking_rates"] for rate in row]
+    assert computed[is_answer].tolist() == pytest.approx(expected, abs=1e-5)
+
+
+@pytest.mark.parametrize("name", ["sft", "weft"])
+def test_the_stored_losses_are_those_of_the_plain_objective(family, name):
+    assert plain_loss(predictor(family), CASE, name) == pytest.approx(STORED[family]["losses"][name])
