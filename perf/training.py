@@ -18,10 +18,12 @@ from torch import Tensor
 from perf.measure import Run, peak_bytes, time_in_turns
 from weft.config.experiment import Lora
 from weft.config.methods import Method
+from weft.data.collate import TrainingBatch
 from weft.model import LladaConfig, LladaForMaskedDiffusion
-from weft.training.corruption import SeededDraws
 from weft.training.finetune import add_adapters
-from weft.training.objective import diffusion_loss, probe_uncertainty
+from weft.training.objective import ForwardProcess, add_noise, masked_token_loss, normalize_weights
+from weft.training.probe_cache import CachedUncertainty, probe_batch
+from weft.training.uniforms import KeyedUniforms
 
 HIDDEN, LAYERS, VOCAB = 128, 32, 3968
 BATCH, LENGTH, PROMPT = 8, 128, 32
@@ -118,27 +120,21 @@ def _twenty_epochs() -> Iterator[str]:
         name: torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], lr=1e-4)
         for name, model in models.items()
     }
-    known: dict[str, list[Tensor]] = {}
+    cached: dict[str, CachedUncertainty] = {}
     seconds = dict.fromkeys(rows, 0.0)
     for epoch, (name, method) in itertools.product(range(NUM_EPOCHS), rows.items()):
         model, optimiser = models[name], optimisers[name]
         began = time.perf_counter()
         if (name == "frozen" and epoch == 0) or (name == "refreshed" and epoch % REFRESH == 0):
-            known[name] = [
-                probe_uncertainty(model, _batch(number), method=method, mask_token_id=MASK)
-                for number in range(NUM_BATCHES)
-            ]
-        for number in range(NUM_BATCHES):
-            loss, _ = diffusion_loss(
-                model,
-                _batch(number),
-                _draws(number, epoch),
-                method=method,
-                t_min=T_MIN,
-                mask_token_id=MASK,
-                known_uncertainty=known[name][number] if name in known else None,
+            cached[name] = CachedUncertainty(
+                {
+                    key: values
+                    for number in range(NUM_BATCHES)
+                    for key, values in probe_batch(model, _batch(number), method=method, mask_token_id=MASK)
+                }
             )
-            loss.backward()
+        for number in range(NUM_BATCHES):
+            _compute_loss(model, method, number, epoch, cached=cached.get(name)).backward()
             optimiser.step()
             optimiser.zero_grad()
         seconds[name] += time.perf_counter() - began
@@ -170,34 +166,46 @@ def _model(*, adapters: bool = False, checkpointing: bool = False) -> Any:
     return model.train()
 
 
-def _batch(number: int) -> dict[str, Tensor]:
+def _batch(number: int) -> TrainingBatch:
     generator = torch.Generator().manual_seed(number)
     ids = torch.randint(0, VOCAB - 1, (BATCH, LENGTH), generator=generator)
     is_answer = (torch.arange(LENGTH) >= PROMPT).expand(BATCH, LENGTH)
-    return {"clean_ids": ids, "is_maskable": is_answer, "is_padding": torch.zeros_like(is_answer)}
+    index = torch.arange(BATCH) + number * BATCH
+    return TrainingBatch(
+        clean_ids=ids,
+        is_maskable=is_answer,
+        is_padding=torch.zeros_like(is_answer),
+        example_key=index,
+        index_in_epoch=index,
+        is_pad_row=torch.zeros(BATCH, dtype=torch.bool),
+    )
 
 
-def _draws(number: int, epoch: int = 0) -> SeededDraws:
-    return SeededDraws(seed=0, epoch=epoch, example_keys=torch.arange(BATCH) + number * BATCH, length=LENGTH)
+def _uniforms(number: int, epoch: int = 0) -> KeyedUniforms:
+    return KeyedUniforms(
+        seed=0, epoch=epoch, example_keys=torch.arange(BATCH) + number * BATCH, length=LENGTH
+    )
+
+
+def _compute_loss(
+    model: Any, method: Method, number: int, epoch: int = 0, *, cached: CachedUncertainty | None = None
+) -> Tensor:
+    """Compute the loss of a step of one micro-batch with the functions of the Trainer."""
+    process = ForwardProcess(method=method, t_min=T_MIN, mask_token_id=MASK)
+    noisy = add_noise(model, _batch(number), _uniforms(number, epoch), process, cached=cached)
+    return masked_token_loss(model, normalize_weights([noisy], method)[0])[0]
 
 
 def _step(model: Any, preset: str) -> Step:
     method = Method.model_validate({"preset": preset})
-
-    def step(number: int) -> Tensor:
-        loss, _ = diffusion_loss(
-            model, _batch(number), _draws(number), method=method, t_min=T_MIN, mask_token_id=MASK
-        )
-        return loss
-
-    return step
+    return lambda number: _compute_loss(model, method, number)
 
 
 def _noisy(number: int) -> tuple[Tensor, Tensor, Tensor]:
     """Mask as d1's collator does; return noisy ids, labels and times."""
-    batch, draws = _batch(number), _draws(number)
-    t = (1 - T_MIN) * draws.time(0)[:, None].expand(BATCH, LENGTH) + T_MIN
-    is_masked = (draws.mask(0) < t) & batch["is_maskable"]
+    batch, uniforms = _batch(number), _uniforms(number)
+    t = (1 - T_MIN) * uniforms.time(0)[:, None].expand(BATCH, LENGTH) + T_MIN
+    is_masked = (uniforms.mask(0) < t) & batch["is_maskable"]
     labels = torch.where(is_masked, batch["clean_ids"], -100)
     return torch.where(is_masked, MASK, batch["clean_ids"]), labels, t
 
@@ -211,15 +219,15 @@ def _published_loss(logits: Tensor, number: int) -> Tensor:
 
 def _published_weft(model: Any, number: int) -> Tensor:
     """Transcribe LIFT's GIFT step: logits, probabilities and losses at all positions, twice."""
-    batch, draws = _batch(number), _draws(number)
+    batch, uniforms = _batch(number), _uniforms(number)
     ids, is_answer = batch["clean_ids"], batch["is_maskable"]
-    t = (1 - T_MIN) * draws.time(0)[:, None] + T_MIN
+    t = (1 - T_MIN) * uniforms.time(0)[:, None] + T_MIN
     with torch.no_grad():
         log_p = model(input_ids=ids.masked_fill(is_answer, MASK)).logits.log_softmax(dim=-1)
         beta = -(log_p.exp() * log_p).sum(dim=-1)
         beta = beta.clamp(min=0).sqrt()
         rate = 1 - (1 - t) ** (beta / beta[is_answer].mean())
-        is_masked = (draws.mask(0) < rate) & is_answer
+        is_masked = (uniforms.mask(0) < rate) & is_answer
     logits = model(input_ids=ids.masked_fill(is_masked, MASK)).logits
     labels = torch.where(is_masked, ids, -100)
     nll = F.cross_entropy(logits.view(-1, VOCAB), labels.view(-1), ignore_index=-100, reduction="none")

@@ -16,6 +16,7 @@ ColumnMask = Bool[Tensor, "batch columns"]
 ColumnFloats = Float[Tensor, "batch columns"]
 BatchFloats = Float[Tensor, " batch"]
 BatchIds = Int[Tensor, " batch"]
+BatchMask = Bool[Tensor, " batch"]
 Logits = Float[Tensor, "batch length vocab"]
 FlatLogits = Float[Tensor, "tokens vocab"]
 FlatFloats = Float[Tensor, " tokens"]
@@ -25,6 +26,7 @@ Scalar = Float[Tensor, ""]
 __all__ = [
     "BatchFloats",
     "BatchIds",
+    "BatchMask",
     "ColumnFloats",
     "ColumnMask",
     "Columns",

@@ -1,4 +1,4 @@
-"""Uniform draws that are given, for tests whose masks can be worked out by hand."""
+"""Uniform numbers that a test passes in, so that its masks can be computed by hand."""
 
 from dataclasses import dataclass
 
@@ -7,12 +7,12 @@ from torch import Tensor
 
 
 @dataclass(frozen=True)
-class GivenDraws:
-    """The same numbers for every copy; see `weft.training.corruption.Draws`.
+class GivenUniforms:
+    """The same numbers for every mask copy; see `weft.training.uniforms.Uniforms`.
 
     Attributes:
-        times: one per example.
-        masks: one per token.
+        times: one number per example.
+        masks: one number per token.
     """
 
     times: Tensor
@@ -28,9 +28,9 @@ class GivenDraws:
         return self.masks if copy % 2 == 0 else 1 - self.masks
 
     def fallback(self) -> Tensor:
-        """Return zeros: whatever may be masked is."""
+        """Return zeros, by which everything that may be masked is masked."""
         return torch.zeros_like(self.masks)
 
     def permutation(self) -> Tensor:
-        """Return numbers that reverse the order."""
+        """Return numbers whose order reverses the tokens."""
         return torch.arange(self.masks.shape[1], 0, -1.0).expand(self.masks.shape)

@@ -140,12 +140,12 @@ def probe(
 ) -> None:
     """Write the entropy of every answer token of a training set under the base model."""
     from weft.model import load_tokenizer
-    from weft.training.probe import probe_dataset
+    from weft.training.probe_table import probe_table
 
     described = load_fine_tuning(experiment)
     model = load_on_device(base, described.training.dtype, device, threads)
     tokenizer = load_tokenizer(base, mask_token_id=model.config.mask_token_id)
-    frame = probe_dataset(
+    frame = probe_table(
         model,
         tokenizer,
         prepared,
@@ -169,7 +169,7 @@ def gradients(
     """Compare the methods' gradients at the base model: whose they are, and how much they vary."""
     import datasets
 
-    from weft.data.collate import PadToLength
+    from weft.data.collate import PadToLength, move_to_device
     from weft.model import load_tokenizer
     from weft.training.gradients import study_gradients
 
@@ -183,7 +183,7 @@ def gradients(
     batch = PadToLength(max_length=training.max_length, pad_token_id=tokenizer.pad_token_id)(examples)
     frame = study_gradients(
         model,
-        {name: tensor.to(model.device) for name, tensor in batch.items()},
+        move_to_device(batch, model.device),
         described.methods,
         study,
         target_modules=None if training.lora is None else training.lora.target_modules,

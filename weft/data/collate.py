@@ -1,13 +1,60 @@
-"""From prepared examples to a batch of tensors.  No noise here."""
+"""Collation: prepared examples become padded tensors of a training batch, without any noise."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import NotRequired, TypedDict
 
 import torch
-from torch import Tensor
 
+from weft.axes import BatchIds, BatchMask, TokenIds, TokenMask
 from weft.errors import DataError
+
+
+class PreparedExample(TypedDict):
+    """A training example as token ids, a row of the prepared Arrow data set.
+
+    The last two keys are added by the order of an epoch (`weft.training.order`).
+
+    Attributes:
+        example_id: hexadecimal digest of the text.
+        prompt_ids: token ids of the prompt.
+        answer_ids: token ids of the answer.
+        index_in_epoch: place in the order of the epoch, from 0.
+        is_pad_row: True for a repetition that completes the last batch of an epoch.
+    """
+
+    example_id: str
+    prompt_ids: list[int]
+    answer_ids: list[int]
+    index_in_epoch: NotRequired[int]
+    is_pad_row: NotRequired[bool]
+
+
+class TrainingBatch(TypedDict):
+    """A collated batch of training examples.
+
+    A dictionary at run time, because the data loaders of transformers and accelerate move mappings of
+    tensors to a device.
+
+    Attributes:
+        clean_ids: token ids, padded on the right, batch x length.
+        is_maskable: True on the answer and the padding behind it, False on the prompt, batch x length.
+        is_padding: True on the padding, batch x length.
+        example_key: integer that identifies each example, see `example_key`.
+        index_in_epoch: place of each example in the order of the epoch; 0 outside of training.
+        is_pad_row: True in rows that only complete the last batch of an epoch and count for nothing.
+    """
+
+    clean_ids: TokenIds
+    is_maskable: TokenMask
+    is_padding: TokenMask
+    example_key: BatchIds
+    index_in_epoch: BatchIds
+    is_pad_row: BatchMask
+
+
+Collate = Callable[[Sequence[PreparedExample]], TrainingBatch]
+"""A function that makes a training batch of prepared examples."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -15,18 +62,22 @@ class PadToLength:
     """Collate prepared examples to a fixed length, padded on the right.
 
     The padding belongs to the answer, as in d1: it is masked and trained, so that the model learns
-    to stop.  ``is_padding`` tells it apart for methods that treat it otherwise.
+    to stop. ``is_padding`` marks it for methods that treat it differently.
 
     Attributes:
-        max_length: length of every row, in tokens; longer examples lose their end.
-        pad_token_id: id of the padding (LLaDA: the end-of-text token).
+        max_length: length of every row, in tokens; longer examples are truncated on the right.
+        pad_token_id: id of the padding token (LLaDA: the end-of-text token).
     """
 
     max_length: int
     pad_token_id: int
 
-    def __call__(self, examples: Sequence[dict[str, Any]]) -> dict[str, Tensor]:
-        """Return clean_ids, is_maskable and is_padding (batch x length) and example_key (batch)."""
+    def __call__(self, examples: Sequence[PreparedExample]) -> TrainingBatch:
+        """Return the batch, with one row per example.
+
+        Raises:
+            DataError: a prompt leaves no room for its answer.
+        """
         shape = (len(examples), self.max_length)
         clean_ids = torch.full(shape, self.pad_token_id)
         is_maskable = torch.zeros(shape, dtype=torch.bool)
@@ -42,13 +93,19 @@ class PadToLength:
             clean_ids[row, : len(ids)] = ids
             is_maskable[row, len(prompt) :] = True
             is_padding[row, len(ids) :] = True
-        keys = torch.tensor([example_key(example["example_id"]) for example in examples])
-        return {
-            "clean_ids": clean_ids,
-            "is_maskable": is_maskable,
-            "is_padding": is_padding,
-            "example_key": keys,
-        }
+        return TrainingBatch(
+            clean_ids=clean_ids,
+            is_maskable=is_maskable,
+            is_padding=is_padding,
+            example_key=torch.tensor([example_key(example["example_id"]) for example in examples]),
+            index_in_epoch=torch.tensor([example.get("index_in_epoch", 0) for example in examples]),
+            is_pad_row=torch.tensor([example.get("is_pad_row", False) for example in examples]),
+        )
+
+
+def move_to_device(batch: TrainingBatch, device: torch.device | str) -> TrainingBatch:
+    """Return the batch with all tensors on a device."""
+    return TrainingBatch(**{name: tensor.to(device) for name, tensor in batch.items()})  # type: ignore
 
 
 def example_key(example_id: str) -> int:

@@ -1,6 +1,6 @@
-"""The forward process: from a time to masking rates, and from rates and draws to a noisy sequence.
+"""The forward process of masked diffusion: diffusion times, masking rates and masks.
 
-Nothing here draws random numbers; uniform draws come in as arguments.
+All functions are deterministic; uniform random numbers are passed in as arguments.
 """
 
 import torch
@@ -10,10 +10,10 @@ from weft.errors import MaskingError
 
 
 def time_from_uniform(uniform: BatchFloats, *, t_min: float) -> BatchFloats:
-    """Map uniform draws in [0, 1) to diffusion times in [t_min, 1).
+    """Map uniform numbers in [0, 1) to diffusion times in [t_min, 1).
 
     Args:
-        uniform: one draw per example.
+        uniform: one number per example.
         t_min: smallest time, no unit.
 
     Returns:
@@ -26,46 +26,45 @@ def time_from_uniform(uniform: BatchFloats, *, t_min: float) -> BatchFloats:
 
 
 def stratified_uniform(uniform: BatchFloats, slot: BatchIds, *, batch_size: int) -> BatchFloats:
-    """Give every example of a batch a stratum of [0, 1) of its own.
+    """Map the number of each example into a separate stratum of [0, 1).
 
     Args:
-        uniform: one draw per example in [0, 1).
-        slot: place of each example in the batch of the optimiser step, 0 to ``batch_size`` - 1, in an order
-            that was shuffled.
+        uniform: one number per example in [0, 1).
+        slot: index of each example in the shuffled batch of the optimiser step, 0 to ``batch_size`` - 1.
         batch_size: examples per optimiser step, over all processes.
 
     Returns:
         (slot + u) / batch_size: uniform for each example, evenly spread over the batch.
 
     Source:
-        Low-discrepancy times of MDLM and its relatives.
+        Low-discrepancy times of MDLM and related work.
     """
     spread = (slot.to(uniform.dtype) + uniform) / batch_size
     return spread.clamp(max=1 - torch.finfo(uniform.dtype).eps)  # rounding must not reach 1
 
 
 def antithetic_uniform(uniform: BatchFloats, slot: BatchIds) -> BatchFloats:
-    """Mirror the draws of every second example.
+    """Mirror the number of every second example.
 
     Args:
-        uniform: one draw in [0, 1) per pair of neighbours, given to both.
-        slot: place of each example in the batch of the optimiser step.
+        uniform: one number in [0, 1) per pair of neighbours, given to both.
+        slot: index of each example in the batch of the optimiser step.
 
     Returns:
-        u at even places and 1 - u (just below 1 where u is 0) at odd ones.
+        u at even slots and 1 - u (just below 1 where u is 0) at odd slots.
 
     Source:
-        Antithetic sampling, as LLaDA-1.5 and others use it to lower the variance.
+        Antithetic sampling, used by LLaDA-1.5 and others to reduce the variance.
     """
     mirrored = (1 - uniform).clamp(max=1 - torch.finfo(uniform.dtype).eps)
     return torch.where(slot % 2 == 0, uniform, mirrored)
 
 
 def token_masking_rate(t: BatchFloats, relative_rate: TokenFloats, *, min_rate: float) -> TokenFloats:
-    """Give each token its own masking rate t_i = 1 - (1-t)^(beta_i/beta_ref).
+    """Compute the masking rate of each token, t_i = 1 - (1-t)^(beta_i/beta_ref).
 
-    Written as -expm1(r log(1-t)), so that small rates keep their digits and r = 0 gives 0 even as t
-    approaches 1.  Where r = 1 the rate is t itself, to the bit, so that equal entropies give SFT.
+    Computed as -expm1(r log(1-t)), which is accurate for small rates and gives 0 for r = 0 even as t
+    approaches 1. Where r = 1 the rate is t to the bit, so that equal uncertainties give SFT.
 
     Args:
         t: diffusion time of each example, in (0, 1].
@@ -76,7 +75,7 @@ def token_masking_rate(t: BatchFloats, relative_rate: TokenFloats, *, min_rate: 
         The probability that each token is masked.
 
     Source:
-        Paper, section on the forward process.  The bound is ours (docs/deviations.md).
+        Paper, section on the forward process. The bound is an addition (docs/deviations.md).
     """
     time = t[:, None].expand_as(relative_rate)
     rate = -torch.expm1(torch.special.xlog1py(relative_rate, -time))
@@ -91,38 +90,55 @@ def mask_tokens(
     *,
     mask_token_id: int,
 ) -> tuple[TokenIds, TokenMask]:
-    """Replace each maskable token by the mask token where its draw lies below its rate.
+    """Replace each maskable token by the mask token where its uniform number is below its rate.
 
     Args:
-        clean_ids: the clean sequences.
-        masking_rate: probability of being masked.
-        uniform: one draw in [0, 1) per position.
+        clean_ids: clean token ids.
+        masking_rate: probability that each token is masked.
+        uniform: one number in [0, 1) per position.
         is_maskable: True on the answer, False on the prompt.
         mask_token_id: id of the mask token.
 
     Returns:
-        The noisy sequences, and True where a token was replaced.
-
-    Raises:
-        MaskingError: an example has no maskable position.
+        The noisy token ids, and True where a token was masked.
 
     Source:
-        LLaDA's SFT forward process: independent masking of answer tokens, the prompt stays clean.
+        LLaDA's SFT forward process: independent masking of answer tokens; the prompt stays clean.
     """
-    require_maskable(is_maskable)
     is_masked = is_maskable & (uniform < masking_rate)
     return torch.where(is_masked, mask_token_id, clean_ids), is_masked
 
 
+def mask_complement(
+    clean_ids: TokenIds, is_masked: TokenMask, is_maskable: TokenMask, *, mask_token_id: int
+) -> tuple[TokenIds, TokenMask]:
+    """Mask exactly those maskable tokens that a first mask leaves visible.
+
+    Args:
+        clean_ids: clean token ids.
+        is_masked: True where the first mask replaced a token.
+        is_maskable: True on the answer, False on the prompt.
+        mask_token_id: id of the mask token.
+
+    Returns:
+        The noisy token ids, and True where a token was masked.
+    """
+    is_complement = is_maskable & ~is_masked
+    return torch.where(is_complement, mask_token_id, clean_ids), is_complement
+
+
 def require_maskable(is_maskable: TokenMask) -> None:
-    """Check that every example can be masked somewhere.
+    """Check that every example has a maskable position.
+
+    Args:
+        is_maskable: True where a token may be masked.
 
     Raises:
-        MaskingError: some example has no maskable position.
+        MaskingError: an example has no maskable position.
     """
     empty = (~is_maskable.any(dim=1)).nonzero().flatten().tolist()
     if empty:
         raise MaskingError(
-            f"every example needs at least one answer token, got none in rows {empty} of the batch; "
-            "check max_length: a prompt longer than that leaves no room for the answer"
+            f"every example must have at least one answer token, got none in rows {empty} of the batch; "
+            "raise max_length, because a prompt of that length leaves no room for the answer"
         )

@@ -35,7 +35,7 @@ def compute_ratios(probe: pd.DataFrame) -> pd.DataFrame:
         is 0, as in training.
 
     Source:
-        `weft.diffusion.entropy_weights`, with the reference of a single example.
+        `weft.diffusion.relative_rates`, with the reference of a single example.
     """
     beta = probe["entropy"].clip(lower=0) ** EXPONENT
     ratios = pd.DataFrame({"is_padding": probe["is_padding"]})

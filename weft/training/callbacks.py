@@ -1,4 +1,4 @@
-"""What is written down while training runs, and what is tidied up."""
+"""Callbacks of the Trainer: the training history, wall times, and removal of shared-memory buffers."""
 
 import statistics
 import time
@@ -6,17 +6,15 @@ from typing import Any
 
 from transformers import TrainerCallback
 
+from weft.records import StepMetrics, Timing
 from weft.training.deepspeed import unlink_shared_buffer
-from weft.training.objective import RECORD_FIELDS
 from weft.training.trainer import DiffusionTrainer
-
-HISTORY_FIELDS = ("optimizer_step", "epoch", "loss", "learning_rate", "grad_norm", *RECORD_FIELDS)
 
 
 class HistoryCallback(TrainerCallback):
-    """Add masks, times, rates and uncertainties, and the step's wall time, to the Trainer's own log.
+    """Add the metrics and the wall time of each optimiser step to the Trainer's own log.
 
-    The log is part of the Trainer's state, so it survives an interruption together with it.
+    The log is part of the Trainer's state and therefore survives an interruption.
     """
 
     def __init__(self) -> None:
@@ -33,31 +31,47 @@ class HistoryCallback(TrainerCallback):
         del args, control
         if self.trainer is None or "loss" not in kwargs.get("logs", {}):
             return
-        measured = self.trainer.take_record()
-        state.log_history[-1] |= measured | {"seconds": self._seconds}
+        state.log_history[-1] |= self.trainer.pop_metrics() | {"seconds": self._seconds}
 
 
 class BufferCallback(TrainerCallback):
-    """Leave nothing in shared memory; DeepSpeed's communication is up when training begins, not before."""
+    """Remove the names of DeepSpeed's shared-memory buffers, which exist once training begins."""
 
     def on_train_begin(self, *_: Any, **__: Any) -> None:
-        """Take the names of the communication's buffers away."""
+        """Unlink the buffers; the processes that have opened them keep them."""
         unlink_shared_buffer()
 
 
-def history_rows(log_history: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Select what is the same in every run with the same seed: no wall times."""
+def history_rows(log_history: list[dict[str, Any]]) -> list[StepMetrics]:
+    """Return the metrics of each optimiser step, without wall times.
+
+    Args:
+        log_history: the Trainer's log.
+    """
     steps = [entry | {"optimizer_step": entry["step"]} for entry in log_history if "loss" in entry]
-    return [{name: entry.get(name) for name in HISTORY_FIELDS} for entry in steps]
+    return [
+        StepMetrics.model_validate({name: step.get(name) for name in StepMetrics.model_fields})
+        for step in steps
+    ]
 
 
-def timing_summary(log_history: list[dict[str, Any]], *, num_processes: int, device: str) -> dict[str, Any]:
-    """Summarise the wall times of the optimiser steps, in seconds."""
+def timing_summary(
+    log_history: list[dict[str, Any]], *, num_processes: int, device: str, setup_seconds: float
+) -> Timing:
+    """Summarise the wall times of the optimiser steps.
+
+    Args:
+        log_history: the Trainer's log.
+        num_processes: number of processes.
+        device: kind of device, cpu or cuda.
+        setup_seconds: time for loading model and data.
+    """
     seconds = [entry["seconds"] for entry in log_history if "seconds" in entry]
-    return {
-        "seconds_per_step": statistics.median(seconds),
-        "num_steps": len(seconds),
-        "train_seconds": sum(seconds),
-        "num_processes": num_processes,
-        "device": device,
-    }
+    return Timing(
+        seconds_per_step=statistics.median(seconds),
+        num_steps=len(seconds),
+        train_seconds=sum(seconds),
+        num_processes=num_processes,
+        device=device,
+        setup_seconds=setup_seconds,
+    )

@@ -1,6 +1,5 @@
 """Fine-tune a base model under a method's settings, with adapters or whole: what one rank does."""
 
-import json
 import os
 import shutil
 import time
@@ -19,11 +18,13 @@ from weft.config.experiment import FineTuning, Lora, Run, Training
 from weft.config.methods import Method
 from weft.data.collate import PadToLength
 from weft.model import load_model, load_tokenizer, save_model
+from weft.records.files import write_json, write_lines
 from weft.training.callbacks import BufferCallback, HistoryCallback, history_rows, timing_summary
 from weft.training.deepspeed import accumulation_steps, deepspeed_settings
-from weft.training.probe_cache import KnownUncertainty, known_uncertainty, probe_examples
+from weft.training.objective import ForwardProcess
+from weft.training.probe_cache import CachedUncertainty, load_or_compute, probe_examples
 from weft.training.resume import latest_checkpoint
-from weft.training.trainer import Corruption, DiffusionTrainer
+from weft.training.trainer import DiffusionTrainer
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
@@ -88,10 +89,11 @@ def finetune(
     _save(trainer, files)
     if trainer.is_world_process_zero():
         log = trainer.state.log_history
-        timing = timing_summary(log, num_processes=num_processes, device=arguments.device.type)
-        _write_lines(files.out / "history.jsonl", history_rows(log))
-        text = json.dumps(timing | {"setup_seconds": setup_seconds}, indent=1)
-        (files.out / "timing.json").write_text(text + "\n")
+        timing = timing_summary(
+            log, num_processes=num_processes, device=arguments.device.type, setup_seconds=setup_seconds
+        )
+        write_lines(files.out / "history.jsonl", history_rows(log))
+        write_json(files.out / "timing.json", timing)
         finish()
     # Ranks close their communication together, as torch asks for.
     trainer.accelerator.wait_for_everyone()
@@ -113,9 +115,9 @@ def build_trainer(
     assert mask_token_id is not None, "load_tokenizer makes sure of the mask token"
     examples = datasets.load_from_disk(str(files.prepared))
     collate = PadToLength(max_length=training.max_length, pad_token_id=tokenizer.pad_token_id)
-    known: KnownUncertainty | None = None
+    cached: CachedUncertainty | None = None
     if method.has_probe and method.probe_model == "frozen":
-        known = known_uncertainty(
+        cached = load_or_compute(
             files.frozen_probe,
             lambda: probe_examples(
                 model.to(arguments.device),
@@ -135,15 +137,11 @@ def build_trainer(
         args=arguments,
         train_dataset=examples,
         collate=collate,
-        corruption=Corruption(
-            method=method,
-            t_min=training.t_min,
-            mask_token_id=mask_token_id,
-            seed=seed,
-            batch_size=training.batch_size,
-            known=known,
-            probes=files.state,
-        ),
+        process=ForwardProcess(method=method, t_min=training.t_min, mask_token_id=mask_token_id),
+        seed=seed,
+        batch_size=training.batch_size,
+        cached=cached,
+        probe_folder=files.state,
     )
 
 
@@ -210,7 +208,3 @@ def _save(trainer: DiffusionTrainer, files: FineTuningFiles) -> None:
     for file in files.base.glob("*"):
         if file.is_file() and not (file.name == "config.json" or ".safetensors" in file.name):
             shutil.copyfile(file, files.out / file.name)
-
-
-def _write_lines(path: Path, rows: list[dict[str, Any]]) -> None:
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows))

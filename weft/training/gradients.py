@@ -1,11 +1,12 @@
-"""Gradients of the methods at fixed parameters: whose they are, and how much they vary.
+"""Comparison of the methods' gradients at fixed parameters: their sources and their variance.
 
-All methods see the same examples, the same parameters (the base model's) and the same draws.  For
-each draw of times and masks the gradient of one optimiser step is split into the parts that come
-from each fifth of the answer tokens by entropy, and from padding.
+All methods see the same examples, the parameters of the base model, and the same random numbers. For
+each draw of times and masks the gradient of one optimiser step is split into the parts of each fifth of
+the answer tokens by entropy, and of the padding.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,34 +15,111 @@ import scipy.stats
 import torch
 from torch import Tensor
 
+from weft.axes import TokenFloats
 from weft.config.experiment import GradientStudy
 from weft.config.methods import Method
+from weft.data.collate import TrainingBatch
 from weft.errors import TrainingError
-from weft.training.corruption import SeededDraws
-from weft.training.objective import (
-    NoisyBatch,
-    corrupt,
-    probe_uncertainty,
-    scale_rows,
-    scheme_positions,
-    step_totals,
-)
+from weft.training.objective import ForwardProcess, NoisyBatch, add_noise, normalize_weights
+from weft.training.probe import probe_uncertainty
+from weft.training.probe_cache import CachedUncertainty, probe_batch
+from weft.training.uniforms import KeyedUniforms
 
 NUM_QUINTILES = 5
 NUM_GROUPS = NUM_QUINTILES + 1
-"""The quintiles, the surest first, and padding."""
+"""The quintiles of the entropy, lowest first, and the padding."""
 CONFIDENCE = 0.95
 MAX_BYTES = 8 * 2**30
-"""Of the gradients that are kept at one time."""
+"""Upper bound of the memory for the gradients of all draws."""
 ENTROPY = Method.model_validate({"preset": "weft"})
 CONTROL = Method.model_validate({"preset": "sft"})
 
 Statistics = dict[str, np.ndarray]
 
 
+@dataclass(frozen=True, kw_only=True)
+class GradientSamples:
+    """Gradients of one method over all draws.
+
+    Attributes:
+        by_group: gradient of each group of tokens, draws x groups x parameters.
+        num_masked: masked tokens of each group, summed over the draws.
+        weight: loss weights, likewise.
+        loss: losses in nats, likewise.
+    """
+
+    by_group: Tensor
+    num_masked: np.ndarray
+    weight: np.ndarray
+    loss: np.ndarray
+
+    def inner_products(self, control: "GradientSamples") -> "InnerProducts":
+        """Compute the inner products of the gradients of all pairs of draws."""
+        total, control_total = self.by_group.sum(dim=1), control.by_group.sum(dim=1)
+        return InnerProducts(
+            group_total=torch.einsum("mgp,np->gmn", self.by_group, total).double().numpy(),
+            total_control=(total @ control_total.T).double().numpy(),
+            control_control=(control_total @ control_total.T).double().numpy(),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class InnerProducts:
+    """Inner products of gradients g of a method and h of SFT, for all pairs of draws m and n.
+
+    Attributes:
+        group_total: <g_m of a group, g_n>, groups x draws x draws.
+        total_control: <g_m, h_n>, draws x draws.
+        control_control: <h_m, h_n>, draws x draws.
+    """
+
+    group_total: np.ndarray
+    total_control: np.ndarray
+    control_control: np.ndarray
+
+    @property
+    def num_draws(self) -> int:
+        """Number of draws."""
+        return len(self.total_control)
+
+    def without_draw(self, draw: int) -> "InnerProducts":
+        """Return the inner products of all other draws."""
+        kept = np.delete(np.arange(self.num_draws), draw)
+        pairs = np.ix_(kept, kept)
+        return InnerProducts(
+            group_total=np.array([products[pairs] for products in self.group_total]),
+            total_control=self.total_control[pairs],
+            control_control=self.control_control[pairs],
+        )
+
+    def statistics(self) -> Statistics:
+        """Compute the statistics of `study_gradients` that depend on gradients."""
+        square, variance = square_of_mean(self.group_total.sum(axis=0))
+        by_group = np.array([square_of_mean(products)[0] for products in self.group_total])
+        across, _ = square_of_mean(self.total_control)
+        control, _ = square_of_mean(self.control_control)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return {
+                "gradient_share": by_group[:NUM_QUINTILES] / square,
+                "relative_variance": np.asarray(variance / square),
+                "gradient_norm": np.sqrt(np.asarray(square)),
+                "cosine_to_sft": across / np.sqrt(np.asarray(square * control)),
+            }
+
+    def interval_half_widths(self) -> Statistics:
+        """Compute half-widths of normal intervals for the statistics by the jackknife over draws."""
+        count = self.num_draws
+        replicates = [self.without_draw(draw).statistics() for draw in range(count)]
+        z = scipy.stats.norm.ppf((1 + CONFIDENCE) / 2)
+        return {
+            name: z * np.sqrt((count - 1) * np.var([replicate[name] for replicate in replicates], axis=0))
+            for name in replicates[0]
+        }
+
+
 def study_gradients(
     model: Any,
-    batch: dict[str, Tensor],
+    batch: TrainingBatch,
     methods: Mapping[str, Method],
     study: GradientStudy,
     *,
@@ -53,216 +131,165 @@ def study_gradients(
 
     Args:
         model: the base model.
-        batch: the studied examples, collated: the batch of the step.
-        methods: rows of settings by name.
-        study: how many draws, and their seed.
-        target_modules: modules whose weights are looked at, those that get adapters; all when empty.
+        batch: the examples of the step.
+        methods: settings of the methods by name.
+        study: number of draws and their seed.
+        target_modules: modules whose weights are studied, those that get adapters; None for all.
         t_min: smallest diffusion time.
         mask_token_id: id of the mask token.
 
     Returns:
-        A row per method and quintile of the answer tokens' entropy (1 is the surest fifth): num_tokens;
+        A row per method and quintile of the answer tokens' entropy (1 is the lowest): num_tokens;
         mean_entropy (nats); mean_rate, the share of draws in which a token is masked; weight_share and
         loss_share, the quintile's part of the expected weights and losses; gradient_share =
         <E g_q, E g> / |E g|^2; relative_variance = E |g - E g|^2 / |E g|^2, of the whole step;
         gradient_norm = |E g|; cosine_to_sft, between E g and that of SFT; intervals by the jackknife over
-        draws.
-        Shares of quintiles and padding add up to 1.  Squares of means are corrected for the draws' variance.
+        draws. Shares of quintiles and padding add up to 1. Squares of means are corrected for the variance
+        between draws.
 
     Raises:
         TrainingError: the gradients do not fit into memory.
 
     Source:
-        Ours; the question whether 1/t_i cancels the more frequent masking is a reviewer's.
+        A study of this package; a reviewer of the paper asked if 1/t_i cancels the more frequent masking.
     """
-    weights = [
+    parameters = _select_parameters(model, target_modules, num_draws=study.num_draws)
+    entropy = probe_uncertainty(model, batch, method=ENTROPY, mask_token_id=mask_token_id)
+    group = _token_groups(entropy, batch)
+
+    def sample(method: Method) -> GradientSamples:
+        process = ForwardProcess(method=method, t_min=t_min, mask_token_id=mask_token_id)
+        return _sample_gradients(model, parameters, _draw_noise(model, batch, process, study), group)
+
+    control = sample(CONTROL)
+    frames = []
+    for name, method in methods.items():
+        samples = sample(method)
+        num_masks = method.masks_per_example * study.num_draws
+        frames.append(_summarise(name, samples, control, entropy, group, num_masks=num_masks))
+    return pd.concat(frames, ignore_index=True).assign(num_draws=study.num_draws)
+
+
+def _select_parameters(model: Any, target_modules: Sequence[str] | None, *, num_draws: int) -> list[Tensor]:
+    """Let gradients reach the parameters of the target modules only, and check the memory for them."""
+    parameters = [
         parameter
         for name, parameter in model.named_parameters()
         if target_modules is None or any(f".{module}." in name for module in target_modules)
     ]
-    size = sum(weight.numel() for weight in weights)
-    needed = 4 * size * study.num_draws * (NUM_GROUPS + 1)
-    if needed > MAX_BYTES:
+    size = sum(parameter.numel() for parameter in parameters)
+    num_bytes = 4 * size * num_draws * (NUM_GROUPS + 1)
+    if num_bytes > MAX_BYTES:
         raise TrainingError(
-            f"gradients of {size} parameters over {study.num_draws} draws must fit into {MAX_BYTES} bytes, "
-            f"they need {needed}; lower gradient_study.num_draws, or study a smaller model"
+            f"gradients of {size} parameters over {num_draws} draws must fit into {MAX_BYTES} bytes, "
+            f"got {num_bytes} bytes; lower gradient_study.num_draws or study a smaller model"
         )
     model.requires_grad_(False)
-    for weight in weights:
-        weight.requires_grad_(True)
-    entropy = probe_uncertainty(model, batch, method=ENTROPY, mask_token_id=mask_token_id)
-    group, counted = _groups(entropy, batch)
-    about = {"t_min": t_min, "mask_token_id": mask_token_id}
-    control = _Gradients(model, batch, CONTROL, study, group=group, weights=weights, about=about)
-    frames = []
-    for name, method in methods.items():
-        gradients = _Gradients(model, batch, method, study, group=group, weights=weights, about=about)
-        whole = gradients.by_group.sum(dim=1)
-        reference = control.by_group.sum(dim=1)
-        products = torch.einsum("mgp,np->gmn", gradients.by_group, whole).double().numpy()
-        with_control = (whole @ reference.T).double().numpy()
-        of_control = (reference @ reference.T).double().numpy()
-        found = _statistics(products, with_control, of_control, np.arange(study.num_draws))
-        low, high = _intervals(products, with_control, of_control, found)
-        frames.append(
-            pd.DataFrame(
-                {
-                    "method": name,
-                    "quintile": np.arange(1, NUM_QUINTILES + 1),
-                    "num_tokens": [int((group == q).sum()) for q in range(NUM_QUINTILES)],
-                    "mean_entropy": [float(entropy[group == q].mean()) for q in range(NUM_QUINTILES)],
-                    "mean_rate": gradients.masked / (counted * method.masks_per_example * study.num_draws),
-                    "weight_share": gradients.share(gradients.weight),
-                    "loss_share": gradients.share(gradients.loss),
-                    "gradient_share": found["gradient_share"],
-                    "gradient_share_low": low["gradient_share"],
-                    "gradient_share_high": high["gradient_share"],
-                    "relative_variance": float(found["relative_variance"]),
-                    "relative_variance_low": float(low["relative_variance"]),
-                    "relative_variance_high": float(high["relative_variance"]),
-                    "gradient_norm": float(found["gradient_norm"]),
-                    "cosine_to_sft": float(found["cosine_to_sft"]),
-                    "num_draws": study.num_draws,
-                }
-            )
-        )
-    return pd.concat(frames, ignore_index=True)
+    for parameter in parameters:
+        parameter.requires_grad_(True)
+    return parameters
 
 
-class _Gradients:
-    """The gradients of one method over all draws, and what the masks were like.
-
-    Attributes:
-        by_group: draws x groups x parameters.
-        masked, weight, loss: sums over the draws, by group.
-    """
-
-    def __init__(
-        self,
-        model: Any,
-        batch: dict[str, Tensor],
-        method: Method,
-        study: GradientStudy,
-        *,
-        group: Tensor,
-        weights: list[Tensor],
-        about: Mapping[str, Any],
-    ) -> None:
-        size = sum(weight.numel() for weight in weights)
-        self.by_group = torch.zeros(study.num_draws, NUM_GROUPS, size)
-        self.masked, self.weight, self.loss = (np.zeros(NUM_GROUPS) for _ in range(3))
-        for number, noisy in enumerate(_corruptions(model, batch, method, study, about)):
-            totals = step_totals(noisy).to(torch.float32)
-            scale = scale_rows(noisy, method, totals, num_parts=1)[noisy.is_predicted.nonzero()[:, 0]]
-            of_token = group.repeat(method.masks_per_example, 1)[noisy.is_predicted]
-            hidden = model.hidden_states(noisy.noisy_ids)[noisy.is_predicted]
-            for one in of_token.unique().tolist():
-                chosen = of_token == one
-                factor = noisy.weight * scale * chosen
-                loss, _ = model.lm_head(hidden, targets=noisy.target_ids, token_weights=factor)
-                slopes = torch.autograd.grad(loss, weights, retain_graph=True)
-                self.by_group[number, one] = torch.cat([slope.flatten().float().cpu() for slope in slopes])
-                self.masked[one] += int(chosen.sum())
-                self.weight[one] += float(factor.sum())
-                self.loss[one] += float(loss.detach())
-        self.masked = self.masked[:NUM_QUINTILES]
-
-    def share(self, sums: np.ndarray) -> np.ndarray:
-        """Divide the quintiles' sums by that of all groups."""
-        return sums[:NUM_QUINTILES] / sums.sum()
-
-
-def _corruptions(
-    model: Any,
-    batch: dict[str, Tensor],
-    method: Method,
-    study: GradientStudy,
-    about: Mapping[str, Any],
-) -> Iterator[NoisyBatch]:
-    """Corrupt the same examples again and again; the model does not change, so that it is asked once."""
-    num_rows, length = batch["clean_ids"].shape
-    known, reference = None, None
-    if method.has_probe:
-        known = probe_uncertainty(model, batch, method=method, mask_token_id=about["mask_token_id"])
-        in_scheme = scheme_positions(batch, method)
-        reference = known[in_scheme].double().pow(method.exponent).mean().item()
-    for draw in range(study.num_draws):
-        draws = SeededDraws(
-            seed=study.seed,
-            epoch=draw,
-            example_keys=batch["example_key"],
-            positions=torch.arange(num_rows),
-            batch_size=num_rows,
-            length=length,
-            t_sampling=method.t_sampling,
-        )
-        yield corrupt(
-            model,
-            batch,
-            draws,
-            method=method,
-            known_uncertainty=known,
-            dataset_reference=reference,
-            **about,
-        )
-
-
-def _groups(entropy: Tensor, batch: dict[str, Tensor]) -> tuple[Tensor, np.ndarray]:
-    """Sort the answer tokens into fifths by entropy; padding is the last group, the prompt has none."""
+def _token_groups(entropy: TokenFloats, batch: TrainingBatch) -> Tensor:
+    """Return the group of each token: its quintile by entropy; the last group for padding; -1 for the prompt."""
     is_answer = batch["is_maskable"] & ~batch["is_padding"]
     group = torch.full(entropy.shape, -1, device=entropy.device)
     group[batch["is_maskable"] & batch["is_padding"]] = NUM_QUINTILES
     rank = entropy[is_answer].argsort(stable=True).argsort(stable=True)
     group[is_answer] = rank * NUM_QUINTILES // len(rank)
-    counted = np.array([int((group == quintile).sum()) for quintile in range(NUM_QUINTILES)])
-    return group, counted
+    return group
 
 
-def _statistics(
-    products: np.ndarray, with_control: np.ndarray, of_control: np.ndarray, draws: np.ndarray
-) -> Statistics:
-    """Compute everything from inner products of the draws' gradients.
+def _draw_noise(
+    model: Any, batch: TrainingBatch, process: ForwardProcess, study: GradientStudy
+) -> Iterator[NoisyBatch]:
+    """Yield the same examples with the noise of each draw; the fixed model is probed once."""
+    num_rows, length = batch["clean_ids"].shape
+    method, cached = process.method, None
+    if method.has_probe:
+        probed = probe_batch(model, batch, method=method, mask_token_id=process.mask_token_id)
+        cached = CachedUncertainty(dict(probed))
+    for draw in range(study.num_draws):
+        uniforms = KeyedUniforms(
+            seed=study.seed,
+            epoch=draw,
+            example_keys=batch["example_key"],
+            index_in_epoch=torch.arange(num_rows),
+            batch_size=num_rows,
+            length=length,
+            t_sampling=method.t_sampling,
+        )
+        noisy = add_noise(model, batch, uniforms, process, cached=cached)
+        yield normalize_weights([noisy], method)[0]
+
+
+def _sample_gradients(
+    model: Any, parameters: Sequence[Tensor], draws: Iterator[NoisyBatch], group: Tensor
+) -> GradientSamples:
+    """Compute the gradient of each group of tokens in each draw."""
+    gradients = []
+    num_masked, weight, loss = (np.zeros(NUM_GROUPS) for _ in range(3))
+    for noisy in draws:
+        by_group = torch.zeros(NUM_GROUPS, sum(parameter.numel() for parameter in parameters))
+        num_copies = len(noisy.clean_ids) // len(group)
+        group_of_token = group.repeat(num_copies, 1)[noisy.is_predicted]
+        hidden = model.hidden_states(noisy.noisy_ids)[noisy.is_predicted]
+        targets, token_weights = noisy.clean_ids[noisy.is_predicted], noisy.weight[noisy.is_predicted]
+        for index in group_of_token.unique().tolist():
+            in_group = group_of_token == index
+            group_loss, _ = model.lm_head(hidden, targets=targets, token_weights=token_weights * in_group)
+            slopes = torch.autograd.grad(group_loss, parameters, retain_graph=True)
+            by_group[index] = torch.cat([slope.flatten().float().cpu() for slope in slopes])
+            num_masked[index] += int(in_group.sum())
+            weight[index] += float((token_weights * in_group).sum())
+            loss[index] += float(group_loss.detach())
+        gradients.append(by_group)
+    return GradientSamples(by_group=torch.stack(gradients), num_masked=num_masked, weight=weight, loss=loss)
+
+
+def _summarise(
+    name: str,
+    samples: GradientSamples,
+    control: GradientSamples,
+    entropy: TokenFloats,
+    group: Tensor,
+    *,
+    num_masks: int,
+) -> pd.DataFrame:
+    """Return the rows of one method in the table of `study_gradients`."""
+    products = samples.inner_products(control)
+    value, half_width = products.statistics(), products.interval_half_widths()
+    low, high = ({key: value[key] + sign * half_width[key] for key in value} for sign in (-1, 1))
+    quintiles = range(NUM_QUINTILES)
+    num_tokens = np.array([int((group == quintile).sum()) for quintile in quintiles])
+    return pd.DataFrame(
+        {
+            "method": name,
+            "quintile": np.arange(1, NUM_QUINTILES + 1),
+            "num_tokens": num_tokens,
+            "mean_entropy": [float(entropy[group == quintile].mean()) for quintile in quintiles],
+            "mean_rate": samples.num_masked[:NUM_QUINTILES] / (num_tokens * num_masks),
+            "weight_share": samples.weight[:NUM_QUINTILES] / samples.weight.sum(),
+            "loss_share": samples.loss[:NUM_QUINTILES] / samples.loss.sum(),
+            "gradient_share": value["gradient_share"],
+            "gradient_share_low": low["gradient_share"],
+            "gradient_share_high": high["gradient_share"],
+            "relative_variance": float(value["relative_variance"]),
+            "relative_variance_low": float(low["relative_variance"]),
+            "relative_variance_high": float(high["relative_variance"]),
+            "gradient_norm": float(value["gradient_norm"]),
+            "cosine_to_sft": float(value["cosine_to_sft"]),
+        }
+    )
+
+
+def square_of_mean(products: np.ndarray) -> tuple[float, float]:
+    """Estimate <E a, E b> and the covariance of a and b without bias, from pairs of different draws.
 
     Args:
-        products: <g_mq, g_n>, groups x draws x draws.
-        with_control: <g_m, h_n>, with the gradients h of SFT.
-        of_control: <h_m, h_n>.
-        draws: which draws to use, all or all but one.
+        products: inner products <a_m, b_n>, draws x draws.
     """
-    cut = np.ix_(draws, draws)
-    whole = products.sum(axis=0)
-    square, variance = _square_of_mean(whole[cut])
-    by_group = np.array([_square_of_mean(one[cut])[0] for one in products])
-    across, _ = _square_of_mean(with_control[cut])
-    control, _ = _square_of_mean(of_control[cut])
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return {
-            "gradient_share": by_group[:NUM_QUINTILES] / square,
-            "relative_variance": np.asarray(variance / square),
-            "gradient_norm": np.sqrt(np.asarray(square)),
-            "cosine_to_sft": across / np.sqrt(np.asarray(square * control)),
-        }
-
-
-def _square_of_mean(products: np.ndarray) -> tuple[float, float]:
-    """Estimate <E a, E b> and the covariance from <a_m, b_n>, without bias: different draws only."""
     count = len(products)
     same, everything = float(np.trace(products)), float(products.sum())
     square = (everything - same) / (count * (count - 1))
     return square, same / count - square
-
-
-def _intervals(
-    products: np.ndarray, with_control: np.ndarray, of_control: np.ndarray, found: Statistics
-) -> tuple[Statistics, Statistics]:
-    """Leave out one draw after the other (jackknife); return the ends of normal intervals."""
-    count = products.shape[1]
-    left = [
-        _statistics(products, with_control, of_control, np.delete(np.arange(count), number))
-        for number in range(count)
-    ]
-    z = scipy.stats.norm.ppf((1 + CONFIDENCE) / 2)
-    width = {name: z * np.sqrt((count - 1) * np.var([one[name] for one in left], axis=0)) for name in found}
-    return {name: found[name] - width[name] for name in found}, {
-        name: found[name] + width[name] for name in found
-    }

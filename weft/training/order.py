@@ -1,24 +1,24 @@
-"""The order of the training examples, as a function of seed and epoch alone.
+"""The order of the training examples, as a function of seed and epoch.
 
-Every epoch is a fresh permutation, cut into batches of one optimiser step each.  The last batch is
-filled up with repetitions that count for nothing, so that every rank and every micro-batch has
-the same number of rows and the loss does not depend on how the batch is divided.
+Every epoch is a new permutation, cut into batches of one optimiser step each. Repetitions of examples,
+called padding rows, complete the last batch and count for nothing, so that every process and every
+micro-batch has the same number of rows and the loss does not depend on how the batch is divided.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import NamedTuple
 
 import torch
 from torch.utils.data import Dataset, Sampler
 
+from weft.data.collate import PreparedExample
 
-@dataclass(frozen=True)
-class Place:
-    """Which example is wanted, and where it stands in the order of the epoch."""
 
-    index: int
-    position: int
+class EpochIndex(NamedTuple):
+    """Index of an example in the data set, and its place in the order of the epoch."""
+
+    example_index: int
+    index_in_epoch: int
 
 
 def epoch_order(num_examples: int, *, seed: int, epoch: int) -> list[int]:
@@ -27,14 +27,14 @@ def epoch_order(num_examples: int, *, seed: int, epoch: int) -> list[int]:
     return torch.randperm(num_examples, generator=generator).tolist()
 
 
-class EpochSampler(Sampler[Place]):
-    """Yield the places of one epoch.
+class EpochSampler(Sampler[EpochIndex]):
+    """Sampler of one epoch, padding rows included.
 
     Args:
         num_examples: size of the training set.
         batch_size: examples per optimiser step, over all processes.
         seed: seed of the order.
-        epoch: called when an epoch begins, tells which.
+        epoch: called at the beginning of an epoch; returns its number.
     """
 
     def __init__(self, num_examples: int, *, batch_size: int, seed: int, epoch: Callable[[], int]) -> None:
@@ -44,31 +44,34 @@ class EpochSampler(Sampler[Place]):
         self.epoch = epoch
 
     def __len__(self) -> int:
-        """Count the places, filled up to whole batches."""
+        """Return the number of rows of an epoch, a multiple of the batch size."""
         return -(-self.num_examples // self.batch_size) * self.batch_size
 
-    def __iter__(self) -> Iterator[Place]:
-        """Yield the examples in the order of the epoch, then repetitions that fill the last batch."""
+    def __iter__(self) -> Iterator[EpochIndex]:
+        """Yield the examples in the order of the epoch, then the padding rows."""
         order = epoch_order(self.num_examples, seed=self.seed, epoch=self.epoch())
-        for position in range(len(self)):
-            yield Place(order[position % self.num_examples], position)
+        for index_in_epoch in range(len(self)):
+            yield EpochIndex(order[index_in_epoch % self.num_examples], index_in_epoch)
 
 
-class PlacedExamples(Dataset[dict[str, Any]]):
-    """A training set that is asked by place and tells the place together with the example.
+class IndexedExamples(Dataset[PreparedExample]):
+    """A training set whose examples carry their place in the order of the epoch.
 
     Args:
         examples: prepared examples.
     """
 
-    def __init__(self, examples: Sequence[dict[str, Any]]) -> None:
+    def __init__(self, examples: Sequence[PreparedExample]) -> None:
         self.examples = examples
 
     def __len__(self) -> int:
-        """Count the examples."""
+        """Return the number of examples."""
         return len(self.examples)
 
-    def __getitem__(self, place: Place) -> dict[str, Any]:
-        """Return the example with its ``position``, and whether it only fills up a batch."""
-        is_filler = place.position >= len(self.examples)
-        return self.examples[place.index] | {"position": place.position, "is_filler": is_filler}
+    def __getitem__(self, index: EpochIndex) -> PreparedExample:
+        """Return an example with its ``index_in_epoch`` and ``is_pad_row``."""
+        return PreparedExample(
+            **self.examples[index.example_index],
+            index_in_epoch=index.index_in_epoch,
+            is_pad_row=index.index_in_epoch >= len(self.examples),
+        )

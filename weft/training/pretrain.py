@@ -14,8 +14,9 @@ from weft.data.collate import PadToLength
 from weft.data.examples import encode_example, generate_mixture
 from weft.data.tokenizer import train_tokenizer
 from weft.model import LladaConfig, LladaForMaskedDiffusion, save_model
+from weft.training.objective import ForwardProcess
 from weft.training.resume import latest_checkpoint
-from weft.training.trainer import Corruption, DiffusionTrainer
+from weft.training.trainer import DiffusionTrainer
 
 TOKENIZER_SAMPLE = 5000
 """Examples from which the tokenizer learns its merges."""
@@ -48,13 +49,13 @@ def pretrain(recipe: Pretraining, out: Path, *, state: Path) -> dict[str, Any]:
         args=_arguments(recipe, state),
         train_dataset=[encode_example(tokenizer, example) for example in examples],
         collate=PadToLength(max_length=recipe.max_length, pad_token_id=tokenizer.pad_token_id),
-        corruption=Corruption(
+        process=ForwardProcess(
             method=Method.model_validate({"preset": "sft"}),
             t_min=T_MIN,
             mask_token_id=tokenizer.mask_token_id,
-            seed=recipe.seed,
-            batch_size=recipe.batch_size,
         ),
+        seed=recipe.seed,
+        batch_size=recipe.batch_size,
     )
     trainer.train(resume_from_checkpoint=latest_checkpoint(state))
     save_model(model, out)

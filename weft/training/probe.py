@@ -1,78 +1,91 @@
-"""The probe pass over a whole training set, for looking at what the model is unsure of."""
+"""The probe pass: the uncertainty of a model about each answer token while the whole answer is masked."""
 
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
-import datasets
-import pandas as pd
-from transformers import PreTrainedTokenizerBase
+import torch
+from torch import Tensor
 
+from weft.axes import FlatFloats, FlatIds, FlatLogits, TokenFloats, TokenMask
 from weft.config.methods import Method
-from weft.data.collate import PadToLength
+from weft.data.collate import TrainingBatch
+from weft.diffusion import require_maskable, token_entropy, token_nll
+from weft.errors import ConfigError
 from weft.model import Predictor
-from weft.training.objective import probe_uncertainty
+
+UNCERTAINTIES: dict[str, Callable[[FlatLogits, FlatIds], FlatFloats]] = {
+    "entropy": lambda logits, target_ids: token_entropy(logits),
+    "nll": token_nll,
+}
+"""Value of `Method.rate_source` -> function of logits (tokens x vocab) and true token ids, in nats."""
 
 
-def probe_dataset(
-    model: Predictor,
-    tokenizer: PreTrainedTokenizerBase,
-    prepared: Path,
-    *,
-    max_length: int,
-    batch_size: int,
-) -> pd.DataFrame:
-    """Compute the entropy of every answer token with the whole answer masked.
+@torch.no_grad()
+def probe_uncertainty(
+    predictor: Predictor, batch: TrainingBatch, *, method: Method, mask_token_id: int
+) -> TokenFloats:
+    """Mask the whole answer and return the model's uncertainty about each of its tokens.
 
     Args:
-        model: the base model, in evaluation mode.
-        tokenizer: its tokenizer.
-        prepared: prepared examples, an Arrow data set.
-        max_length: tokens per example.
-        batch_size: examples per forward pass.
+        predictor: the model, possibly wrapped; it is in evaluation mode during the pass unless the method
+            keeps dropout.
+        batch: the training batch.
+        method: settings; ``rate_source`` selects the measure of uncertainty, ``padding_probed`` says
+            whether padding is masked as well. A visible padding tells the model where the answer ends.
+        mask_token_id: id of the mask token.
 
     Returns:
-        A row per answer token: example_id, position, token, word, entropy (nats), is_padding.
+        Entropy or negative log-likelihood in nats where a token has its own masking rate, 0 elsewhere.
+
+    Raises:
+        ConfigError: ``rate_source`` is unknown.
+        MaskingError: an example has no answer token.
+
+    Source:
+        Paper, step 1. Dropout is off here; LIFT keeps it on (docs/deviations.md).
     """
-    examples = list(datasets.load_from_disk(str(prepared)))
-    assert tokenizer.mask_token_id is not None, "load_tokenizer makes sure of the mask token"
-    collate = PadToLength(max_length=max_length, pad_token_id=tokenizer.pad_token_id)
-    method = Method.model_validate({"preset": "weft", "padding_reference": True})  # padding is looked at too
-    rows: list[dict[str, Any]] = []
-    for start in range(0, len(examples), batch_size):
-        chunk = examples[start : start + batch_size]
-        batch = {name: tensor.to(getattr(model, "device", "cpu")) for name, tensor in collate(chunk).items()}
-        entropy = probe_uncertainty(model, batch, method=method, mask_token_id=tokenizer.mask_token_id)
-        for row, example in enumerate(chunk):
-            positions = batch["is_maskable"][row].nonzero().flatten()
-            ids = batch["clean_ids"][row][positions].tolist()
-            pieces = [str(tokenizer.decode([token_id])) for token_id in ids]
-            columns = zip(
-                positions.tolist(),
-                pieces,
-                words_of(pieces),
-                entropy[row][positions].tolist(),
-                batch["is_padding"][row][positions].tolist(),
-                strict=True,
-            )
-            names = ("position", "token", "word", "entropy", "is_padding")
-            rows += [
-                {"example_id": example["example_id"]} | dict(zip(names, c, strict=True)) for c in columns
-            ]
-    return pd.DataFrame(rows)
+    if method.rate_source not in UNCERTAINTIES:
+        raise ConfigError(
+            f"rate_source must be one of {sorted(UNCERTAINTIES)} to probe a model, got {method.rate_source!r}"
+        )
+    measure = UNCERTAINTIES[method.rate_source]
+    clean_ids, is_hidden = batch["clean_ids"], batch["is_maskable"]
+    if not method.padding_probed:
+        is_hidden = is_hidden & ~batch["is_padding"]
+    require_maskable(is_hidden)
+    has_rate = has_token_rate(batch, method)
+    target_ids = clean_ids[has_rate]
+
+    def uncertainty(logits: Tensor, tokens: slice) -> Tensor:
+        return measure(logits, target_ids[tokens])
+
+    fully_masked = torch.where(is_hidden, mask_token_id, clean_ids)
+    with _evaluation_mode(predictor, enabled=not method.probe_dropout):
+        values = predictor(input_ids=fully_masked, logits_positions=has_rate, logits_fn=uncertainty).outputs
+    assert values is not None, "a predictor returns outputs if it is given logits_fn"
+    return torch.zeros(clean_ids.shape, device=clean_ids.device).masked_scatter(has_rate, values)
 
 
-def words_of(pieces: list[str]) -> list[str]:
-    """Give each piece the word that it belongs to: pieces joined up to white space or punctuation."""
-    words: list[list[int]] = []
-    for index, piece in enumerate(pieces):
-        joins = index > 0 and piece[:1].isalpha() and pieces[index - 1][-1:].isalpha()
-        if joins:
-            words[-1].append(index)
-        else:
-            words.append([index])
-    result = [""] * len(pieces)
-    for members in words:
-        text = "".join(pieces[index] for index in members).strip()
-        for index in members:
-            result[index] = text or repr(pieces[index])[1:-1]
-    return result
+def has_token_rate(batch: TrainingBatch, method: Method) -> TokenMask:
+    """Return True where a token has its own masking rate; all others are masked at rate t.
+
+    Args:
+        batch: the training batch.
+        method: settings; ``padding_reference`` gives padding its own rates.
+    """
+    if method.padding_reference:
+        return batch["is_maskable"]
+    return batch["is_maskable"] & ~batch["is_padding"]
+
+
+@contextmanager
+def _evaluation_mode(predictor: Predictor, *, enabled: bool) -> Iterator[None]:
+    """Put a module that is in training mode into evaluation mode for the duration of a block."""
+    if not (enabled and isinstance(predictor, torch.nn.Module) and predictor.training):
+        yield
+        return
+    predictor.eval()
+    try:
+        yield
+    finally:
+        predictor.train()

@@ -1,8 +1,8 @@
-"""The HF Trainer with its order, its corruption and its loss replaced, and nothing else."""
+"""A Hugging Face Trainer with the order, the noise and the loss of `weft.training.objective`."""
 
 import hashlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,234 +12,204 @@ from torch import Tensor
 from torch.utils.data import Sampler
 from transformers import Trainer
 
-from weft.config.methods import Method
-from weft.data.collate import example_key
+from weft.axes import BatchIds, FlatFloats
+from weft.data.collate import Collate, PreparedExample, TrainingBatch, example_key, move_to_device
 from weft.errors import TrainingError
-from weft.training.corruption import SeededDraws
+from weft.model import Predictor
+from weft.training.metrics import metric_means
 from weft.training.objective import (
-    RECORD_FIELDS,
+    ForwardProcess,
     NoisyBatch,
-    corrupt,
-    noisy_loss,
-    scale_rows,
-    scheme_positions,
-    step_totals,
+    add_noise,
+    masked_token_loss,
+    normalize_weights,
 )
-from weft.training.order import EpochSampler, PlacedExamples
-from weft.training.probe_cache import Collate, KnownUncertainty, known_uncertainty, probe_examples
+from weft.training.order import EpochSampler, IndexedExamples
+from weft.training.probe_cache import CachedUncertainty, load_or_compute, probe_examples
+from weft.training.uniforms import KeyedUniforms
 
 
 @dataclass(frozen=True, kw_only=True)
-class Corruption:
-    """How examples are corrupted.
+class MicroBatch:
+    """A noisy micro-batch of one optimiser step.
 
     Attributes:
-        method: the row of settings.
-        t_min: smallest diffusion time.
-        mask_token_id: id of the mask token.
-        seed: seed of order, times and masks.
-        batch_size: examples per optimiser step, over all processes.
-        known: the frozen probe's values, for methods that have one.
-        probes: folder for the values of probes that are refreshed in training.
+        number: index of the micro-batch in its step.
+        noisy: noisy rows with normalized weights.
+        example_keys: integer that identifies each example.
     """
-
-    method: Method
-    t_min: float
-    mask_token_id: int
-    seed: int
-    batch_size: int
-    known: KnownUncertainty | None = None
-    probes: Path | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Part:
-    """One micro-batch, corrupted, and the factor of each of its rows."""
 
     number: int
     noisy: NoisyBatch
-    row_scale: Tensor
-    example_keys: Tensor
+    example_keys: BatchIds
 
 
 class DiffusionTrainer(Trainer):
-    """Train a mask predictor under a method's settings.
+    """Trainer of a mask predictor under the settings of a method.
 
     Args:
-        corruption: the method, and what it needs.
+        process: settings of the noise and the loss.
+        seed: seed of order, times and masks.
+        batch_size: examples per optimiser step, over all processes.
         collate: makes batches of prepared examples.
         train_dataset: prepared examples.
+        cached: uncertainties of a frozen probe, for methods that have one.
+        probe_folder: folder for the values of refreshed probes, for methods that have them.
         **kwargs: as for ``transformers.Trainer``.
     """
 
     def __init__(
-        self, *, corruption: Corruption, collate: Collate, train_dataset: Any, **kwargs: Any
+        self,
+        *,
+        process: ForwardProcess,
+        seed: int,
+        batch_size: int,
+        collate: Collate,
+        train_dataset: Sequence[PreparedExample],
+        cached: CachedUncertainty | None = None,
+        probe_folder: Path | None = None,
+        **kwargs: Any,
     ) -> None:
-        self.placed = PlacedExamples(train_dataset)
-        super().__init__(train_dataset=self.placed, data_collator=_with_places(collate), **kwargs)
-        self.corruption = corruption
-        self.collate = collate
-        self.record_sums: list[Tensor] = []
+        self.examples = train_dataset
+        self.seed, self.batch_size = seed, batch_size
+        super().__init__(
+            train_dataset=IndexedExamples(train_dataset),
+            data_collator=collate,  # type: ignore[arg-type]
+            **kwargs,
+        )
+        self.process, self.collate, self.probe_folder = process, collate, probe_folder
+        self.metric_sums: list[Tensor] = []
         self.step_began = 0.0
-        # The loss of a step is divided here; the Trainer only averages over the parts of it.
+        # `normalize_weights` divides the loss of a step; the Trainer only averages over its micro-batches.
         self.model_accepts_loss_kwargs = False
-        self._known, self._probed_epoch = corruption.known, -1
+        self._cached, self._probed_epoch = cached, -1
 
     @property
-    def whole_epochs(self) -> int:
-        """Count the epochs that are finished."""
+    def finished_epochs(self) -> int:
+        """Number of epochs that are finished."""
         return int((self.state.epoch or 0) + 1e-6)
 
     def _get_train_sampler(self, train_dataset: Any = None) -> Sampler:
         del train_dataset
         return EpochSampler(
-            len(self.placed),
-            batch_size=self.corruption.batch_size,
-            seed=self.corruption.seed,
-            epoch=lambda: self.whole_epochs,
+            len(self.examples),
+            batch_size=self.batch_size,
+            seed=self.seed,
+            epoch=lambda: self.finished_epochs,
         )
 
     def get_batch_samples(
         self, epoch_iterator: Iterator, num_batches: int, device: torch.device
-    ) -> tuple[list, None]:
-        """Corrupt all micro-batches of one optimiser step, since their tokens are counted together."""
+    ) -> tuple[list[dict[str, MicroBatch]], None]:
+        """Return the noisy micro-batches of one optimiser step, whose tokens are counted together."""
         self.step_began = time.perf_counter()
         batches, _ = super().get_batch_samples(epoch_iterator, num_batches, device)
-        method = self.corruption.method
         self.model_wrapped.train()
-        if method.probe_model == "refreshed":
+        if self.process.method.probe_model == "refreshed":
             self._refresh_probe()
         noisy = []
         for number, batch in enumerate(batches):
             self._seed_dropout(f"probe/{number}")
             with self.compute_loss_context_manager():
-                noisy.append(self._corrupt({name: tensor.to(device) for name, tensor in batch.items()}))
-        totals = torch.stack([step_totals(part) for part in noisy]).sum(dim=0)
-        totals = self.accelerator.reduce(totals, reduction="sum").to(torch.float32)
-        num_parts = len(noisy) * self.accelerator.num_processes
-        # In a dictionary and an object, since the Trainer would round loose tensors to the model's type.
-        parts = [
-            {
-                "part": _Part(
-                    number=number,
-                    noisy=part,
-                    row_scale=scale_rows(part, method, totals, num_parts=num_parts),
-                    example_keys=batch["example_key"],
-                )
-            }
-            for number, (part, batch) in enumerate(zip(noisy, batches, strict=True))
-        ]
-        return parts, None
+                noisy.append(self._add_noise(move_to_device(batch, device)))
+        normalized = normalize_weights(
+            noisy,
+            self.process.method,
+            sum_over_processes=lambda counts: self.accelerator.reduce(counts, reduction="sum"),
+            num_processes=self.accelerator.num_processes,
+        )
+        # The Trainer would round tensors to the type of the model, but not inside an object in a dictionary.
+        return [
+            {"micro_batch": MicroBatch(number=number, noisy=part, example_keys=batch["example_key"])}
+            for number, (part, batch) in enumerate(zip(normalized, batches, strict=True))
+        ], None
 
     def compute_loss(  # type: ignore[override]
         self,
-        model: Any,
-        inputs: dict[str, _Part],
+        model: Predictor,
+        inputs: dict[str, MicroBatch],
         return_outputs: bool = False,
         num_items_in_batch: Any = None,
     ) -> Tensor:
-        """Return the diffusion loss of one micro-batch."""
+        """Return the loss of one micro-batch.
+
+        Raises:
+            TrainingError: the loss is not finite.
+        """
         del return_outputs, num_items_in_batch
-        part = inputs["part"]
-        self._seed_dropout(str(part.number))
-        loss, token_nll = noisy_loss(model, part.noisy, part.row_scale)
-        self.record_sums.append(part.noisy.sums)
+        micro_batch = inputs["micro_batch"]
+        self._seed_dropout(str(micro_batch.number))
+        loss, token_nll = masked_token_loss(model, micro_batch.noisy)
+        self.metric_sums.append(micro_batch.noisy.metric_sums)
         if not torch.isfinite(loss):
-            raise TrainingError(self._not_finite(part, loss, token_nll))
+            raise TrainingError(self._describe_loss(loss, token_nll, micro_batch))
         return loss
 
     def floating_point_ops(self, inputs: dict[str, Any]) -> int:
-        """Count nothing: the Trainer's estimate knows neither probes nor masks."""
+        """Return 0, because the Trainer's estimate does not include probes."""
         del inputs
         return 0
 
-    def take_record(self) -> dict[str, float | None]:
-        """Return RECORD_FIELDS over all that was trained on since the last call, on all ranks."""
-        sums = torch.stack(self.record_sums).sum(dim=0)
-        self.record_sums = []
-        pairs = self.accelerator.reduce(sums, reduction="sum").reshape(-1, 2).tolist()
-        return {
-            name: above / below if below else None
-            for name, (above, below) in zip(RECORD_FIELDS, pairs, strict=True)
-        }
+    def pop_metrics(self) -> dict[str, float | None]:
+        """Return the metrics of all micro-batches since the last call, over all processes."""
+        sums = torch.stack(self.metric_sums).sum(dim=0)
+        self.metric_sums = []
+        return metric_means(self.accelerator.reduce(sums, reduction="sum"))
 
-    def _corrupt(self, batch: dict[str, Tensor]) -> NoisyBatch:
-        corruption = self.corruption
-        known, reference = None, None
-        if self._known is not None:
-            known = self._known.spread(batch["example_key"], scheme_positions(batch, corruption.method))
-            if corruption.method.reference == "dataset":
-                reference = self._known.mean_beta(corruption.method.exponent)
-        draws = SeededDraws(
-            seed=corruption.seed,
-            epoch=self.whole_epochs,
+    def _add_noise(self, batch: TrainingBatch) -> NoisyBatch:
+        uniforms = KeyedUniforms(
+            seed=self.seed,
+            epoch=self.finished_epochs,
             example_keys=batch["example_key"],
-            positions=batch["position"].cpu(),
-            batch_size=corruption.batch_size,
+            index_in_epoch=batch["index_in_epoch"].cpu(),
+            batch_size=self.batch_size,
             length=batch["clean_ids"].shape[1],
-            t_sampling=corruption.method.t_sampling,
+            t_sampling=self.process.method.t_sampling,
         )
-        return corrupt(
-            self.model_wrapped,
-            batch,
-            draws,
-            method=corruption.method,
-            t_min=corruption.t_min,
-            mask_token_id=corruption.mask_token_id,
-            known_uncertainty=known,
-            dataset_reference=reference,
-        )
+        return add_noise(self.model_wrapped, batch, uniforms, self.process, cached=self._cached)
 
     def _seed_dropout(self, purpose: str) -> None:
-        """Make dropout a function of the step, so that an interruption does not change it."""
-        place = f"{self.corruption.seed}/{self.state.global_step}/{self.args.process_index}/{purpose}"
-        torch.manual_seed(int.from_bytes(hashlib.sha256(place.encode()).digest()[:8]) >> 1)
+        """Seed dropout by the optimiser step, so that an interruption does not change it."""
+        key = f"{self.seed}/{self.state.global_step}/{self.args.process_index}/{purpose}"
+        torch.manual_seed(int.from_bytes(hashlib.sha256(key.encode()).digest()[:8]) >> 1)
 
     def _refresh_probe(self) -> None:
-        """Ask the model in training anew, when the time has come."""
-        corruption = self.corruption
-        due = self.whole_epochs - self.whole_epochs % corruption.method.refresh_epochs
+        """Probe the model in training if a refreshing epoch has begun."""
+        method = self.process.method
+        due = self.finished_epochs - self.finished_epochs % method.refresh_epochs
         if due == self._probed_epoch:
             return
-        assert corruption.probes is not None, "a refreshed probe keeps its values in a folder"
-        path = corruption.probes / f"probe-epoch{due}.safetensors"
+        assert self.probe_folder is not None, "refreshed probes need probe_folder"
+        path = self.probe_folder / f"probe-epoch{due}.safetensors"
 
-        def compute() -> dict[int, Tensor]:
+        def compute() -> dict[int, FlatFloats]:
             if (self.state.epoch or 0) > due:
                 raise TrainingError(
-                    f"resuming within an epoch needs the values of the probe at its beginning in {path}, not "
-                    f"found; remove {corruption.probes} to train this run from the beginning"
+                    f"resuming within an epoch needs the probe of its beginning in {path}, which is missing; "
+                    f"remove {self.probe_folder} to train this run from the beginning"
                 )
             with self.compute_loss_context_manager():
                 return probe_examples(
                     self.model_wrapped,
-                    self.placed.examples,
+                    self.examples,
                     self.collate,
-                    method=corruption.method,
-                    mask_token_id=corruption.mask_token_id,
+                    method=method,
+                    mask_token_id=self.process.mask_token_id,
                     batch_size=self.args.per_device_train_batch_size,
                     device=self.args.device,
                 )
 
-        self._known, self._probed_epoch = known_uncertainty(path, compute), due
+        self._cached, self._probed_epoch = load_or_compute(path, compute), due
 
-    def _not_finite(self, part: _Part, loss: Tensor, token_nll: Tensor) -> str:
-        """Say where a loss is not finite, and what to try."""
-        contribution = token_nll * part.noisy.weight
-        rows = part.noisy.is_predicted.nonzero()[:, 0][~torch.isfinite(contribution)]
-        keys = part.example_keys[rows.unique() % len(part.example_keys)].tolist()
-        ids = {example_key(one["example_id"]): one["example_id"] for one in self.placed.examples}
-        named = sorted({ids[key] for key in keys or part.example_keys.tolist()})
+    def _describe_loss(self, loss: Tensor, token_nll: FlatFloats, micro_batch: MicroBatch) -> str:
+        """Return a message that names the examples whose loss is not finite."""
+        noisy, keys = micro_batch.noisy, micro_batch.example_keys
+        is_broken = ~torch.isfinite(token_nll * noisy.weight[noisy.is_predicted])
+        rows = noisy.is_predicted.nonzero()[:, 0][is_broken].unique() % len(keys)
+        ids = {example_key(example["example_id"]): example["example_id"] for example in self.examples}
+        names = sorted({ids[key] for key in keys[rows].tolist() or keys.tolist()})
         return (
             f"the loss must be finite, got {loss.item()} after optimiser step {self.state.global_step} on "
-            f"examples {named}; lower training.learning_rate or max_grad_norm, raise "
-            "min_token_masking_rate or set max_weight, train in float32, or look at these examples"
+            f"examples {names}; lower training.learning_rate or max_grad_norm, raise "
+            "min_token_masking_rate, set max_weight, train in float32, or inspect these examples"
         )
-
-
-def _with_places(collate: Collate) -> Callable[[list[dict[str, Any]]], dict[str, Tensor]]:
-    def collate_with_places(examples: list[dict[str, Any]]) -> dict[str, Tensor]:
-        places = {name: torch.tensor([e[name] for e in examples]) for name in ("position", "is_filler")}
-        return collate(examples) | places
-
-    return collate_with_places

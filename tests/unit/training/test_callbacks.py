@@ -1,4 +1,5 @@
-from weft.training.callbacks import HISTORY_FIELDS, history_rows, timing_summary
+from weft.records import StepMetrics
+from weft.training.callbacks import history_rows, timing_summary
 
 LOG = [
     {
@@ -25,10 +26,17 @@ LOG = [
 
 def test_history_holds_no_wall_times():
     rows = history_rows(LOG)
-    assert [row["optimizer_step"] for row in rows] == [1, 2]
-    assert all(set(row) == set(HISTORY_FIELDS) for row in rows)
+    assert [row.optimizer_step for row in rows] == [1, 2]
+    assert all(list(row.as_object()) == list(StepMetrics.model_fields) for row in rows)
 
 
 def test_timing_is_the_median_step():
-    summary = timing_summary(LOG, num_processes=2, device="cpu")
-    assert (summary["seconds_per_step"], summary["num_steps"], summary["train_seconds"]) == (2.0, 2, 4.0)
+    summary = timing_summary(LOG, num_processes=2, device="cpu", setup_seconds=5.0)
+    assert summary.as_object() == {
+        "seconds_per_step": 2.0,
+        "num_steps": 2,
+        "train_seconds": 4.0,
+        "num_processes": 2,
+        "device": "cpu",
+        "setup_seconds": 5.0,
+    }

@@ -8,7 +8,7 @@ from weft.config.methods import Method
 from weft.data.collate import PadToLength
 from weft.data.examples import encode_example, generate_examples
 from weft.errors import TrainingError
-from weft.training.gradients import _square_of_mean, study_gradients
+from weft.training.gradients import square_of_mean, study_gradients
 
 STUDY = GradientStudy(num_examples=4, num_draws=12, seed=1)
 
@@ -82,7 +82,7 @@ def test_the_square_of_a_mean_is_estimated_without_bias():
     found = []
     for _ in range(2000):
         draws = mean + noise * rng.standard_normal((6, 2))
-        found.append(_square_of_mean(draws @ draws.T))
+        found.append(square_of_mean(draws @ draws.T))
     square, variance = np.mean(found, axis=0)
     assert square == pytest.approx(25, rel=0.05)
     assert variance == pytest.approx(2 * noise**2, rel=0.05)
@@ -90,5 +90,5 @@ def test_the_square_of_a_mean_is_estimated_without_bias():
 
 def test_a_model_that_is_too_large_is_refused_before_anything_is_computed(tokenizer, monkeypatch):
     monkeypatch.setattr("weft.training.gradients.MAX_BYTES", 1000)
-    with pytest.raises(TrainingError, match=r"must fit into 1000 bytes, they need \d+; lower gradient_study"):
+    with pytest.raises(TrainingError, match=r"1000 bytes, got \d+ bytes; lower gradient_study.num_draws"):
         study(tokenizer, {"sft": Method.model_validate({"preset": "sft"})})

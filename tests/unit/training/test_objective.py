@@ -9,21 +9,22 @@ from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+from tests.support.batches import step_loss, training_batch
 from tests.support.models import ScriptedModel
-from tests.support.uniforms import GivenDraws
+from tests.support.uniforms import GivenUniforms
 from weft.config.methods import PRESETS, Method
-from weft.errors import MaskingError
+from weft.errors import ConfigError, MaskingError
 from weft.model import Prediction
+from weft.training.metrics import METRICS, metric_means
 from weft.training.objective import (
-    RECORD_FIELDS,
-    corrupt,
-    diffusion_loss,
-    noisy_loss,
-    probe_uncertainty,
+    ForwardProcess,
+    add_noise,
+    masked_token_loss,
+    normalize_weights,
     relative_rates,
-    scale_rows,
-    step_totals,
 )
+from weft.training.probe import has_token_rate, probe_uncertainty
+from weft.training.probe_cache import CachedUncertainty, probe_batch
 
 MASK, PAD = 9, 8
 
@@ -32,27 +33,38 @@ def method(preset="weft", **changes):
     return Method.model_validate({"preset": preset} | changes)
 
 
+def process(chosen, mask_token_id=MASK):
+    return ForwardProcess(method=chosen, t_min=1e-3, mask_token_id=mask_token_id)
+
+
 def batch():
     clean = torch.tensor([[1, 2, 3, 4, PAD], [5, 6, 7, PAD, PAD]])
     maskable = torch.tensor([[False, True, True, True, True], [False, False, True, True, True]])
-    return {"clean_ids": clean, "is_maskable": maskable, "is_padding": clean == PAD}
+    return training_batch(clean, maskable, clean == PAD)
 
 
-def draws(seed=0):
+def uniforms(seed=0):
     generator = torch.Generator().manual_seed(seed)
-    return GivenDraws(torch.rand(2, generator=generator), torch.rand(2, 5, generator=generator))
+    return GivenUniforms(torch.rand(2, generator=generator), torch.rand(2, 5, generator=generator))
 
 
-def loss(predictor, chosen, seed=0, **known):
-    value, _ = diffusion_loss(
-        predictor, batch(), draws(seed), method=chosen, t_min=1e-3, mask_token_id=MASK, **known
-    )
-    return value
+def loss(predictor, chosen, seed=0, cached=None):
+    return step_loss(predictor, batch(), uniforms(seed), process(chosen), cached)[0]
 
 
-def corrupted(predictor, chosen, seed=0, given=None, **known):
-    numbers = given or draws(seed)
-    return corrupt(predictor, batch(), numbers, method=chosen, t_min=1e-3, mask_token_id=MASK, **known)
+def noisy_batch(predictor, chosen, seed=0, given=None, cached=None):
+    return add_noise(predictor, batch(), given or uniforms(seed), process(chosen), cached=cached)
+
+
+def rates(predictor, chosen, inputs=None, mask_token_id=MASK):
+    inputs = inputs or batch()
+    uncertainty = probe_uncertainty(predictor, inputs, method=chosen, mask_token_id=mask_token_id)
+    return relative_rates(uncertainty, has_token_rate(inputs, chosen), uniforms(), method=chosen)
+
+
+def cache(predictor, chosen, inputs=None, mask_token_id=MASK):
+    probed = probe_batch(predictor, inputs or batch(), method=chosen, mask_token_id=mask_token_id)
+    return CachedUncertainty(dict(probed))
 
 
 def random_model(seed=0):
@@ -98,18 +110,11 @@ def test_every_preset_gives_a_finite_loss_that_reaches_the_parameters(model, tok
     ids = torch.randint(0, 300, (2, 12))
     answer = torch.arange(12).expand(2, 12) >= 4
     padding = torch.arange(12).expand(2, 12) >= 10
-    inputs = {"clean_ids": ids, "is_maskable": answer, "is_padding": padding}
-    numbers = GivenDraws(torch.tensor([0.5, 0.9]), torch.rand(2, 12))
-    known = torch.where(answer, torch.rand(2, 12), 0)
-    value, _ = diffusion_loss(
-        model,
-        inputs,
-        numbers,
-        method=method(preset),
-        t_min=1e-3,
-        mask_token_id=tokenizer.mask_token_id,
-        known_uncertainty=known if method(preset).probe_model != "live" else None,
-    )
+    inputs = training_batch(ids, answer, padding)
+    numbers = GivenUniforms(torch.tensor([0.5, 0.9]), torch.rand(2, 12))
+    is_live = method(preset).probe_model == "live"
+    cached = None if is_live else cache(model, method(preset), inputs, tokenizer.mask_token_id)
+    value, _ = step_loss(model, inputs, numbers, process(method(preset), tokenizer.mask_token_id), cached)
     (slope,) = torch.autograd.grad(value, [model.model.layers[0].self_attn.q_proj.weight])
     assert torch.isfinite(value)
     assert slope.abs().sum() > 0
@@ -117,15 +122,16 @@ def test_every_preset_gives_a_finite_loss_that_reaches_the_parameters(model, tok
 
 @given(st.sampled_from(sorted(PRESETS)), st.integers(0, 1000))
 def test_the_prompt_is_never_masked_and_what_is_masked_is_of_the_answer(preset, seed):
-    noisy = corrupted(random_model(seed), method(preset), seed, known_uncertainty=torch.rand(2, 5))
+    noisy = noisy_batch(random_model(seed), method(preset), seed)
     copies = method(preset).masks_per_example
     clean, answer = (batch()[name].repeat(copies, 1) for name in ("clean_ids", "is_maskable"))
     is_masked = noisy.noisy_ids == MASK
     assert not (is_masked & ~answer).any()
     assert torch.equal(noisy.noisy_ids[~is_masked], clean[~is_masked])
     assert not (noisy.is_predicted & ~is_masked).any()
-    assert torch.equal(noisy.target_ids, clean[noisy.is_predicted])
+    assert torch.equal(noisy.clean_ids, clean)
     assert torch.isfinite(noisy.weight).all()
+    assert not noisy.weight[~noisy.is_predicted].any()
 
 
 def test_the_probe_sees_no_token_of_the_answer():
@@ -142,14 +148,11 @@ def test_the_probe_sees_the_padding_only_where_a_method_shows_it():
 
 @pytest.mark.parametrize("content", [[2, 3, 4], [7, 7, 7]])
 def test_the_answers_content_does_not_reach_the_rates(model, tokenizer, content):
-    def rates(ids):
+    def rates_of(ids):
         inputs = batch() | {"clean_ids": torch.tensor([[1, *ids, PAD], [5, 6, 7, PAD, PAD]])}
-        chosen = method(masking="token")
-        return relative_rates(
-            model, inputs, draws(), method=chosen, mask_token_id=tokenizer.mask_token_id
-        ).relative
+        return rates(model, method(), inputs, tokenizer.mask_token_id)
 
-    assert torch.equal(rates(content), rates([10, 11, 12]))
+    assert torch.equal(rates_of(content), rates_of([10, 11, 12]))
 
 
 @pytest.mark.parametrize(("preset", "expected"), [("weft", [False]), ("gift-lift", [True])])
@@ -185,7 +188,9 @@ def test_what_is_asked_for_is_entropy_or_negative_log_likelihood():
 def test_unsure_tokens_are_masked_more_often():
     logits = torch.zeros(5, 10)
     logits[2, 0] = 6.0  # position 2 is nearly certain
-    masked = torch.stack([corrupted(ScriptedModel(logits), method(), s).is_predicted[0] for s in range(300)])
+    masked = torch.stack(
+        [noisy_batch(ScriptedModel(logits), method(), s).is_predicted[0] for s in range(300)]
+    )
     share = masked.float().mean(dim=0)
     assert share[2] < 0.6 * share[1]
     assert share[0] == 0
@@ -196,126 +201,109 @@ def test_padding_is_masked_at_rate_t_unless_drawn_into_the_scheme(inside, low, h
     logits = torch.zeros(5, 10)
     logits[3:, PAD] = 9.0  # sure of the padding
     chosen = method(padding_reference=inside)
-    masked = [corrupted(ScriptedModel(logits), chosen, s).is_predicted[0, 4] for s in range(300)]
+    masked = [noisy_batch(ScriptedModel(logits), chosen, s).is_predicted[0, 4] for s in range(300)]
     assert low < torch.stack(masked).float().mean() < high
 
 
 def test_padding_out_of_the_loss_is_masked_and_not_counted():
-    everything = GivenDraws(torch.ones(2) * 0.999, torch.zeros(2, 5))
-    noisy = corrupted(random_model(), method("sft", padding_in_loss=False), given=everything)
+    everything = GivenUniforms(torch.ones(2) * 0.999, torch.zeros(2, 5))
+    noisy = noisy_batch(random_model(), method("sft", padding_in_loss=False), given=everything)
     assert (noisy.noisy_ids == MASK).sum(dim=1).tolist() == [4, 3]
     assert noisy.is_predicted.sum(dim=1).tolist() == [3, 1]
-    assert noisy.divide_by.tolist() == [3, 1]
+    assert noisy.num_loss_tokens.tolist() == [3, 1]
 
 
 def test_padding_out_of_the_masks_stays_visible():
-    everything = GivenDraws(torch.ones(2) * 0.999, torch.zeros(2, 5))
-    noisy = corrupted(
+    everything = GivenUniforms(torch.ones(2) * 0.999, torch.zeros(2, 5))
+    noisy = noisy_batch(
         random_model(), method("sft", padding_masked=False, padding_in_loss=False), given=everything
     )
     assert noisy.noisy_ids.tolist() == [[1, MASK, MASK, MASK, PAD], [5, 6, MASK, PAD, PAD]]
 
 
 def test_complementary_masks_partition_the_answer():
-    noisy = corrupted(random_model(), method("sft-2x", t_sampling="complementary"), 3)
+    noisy = noisy_batch(random_model(), method("sft-2x", t_sampling="complementary"), 3)
     first, second = (noisy.noisy_ids == MASK).split(2)
     assert torch.equal(first ^ second, batch()["is_maskable"])
 
 
 def test_complementary_masks_are_weighted_by_their_own_rates():
     # t = 0.25: a masked token of the first has weight 4, one of the second 1 / 0.75
-    given = GivenDraws((torch.full((2,), 0.25) - 1e-3) / (1 - 1e-3), torch.rand(2, 5))
-    noisy = corrupted(random_model(), method("sft-2x", t_sampling="complementary"), given=given)
+    given = GivenUniforms((torch.full((2,), 0.25) - 1e-3) / (1 - 1e-3), torch.rand(2, 5))
+    noisy = noisy_batch(random_model(), method("sft-2x", t_sampling="complementary"), given=given)
     in_first = noisy.is_predicted.nonzero()[:, 0] < 2
-    assert noisy.weight[in_first].tolist() == pytest.approx([4] * int(in_first.sum()), rel=1e-4)
-    assert noisy.weight[~in_first].tolist() == pytest.approx([4 / 3] * int((~in_first).sum()), rel=1e-4)
+    weight = noisy.weight[noisy.is_predicted]
+    assert weight[in_first].tolist() == pytest.approx([4] * int(in_first.sum()), rel=1e-4)
+    assert weight[~in_first].tolist() == pytest.approx([4 / 3] * int((~in_first).sum()), rel=1e-4)
 
 
 def test_two_masks_are_averaged():
-    class SameTwice(GivenDraws):
+    class SameTwice(GivenUniforms):
         def mask(self, copy):
             return self.masks
 
     given = SameTwice(torch.tensor([0.3, 0.6]), torch.rand(2, 5))
     values = [
-        diffusion_loss(random_model(), batch(), given, method=method(name), t_min=1e-3, mask_token_id=MASK)[0]
-        for name in ("sft", "sft-2x")
+        step_loss(random_model(), batch(), given, process(method(name)))[0] for name in ("sft", "sft-2x")
     ]
     assert values[1].item() == pytest.approx(values[0].item(), rel=1e-6)
 
 
 def test_if_nothing_is_masked_the_loss_is_zero_or_the_mask_is_drawn_at_one_rate():
-    nothing = GivenDraws(torch.tensor([0.5, 0.5]), torch.ones(2, 5))
-    assert not corrupted(random_model(), method(), given=nothing).is_predicted.any()
-    fallen_back = corrupted(random_model(), method("gift-lift"), given=nothing)
+    nothing = GivenUniforms(torch.tensor([0.5, 0.5]), torch.ones(2, 5))
+    assert not noisy_batch(random_model(), method(), given=nothing).is_predicted.any()
+    fallen_back = noisy_batch(random_model(), method("gift-lift"), given=nothing)
     assert fallen_back.is_predicted.sum().item() == 4  # all tokens but the padding
 
 
 def test_a_bound_on_the_weight_holds():
-    small = GivenDraws(torch.tensor([0.0, 0.0]), torch.zeros(2, 5))
-    assert corrupted(random_model(), method("sft"), given=small).weight.max().item() == pytest.approx(
+    small = GivenUniforms(torch.tensor([0.0, 0.0]), torch.zeros(2, 5))
+    assert noisy_batch(random_model(), method("sft"), given=small).weight.max().item() == pytest.approx(
         1000, rel=1e-3
     )
-    assert corrupted(random_model(), method("sft", max_weight=20.0), given=small).weight.max() == 20
+    assert noisy_batch(random_model(), method("sft", max_weight=20.0), given=small).weight.max() == 20
 
 
 def test_simple_weights_mask_at_one_rate_and_weigh_by_relative_uncertainty():
-    noisy = corrupted(random_model(), method("weft-sw"))
-    plain = corrupted(random_model(), method("sft"))
+    noisy = noisy_batch(random_model(), method("weft-sw"))
+    plain = noisy_batch(random_model(), method("sft"))
     assert torch.equal(noisy.noisy_ids, plain.noisy_ids)
-    rates = relative_rates(random_model(), batch(), draws(), method=method("weft-sw"), mask_token_id=MASK)
-    torch.testing.assert_close(noisy.weight, plain.weight * rates.relative[noisy.is_predicted])
+    torch.testing.assert_close(noisy.weight, plain.weight * rates(random_model(), method("weft-sw")))
 
 
 def test_the_permuted_control_keeps_the_rates_and_changes_their_owners():
-    own, other = (
-        relative_rates(random_model(), batch(), draws(), method=method(name), mask_token_id=MASK).relative
-        for name in ("weft", "weft-permuted")
-    )
-    assert own[0].sort().values.tolist() == pytest.approx(other[0].sort().values.tolist())
-    assert own[0, 1:4].flip(0).tolist() == other[0, 1:4].tolist()  # the given draws reverse the order
+    plain, permuted = (rates(random_model(), method(name)) for name in ("weft", "weft-permuted"))
+    assert plain[0].sort().values.tolist() == pytest.approx(permuted[0].sort().values.tolist())
+    assert plain[0, 1:4].flip(0).tolist() == permuted[0, 1:4].tolist()  # the given numbers reverse the order
 
 
 def test_known_uncertainties_need_no_probe():
     model = random_model()
-    known = probe_uncertainty(random_model(), batch(), method=method(), mask_token_id=MASK)
-    frozen = loss(model, method("weft-frozen"), known_uncertainty=known)
+    frozen = loss(model, method("weft-frozen"), cached=cache(random_model(), method()))
     assert len(model.calls) == 1
     assert frozen.item() == loss(random_model(), method()).item()
 
 
 def test_the_reference_of_the_data_set_comes_from_outside():
     chosen = method("weft-frozen", reference="dataset")
-    rates = relative_rates(
-        random_model(),
-        batch(),
-        draws(),
-        method=chosen,
-        mask_token_id=MASK,
-        known_uncertainty=torch.full((2, 5), 4.0),
-        dataset_reference=0.5,
-    )
-    assert rates.relative[0, 1:4].tolist() == [4, 4, 4]
+    cached = CachedUncertainty({7: torch.full((3,), 0.25)})  # beta_ref = 0.25 ** 0.5
+    has_rate = has_token_rate(batch(), chosen)
+    relative = relative_rates(torch.full((2, 5), 4.0), has_rate, uniforms(), method=chosen, cached=cached)
+    assert relative[0, 1:4].tolist() == [4, 4, 4]
 
 
-def by_hand(chosen, pieces):
-    """The loss over several micro-batches as the Trainer averages it."""
+def mean_loss(chosen, pieces):
+    """Compute the loss over several micro-batches as the Trainer averages it."""
     parts = [
-        corrupt(
+        add_noise(
             random_model(),
             {name: tensor[piece] for name, tensor in batch().items()},
-            GivenDraws(draws().times[piece], draws().masks[piece]),
-            method=chosen,
-            t_min=1e-3,
-            mask_token_id=MASK,
+            GivenUniforms(uniforms().times[piece], uniforms().masks[piece]),
+            process(chosen),
         )
         for piece in pieces
     ]
-    totals = torch.stack([step_totals(part) for part in parts]).sum(dim=0).float()
-    losses = [
-        noisy_loss(random_model(), part, scale_rows(part, chosen, totals, num_parts=len(parts)))[0]
-        for part in parts
-    ]
+    losses = [masked_token_loss(random_model(), part)[0] for part in normalize_weights(parts, chosen)]
     return (sum(losses) / len(losses)).item()
 
 
@@ -323,46 +311,52 @@ def by_hand(chosen, pieces):
 @pytest.mark.parametrize("preset", ["sft", "weft", "weft-elbo", "cart", "sft-2x"])
 def test_the_loss_does_not_depend_on_how_a_batch_is_divided(preset, scope):
     chosen = method(preset, divisor_scope=scope)
-    whole, split = by_hand(chosen, [slice(0, 2)]), by_hand(chosen, [slice(0, 1), slice(1, 2)])
+    whole, split = mean_loss(chosen, [slice(0, 2)]), mean_loss(chosen, [slice(0, 1), slice(1, 2)])
     assert split == pytest.approx(whole, rel=1e-5)
 
 
 def test_counting_over_micro_batches_of_one_is_counting_over_examples():
     split = [slice(0, 1), slice(1, 2)]
-    over_micro = by_hand(method("sft", divisor_scope="micro_batch"), split)
-    assert over_micro == pytest.approx(by_hand(method("sft", divisor_scope="example"), split), rel=1e-6)
-    whole = by_hand(method("sft", divisor_scope="micro_batch"), [slice(0, 2)])
+    over_micro = mean_loss(method("sft", divisor_scope="micro_batch"), split)
+    assert over_micro == pytest.approx(mean_loss(method("sft", divisor_scope="example"), split), rel=1e-6)
+    whole = mean_loss(method("sft", divisor_scope="micro_batch"), [slice(0, 2)])
     assert over_micro != pytest.approx(whole, rel=1e-3)
 
 
 def test_repetitions_that_fill_a_batch_count_for_nothing():
-    doubled = {name: tensor.repeat(2, 1) for name, tensor in batch().items()}
-    doubled["is_filler"] = torch.tensor([False, False, True, True])
-    given = GivenDraws(draws().times.repeat(2), draws().masks.repeat(2, 1))
-    for name in ("sft", "weft"):
-        value, noisy = diffusion_loss(
-            random_model(), doubled, given, method=method(name), t_min=1e-3, mask_token_id=MASK
-        )
+    doubled = {name: tensor.repeat(2, *[1] * (tensor.dim() - 1)) for name, tensor in batch().items()}
+    doubled["is_pad_row"] = torch.tensor([False, False, True, True])
+    given = GivenUniforms(uniforms().times.repeat(2), uniforms().masks.repeat(2, 1))
+    for name in ("sft", "weft", "sft-2x"):
+        value, noisy = step_loss(random_model(), doubled, given, process(method(name)))
         assert value.item() == pytest.approx(loss(random_model(), method(name)).item(), rel=1e-6)
-        plain = corrupted(random_model(), method(name))
-        torch.testing.assert_close(noisy.sums, plain.sums)
+        plain = noisy_batch(random_model(), method(name))
+        torch.testing.assert_close(noisy.metric_sums, plain.metric_sums)
+        assert noisy.num_rows == plain.num_rows == 2 * method(name).masks_per_example
 
 
 def test_what_is_logged():
-    sums = corrupted(random_model(), method()).sums.reshape(-1, 2)
-    record = dict(zip(RECORD_FIELDS, (sums[:, 0] / sums[:, 1]).tolist(), strict=True))
-    assert record["masked_share"] == pytest.approx(
-        corrupted(random_model(), method()).is_predicted.sum().item() / 7
-    )
-    assert record["mean_t"] == pytest.approx(draws().times.mean().item(), abs=2e-3)
-    assert 0 < record["mean_uncertainty"] < 2.4
-    assert corrupted(random_model(), method("sft")).sums[6:].tolist() == [0, 0, 0, 0]
+    noisy = noisy_batch(random_model(), method())
+    metrics = metric_means(noisy.metric_sums)
+    assert list(metrics) == list(METRICS)
+    assert metrics["masked_share"] == pytest.approx(noisy.is_predicted.sum().item() / 7)
+    assert metrics["mean_t"] == pytest.approx(uniforms().times.mean().item(), abs=2e-3)
+    assert 0 < metrics["mean_uncertainty"] < 2.4
+    without_probe = metric_means(noisy_batch(random_model(), method("sft")).metric_sums)
+    assert without_probe["mean_uncertainty"] is without_probe["bounded_share"] is None
+
+
+@pytest.mark.parametrize("source", ["none", "margin"])
+def test_an_unknown_uncertainty_is_refused_with_a_list_of_the_known(source):
+    chosen = method().model_copy(update={"rate_source": source})
+    with pytest.raises(ConfigError, match=rf"\['entropy', 'nll'\].*{source}"):
+        probe_uncertainty(random_model(), batch(), method=chosen, mask_token_id=MASK)
 
 
 def test_an_example_without_answer_stops():
     broken = batch() | {"is_maskable": torch.zeros(2, 5, dtype=torch.bool)}
     with pytest.raises(MaskingError, match=r"rows \[0, 1\]"):
-        diffusion_loss(random_model(), broken, draws(), method=method(), t_min=1e-3, mask_token_id=MASK)
+        add_noise(random_model(), broken, uniforms(), process(method()))
 
 
 def reference(shared_data):
@@ -372,9 +366,9 @@ def reference(shared_data):
     stored = json.loads((folder / "losses.json").read_text())
     ids = torch.tensor(stored["clean_ids"])
     answer = torch.arange(ids.shape[1])[None] >= torch.tensor(stored["prompt_length"])[:, None]
-    inputs = {"clean_ids": ids, "is_maskable": answer, "is_padding": ids == stored["pad_token_id"]}
+    inputs = training_batch(ids, answer, ids == stored["pad_token_id"])
     t_min = 1e-3
-    given = GivenDraws((torch.tensor(stored["t"]) - t_min) / (1 - t_min), torch.tensor(stored["uniform"]))
+    given = GivenUniforms((torch.tensor(stored["t"]) - t_min) / (1 - t_min), torch.tensor(stored["uniform"]))
     return load_model(folder), stored, inputs, given
 
 
@@ -383,33 +377,30 @@ def reference(shared_data):
 )
 def test_the_published_losses_come_out(shared_data, preset, key):
     model, stored, inputs, given = reference(shared_data)
-    value, _ = diffusion_loss(
-        model, inputs, given, method=method(preset), t_min=1e-3, mask_token_id=stored["mask_token_id"]
-    )
+    value, _ = step_loss(model, inputs, given, process(method(preset), stored["mask_token_id"]))
     assert value.item() == pytest.approx(stored[key], abs=1e-5)
 
 
 def test_the_published_entropies_and_rates_come_out(shared_data):
     model, stored, inputs, given = reference(shared_data)
-    rates = relative_rates(
-        model, inputs, given, method=method("gift-lift"), mask_token_id=stored["mask_token_id"]
-    )
-    at = rates.in_scheme
-    for found, key in (
-        (rates.uncertainty, "gift_lift_token_entropy"),
-        (1 - (1 - torch.tensor(stored["t"])[:, None]) ** rates.relative, "gift_lift_token_masking_rate"),
+    chosen = method("gift-lift")
+    has_rate = has_token_rate(inputs, chosen)
+    uncertainty = probe_uncertainty(model, inputs, method=chosen, mask_token_id=stored["mask_token_id"])
+    relative = relative_rates(uncertainty, has_rate, given, method=chosen)
+    for computed, key in (
+        (uncertainty, "gift_lift_token_entropy"),
+        (1 - (1 - torch.tensor(stored["t"])[:, None]) ** relative, "gift_lift_token_masking_rate"),
     ):
-        torch.testing.assert_close(found[at], torch.tensor(stored[key])[at], atol=1e-5, rtol=1e-5)
+        expected = torch.tensor(stored[key])[has_rate]
+        torch.testing.assert_close(computed[has_rate], expected, atol=1e-5, rtol=1e-5)
 
 
 def test_sft_loss_equals_a_plain_transcription_of_the_published_step(model, tokenizer):
     ids = torch.randint(0, 300, (3, 20))
     answer = torch.arange(20).expand(3, 20) >= torch.tensor([4, 6, 8])[:, None]
-    inputs = {"clean_ids": ids, "is_maskable": answer, "is_padding": torch.zeros_like(answer)}
-    given = GivenDraws(torch.rand(3), torch.rand(3, 20))
-    value, _ = diffusion_loss(
-        model, inputs, given, method=method("sft"), t_min=1e-3, mask_token_id=tokenizer.mask_token_id
-    )
+    inputs = training_batch(ids, answer)
+    given = GivenUniforms(torch.rand(3), torch.rand(3, 20))
+    value, _ = step_loss(model, inputs, given, process(method("sft"), tokenizer.mask_token_id))
     t = (1 - 1e-3) * given.times + 1e-3
     masked = (given.masks < t[:, None]) & answer
     logits = model(input_ids=torch.where(masked, tokenizer.mask_token_id, ids)).logits
@@ -435,16 +426,10 @@ def test_no_tensor_of_a_step_has_logits_at_more_positions_than_a_chunk(model, to
     monkeypatch.setattr("weft.model.head.HEAD_CHUNK", 8)
     rows, length, vocab = 4, 40, len(tokenizer)
     is_answer = (torch.arange(length) >= 4).expand(rows, length)
-    inputs = {
-        "clean_ids": torch.randint(0, vocab - 100, (rows, length)),
-        "is_maskable": is_answer,
-        "is_padding": torch.zeros_like(is_answer),
-    }
-    given = GivenDraws(torch.full((rows,), 0.99), torch.rand(rows, length))  # nearly all is masked
+    inputs = training_batch(torch.randint(0, vocab - 100, (rows, length)), is_answer)
+    given = GivenUniforms(torch.full((rows,), 0.99), torch.rand(rows, length))  # nearly all is masked
     with LargestTensor() as largest:
-        value, _ = diffusion_loss(
-            model, inputs, given, method=method(preset), t_min=1e-3, mask_token_id=tokenizer.mask_token_id
-        )
+        value, _ = step_loss(model, inputs, given, process(method(preset), tokenizer.mask_token_id))
         value.backward()
     model.zero_grad()
     parameters = max(parameter.numel() for parameter in model.parameters())

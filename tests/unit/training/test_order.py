@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from weft.training.order import EpochSampler, PlacedExamples, epoch_order
+from weft.training.order import EpochSampler, IndexedExamples, epoch_order
 
 
 def sampler(num_examples, batch_size, epoch=0, seed=3):
@@ -17,14 +17,14 @@ def test_every_epoch_is_another_permutation_and_the_same_when_asked_again():
 
 @given(st.integers(1, 50), st.integers(1, 12))
 def test_an_epoch_is_whole_batches_and_every_example_counts_once(num_examples, batch_size):
-    places = list(sampler(num_examples, batch_size))
-    assert len(places) == len(sampler(num_examples, batch_size))
-    assert len(places) % batch_size == 0
-    assert len(places) - num_examples < batch_size
-    examples = PlacedExamples([{"name": index} for index in range(num_examples)])
-    rows = [examples[place] for place in places]
-    assert sorted(row["name"] for row in rows if not row["is_filler"]) == list(range(num_examples))
-    assert [row["position"] for row in rows] == list(range(len(places)))
+    rows_of_epoch = list(sampler(num_examples, batch_size))
+    assert len(rows_of_epoch) == len(sampler(num_examples, batch_size))
+    assert len(rows_of_epoch) % batch_size == 0
+    assert len(rows_of_epoch) - num_examples < batch_size
+    examples = IndexedExamples([{"name": index} for index in range(num_examples)])
+    rows = [examples[row] for row in rows_of_epoch]
+    assert sorted(row["name"] for row in rows if not row["is_pad_row"]) == list(range(num_examples))
+    assert [row["index_in_epoch"] for row in rows] == list(range(len(rows_of_epoch)))
 
 
 def test_the_epoch_is_asked_for_when_it_begins():
@@ -33,9 +33,9 @@ def test_the_epoch_is_asked_for_when_it_begins():
     first = list(one)
     epoch[0] = 1
     assert list(one) != first
-    assert [place.index for place in one] == epoch_order(20, seed=3, epoch=1)
+    assert [row.example_index for row in one] == epoch_order(20, seed=3, epoch=1)
 
 
 @pytest.mark.parametrize("batch_size", [4, 6])
 def test_the_order_does_not_depend_on_the_batch_size(batch_size):
-    assert [place.index for place in sampler(12, batch_size)] == epoch_order(12, seed=3, epoch=0)
+    assert [row.example_index for row in sampler(12, batch_size)] == epoch_order(12, seed=3, epoch=0)

@@ -4,8 +4,8 @@ import torch
 from weft.config.methods import Method
 from weft.data.collate import PadToLength, example_key
 from weft.data.examples import encode_example, generate_examples
-from weft.training.objective import probe_uncertainty, scheme_positions
-from weft.training.probe_cache import KnownUncertainty, known_uncertainty, probe_examples
+from weft.training.probe import has_token_rate, probe_uncertainty
+from weft.training.probe_cache import CachedUncertainty, load_or_compute, probe_examples
 
 METHOD = Method.model_validate({"preset": "weft-frozen"})
 
@@ -34,10 +34,10 @@ def probed(model, tokenizer, examples, collate, batch_size=2):
 
 @pytest.mark.parametrize("batch_size", [1, 2, 5, 8])
 def test_cached_values_are_those_of_the_live_probe(model, tokenizer, examples, collate, batch_size):
-    known = KnownUncertainty(probed(model, tokenizer, examples, collate, batch_size))
+    cached = CachedUncertainty(probed(model, tokenizer, examples, collate, batch_size))
     batch = collate(examples[1:4])
     live = probe_uncertainty(model, batch, method=METHOD, mask_token_id=tokenizer.mask_token_id)
-    spread = known.spread(batch["example_key"], scheme_positions(batch, METHOD))
+    spread = cached.of_batch(batch["example_key"], has_token_rate(batch, METHOD))
     torch.testing.assert_close(spread, live, atol=1e-5, rtol=1e-5)
 
 
@@ -48,7 +48,7 @@ def test_values_are_computed_once_and_read_afterwards(tmp_path):
         calls.append(1)
         return {5: torch.tensor([1.0, 4.0]), 2**62: torch.tensor([9.0])}
 
-    first, second = known_uncertainty(path, compute), known_uncertainty(path, compute)
+    first, second = load_or_compute(path, compute), load_or_compute(path, compute)
     assert len(calls) == 1
     for key, value in first.values.items():
         assert torch.equal(second.values[key], value)
@@ -59,12 +59,12 @@ def test_values_are_computed_once_and_read_afterwards(tmp_path):
 def test_a_damaged_file_is_made_again(tmp_path, content):
     path = tmp_path / "x.safetensors"
     path.write_bytes(content)
-    assert known_uncertainty(path, lambda: {1: torch.tensor([2.0])}).values[1].tolist() == [2]
+    assert load_or_compute(path, lambda: {1: torch.tensor([2.0])}).values[1].tolist() == [2]
 
 
 def test_the_reference_of_a_data_set_is_the_mean_over_all_its_tokens():
-    known = KnownUncertainty({1: torch.tensor([1.0, 4.0]), 2: torch.tensor([9.0])})
-    assert known.mean_beta(0.5) == 2
+    cached = CachedUncertainty({1: torch.tensor([1.0, 4.0]), 2: torch.tensor([9.0])})
+    assert cached.mean_beta(0.5) == 2
 
 
 def test_examples_are_found_by_their_ids(model, tokenizer, examples, collate):

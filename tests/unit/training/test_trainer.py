@@ -10,7 +10,8 @@ from weft.data.collate import PadToLength
 from weft.data.examples import encode_example, generate_examples
 from weft.errors import TrainingError
 from weft.training.callbacks import HistoryCallback, history_rows
-from weft.training.trainer import Corruption, DiffusionTrainer
+from weft.training.objective import ForwardProcess
+from weft.training.trainer import DiffusionTrainer
 
 BATCH, LENGTH = 4, 96
 
@@ -42,20 +43,20 @@ def make_trainer(
         report_to=[],
         disable_tqdm=True,
     )
-    corruption = Corruption(
+    process = ForwardProcess(
         method=Method.model_validate({"preset": preset} | changes),
         t_min=1e-3,
         mask_token_id=tokenizer.mask_token_id,
-        seed=1,
-        batch_size=BATCH,
-        probes=out,
     )
     trainer = DiffusionTrainer(
         model=model,
         args=arguments,
         train_dataset=examples,
         collate=PadToLength(max_length=LENGTH, pad_token_id=tokenizer.pad_token_id),
-        corruption=corruption,
+        process=process,
+        seed=1,
+        batch_size=BATCH,
+        probe_folder=out,
     )
     history = HistoryCallback()
     history.trainer = trainer
@@ -65,7 +66,7 @@ def make_trainer(
 
 def history(trainer, resume=None):
     trainer.train(resume_from_checkpoint=resume)
-    return history_rows(trainer.state.log_history)
+    return [row.as_object() for row in history_rows(trainer.state.log_history)]
 
 
 def assert_close(rows, others, rel=2e-4):
@@ -125,7 +126,7 @@ def test_a_refreshed_probe_whose_values_are_gone_cannot_go_on_within_an_epoch(to
     history(make_trainer(tokenizer, examples, tmp_path, preset="weft-refreshed"))
     for file in tmp_path.glob("probe-*"):
         file.unlink()
-    with pytest.raises(TrainingError, match="values of the probe at its beginning"):
+    with pytest.raises(TrainingError, match=r"probe-epoch1\.safetensors"):
         history(
             make_trainer(tokenizer, examples, tmp_path, preset="weft-refreshed"),
             str(tmp_path / "checkpoint-4"),

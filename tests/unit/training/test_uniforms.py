@@ -1,55 +1,55 @@
 import pytest
 import torch
 
-from weft.training.corruption import SeededDraws
+from weft.training.uniforms import KeyedUniforms
 
 
-def draws(seed=0, epoch=0, keys=(1, 2), length=6, **spread):
-    return SeededDraws(seed=seed, epoch=epoch, example_keys=torch.tensor(keys), length=length, **spread)
+def uniforms(seed=0, epoch=0, keys=(1, 2), length=6, **spread):
+    return KeyedUniforms(seed=seed, epoch=epoch, example_keys=torch.tensor(keys), length=length, **spread)
 
 
 def test_an_example_gets_the_same_draws_in_any_company():
-    together, alone = draws(keys=(1, 2, 3)), draws(keys=(3,))
+    together, alone = uniforms(keys=(1, 2, 3)), uniforms(keys=(3,))
     assert torch.equal(together.mask(0)[2:], alone.mask(0))
     assert torch.equal(together.time(0)[2:], alone.time(0))
 
 
 @pytest.mark.parametrize("change", [{"seed": 1}, {"epoch": 1}, {"keys": (3, 4)}], ids=str)
-def test_seed_epoch_and_example_each_change_the_draws(change):
-    assert not torch.equal(draws(**change).mask(0), draws().mask(0))
-    assert not torch.equal(draws(**change).time(0), draws().time(0))
+def test_seed_epoch_and_example_each_change_the_uniforms(change):
+    assert not torch.equal(uniforms(**change).mask(0), uniforms().mask(0))
+    assert not torch.equal(uniforms(**change).time(0), uniforms().time(0))
 
 
 def test_masks_of_one_example_time_fallback_and_permutation_are_independent():
-    one = draws(keys=range(50), length=60)
+    one = uniforms(keys=range(50), length=60)
     streams = [one.mask(0), one.mask(1), one.fallback(), one.permutation()]
     correlation = torch.corrcoef(torch.stack([stream.flatten() for stream in streams]))
     assert (correlation - torch.eye(4)).abs().max() < 0.06
 
 
 def test_draws_are_uniform():
-    tokens = draws(keys=range(200), length=50).mask(0)
+    tokens = uniforms(keys=range(200), length=50).mask(0)
     assert tokens.mean().item() == pytest.approx(0.5, abs=0.01)
     assert tokens.var().item() == pytest.approx(1 / 12, abs=0.003)
 
 
 def test_stratified_times_fall_one_into_each_stratum_of_the_batch():
-    spread = {"positions": torch.arange(8, 16), "batch_size": 8, "t_sampling": "stratified"}
-    times = draws(keys=range(8), **spread).time(0)
+    spread = {"index_in_epoch": torch.arange(8, 16), "batch_size": 8, "t_sampling": "stratified"}
+    times = uniforms(keys=range(8), **spread).time(0)
     assert (times * 8).floor().tolist() == list(range(8))
 
 
 def test_antithetic_times_come_in_pairs_also_when_the_pair_is_split_over_micro_batches():
     spread = {"batch_size": 4, "t_sampling": "antithetic"}
-    first = draws(keys=(7,), positions=torch.tensor([4]), **spread).time(0)
-    second = draws(keys=(9,), positions=torch.tensor([5]), **spread).time(0)
+    first = uniforms(keys=(7,), index_in_epoch=torch.tensor([4]), **spread).time(0)
+    second = uniforms(keys=(9,), index_in_epoch=torch.tensor([5]), **spread).time(0)
     assert (first + second).item() == pytest.approx(1)
 
 
 @pytest.mark.parametrize("sampling", ["stratified", "antithetic"])
 def test_spread_times_are_uniform_over_many_batches(sampling):
-    spread = {"positions": torch.arange(4000), "batch_size": 8, "t_sampling": sampling}
-    times = draws(keys=range(4000), **spread).time(0)
+    spread = {"index_in_epoch": torch.arange(4000), "batch_size": 8, "t_sampling": sampling}
+    times = uniforms(keys=range(4000), **spread).time(0)
     assert times.mean().item() == pytest.approx(0.5, abs=0.01)
     assert times.var().item() == pytest.approx(1 / 12, abs=0.004)
     assert times.max() < 1

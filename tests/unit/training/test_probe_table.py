@@ -1,6 +1,6 @@
 from weft.data.examples import encode_example, generate_examples
 from weft.data.prepare import prepare_examples
-from weft.training.probe import probe_dataset, words_of
+from weft.training.probe_table import probe_table, words_of
 
 
 def test_pieces_of_a_word_are_joined():
@@ -18,7 +18,7 @@ def test_pieces_of_a_word_are_joined():
 def test_a_row_per_answer_token(model, tokenizer, tmp_path):
     examples = generate_examples({"sudoku": 2, "gsm8k": 1}, seed=1)
     prepare_examples(examples, tokenizer, tmp_path / "p", max_length=120, heldout_share=0.0)
-    frame = probe_dataset(model, tokenizer, tmp_path / "p", max_length=120, batch_size=2)
+    frame = probe_table(model, tokenizer, tmp_path / "p", max_length=120, batch_size=2)
     first = encode_example(tokenizer, examples[0])
     rows = frame[frame.example_id == examples[0].example_id]
     assert len(rows) == 120 - len(first["prompt_ids"])
