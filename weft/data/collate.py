@@ -73,7 +73,13 @@ class PadToLength:
     pad_token_id: int
 
     def __call__(self, examples: Sequence[PreparedExample]) -> TrainingBatch:
-        """Return the batch, with one row per example.
+        """Collate examples to a batch.
+
+        Args:
+            examples: prepared examples.
+
+        Returns:
+            The batch, one row per example.
 
         Raises:
             DataError: a prompt leaves no room for its answer.

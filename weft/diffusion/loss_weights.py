@@ -12,12 +12,15 @@ from weft.axes import BatchFloats, FlatFloats, TokenFloats, TokenMask
 
 
 def inverse_rate(masking_rate: TokenFloats, is_masked: TokenMask, *, power: float = 1.0) -> TokenFloats:
-    """Return (1/t_i)^a at each masked token.
+    """Compute the inverse masking rate of each masked token.
 
     Args:
         masking_rate: probability t_i that each token is masked.
         is_masked: True where a token is masked.
         power: exponent a; 1 gives the weight of the paper, 0 gives no weight.
+
+    Returns:
+        (1/t_i)^a at each masked token.
 
     Source:
         LLaDA's 1/t; the paper's 1/t_i.
@@ -29,7 +32,7 @@ def inverse_rate(masking_rate: TokenFloats, is_masked: TokenMask, *, power: floa
 def elbo_weight(
     t: BatchFloats, relative_rate: TokenFloats, masking_rate: TokenFloats, is_masked: TokenMask
 ) -> TokenFloats:
-    """Return the weight of the exact evidence bound for unequal masking rates.
+    """Compute the weight of the exact evidence bound for unequal masking rates.
 
     With one time t for all tokens and rates t_i = 1 - (1-t)^r, the bound weights token i by
     (dt_i/dt)/t_i, and dt_i/dt = r (1-t)^(r-1).
@@ -54,7 +57,7 @@ def elbo_weight(
 
 
 def cart_weight(is_masked: TokenMask, *, p: float) -> TokenFloats:
-    """Return a weight that grows with the number of visible tokens near each masked token.
+    """Compute a weight that grows with the number of visible tokens near each masked token.
 
     Args:
         is_masked: True where a token is masked. All other positions are visible, including the prompt
@@ -82,6 +85,9 @@ def num_loss_tokens(
         is_predicted: True where a token is masked and predicted.
         is_predictable: True where a token may be masked and predicted.
         divisor: count all answer tokens (d1's SFT) or only the masked ones (WeFT, Algorithm 1).
+
+    Returns:
+        The number of tokens of each example.
 
     Source:
         d1 @ 837888f for ``answer_tokens``; the paper's Algorithm 1 for ``masked_tokens``, which its

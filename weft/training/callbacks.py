@@ -47,6 +47,9 @@ def history_rows(log_history: list[dict[str, Any]]) -> list[StepMetrics]:
 
     Args:
         log_history: the Trainer's log.
+
+    Returns:
+        One record per optimiser step, in order.
     """
     steps = [entry | {"optimizer_step": entry["step"]} for entry in log_history if "loss" in entry]
     return [
@@ -65,6 +68,9 @@ def timing_summary(
         num_processes: number of processes.
         device: kind of device, cpu or cuda.
         setup_seconds: time for loading model and data.
+
+    Returns:
+        The record of ``timing.json``.
     """
     seconds = [entry["seconds"] for entry in log_history if "seconds" in entry]
     return Timing(

@@ -191,7 +191,7 @@ def _select_parameters(model: Any, target_modules: Sequence[str] | None, *, num_
 
 
 def _token_groups(entropy: TokenFloats, batch: TrainingBatch) -> Tensor:
-    """Return the group of each token: its quintile by entropy; the last group for padding; -1 for the prompt."""
+    """Return the quintile of each token by entropy, the last group for padding, and -1 for the prompt."""
     is_answer = batch["is_maskable"] & ~batch["is_padding"]
     group = torch.full(entropy.shape, -1, device=entropy.device)
     group[batch["is_maskable"] & batch["is_padding"]] = NUM_QUINTILES
@@ -288,6 +288,9 @@ def square_of_mean(products: np.ndarray) -> tuple[float, float]:
 
     Args:
         products: inner products <a_m, b_n>, draws x draws.
+
+    Returns:
+        Both estimates.
     """
     count = len(products)
     same, everything = float(np.trace(products)), float(products.sum())

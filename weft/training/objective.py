@@ -37,6 +37,7 @@ from weft.diffusion import (
     time_from_uniform,
     token_masking_rate,
 )
+from weft.errors import find_by_name
 from weft.model import Predictor
 from weft.training.metrics import metric_sums
 from weft.training.probe import has_token_rate, probe_uncertainty
@@ -158,11 +159,14 @@ def add_noise(
 
 
 def token_roles(batch: TrainingBatch, method: Method) -> TokenRoles:
-    """Return which tokens are masked, which are predicted, and which have their own masking rate.
+    """Find the tokens that are masked, those that are predicted, and those with their own masking rate.
 
     Args:
         batch: the training batch.
         method: settings; those for padding are used.
+
+    Returns:
+        One mask for each role.
     """
     is_answer, is_text = batch["is_maskable"], ~batch["is_padding"]
     is_noised = is_answer if method.padding_masked else is_answer & is_text
@@ -276,14 +280,17 @@ TOKEN_WEIGHTS: dict[str, Callable[[MaskCopy, TokenFloats, Method], TokenFloats]]
 
 
 def token_weights(copy: MaskCopy, relative: TokenFloats, method: Method) -> TokenFloats:
-    """Return the loss weight of each masked token, 0 elsewhere: step 6.
+    """Compute the loss weight of each masked token: step 6.
 
     Args:
         copy: times, rates and mask.
         relative: relative masking rate r_i of each token.
         method: settings.
+
+    Returns:
+        The weights, 0 where no token is masked, not yet divided by the number of tokens.
     """
-    weight = TOKEN_WEIGHTS[method.weight](copy, relative, method)
+    weight = find_by_name("weight", method.weight, TOKEN_WEIGHTS)(copy, relative, method)
     return weight if method.max_weight is None else weight.clamp(max=method.max_weight)
 
 
@@ -305,6 +312,9 @@ def join_copies(
         weights: loss weights of each mask.
         uncertainty: uncertainties in nats, for the metrics; None without a probe.
         method: settings.
+
+    Returns:
+        The noisy batch, one row for each mask of each example.
     """
     row_weight = (~batch["is_pad_row"]).to(torch.float32).repeat(len(copies))
     is_predictable = roles.is_predictable.repeat(len(copies), 1)

@@ -47,7 +47,7 @@ def pretrain(recipe: Pretraining, out: Path, *, state: Path) -> dict[str, Any]:
     trainer = DiffusionTrainer(
         model=model,
         args=_arguments(recipe, state),
-        train_dataset=[encode_example(tokenizer, example) for example in examples],
+        train_dataset=[encode_example(tokenizer, example) for example in examples],  # type: ignore[misc]
         collate=PadToLength(max_length=recipe.max_length, pad_token_id=tokenizer.pad_token_id),
         process=ForwardProcess(
             method=Method.model_validate({"preset": "sft"}),

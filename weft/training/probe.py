@@ -10,7 +10,7 @@ from weft.axes import FlatFloats, FlatIds, FlatLogits, TokenFloats, TokenMask
 from weft.config.methods import Method
 from weft.data.collate import TrainingBatch
 from weft.diffusion import require_maskable, token_entropy, token_nll
-from weft.errors import ConfigError
+from weft.errors import find_by_name
 from weft.model import Predictor
 
 UNCERTAINTIES: dict[str, Callable[[FlatLogits, FlatIds], FlatFloats]] = {
@@ -44,11 +44,7 @@ def probe_uncertainty(
     Source:
         Paper, step 1. Dropout is off here; LIFT keeps it on (docs/deviations.md).
     """
-    if method.rate_source not in UNCERTAINTIES:
-        raise ConfigError(
-            f"rate_source must be one of {sorted(UNCERTAINTIES)} to probe a model, got {method.rate_source!r}"
-        )
-    measure = UNCERTAINTIES[method.rate_source]
+    measure = find_by_name("rate_source of a probe", method.rate_source, UNCERTAINTIES)
     clean_ids, is_hidden = batch["clean_ids"], batch["is_maskable"]
     if not method.padding_probed:
         is_hidden = is_hidden & ~batch["is_padding"]
@@ -67,11 +63,14 @@ def probe_uncertainty(
 
 
 def has_token_rate(batch: TrainingBatch, method: Method) -> TokenMask:
-    """Return True where a token has its own masking rate; all others are masked at rate t.
+    """Find the tokens that have their own masking rate; all others are masked at rate t.
 
     Args:
         batch: the training batch.
         method: settings; ``padding_reference`` gives padding its own rates.
+
+    Returns:
+        True where a token has its own rate.
     """
     if method.padding_reference:
         return batch["is_maskable"]

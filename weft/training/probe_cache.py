@@ -32,11 +32,14 @@ class CachedUncertainty:
         self.values = values
 
     def of_batch(self, example_keys: BatchIds, has_rate: TokenMask) -> TokenFloats:
-        """Return the uncertainties of a batch, 0 where ``has_rate`` is False.
+        """Arrange the uncertainties of a batch by position.
 
         Args:
             example_keys: integer that identifies each example.
             has_rate: True where a token has its own masking rate.
+
+        Returns:
+            Uncertainties in nats, 0 where ``has_rate`` is False.
         """
         flat = torch.cat([self.values[key] for key in example_keys.tolist()]).to(has_rate.device)
         return torch.zeros(has_rate.shape, device=has_rate.device).masked_scatter(has_rate, flat)

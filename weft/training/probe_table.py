@@ -62,10 +62,13 @@ def probe_table(
 
 
 def words_of(pieces: list[str]) -> list[str]:
-    """Return the word of each token: consecutive tokens whose adjacent characters are letters are joined.
+    """Join consecutive tokens whose adjacent characters are letters to words.
 
     Args:
         pieces: decoded tokens.
+
+    Returns:
+        The word of each token.
     """
     words: list[list[int]] = []
     for index, piece in enumerate(pieces):

@@ -131,7 +131,16 @@ class DiffusionTrainer(Trainer):
         return_outputs: bool = False,
         num_items_in_batch: Any = None,
     ) -> Tensor:
-        """Return the loss of one micro-batch.
+        """Compute the loss of one micro-batch.
+
+        Args:
+            model: the wrapped model.
+            inputs: an item of `get_batch_samples`.
+            return_outputs: ignored.
+            num_items_in_batch: ignored; `normalize_weights` counts the tokens.
+
+        Returns:
+            The loss, with a gradient.
 
         Raises:
             TrainingError: the loss is not finite.
