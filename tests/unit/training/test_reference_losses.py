@@ -7,11 +7,13 @@ import torch
 
 from tests.reference.plain_objective import METHODS, T_MIN, formula_case, plain_loss
 from tests.reference.write import FAMILIES, FOLDER, predictor
+from tests.support.batches import step_loss, training_batch
 from tests.support.models import formula_model
-from tests.support.uniforms import GivenDraws
+from tests.support.uniforms import GivenUniforms
 from weft.config.methods import PRESETS, Method
 from weft.diffusion import token_masking_rate
-from weft.training.objective import diffusion_loss, relative_rates
+from weft.training.objective import ForwardProcess, relative_rates
+from weft.training.probe import has_token_rate, probe_uncertainty
 
 STORED = json.loads((FOLDER / "losses.json").read_text())
 CASE = formula_case()
@@ -33,14 +35,11 @@ def model(family):
 def batch():
     positions = torch.arange(CASE.length)[None]
     starts, padding = torch.tensor(CASE.prompt_lengths), torch.tensor(CASE.num_padding)
-    return {
-        "clean_ids": CASE.ids,
-        "is_maskable": positions >= starts[:, None],
-        "is_padding": positions >= CASE.length - padding[:, None],
-    }
+    is_padding = positions >= CASE.length - padding[:, None]
+    return training_batch(CASE.ids, positions >= starts[:, None], is_padding)
 
 
-DRAWS = GivenDraws(torch.tensor(CASE.time_uniforms), torch.tensor(CASE.mask_uniforms))
+UNIFORMS = GivenUniforms(torch.tensor(CASE.time_uniforms), torch.tensor(CASE.mask_uniforms))
 
 
 def test_every_method_has_a_reference():
@@ -49,22 +48,18 @@ def test_every_method_has_a_reference():
 
 @pytest.mark.parametrize("name", METHODS)
 def test_the_loss_is_that_of_the_plain_objective(model, family, batch, name):
-    loss, _ = diffusion_loss(
-        model,
-        batch,
-        DRAWS,
-        method=Method.model_validate({"preset": name}),
-        t_min=T_MIN,
-        mask_token_id=CASE.mask_id,
-    )
+    method = Method.model_validate({"preset": name})
+    process = ForwardProcess(method=method, t_min=T_MIN, mask_token_id=CASE.mask_id)
+    loss, _ = step_loss(model, batch, UNIFORMS, process)
     assert loss.item() == pytest.approx(STORED[family]["losses"][name], rel=1e-5)
 
 
 def test_the_masking_rates_are_those_of_the_plain_objective(model, family, batch):
     method = Method.model_validate({"preset": "weft"})
-    rates = relative_rates(model, batch, DRAWS, method=method, mask_token_id=CASE.mask_id)
-    t = (1 - T_MIN) * DRAWS.times + T_MIN
-    computed = token_masking_rate(t, rates.relative, min_rate=method.min_token_masking_rate)
+    uncertainty = probe_uncertainty(model, batch, method=method, mask_token_id=CASE.mask_id)
+    relative = relative_rates(uncertainty, has_token_rate(batch, method), UNIFORMS, method=method)
+    t = (1 - T_MIN) * UNIFORMS.times + T_MIN
+    computed = token_masking_rate(t, relative, min_rate=method.min_token_masking_rate)
     is_answer = batch["is_maskable"] & ~batch["is_padding"]
     expected = [rate for row in STORED[family]["weft_masking_rates"] for rate in row]
     assert computed[is_answer].tolist() == pytest.approx(expected, abs=1e-5)
