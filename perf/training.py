@@ -16,8 +16,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from perf.measure import Run, peak_bytes, time_in_turns
-from weft.config.experiment import Lora
 from weft.config.methods import Method
+from weft.config.training import Lora
 from weft.data.collate import TrainingBatch
 from weft.model import LladaConfig, LladaForMaskedDiffusion
 from weft.training.finetune import add_adapters

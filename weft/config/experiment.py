@@ -8,10 +8,11 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import Field, field_validator, model_validator
 
-from weft.config.base import Section, read_yaml, validate
 from weft.config.methods import Method
+from weft.config.section import Section, invalid, read_yaml, validate
 from weft.config.sources import BaseModelSource, BenchmarkSource, CustomBenchmark, DataSource, Task
-from weft.errors import ConfigError, find_by_name
+from weft.config.training import GradientStudy, Training
+from weft.errors import find_by_name
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9]+([._-][a-z0-9]+)*$")]
 BASE_RUN = "base"
@@ -21,96 +22,6 @@ PUBLISHED_RUN = "published"
 RESERVED_BENCHMARK = "average"
 """What the tables call the mean over benchmarks."""
 Scoring = Literal["d1", "strict"]
-
-TargetModule = Literal["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
-
-
-class Lora(Section):
-    """Low-rank adapters, made by PEFT."""
-
-    rank: int = Field(gt=0)
-    """Rank r of the update."""
-    alpha: int = Field(gt=0)
-    """Scale; the update is multiplied by alpha/r."""
-    dropout: float = Field(ge=0, lt=1)
-    """Dropout in front of the adapters."""
-    target_modules: list[TargetModule] = Field(min_length=1)
-    """Modules that get an adapter, in Llama's names."""
-
-
-class Training(Section):
-    """Fine-tuning, the same for all methods."""
-
-    epochs: int = Field(gt=0)
-    """Passes over the training examples."""
-    batch_size: int = Field(gt=0)
-    """Examples per optimiser step, over all processes and accumulation steps."""
-    micro_batch_size: int = Field(gt=0)
-    """Examples per forward pass and process."""
-    learning_rate: float = Field(gt=0)
-    """Initial learning rate of AdamW."""
-    lr_scheduler: Literal["linear", "cosine", "constant"]
-    """Decay of the learning rate."""
-    warmup_steps: int = Field(ge=0)
-    """Optimiser steps of linear warm-up."""
-    weight_decay: float = Field(ge=0)
-    """AdamW's weight decay."""
-    max_grad_norm: float = Field(gt=0)
-    """Gradients are clipped to this norm."""
-    max_length: int = Field(gt=0)
-    """Tokens per example; longer ones are cut on the right, shorter ones padded."""
-    t_min: float = Field(gt=0, lt=1)
-    """Smallest diffusion time, t = (1 - t_min) u + t_min."""
-    dtype: Literal["float32", "bfloat16"]
-    """Type of the base model's parameters and of the forward pass; adapters are kept in float32."""
-    lora: Lora | None
-    """Low-rank adapters; all parameters are trained when empty."""
-    zero_stage: Literal[0, 1, 2, 3]
-    """DeepSpeed ZeRO stage, what is sharded over the processes: optimiser states (1), gradients too (2),
-    parameters too (3)."""
-    offload_optimizer: bool
-    """Keep optimiser states in CPU memory (from stage 1 on)."""
-    offload_parameters: bool = False
-    """Keep parameters in CPU memory (stage 3)."""
-    gradient_checkpointing: bool
-    """Recompute activations in the backward pass."""
-    save_every: int = Field(gt=0)
-    """Optimiser steps between checkpoints for resuming."""
-    heldout_share: float = Field(ge=0, lt=1)
-    """Share of the examples, from the front, that is not trained on (d1: 0.01)."""
-    example_layout: Literal["exact", "d1"] = "exact"
-    """How an example becomes tokens; exact: prompt and answer tokenised apart, ending with the end of turn;
-    d1: the tokens of d1's text, with a second assistant header at its end and a boundary that may be off by
-    one token."""
-
-    @model_validator(mode="after")
-    def _fits_deepspeed(self) -> "Training":
-        if self.batch_size % self.micro_batch_size:
-            raise ValueError(
-                f"batch_size to be a multiple of micro_batch_size={self.micro_batch_size}, "
-                f"got {self.batch_size}"
-            )
-        if self.offload_optimizer and self.zero_stage == 0:
-            raise ValueError("zero_stage from 1 on when offload_optimizer is set")
-        if self.offload_parameters and self.zero_stage != 3:
-            raise ValueError("zero_stage 3 when offload_parameters is set")
-        if self.lora is None and self.dtype == "bfloat16" and self.zero_stage == 0:
-            raise ValueError(
-                "zero_stage from 1 on when all parameters are trained in bfloat16: it keeps the float32 copy "
-                "without which small steps are rounded away"
-            )
-        return self
-
-
-class GradientStudy(Section):
-    """Gradients of all methods at fixed parameters: those of the base model."""
-
-    num_examples: int = Field(gt=0)
-    """Training examples whose gradient is looked at."""
-    num_draws: int = Field(ge=8)
-    """Draws of times and masks."""
-    seed: int
-    """Seed of the draws."""
 
 
 class Sampling(Section):
@@ -173,45 +84,47 @@ class Sampling(Section):
     @model_validator(mode="after")
     def _divisible(self) -> "Sampling":
         if len(set(self.gen_lengths)) < len(self.gen_lengths):
-            raise ValueError("different gen_lengths")
+            raise ValueError(f"gen_lengths must differ from each other, got {self.gen_lengths}")
         for length in self.gen_lengths:
             if length % self.block_length:
                 raise ValueError(
-                    f"gen_lengths that are multiples of block_length={self.block_length}, got {length}"
+                    f"gen_lengths must be multiples of block_length={self.block_length}, got {length}"
                 )
         if self.tokens_per_step is not None and self.block_length % self.tokens_per_step:
             raise ValueError(
-                f"a block_length that is a multiple of tokens_per_step={self.tokens_per_step}, "
+                f"block_length must be a multiple of tokens_per_step={self.tokens_per_step}, "
                 f"got {self.block_length}"
             )
         return self
 
     @model_validator(mode="after")
     def _has_effect(self) -> "Sampling":
-        """Refuse settings that would do nothing beside the others, and those that need another."""
+        """Refuse settings that need another one, or that have no effect beside the others."""
         has_threshold = self.confidence_threshold is not None
         if has_threshold and self.tokens_per_step is not None:
             raise ValueError(
-                "no tokens_per_step together with a confidence_threshold, which decides how many tokens a "
-                f"step reveals; got {self.tokens_per_step} and {self.confidence_threshold}"
+                "tokens_per_step must be absent with a confidence_threshold, which decides how many tokens a "
+                f"step reveals; got {self.tokens_per_step}"
             )
         if not has_threshold and self.tokens_per_step is None:
-            raise ValueError("a tokens_per_step, since there is no confidence_threshold; got neither")
+            raise ValueError("tokens_per_step must be given if there is no confidence_threshold, got neither")
         if has_threshold and self.remasking != "low_confidence":
-            raise ValueError(f"remasking: low_confidence with a confidence_threshold, got {self.remasking!r}")
+            raise ValueError(
+                f"remasking must be 'low_confidence' with a confidence_threshold, got {self.remasking!r}"
+            )
         if self.kv_cache is not None and self.cfg_scale > 0:
-            raise ValueError(f"cfg_scale: 0 with a kv_cache, got {self.cfg_scale:g}")
+            raise ValueError(f"cfg_scale must be 0 with a kv_cache, got {self.cfg_scale:g}")
         needs_noise = self.temperature > 0 or self.remasking == "random"
         if needs_noise and self.seed is None:
-            raise ValueError("a seed, since temperature is above 0 or remasking is random; got none")
+            raise ValueError("seed must be given if temperature is above 0 or remasking is random, got none")
         if not needs_noise and self.seed is not None:
             raise ValueError(
-                "no seed, which has no effect at temperature 0 with remasking: low_confidence; "
+                "seed must be absent at temperature 0 with remasking low_confidence, where it has no effect; "
                 f"got {self.seed}"
             )
         if self.attend_padding and self.batch_size == 1:
             raise ValueError(
-                "a batch_size above 1 with attend_padding: in a batch of one there is no padding"
+                "batch_size must be above 1 with attend_padding, because a batch of 1 has no padding; got 1"
             )
         return self
 
@@ -317,7 +230,7 @@ class _AnyKind(Section):
     @classmethod
     def _scoring_once(cls, scoring: list[Scoring]) -> list[Scoring]:
         if len(set(scoring)) < len(scoring):
-            raise ValueError("different scoring rules")
+            raise ValueError(f"scoring rules must differ from each other, got {scoring}")
         return scoring
 
 
@@ -353,18 +266,20 @@ class FineTuning(_AnyKind):
     @classmethod
     def _distinct(cls, seeds: list[int]) -> list[int]:
         if len(set(seeds)) < len(seeds):
-            raise ValueError("different seeds")
+            raise ValueError(f"seeds must differ from each other, got {seeds}")
         return seeds
 
     @field_validator("benchmarks")
     @classmethod
     def _rules_are_known(cls, benchmarks: dict[str, BenchmarkSource]) -> dict[str, BenchmarkSource]:
         for name, source in benchmarks.items():
-            has_rules, is_custom = name in get_args(Task), isinstance(source, CustomBenchmark)
-            if not has_rules and not is_custom:
-                raise ValueError(f"{name!r} to be one of {list(get_args(Task))}, or to have source: custom")
-            if is_custom and (has_rules or name == RESERVED_BENCHMARK):
-                raise ValueError(f"another name for the custom benchmark {name!r}, which is taken")
+            is_custom = isinstance(source, CustomBenchmark)
+            if not is_custom and name not in get_args(Task):
+                raise ValueError(
+                    f"a benchmark must be one of {list(get_args(Task))} or have source 'custom', got {name!r}"
+                )
+            if is_custom and name in (*get_args(Task), RESERVED_BENCHMARK):
+                raise ValueError(f"a custom benchmark must not have a name in use, got {name!r}; rename it")
         return benchmarks
 
     @property
@@ -422,24 +337,29 @@ class FineTuning(_AnyKind):
             place = f"further_contrasts[{index - 1}]" if index else "contrast"
             unknown = [name for name in contrast if name not in self.methods]
             if unknown or contrast[0] == contrast[1]:
-                raise ValueError(f"{place} to name two of the methods {sorted(self.methods)}, got {contrast}")
+                raise ValueError(
+                    f"{place} must name two of the methods {sorted(self.methods)}, got {contrast}"
+                )
             if {*contrast} in [{*other} for other in self.contrasts[:index]]:
-                raise ValueError(f"{place} to be another pair than those before it, got {contrast} again")
+                raise ValueError(f"{place} must differ from the pairs before it, got {contrast} again")
         return self
 
     @model_validator(mode="after")
     def _consistent(self) -> "FineTuning":
         if BASE_RUN in self.methods:
-            raise ValueError(f"no method named {BASE_RUN!r}: the untrained model has that name")
+            raise ValueError(f"a method must not be named {BASE_RUN!r}, the name of the untrained model")
         if len(set(self.run_ids)) < len(self.run_ids):
-            raise ValueError("names of methods and datasets that give every run a name of its own")
+            raise ValueError(
+                f"names of methods and datasets must give each run another name, got {sorted(self.run_ids)}"
+            )
         if self.sampling.merge_adapters and self.training.lora is None:
-            raise ValueError("training.lora when sampling.merge_adapters is set: without it there are none")
+            raise ValueError("training.lora must be given with sampling.merge_adapters, got none")
         recipe = getattr(self.base_model, "recipe", None)
         longest = max(self.training.max_length, *self.sampling.gen_lengths)
         if recipe is not None and longest > recipe.architecture.max_length:
             raise ValueError(
-                f"lengths up to base_model's max_length={recipe.architecture.max_length}, got {longest}"
+                f"lengths must be at most max_length={recipe.architecture.max_length} of the base model, "
+                f"got {longest}"
             )
         return self
 
@@ -457,9 +377,12 @@ class PublishedGenerations(Section):
     @field_validator("pattern")
     @classmethod
     def _has_fields(cls, pattern: str) -> str:
-        found = sorted(re.findall(r"{(\w*)}", pattern))
-        if found != ["benchmark", "gen_length", "shard"]:
-            raise ValueError(f"exactly the fields {{benchmark}}, {{gen_length}} and {{shard}}, got {found}")
+        fields = sorted(re.findall(r"{(\w*)}", pattern))
+        if fields != ["benchmark", "gen_length", "shard"]:
+            raise ValueError(
+                f"pattern must hold the fields {{benchmark}}, {{gen_length}} and {{shard}} once each, "
+                f"got {pattern!r}"
+            )
         return pattern
 
 
@@ -502,10 +425,8 @@ def load_experiment(path: str | Path) -> Experiment:
     kind = StoredGenerations if content.get("kind") == "generations" else FineTuning
     experiment = validate(kind, content, origin=str(file))
     if experiment.name != file.stem:
-        raise ConfigError(
-            f"{file} is not valid:\n  name: the name must be {file.stem!r}, as that of the file; "
-            f"got {experiment.name!r}"
-        )
+        expected = f"name: the name must be {file.stem!r}, as that of the file, got {experiment.name!r}"
+        raise invalid(str(file), [expected])
     return experiment
 
 
@@ -517,14 +438,11 @@ def _read_experiment(file: Path) -> dict[str, Any]:
     extended = content.pop("extends")
     base_file = file.parent / str(extended)
     if not isinstance(extended, str) or not base_file.is_file():
-        raise ConfigError(
-            f"{file} is not valid:\n  extends: the key must name an experiment file, relative to "
-            f"{file.parent}; got {extended!r}"
+        raise invalid(
+            str(file),
+            [f"extends: the value must be the path of a file, relative to this one, got {extended!r}"],
         )
     base = read_yaml(base_file)
     if "extends" in base:
-        raise ConfigError(
-            f"{file} is not valid:\n  extends: the named file must not extend another file itself; "
-            f"got {extended!r}, which extends {base['extends']!r}"
-        )
+        raise invalid(str(file), [f"extends: the other file must not extend a file itself, got {extended!r}"])
     return base | content

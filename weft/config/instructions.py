@@ -8,7 +8,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from weft.config.base import Section, Sha256
+from weft.config.section import Section, Sha256
 
 Instruction = Literal[
     "none",

@@ -1,11 +1,11 @@
-"""A fine-tuning method is a row of settings; the named rows stand here, each as its differences."""
+"""Fine-tuning methods: the settings of a method, and the named presets of the paper and of others."""
 
 from collections.abc import Callable
 from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
-from weft.config.base import Section
+from weft.config.section import Section
 
 PresetName = Literal[
     "sft",
@@ -28,59 +28,61 @@ PresetName = Literal[
 class Method(Section):
     """How answer tokens are masked and weighted.
 
-    A preset names a row; any other key given beside ``preset`` replaces that value of the row.  A
-    value that differs from the row's and has no effect beside the others is refused.
+    The preset supplies the values of all keys that are not given. A given value that differs from the
+    preset's and has no effect beside the others is refused.
     """
 
     preset: PresetName
-    """Row that supplies the values not given here (docs/method.md lists the rows)."""
+    """Preset that supplies the values not given here; docs/method.md lists the presets."""
     rate_source: Literal["none", "entropy", "nll"]
-    """What beta is made of: nothing, the entropy of the probe pass, or its negative log-likelihood (nats)."""
+    """Uncertainty H of which beta is made: none, the entropy of a probe pass, or its negative log-likelihood
+    (nats)."""
     exponent: float = Field(ge=0)
     """p in beta = H^p (paper: 0.5)."""
     probe_model: Literal["live", "frozen", "refreshed"]
-    """Which model is asked: the one in training at every step, the base model once, or the one in training at
-    the beginning of every ``refresh_epochs``-th epoch."""
+    """Model of the probe pass. live: the trained model at every step; frozen: the base model, once;
+    refreshed: the trained model at the beginning of every ``refresh_epochs``-th epoch."""
     refresh_epochs: int = Field(gt=0)
     """Epochs between two probes of a refreshed probe model."""
     probe_dropout: bool
-    """Leave dropout on in the live probe pass (a re-implementation does)."""
+    """Leave dropout on in the live probe pass (as a re-implementation does)."""
     reference: Literal["example", "micro_batch", "dataset"]
-    """Tokens whose mean beta is the reference rate beta_ref."""
+    """Tokens over which the reference rate beta_ref is the mean of beta."""
     permuted: bool
     """Control: give every answer token the uncertainty of another token of its example."""
     masking: Literal["uniform", "token"]
-    """One rate t for all tokens, or t_i = 1 - (1-t)^(beta_i/beta_ref)."""
+    """uniform: one rate t for all tokens; token: t_i = 1 - (1-t)^(beta_i/beta_ref)."""
     weight: Literal["inverse_rate", "elbo", "relative", "cart", "cart_inverse_rate", "none"]
-    """Loss weight of a masked token: (1/t_i)^``weight_power``; the exact bound's r (1-t)^(r-1) / t_i; r/t_i,
-    with r = beta_i/beta_ref; Dream's context weight alone or times 1/t_i; or 1."""
+    """Loss weight of a masked token, with r = beta_i/beta_ref. inverse_rate: (1/t_i)^``weight_power``; elbo:
+    r (1-t)^(r-1) / t_i, the exact bound; relative: r/t_i; cart: Dream's context weight; cart_inverse_rate:
+    that times 1/t_i; none: 1."""
     weight_power: float = Field(ge=0)
     """a in (1/t_i)^a."""
     max_weight: float | None = Field(gt=0)
-    """Larger weights are cut to this; none are when empty."""
+    """Largest weight, to which larger ones are cut; null for no limit."""
     cart_p: float = Field(gt=0, lt=1)
     """p of the geometric distribution in Dream's context weight."""
     divisor: Literal["answer_tokens", "masked_tokens"]
-    """Which tokens the summed loss is divided by the number of."""
+    """Tokens whose number divides the summed loss."""
     divisor_scope: Literal["batch", "micro_batch", "example"]
-    """Where they are counted: over the whole batch of an optimiser step, over each micro-batch, or over each
+    """Set in which these tokens are counted: the batch of an optimiser step, each micro-batch, or each
     example; the parts are then averaged."""
     t_sampling: Literal["uniform", "stratified", "antithetic", "complementary"]
-    """How times are drawn: independently; one per stratum of the batch; in pairs t, 1-t; or with a second
-    mask that is the complement of the first."""
+    """How times are drawn. uniform: independently; stratified: one per stratum of the batch; antithetic: in
+    pairs t, 1-t; complementary: with a second mask that is the complement of the first."""
     masks_per_example: int = Field(gt=0, le=8)
     """Masks drawn of every example in every step."""
     nothing_masked: Literal["zero", "uniform"]
-    """If no token of a micro-batch is masked: no loss, or a mask at the one rate t."""
+    """If no token of a micro-batch is masked. zero: no loss; uniform: a mask at the rate t for all tokens."""
     padding_masked: bool
-    """Whether padding is masked like the answer (d1: yes)."""
+    """Mask padding like the answer (d1: yes)."""
     padding_in_loss: bool
-    """Whether masked padding is predicted and counted (d1: yes)."""
+    """Predict masked padding and count it in the loss (d1: yes)."""
     padding_probed: bool
-    """Whether padding is masked in the probe pass; if it is not, the model sees where the answer ends."""
+    """Mask padding in the probe pass; if it is not masked, the model sees where the answer ends."""
     padding_reference: bool
-    """Whether padding has rates of its own and takes part in the reference rate; if not, it is masked at
-    rate t."""
+    """Give padding tokens rates of their own, and count them in the reference rate; if not, padding is masked
+    at the rate t."""
     min_token_masking_rate: float = Field(ge=0, lt=1)
     """Lower bound of t_i, which bounds the weight 1/t_i."""
 
@@ -89,45 +91,57 @@ class Method(Section):
     def _fill_from_preset(cls, values: Any) -> Any:
         if not isinstance(values, dict):
             return values
-        row = PRESETS.get(str(values.get("preset")))
-        if row is None:
-            return (
-                SFT | values
-            )  # so that the preset alone is complained of, and not all that it would fill in
-        whole = row | values
-        without_effect = sorted(
+        preset = PRESETS.get(str(values.get("preset")))
+        if preset is None:  # fill in other values, so that the preset is the only offence
+            return SFT | values
+        merged = preset | values
+        idle = sorted(
             key
             for key, has_effect in NEEDS.items()
-            if key in values and values[key] != row[key] and not has_effect(whole)
+            if key in values and values[key] != preset[key] and not has_effect(merged)
         )
-        if without_effect:
-            raise ValueError(f"only settings that have an effect beside the others, not {without_effect}")
-        return whole
+        if idle:
+            raise ValueError(f"every setting must have an effect beside the others, got {idle} without one")
+        return merged
 
     @model_validator(mode="after")
     def _consistent(self) -> "Method":
         is_needed = self.masking == "token" or self.weight == "relative"
         if is_needed and self.rate_source == "none":
-            raise ValueError("a rate_source when masking is 'token' or weight is 'relative'")
+            raise ValueError(
+                "rate_source must be given with masking 'token' or weight 'relative', got 'none'"
+            )
         if self.rate_source != "none" and not is_needed:
-            raise ValueError("rate_source 'none' when masking is 'uniform' and weight not 'relative'")
+            raise ValueError(
+                "rate_source must be 'none' with masking 'uniform', unless weight is 'relative'; "
+                f"got {self.rate_source!r}"
+            )
         if self.weight == "elbo" and self.masking == "uniform":
-            raise ValueError("weight 'inverse_rate' when masking is 'uniform': there 'elbo' is the same")
+            raise ValueError(
+                "weight must be 'inverse_rate' with masking 'uniform', where it equals 'elbo'; got 'elbo'"
+            )
         if self.padding_in_loss and not self.padding_masked:
-            raise ValueError("padding_masked where padding_in_loss: only masked tokens are predicted")
+            raise ValueError("padding_masked must be true with padding_in_loss, got false")
         if self.padding_reference and not (self.padding_masked and self.padding_probed):
-            raise ValueError("padding_masked and padding_probed where padding_reference")
+            raise ValueError(
+                "padding_masked and padding_probed must be true with padding_reference, "
+                f"got {self.padding_masked} and {self.padding_probed}"
+            )
         if self.reference == "dataset" and self.probe_model == "live":
-            raise ValueError("probe_model 'frozen' or 'refreshed' when reference is 'dataset'")
+            raise ValueError(
+                "probe_model must be 'frozen' or 'refreshed' with reference 'dataset', got 'live'"
+            )
         if self.probe_dropout and self.probe_model != "live":
-            raise ValueError("probe_model 'live' when probe_dropout")
+            raise ValueError(f"probe_model must be 'live' with probe_dropout, got {self.probe_model!r}")
         if self.t_sampling == "complementary" and self.masks_per_example != 2:
-            raise ValueError("masks_per_example: 2 when t_sampling is 'complementary'")
+            raise ValueError(
+                f"masks_per_example must be 2 with t_sampling 'complementary', got {self.masks_per_example}"
+            )
         return self
 
     @property
     def has_probe(self) -> bool:
-        """Whether the method asks a model how unsure it is."""
+        """True if the method needs the uncertainties of a probe pass."""
         return self.rate_source != "none"
 
 
@@ -146,7 +160,7 @@ NEEDS: dict[str, Callable[[dict[str, Any]], bool]] = {
     "max_weight": lambda row: row["weight"] != "none",
     "cart_p": lambda row: str(row["weight"]).startswith("cart"),
 }
-"""Setting -> whether it has an effect in a row."""
+"""Setting -> function that returns True if the setting has an effect beside the others."""
 
 SFT: dict[str, Any] = {
     "rate_source": "none",
@@ -175,7 +189,7 @@ SFT: dict[str, Any] = {
 WEFT: dict[str, Any] = SFT | {"rate_source": "entropy", "masking": "token", "divisor": "masked_tokens"}
 PRESETS: dict[str, dict[str, Any]] = {
     "sft": SFT,
-    # compute-matched and more: two masks of every example in every step
+    # two masks of every example in every step, and so more compute than WeFT
     "sft-2x": SFT | {"masks_per_example": 2},
     "weft": WEFT,
     "weft-raw": WEFT | {"exponent": 1.0},
@@ -184,14 +198,14 @@ PRESETS: dict[str, dict[str, Any]] = {
     "weft-sw": WEFT | {"masking": "uniform", "weight": "relative"},
     "weft-frozen": WEFT | {"probe_model": "frozen"},
     "weft-refreshed": WEFT | {"probe_model": "refreshed"},
-    # the exact bound for unequal rates; its divisor is the one that the bound has
+    # the exact bound for unequal rates, with the divisor of the bound
     "weft-elbo": WEFT | {"weight": "elbo", "divisor": "answer_tokens"},
     "weft-noweight": WEFT | {"weight": "none"},
     "weft-permuted": WEFT | {"permuted": True},
-    # Dream's context weights replace 1/t; LIFT multiplies them with it
+    # Dream's context weights replace 1/t; LIFT multiplies the two
     "cart": SFT | {"weight": "cart", "divisor": "masked_tokens"},
     "cart-lift": SFT | {"weight": "cart_inverse_rate"},
-    # GIFT as LIFT @ a95b858 reads it, quirks included
+    # GIFT as implemented by LIFT @ a95b858, quirks included
     "gift-lift": WEFT
     | {
         "probe_dropout": True,

@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, TypeAdapter, ValidationError
 
-from weft.config.base import Section, Sha256
+from weft.config.section import Section, Sha256
 from weft.errors import DataError
 
 RepoType = Literal["dataset", "model"]

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from weft.config.base import Section, read_yaml, validate
+from weft.config.section import Section, read_yaml, validate
 from weft.errors import ConfigError
 
 EXPERIMENTS = Path("experiments")

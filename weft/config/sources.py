@@ -4,8 +4,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
-from weft.config.base import Section, Sha256
 from weft.config.instructions import Instruction
+from weft.config.section import Section, Sha256
 
 Task = Literal["sudoku", "countdown", "gsm8k", "math500"]
 
@@ -65,7 +65,10 @@ class Architecture(Section):
     @model_validator(mode="after")
     def _heads_divide_the_width(self) -> "Architecture":
         if self.hidden_size % (2 * self.num_heads):
-            raise ValueError(f"a hidden_size that is a multiple of 2 x num_heads, got {self.hidden_size}")
+            raise ValueError(
+                f"hidden_size must be a multiple of 2 x num_heads={2 * self.num_heads}, "
+                f"got {self.hidden_size}"
+            )
         return self
 
 
@@ -113,7 +116,7 @@ class ScratchModel(Section):
     @model_validator(mode="after")
     def _shipped_is_complete(self) -> "ScratchModel":
         if self.use == "shipped" and (self.shipped is None or self.shipped_sha256 is None):
-            raise ValueError("shipped and shipped_sha256 when use is 'shipped'")
+            raise ValueError("shipped and shipped_sha256 must be given with use 'shipped'")
         return self
 
 

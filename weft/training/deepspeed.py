@@ -9,7 +9,7 @@ from typing import Any
 
 from torch import distributed
 
-from weft.config.experiment import Training
+from weft.config.training import Training
 from weft.training.environment import extensions_folder
 
 

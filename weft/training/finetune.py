@@ -14,8 +14,9 @@ import torch
 from peft import LoraConfig, get_peft_model
 from transformers import TrainingArguments, set_seed
 
-from weft.config.experiment import FineTuning, Lora, Run, Training
+from weft.config.experiment import FineTuning, Run
 from weft.config.methods import Method
+from weft.config.training import Lora, Training
 from weft.data.collate import PadToLength
 from weft.model import load_model, load_tokenizer, save_model
 from weft.records.files import write_json, write_lines

@@ -16,8 +16,8 @@ import torch
 from torch import Tensor
 
 from weft.axes import TokenFloats
-from weft.config.experiment import GradientStudy
 from weft.config.methods import Method
+from weft.config.training import GradientStudy
 from weft.data.collate import TrainingBatch
 from weft.errors import TrainingError
 from weft.training.objective import ForwardProcess, NoisyBatch, add_noise, normalize_weights

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from weft.config import find_experiment, read_settings, resolve_settings
-from weft.config.base import read_yaml
+from weft.config.section import read_yaml
 from weft.errors import ConfigError
 
 DEFAULT = Path("config.yaml")

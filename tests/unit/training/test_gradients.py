@@ -3,8 +3,8 @@ import pytest
 import torch
 
 from tests.support.models import tiny_model
-from weft.config.experiment import GradientStudy
 from weft.config.methods import Method
+from weft.config.training import GradientStudy
 from weft.data.collate import PadToLength
 from weft.data.examples import encode_example, generate_examples
 from weft.errors import TrainingError

@@ -1,6 +1,6 @@
 import pytest
 
-from weft.config.base import Section, validate
+from weft.config.section import Section, validate
 from weft.errors import ConfigError
 
 

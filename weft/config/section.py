@@ -1,0 +1,123 @@
+"""Base class of all parts of settings files, and the functions that read and check such files."""
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import ErrorDetails
+
+from weft.errors import ConfigError
+from weft.records.files import read_text
+
+SectionT = TypeVar("SectionT", bound="Section")
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+RENAMED = {"rules": "scoring", "own": "custom"}
+"""Keys, and values of ``source``, of earlier versions -> their names now."""
+SHOWN_CHARACTERS = 120
+"""Length to which a wrong value is cut in a message."""
+
+
+class Section(BaseModel):
+    """Base class for settings: unknown keys and implicit conversions are refused, instances are frozen."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        strict=True,  # "yes" is not a number, and 1 is not a truth value
+        allow_inf_nan=False,
+        protected_namespaces=(),
+        use_attribute_docstrings=True,
+    )
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """Read a YAML file that holds a mapping.
+
+    Raises:
+        ConfigError: the file is missing, is not YAML, gives a key twice, or does not hold a mapping.
+    """
+    text = read_text(path, error=ConfigError)
+    try:
+        content = yaml.load(text, Loader=_StrictLoader)  # noqa: S506 - a SafeLoader that refuses repeated keys
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{path} must be YAML: {error}") from error
+    if not isinstance(content, dict):
+        raise ConfigError(f"{path} must be a mapping of keys to values, got {_cut(content)}")
+    return content
+
+
+def validate(section: type[SectionT], content: Mapping[str, Any], *, origin: str) -> SectionT:
+    """Make a section of a mapping.
+
+    Args:
+        section: class of the section.
+        content: keys and values.
+        origin: name of the file, for messages.
+
+    Raises:
+        ConfigError: a value is not allowed; the message lists all of them, each with its key, what was
+            expected, and the value.
+    """
+    try:
+        return section.model_validate(content)
+    except ValidationError as error:
+        offences = [_describe(offence) for offence in error.errors(include_url=False)]
+        raise invalid(origin, offences) from error
+
+
+def invalid(origin: str, offences: Sequence[str]) -> ConfigError:
+    """Return the error for a file with wrong values."""
+    lines = "\n".join(f"  {offence}" for offence in offences)
+    return ConfigError(f"{origin} is not valid:\n{lines}\nCorrect the file; all keys: docs/config.md")
+
+
+def _describe(offence: ErrorDetails) -> str:
+    """Describe a wrong value: its key, what was expected, and the value."""
+    keys, kind, value = list(offence["loc"]), offence["type"], offence["input"]
+    is_source = kind.startswith(
+        "union_tag"
+    )  # the key that tells kinds of a section apart is wrong or missing
+    if is_source:
+        context = offence["ctx"]
+        keys.append(context["discriminator"].strip("'"))
+        value = context.get("tag")
+    key = ".".join(map(str, keys)) or "(whole file)"
+    if kind in ("missing", "union_tag_not_found"):
+        return f"{key}: this key is required, got nothing"
+    if kind == "value_error":  # the sentence of a validator, which names the value
+        return f"{key}: {offence['msg'].removeprefix('Value error, ')}"
+    if kind == "extra_forbidden":
+        now = RENAMED.get(key)
+        return f"{key}: this key is now named {now!r}" if now else f"{key}: unknown key, got {_cut(value)}"
+    if is_source and value in RENAMED:
+        return f"{key}: {value!r} is now named {RENAMED[value]!r}"
+    expected = f"one of {context['expected_tags']}" if is_source else offence["msg"]
+    return f"{key}: expected {expected.removeprefix('Input should be ')}; got {_cut(value)}"
+
+
+def _cut(value: object) -> str:
+    text = repr(value)
+    return text if len(text) < SHOWN_CHARACTERS else f"{text[:SHOWN_CHARACTERS]}..."
+
+
+class _StrictLoader(yaml.SafeLoader):
+    """YAML loader that refuses repeated keys and reads 1e-5 as a number."""
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+        repeated = {str(key) for key in keys if keys.count(key) > 1}
+        if repeated:
+            raise yaml.constructor.ConstructorError(
+                None, None, f"key given twice: {sorted(repeated)}", node.start_mark
+            )
+        return super().construct_mapping(node, deep=deep)
+
+
+# PyYAML reads 1e-5 as text, because YAML 1.1 requires a decimal point.
+_StrictLoader.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+"), list("-+0123456789")
+)

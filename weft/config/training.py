@@ -1,0 +1,96 @@
+"""Settings of fine-tuning: optimiser, LoRA adapters, DeepSpeed, and the gradient study."""
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from weft.config.section import Section
+
+TargetModule = Literal["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
+
+
+class Lora(Section):
+    """Low-rank adapters (LoRA) of PEFT."""
+
+    rank: int = Field(gt=0)
+    """Rank r of the update."""
+    alpha: int = Field(gt=0)
+    """Scale of the update, which is multiplied by alpha / r."""
+    dropout: float = Field(ge=0, lt=1)
+    """Dropout rate of the adapters' input."""
+    target_modules: list[TargetModule] = Field(min_length=1)
+    """Modules with an adapter, by Llama's names."""
+
+
+class Training(Section):
+    """Fine-tuning, equal for all methods."""
+
+    epochs: int = Field(gt=0)
+    """Passes over the training examples."""
+    batch_size: int = Field(gt=0)
+    """Examples per optimiser step, summed over all processes and accumulation steps."""
+    micro_batch_size: int = Field(gt=0)
+    """Examples per forward pass of a process."""
+    learning_rate: float = Field(gt=0)
+    """Initial learning rate of AdamW."""
+    lr_scheduler: Literal["linear", "cosine", "constant"]
+    """Decay of the learning rate."""
+    warmup_steps: int = Field(ge=0)
+    """Optimiser steps of linear warm-up."""
+    weight_decay: float = Field(ge=0)
+    """Weight decay of AdamW."""
+    max_grad_norm: float = Field(gt=0)
+    """Norm to which gradients are clipped."""
+    max_length: int = Field(gt=0)
+    """Tokens per example; longer examples are cut on the right, shorter ones are padded."""
+    t_min: float = Field(gt=0, lt=1)
+    """Smallest diffusion time: t = (1 - t_min) u + t_min with u uniform in [0, 1)."""
+    dtype: Literal["float32", "bfloat16"]
+    """Dtype of the base model's parameters and of the forward pass; adapters are float32."""
+    lora: Lora | None
+    """Low-rank adapters; null to train all parameters."""
+    zero_stage: Literal[0, 1, 2, 3]
+    """DeepSpeed ZeRO stage: what the processes shard; 1: optimiser states, 2: also gradients, 3: also
+    parameters."""
+    offload_optimizer: bool
+    """Keep optimiser states in CPU memory; needs zero_stage 1 or above."""
+    offload_parameters: bool = False
+    """Keep parameters in CPU memory; needs zero_stage 3."""
+    gradient_checkpointing: bool
+    """Recompute activations in the backward pass."""
+    save_every: int = Field(gt=0)
+    """Optimiser steps between two checkpoints for resuming."""
+    heldout_share: float = Field(ge=0, lt=1)
+    """Fraction of the examples, from the front, that is not trained on (d1: 0.01)."""
+    example_layout: Literal["exact", "d1"] = "exact"
+    """How an example is tokenised. exact: prompt and answer separately, closed by the end of turn. d1: the
+    tokens of d1, which end with a second assistant header and may misplace the boundary by one token."""
+
+    @model_validator(mode="after")
+    def _fits_deepspeed(self) -> "Training":
+        if self.batch_size % self.micro_batch_size:
+            raise ValueError(
+                f"batch_size must be a multiple of micro_batch_size={self.micro_batch_size}, "
+                f"got {self.batch_size}"
+            )
+        if self.offload_optimizer and self.zero_stage == 0:
+            raise ValueError("zero_stage must be 1 or above with offload_optimizer, got 0")
+        if self.offload_parameters and self.zero_stage != 3:
+            raise ValueError(f"zero_stage must be 3 with offload_parameters, got {self.zero_stage}")
+        if self.lora is None and self.dtype == "bfloat16" and self.zero_stage == 0:
+            raise ValueError(
+                "zero_stage must be 1 or above to train all parameters in bfloat16, got 0; from stage 1 on "
+                "DeepSpeed keeps a float32 copy, without which small steps are rounded away"
+            )
+        return self
+
+
+class GradientStudy(Section):
+    """Comparison of the methods' gradients at the parameters of the base model."""
+
+    num_examples: int = Field(gt=0)
+    """Training examples in the batch whose gradients are compared."""
+    num_draws: int = Field(ge=8)
+    """Draws of times and masks."""
+    seed: int
+    """Seed of the draws."""
