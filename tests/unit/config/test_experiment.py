@@ -123,7 +123,7 @@ def test_a_wrong_value_is_shown_with_its_key(tmp_path, place, value, key, got):
         load_experiment(write(tmp_path, set_in(*place.split("."), to=value)))
 
 
-@pytest.mark.parametrize("place", ["sampling", "early_stop", "training.lora"])
+@pytest.mark.parametrize("place", ["sampling", "sampling.early_stop", "training.lora"])
 def test_keys_without_default_are_required(tmp_path, place):
     *sections, key = place.split(".")
 
