@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+import weft
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 ROOMS_WITH_MIRROR = (
     "benchmarks",
@@ -112,3 +114,12 @@ def test_large_files_are_the_shipped_model_only():
     large = [path.name for path in tracked() if path.stat().st_size > 1_000_000]
     assert set(large) <= {"model.safetensors"}
     assert all(path.stat().st_size < 5_000_000 for path in tracked())
+
+
+def test_the_version_is_the_same_everywhere():
+    citation = yaml.safe_load((REPOSITORY / "CITATION.cff").read_text())
+    releases = re.findall(
+        r"^## \[([\d.]+)\] - ([\d-]+)$", (REPOSITORY / "CHANGELOG.md").read_text(), flags=re.M
+    )
+    assert releases[0] == (weft.__version__, str(citation["date-released"]))
+    assert citation["version"] == weft.__version__
