@@ -1,4 +1,4 @@
-"""``weft trace``: watch one answer come about, step by step."""
+"""Command ``weft trace``: show step by step how a model fills in one answer."""
 
 import sys
 from pathlib import Path
@@ -19,31 +19,34 @@ from weft.cli.shared import (
 )
 from weft.config import FineTuning
 from weft.errors import ConfigError, DataError
+from weft.records import Question
 
-NUM_NAMED = 5  # example ids in an error message
+MAX_IDS_NAMED = 5
+"""Example ids named in an error message."""
 
 
 @app.command()
 def trace(
     base: BaseOption,
     experiment: Annotated[
-        str, typer.Option("--experiment", help="Experiment file, or its name: whose sampling settings.")
+        str,
+        typer.Option("--experiment", help="Experiment file, or its name, whose sampling settings are used."),
     ] = "tiny",
     adapter: AdapterOption = None,
     run: Annotated[
         str | None,
         typer.Option(
-            help="Which run of the experiment this is, or 'base'; for the page's title and caption."
+            help="Run of the experiment that the model belongs to, or 'base'; for title and caption."
         ),
     ] = None,
-    question: Annotated[str | None, typer.Option(help="A question of your own.")] = None,
+    question: Annotated[str | None, typer.Option(help="Text of a question.")] = None,
     questions: Annotated[
-        list[Path] | None, typer.Option(help="Test questions, JSONL; may be given several times.")
+        list[Path] | None, typer.Option(help="File of test questions; may be given several times.")
     ] = None,
-    example: Annotated[str, typer.Option(help="Which of them: its number, from 1, or its example_id.")] = "1",
+    example: Annotated[str, typer.Option(help="Number of the question, from 1, or its example_id.")] = "1",
     gen_length: Annotated[
         int | None,
-        typer.Option(min=1, help="Length of the answer, in tokens; the experiment's longest if not given."),
+        typer.Option(min=1, help="Length of the answer, in tokens; by default the experiment's longest."),
     ] = None,
     every: Annotated[int, typer.Option(min=1, help="Print every Nth step only.")] = 1,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print the answers only.")] = False,
@@ -51,7 +54,7 @@ def trace(
     threads: ThreadsOption = 1,
     device: DeviceOption = "auto",
 ) -> None:
-    """Answer a question and show the canvas step by step: what was revealed when, and how sure it was."""
+    """Answer a question and show after each step what is revealed, and how confident the model is."""
     described = load_fine_tuning(experiment)
     if (question is None) == (not questions):
         raise ConfigError(
@@ -63,34 +66,29 @@ def trace(
     from rich.console import Console
 
     from weft.model import load_tokenizer
+    from weft.sampling.files import read_questions
     from weft.sampling.job import SamplingJob
-    from weft.sampling.shards import Shard, read_questions
-    from weft.trace.job import own_question, trace_questions
+    from weft.trace.job import custom_question, trace_questions
     from weft.trace.terminal import print_answer, print_trace
 
     files = {str(file): list(read_questions(file).values()) for file in questions or []}
-    asked = _find_examples(files, example) if files else [([own_question(question or "")], 0)]
+    asked = _find_examples(files, example) if files else [([custom_question(question or "")], 0)]
+    sampling = described.sampling
     job = SamplingJob(
-        sampling=described.sampling,
-        gen_length=max(described.sampling.gen_lengths) if gen_length is None else gen_length,
-        model_name="",
-        seed=None,
-        inputs=(),
-        shard=Shard(),
+        sampling=sampling, gen_length=max(sampling.gen_lengths) if gen_length is None else gen_length
     )
     model = load_for_sampling(described, base, device, threads, adapter=adapter)
     tokenizer = load_tokenizer(base, mask_token_id=getattr(model.config, "mask_token_id", None))
-    if hasattr(sys.stdout, "reconfigure"):  # signs that the terminal does not have are replaced
+    if hasattr(sys.stdout, "reconfigure"):  # characters that the terminal lacks are replaced
         sys.stdout.reconfigure(errors="replace")
     console = Console(highlight=False, markup=False, emoji=False)
     traces = []
-    for rows, place in asked:
-        (made,) = trace_questions(job, model, tokenizer, rows, [place])
-        traces.append(made)
+    for rows, index in asked:
+        traces += trace_questions(job, model, tokenizer, rows, [index])
         if quiet:
-            print_answer(console, made)
+            print_answer(console, traces[-1])
         else:
-            print_trace(console, made, every=every)
+            print_trace(console, traces[-1], every=every)
     if out is not None:
         _write_page(out, described, traces, title=title, caption=caption, model=model, run=run)
         inputs = [*(questions or []), base, *([adapter] if adapter else [])]
@@ -100,7 +98,7 @@ def trace(
 
 
 def _heading(described: FineTuning, run: str | None, base: Path, adapter: Path | None) -> tuple[str, str]:
-    """Make the page's title and caption; the experiment's caption is true of its own models only."""
+    """Return title and caption of the page; the experiment's caption is used for its own runs only."""
     from weft.report.labels import full_caption, run_label
 
     if run is None:
@@ -111,28 +109,27 @@ def _heading(described: FineTuning, run: str | None, base: Path, adapter: Path |
     return run_label(chosen), full_caption(described)
 
 
-def _find_examples(
-    files: dict[str, list[dict[str, Any]]], example: str
-) -> list[tuple[list[dict[str, Any]], int]]:
-    """Find the question with a number in every file, or the one with an id in any file."""
+def _find_examples(files: dict[str, list[Question]], example: str) -> list[tuple[list[Question], int]]:
+    """Return the question with this id from any file, or the one with this number from every file.
+
+    Each question is returned as all questions of its file and its index in the file.
+    """
     empty = [file for file, rows in files.items() if not rows]
     if empty:
-        raise DataError(f"{empty[0]} must hold questions, got none")
-    places = [
-        (rows, place)
-        for rows in files.values()
-        for place, row in enumerate(rows)
-        if row["example_id"] == example
+        raise DataError(f"{empty[0]} must have questions, got none; make the file again")
+    ids = [
+        (question.example_id, rows, index) for rows in files.values() for index, question in enumerate(rows)
     ]
-    if places:
-        return places[:1]
+    found = [(rows, index) for example_id, rows, index in ids if example_id == example]
+    if found:
+        return found[:1]
     shortest = min(len(rows) for rows in files.values())
     if example.isascii() and example.isdigit() and 1 <= int(example) <= shortest:
         return [(rows, int(example) - 1) for rows in files.values()]
-    names = [row["example_id"] for rows in files.values() for row in rows]
-    more = f" and {len(names) - NUM_NAMED} more" if len(names) > NUM_NAMED else ""
+    names = [example_id for example_id, *_ in ids]
+    more = f" and {len(names) - MAX_IDS_NAMED} more" if len(names) > MAX_IDS_NAMED else ""
     raise ConfigError(
-        f"--example must be a number from 1 to {shortest}, or one of {names[:NUM_NAMED]}{more}, "
+        f"--example must be a number from 1 to {shortest}, or one of {names[:MAX_IDS_NAMED]}{more}, "
         f"got {example!r}"
     )
 
@@ -147,6 +144,7 @@ def _write_page(
     model: Any,
     run: str | None,
 ) -> None:
+    """Write the page, with the settings that belong to the experiment and not to the sampler."""
     from weft.report.labels import benchmark_name
     from weft.trace.page import write_trace_page
 
@@ -157,12 +155,12 @@ def _write_page(
         "parameters": f"{model.num_parameters():,} in {sampling.dtype}",
         "seed of the noise": "no noise" if sampling.seed is None else str(sampling.seed),
     }
-    names = [one.subject.benchmark for one in traces]
+    names = [trace.question.benchmark for trace in traces]
     headings = [benchmark_name(described, name) if name else "Question" for name in names]
     write_trace_page(
         traces,
         out,
-        title=f"How an answer comes about: {title}",
+        title=f"An answer step by step: {title}",
         settings=settings,
         headings=headings,
         caption=caption,

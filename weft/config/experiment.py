@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import Field, field_validator, model_validator
 
 from weft.config.methods import Method
+from weft.config.sampling import Sampling
 from weft.config.section import Section, invalid, read_yaml, validate
 from weft.config.sources import BaseModelSource, BenchmarkSource, CustomBenchmark, DataSource, Task
 from weft.config.training import GradientStudy, Training
@@ -22,111 +23,6 @@ PUBLISHED_RUN = "published"
 RESERVED_BENCHMARK = "average"
 """What the tables call the mean over benchmarks."""
 Scoring = Literal["d1", "strict"]
-
-
-class Sampling(Section):
-    """The reverse process."""
-
-    gen_lengths: list[Annotated[int, Field(gt=0)]] = Field(min_length=1)
-    """Lengths of the answer canvas, in tokens."""
-    block_length: int = Field(gt=0)
-    """Length of one semi-autoregressive block, in tokens."""
-    tokens_per_step: int | None = Field(default=None, gt=0)
-    """Tokens revealed per step; diffusion steps = gen_length / tokens_per_step (paper: 2). Required unless
-    there is a confidence_threshold, which decides instead."""
-    remasking: Literal["low_confidence", "random"]
-    """Which predictions are kept: the surest (paper), or those at random positions."""
-    temperature: float = Field(ge=0)
-    """Temperature of the Gumbel noise on the logits; 0 for none (paper)."""
-    cfg_scale: float = Field(default=0.0, ge=0)
-    """Scale of classifier-free guidance, with a second forward pass per step in which the prompt is masked;
-    0 for none."""
-    seed: int | None = None
-    """Seed of the noise; given if and only if temperature is above 0 or remasking is random."""
-    early_stop: bool
-    """End an answer with the block that holds its first end-of-text; all behind is filled with end-of-text.
-    Exact up to the first end-of-text."""
-    prefill: str
-    """Text put after the assistant header (d1: the opening reasoning tag)."""
-    dtype: Literal["float32", "bfloat16"]
-    """Type of parameters and forward pass."""
-    batch_size: int = Field(gt=0)
-    """Answers that are made side by side; a matter of speed and memory only, but for attend_padding."""
-    attend_padding: bool = False
-    """Pad each prompt on the left to the longest of its batch, batch_size consecutive questions of the file,
-    and let the answer attend to the padding (d1)."""
-    merge_adapters: bool = False
-    """Add adapters to the weights before sampling, which saves their products. In float32 the answers are
-    the same; in bfloat16 the sums are rounded, and as many answers change as by bfloat16 itself (of 768 of a
-    tuned tiny model 50 and 51)."""
-    kv_cache: Literal["prefix", "dual"] | None = None
-    """APPROXIMATE: keep keys and values, within a block, of what lies before it (prefix) or on both sides of
-    it (dual). Tables and figures say so."""
-    confidence_threshold: float | None = Field(default=None, gt=0, le=1)
-    """APPROXIMATE: reveal all predictions at least this sure, and at least one, in every step. Tables and
-    figures say so."""
-
-    @property
-    def approximation(self) -> str | None:
-        """Name what makes the answers approximate; None for the published process."""
-        modes = []
-        if self.kv_cache is not None:
-            modes.append(f"{self.kv_cache} cache")
-        if self.confidence_threshold is not None:
-            modes.append(f"threshold {self.confidence_threshold!r}".removesuffix(".0"))
-        return ", ".join(modes) or None
-
-    def decisive(self) -> dict[str, Any]:
-        """Pick the values that an answer depends on, as JSON types; its length is one of gen_lengths."""
-        indecisive = {"gen_lengths"} if self.attend_padding else {"gen_lengths", "batch_size"}
-        return self.model_dump(mode="json", exclude=indecisive)
-
-    @model_validator(mode="after")
-    def _divisible(self) -> "Sampling":
-        if len(set(self.gen_lengths)) < len(self.gen_lengths):
-            raise ValueError(f"gen_lengths must differ from each other, got {self.gen_lengths}")
-        for length in self.gen_lengths:
-            if length % self.block_length:
-                raise ValueError(
-                    f"gen_lengths must be multiples of block_length={self.block_length}, got {length}"
-                )
-        if self.tokens_per_step is not None and self.block_length % self.tokens_per_step:
-            raise ValueError(
-                f"block_length must be a multiple of tokens_per_step={self.tokens_per_step}, "
-                f"got {self.block_length}"
-            )
-        return self
-
-    @model_validator(mode="after")
-    def _has_effect(self) -> "Sampling":
-        """Refuse settings that need another one, or that have no effect beside the others."""
-        has_threshold = self.confidence_threshold is not None
-        if has_threshold and self.tokens_per_step is not None:
-            raise ValueError(
-                "tokens_per_step must be absent with a confidence_threshold, which decides how many tokens a "
-                f"step reveals; got {self.tokens_per_step}"
-            )
-        if not has_threshold and self.tokens_per_step is None:
-            raise ValueError("tokens_per_step must be given if there is no confidence_threshold, got neither")
-        if has_threshold and self.remasking != "low_confidence":
-            raise ValueError(
-                f"remasking must be 'low_confidence' with a confidence_threshold, got {self.remasking!r}"
-            )
-        if self.kv_cache is not None and self.cfg_scale > 0:
-            raise ValueError(f"cfg_scale must be 0 with a kv_cache, got {self.cfg_scale:g}")
-        needs_noise = self.temperature > 0 or self.remasking == "random"
-        if needs_noise and self.seed is None:
-            raise ValueError("seed must be given if temperature is above 0 or remasking is random, got none")
-        if not needs_noise and self.seed is not None:
-            raise ValueError(
-                "seed must be absent at temperature 0 with remasking low_confidence, where it has no effect; "
-                f"got {self.seed}"
-            )
-        if self.attend_padding and self.batch_size == 1:
-            raise ValueError(
-                "batch_size must be above 1 with attend_padding, because a batch of 1 has no padding; got 1"
-            )
-        return self
 
 
 class Statistics(Section):

@@ -1,16 +1,17 @@
-"""One block of the reverse process, for all rows of a batch at once.
+"""Denoise one block of the answers of a batch.
 
-What the published loop computes is computed here only where it decides something:
+The published loop computes logits and a softmax at every position of the canvas in every step. This
+module computes only what can change the output:
 
-- the head, and most of the last layer, run at the masked positions up to the end of the current block;
-- the softmax is taken of these rows alone, in chunks, and reduced to one probability each;
-- candidates, their ranking and the reveal are tensor operations over all rows.  Within a block nothing
-  waits for the device: how many candidates a row has left is known beforehand, unless the model
-  predicts the mask token itself, which shows at the block's end; the block is then done again without
-  that assumption.
+- The output head, and most of the last layer, run at the masked positions up to the end of the block.
+- The softmax is taken at these positions only, in chunks, and reduced to one probability for each.
+- Choosing and revealing tokens are tensor operations over all rows, so that the host does not wait for
+  the device within a block. This needs the number of masked positions in advance, which is known unless
+  the model predicts the mask token itself. The end of the block shows whether it did; the caller then
+  denoises the block again without the assumption.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -22,23 +23,23 @@ from weft.axes import BatchIds, ColumnFloats, ColumnMask, Columns, TokenIds
 from weft.model.head import HEAD_CHUNK, LogitsFn, in_chunks
 from weft.model.key_values import BlockCache
 from weft.model.predictor import Prediction, Predictor
-from weft.sampling.decoding import Decoding
+from weft.sampling.config import SamplingConfig
 from weft.sampling.noise import Noise
-from weft.sampling.remasking import rank_by_confidence
+from weft.sampling.remasking import num_transfer_tokens, rank_by_confidence
 
 NOISE_CHUNK = 64
-"""Rows over the vocabulary for which random numbers exist at the same time: several tensors in float64."""
+"""Positions whose random numbers, one for each entry of the vocabulary, exist at the same time."""
 
 
 @dataclass
-class Row:
-    """One answer in the making.
+class SequenceState:
+    """One prompt with its answer as far as it is denoised.
 
     Attributes:
-        index: the caller's number for it.
-        prompt: token ids; a mask token in it is filled in like those of the answer.
-        key: of its random numbers.
-        canvas: prompt and answer so far.
+        index: the caller's number for the prompt.
+        prompt: token ids; a mask token in the prompt is filled in like those of the answer.
+        key: key of the random numbers, see `weft.sampling.noise`.
+        canvas: token ids of prompt and answer.
         block: number of the block to be denoised next.
         num_forward: denoising steps so far.
     """
@@ -51,38 +52,33 @@ class Row:
     num_forward: int = 0
 
     @classmethod
-    def begin(cls, index: int, prompt: Sequence[int], key: int, decoding: Decoding) -> "Row":
-        """Put a fully masked answer behind a prompt."""
+    def begin(cls, index: int, prompt: Sequence[int], key: int, config: SamplingConfig) -> "SequenceState":
+        """Return a prompt followed by a fully masked answer."""
         ids = [int(token) for token in prompt]
-        return cls(
-            index=index,
-            prompt=ids,
-            key=key,
-            canvas=ids + [decoding.mask_token_id] * decoding.gen_length,
-        )
+        return cls(index, ids, key, canvas=ids + [config.mask_token_id] * config.gen_length)
 
     @property
     def answer(self) -> list[int]:
-        """The answer so far."""
+        """Token ids of the answer."""
         return self.canvas[len(self.prompt) :]
 
-    def candidates(self, decoding: Decoding) -> list[int]:
-        """List the masked columns up to the end of the current block, ascending.
+    def masked_columns(self, config: SamplingConfig) -> list[int]:
+        """Return the masked columns up to the end of the current block, in ascending order.
 
-        With a cache those before the block are left alone: their keys are not renewed.
+        With a cache, masks before the block are left out, since their keys are not renewed.
         """
-        end = len(self.prompt) + (self.block + 1) * decoding.block_length
-        start = end - decoding.block_length if decoding.kv_cache else 0
-        return [column for column in range(start, end) if self.canvas[column] == decoding.mask_token_id]
+        end = len(self.prompt) + (self.block + 1) * config.block_length
+        start = end - config.block_length if config.kv_cache else 0
+        return [column for column in range(start, end) if self.canvas[column] == config.mask_token_id]
 
 
-class Decision(NamedTuple):
-    """What the model says about the candidates, batch x candidates.
+class TokenPrediction(NamedTuple):
+    """Predicted tokens at some columns, batch x columns.
 
     Attributes:
-        token_ids: the most probable token, or the drawn one.
-        confidence: its probability.
-        entropy: of the whole prediction, in nats; only if asked for.
+        token_ids: the most probable token, or with a temperature the drawn token.
+        confidence: probability of that token.
+        entropy: entropy of the predicted distribution, in nats; None unless asked for.
     """
 
     token_ids: Columns
@@ -91,237 +87,319 @@ class Decision(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Step:
-    """One denoising step of a batch, for onlookers; tensors are batch x candidates.
+class BatchStep:
+    """One denoising step of a batch, as a callback gets it; tensors are batch x columns.
 
     Attributes:
-        step_in_block: from 0.
-        columns: of the batch's canvas.
-        is_candidate: False where the step decides nothing.
-        decision: what the model says.
+        step_in_block: number of the step, from 0.
+        columns: columns of the batch's canvas at which tokens were predicted.
+        is_masked: False where a column only fills up the row and was not masked.
+        prediction: the predicted tokens.
         is_revealed: True where a prediction was kept.
     """
 
     step_in_block: int
     columns: Columns
-    is_candidate: ColumnMask
-    decision: Decision
+    is_masked: ColumnMask
+    prediction: TokenPrediction
     is_revealed: ColumnMask
 
 
-class Batch:
-    """Rows side by side, padded on the left so that all answers begin at the same column."""
+BatchCallback = Callable[[BatchStep], None]
 
-    def __init__(self, rows: Sequence[Row], decoding: Decoding, device: torch.device) -> None:
-        self.rows = rows
-        self.decoding = decoding
-        self.prompt_length = max(len(row.prompt) for row in rows)
-        self.length = self.prompt_length + decoding.gen_length
-        mask = decoding.mask_token_id
-        pads = [self.prompt_length - len(row.prompt) for row in rows]
-        canvas = [[mask] * pad + row.canvas for pad, row in zip(pads, rows, strict=True)]
-        is_guide = [
-            [False] * pad + [token != mask for token in row.prompt] + [False] * decoding.gen_length
-            for pad, row in zip(pads, rows, strict=True)
+
+class BlockResult(NamedTuple):
+    """A denoised block.
+
+    Attributes:
+        canvases: token ids of each row, left padding included.
+        num_steps: denoising steps that each row took.
+        assumption_held: False if a mask token was predicted against the assumption; the canvases must
+            then be discarded.
+    """
+
+    canvases: list[list[int]]
+    num_steps: list[int]
+    assumption_held: bool
+
+
+class CanvasBatch:
+    """Sequences as rows of one canvas, padded on the left so that all answers begin at the same column."""
+
+    def __init__(
+        self, sequences: Sequence[SequenceState], config: SamplingConfig, device: torch.device
+    ) -> None:
+        self.sequences = sequences
+        self.config = config
+        self.prompt_length = max(len(sequence.prompt) for sequence in sequences)
+        self.length = self.prompt_length + config.gen_length
+        mask = config.mask_token_id
+        padding = [self.prompt_length - len(sequence.prompt) for sequence in sequences]
+        rows = list(zip(padding, sequences, strict=True))
+        canvas = [[mask] * pad + sequence.canvas for pad, sequence in rows]
+        is_prompt = [
+            [False] * pad + [token != mask for token in sequence.prompt] + [False] * config.gen_length
+            for pad, sequence in rows
         ]
-        waiting = [
-            [pad + column for column in row.candidates(decoding)] for pad, row in zip(pads, rows, strict=True)
-        ]
-        self.num_candidates = max(map(len, waiting))
+        masked = [[pad + column for column in sequence.masked_columns(config)] for pad, sequence in rows]
+        self.num_columns = max(map(len, masked))
         self.canvas_ids = torch.tensor(canvas, device=device)
-        self.is_guide = torch.tensor(is_guide, device=device)
-        self.keys = torch.tensor([row.key for row in rows], device=device)
-        self.blocks = torch.tensor([row.block for row in rows], device=device)
-        self.columns = torch.tensor([self._fill_up(own) for own in waiting], device=device)
-        num_own = torch.tensor([len(own) for own in waiting], device=device)
-        self.is_candidate = torch.arange(self.num_candidates, device=device) < num_own[:, None]
-        self.position_ids = (
-            torch.arange(self.length, device=device) - torch.tensor(pads, device=device)[:, None]
-        )
-        # Without padding no mask is passed, which lets attention take its fast path.
-        self.is_visible = self.position_ids >= 0 if any(pads) else None
-        self.position_ids = self.position_ids.clamp(min=0)
+        self.is_prompt = torch.tensor(is_prompt, device=device)
+        self.keys = torch.tensor([sequence.key for sequence in sequences], device=device)
+        self.blocks = torch.tensor([sequence.block for sequence in sequences], device=device)
+        self.columns = torch.tensor([self._fill_up(columns) for columns in masked], device=device)
+        num_masked = torch.tensor([len(columns) for columns in masked], device=device)
+        self.is_masked = torch.arange(self.num_columns, device=device) < num_masked[:, None]
+        positions = torch.arange(self.length, device=device) - torch.tensor(padding, device=device)[:, None]
+        # Without padding no attention mask is passed, which lets attention take its fast path.
+        self.is_visible = positions >= 0 if any(padding) else None
+        self.position_ids = positions.clamp(min=0)
 
-    def _fill_up(self, own: list[int]) -> list[int]:
-        """Give all rows as many columns.
+    def _fill_up(self, columns: list[int]) -> list[int]:
+        """Extend the masked columns of a row to the number that all rows have.
 
-        Those added must differ from the row's own, since all columns are written to at once.
+        The added columns must differ from the masked ones, since all columns are written to at once.
         """
-        taken = set(own)
-        others = (column for column in range(self.length) if column not in taken)
-        return own + [next(others) for _ in range(self.num_candidates - len(own))]
+        masked = set(columns)
+        others = (column for column in range(self.length) if column not in masked)
+        return columns + [next(others) for _ in range(self.num_columns - len(columns))]
 
     def window(self, logit_shift: int) -> tuple[Columns, ColumnMask | None]:
-        """Find the columns that are computed anew beside a cache, and which of them renew it.
+        """Return the columns whose keys and values are computed again in each step beside a cache.
 
         Args:
-            logit_shift: columns before the block that its predictions are read from.
+            logit_shift: positions before a predicted one at which the model's hidden state stands.
 
         Returns:
-            Columns of each row; for the prefix cache they reach to the end of the canvas, and rows that
-            are further on begin as early as the hindmost but renew only their own.
+            The columns of each row, and True where they replace the cached ones (None for everywhere).
+            For the prefix cache the window reaches to the end of the canvas; a row whose block lies
+            further to the right has the same columns as the others but replaces only its own.
         """
-        length, device = self.decoding.block_length, self.canvas_ids.device
+        length, device = self.config.block_length, self.canvas_ids.device
         start = self.prompt_length + self.blocks[:, None] * length - logit_shift
-        if self.decoding.kv_cache == "dual":
+        if self.config.kv_cache == "dual":
             return start + torch.arange(length + logit_shift, device=device), None
-        hindmost = self.prompt_length + min(row.block for row in self.rows) * length - logit_shift
-        columns = torch.arange(hindmost, self.length, device=device).expand(len(self.rows), -1)
+        first_block = min(sequence.block for sequence in self.sequences)
+        first = self.prompt_length + first_block * length - logit_shift
+        columns = torch.arange(first, self.length, device=device).expand(len(self.sequences), -1)
         return columns, columns >= start
-
-
-Onlooker = Callable[[Step], None]
 
 
 @torch.inference_mode()
 def denoise_block(
-    model: Predictor, batch: Batch, *, noise: Noise | None, is_tight: bool, onlooker: Onlooker | None = None
-) -> tuple[list[list[int]], list[int], bool]:
+    model: Predictor,
+    batch: CanvasBatch,
+    *,
+    noise: Noise | None,
+    assume_no_mask_predicted: bool,
+    callback: BatchCallback | None = None,
+) -> BlockResult:
     """Denoise the current block of every row.
 
     Args:
-        model: the mask predictor.
-        batch: the rows; its canvas is changed.
+        model: mask predictor.
+        batch: the sequences; the canvas of the batch is changed.
         noise: random numbers, for settings that need them.
-        is_tight: assume that no mask token is predicted, so that the number of candidates is known.
-        onlooker: told of every step.
+        assume_no_mask_predicted: assume that the model never predicts the mask token, so that the number of
+            masked columns is known without waiting for the device. A confidence threshold ignores this.
+        callback: called after every step.
 
     Returns:
-        The canvas of each row with its padding, the steps that each took, and whether the assumption
-        held; if not, the canvas is of no use.
+        The canvases, the steps, and whether the assumption held.
     """
-    decoding, canvas_ids = batch.decoding, batch.canvas_ids
-    columns, is_candidate = batch.columns, batch.is_candidate
-    predictor = _BatchPredictor(model, batch, noise, wants_entropy=onlooker is not None)
-    threshold = decoding.confidence_threshold
-    is_tight = is_tight and threshold is None
-    # A threshold reveals at least one in each step, so that there are no more steps than candidates.
-    transfers = decoding.transfers if threshold is None else [1] * columns.shape[1]
-    holds = torch.ones((), dtype=torch.bool, device=columns.device)
-    num_steps = torch.zeros_like(batch.blocks)
-    num_left = columns.shape[1]
-    for step, num_tokens in enumerate(transfers):
-        if num_tokens == 0:
-            continue  # nothing is revealed, so nothing need be computed
-        is_open = (canvas_ids.gather(1, columns) == decoding.mask_token_id) & is_candidate
-        num_open = is_open.sum(dim=1)
-        if is_tight:
-            holds &= (num_open <= num_left).all()
-        else:
-            num_left = int(num_open.max())
-        if num_left == 0:
+    config, canvas_ids = batch.config, batch.canvas_ids
+    threshold = config.confidence_threshold
+    masked = _MaskedColumns(batch, count_in_advance=assume_no_mask_predicted and threshold is None)
+    predict = _BatchPredictor(model, batch, noise, wants_entropy=callback is not None)
+    for step_in_block, num_tokens in _revealing_steps(batch):
+        if not masked.update():
             break
-        # The open ones first, in their order.
-        order = is_open.logical_not().long().argsort(dim=1, stable=True)[:, :num_left]
-        columns, is_open = columns.gather(1, order), is_open.gather(1, order)
-        is_candidate = is_open
-        steps = batch.blocks * decoding.steps_per_block + step
-        at = columns
-        if decoding.remasking == "random":
-            # Where is decided without the model, which is then asked there only.
-            assert noise is not None, "a setting that needs noise comes with it"
-            priority = noise.for_positions(batch.keys, steps, batch.position_ids.gather(1, columns))
-            chosen = rank_by_confidence(priority.masked_fill(~is_open, -torch.inf))[:, :num_tokens]
-            at, is_open = columns.gather(1, chosen), is_open.gather(1, chosen)
-        decision = predictor(at, steps)
-        confidence = decision.confidence.masked_fill(~is_open, -torch.inf)
-        surest = rank_by_confidence(confidence)[:, :num_tokens]
-        is_revealed = torch.zeros_like(is_open).scatter(1, surest, True)
-        if threshold is not None:
-            is_revealed |= confidence >= threshold
-        is_revealed &= is_open
-        canvas_ids.scatter_(1, at, decision.token_ids.where(is_revealed, canvas_ids.gather(1, at)))
-        num_steps += num_open > 0
-        num_left -= num_tokens
-        if onlooker is not None:
-            onlooker(Step(step, at, is_open, decision, is_revealed))
-    # One transfer, for which the host waits once.
-    facts = torch.stack([num_steps, holds.expand_as(num_steps).long()], dim=1)
-    made = torch.cat([canvas_ids, facts], dim=1).tolist()
-    return [row[:-2] for row in made], [row[-2] for row in made], bool(made[0][-1])
+        steps = batch.blocks * config.steps_per_block + step_in_block
+        columns, is_masked = masked.columns, masked.is_masked
+        if config.remasking == "random":
+            columns, is_masked = _draw_columns(batch, masked, steps, num_tokens, noise)
+        prediction = predict(columns, steps)
+        is_revealed = _choose_most_confident(prediction.confidence, is_masked, num_tokens, threshold)
+        before = canvas_ids.gather(1, columns)
+        canvas_ids.scatter_(1, columns, prediction.token_ids.where(is_revealed, before))
+        masked.expect_revealed(num_tokens)
+        if callback is not None:
+            callback(BatchStep(step_in_block, columns, is_masked, prediction, is_revealed))
+    # One transfer to the host for everything, which therefore waits once for each block.
+    facts = torch.stack([masked.num_steps, masked.assumption_held.expand_as(masked.num_steps).long()], dim=1)
+    rows = torch.cat([canvas_ids, facts], dim=1).tolist()
+    return BlockResult([row[:-2] for row in rows], [row[-2] for row in rows], bool(rows[0][-1]))
+
+
+def _revealing_steps(batch: CanvasBatch) -> Iterator[tuple[int, int]]:
+    """Yield the number of each step of a block that reveals tokens, and how many it reveals at least."""
+    config = batch.config
+    if config.confidence_threshold is not None:
+        # A threshold reveals at least one token in each step, which bounds the number of steps.
+        yield from ((step, 1) for step in range(batch.num_columns))
+        return
+    for step, num_tokens in enumerate(num_transfer_tokens(config.block_length, config.steps_per_block)):
+        if num_tokens > 0:
+            yield step, num_tokens
+
+
+class _MaskedColumns:
+    """The columns of a batch that are still masked, with the masked ones first in each row.
+
+    Attributes:
+        columns: columns of the canvas, batch x columns; fewer after each step.
+        is_masked: False where a column only fills up the row.
+        num_steps: denoising steps that each row took.
+        assumption_held: False once a row has more masked columns than were counted in advance.
+    """
+
+    def __init__(self, batch: CanvasBatch, *, count_in_advance: bool) -> None:
+        self._batch = batch
+        self._count_in_advance = count_in_advance
+        self._num_left = batch.num_columns
+        self.columns, self.is_masked = batch.columns, batch.is_masked
+        self.num_steps = torch.zeros_like(batch.blocks)
+        self.assumption_held = torch.ones((), dtype=torch.bool, device=batch.columns.device)
+
+    def update(self) -> bool:
+        """Drop the columns that are revealed by now; return False if no row has a masked column left."""
+        mask_token_id = self._batch.config.mask_token_id
+        is_masked = (self._batch.canvas_ids.gather(1, self.columns) == mask_token_id) & self.is_masked
+        num_masked = is_masked.sum(dim=1)
+        if self._count_in_advance:
+            self.assumption_held &= (num_masked <= self._num_left).all()
+        else:
+            self._num_left = int(num_masked.max())
+        if self._num_left == 0:
+            return False
+        order = is_masked.logical_not().long().argsort(dim=1, stable=True)[:, : self._num_left]
+        self.columns, self.is_masked = self.columns.gather(1, order), is_masked.gather(1, order)
+        self.num_steps += num_masked > 0
+        return True
+
+    def expect_revealed(self, num_tokens: int) -> None:
+        """Count the tokens that a step reveals in each row."""
+        self._num_left -= num_tokens
+
+
+def _draw_columns(
+    batch: CanvasBatch, masked: _MaskedColumns, steps: BatchIds, num_tokens: int, noise: Noise | None
+) -> tuple[Columns, ColumnMask]:
+    """Draw the masked columns to reveal; random remasking needs predictions at these columns only."""
+    assert noise is not None, "random remasking must come with noise"
+    positions = batch.position_ids.gather(1, masked.columns)
+    priority = noise.for_positions(batch.keys, steps, positions).masked_fill(~masked.is_masked, -torch.inf)
+    drawn = rank_by_confidence(priority)[:, :num_tokens]
+    return masked.columns.gather(1, drawn), masked.is_masked.gather(1, drawn)
+
+
+def _choose_most_confident(
+    confidence: ColumnFloats, is_masked: ColumnMask, num_tokens: int, threshold: float | None
+) -> ColumnMask:
+    """Return True at the masked columns whose prediction is kept.
+
+    Args:
+        confidence: probability of the predicted tokens.
+        is_masked: False where a column only fills up the row.
+        num_tokens: predictions to keep in each row.
+        threshold: confidence from which further predictions are kept as well.
+
+    Returns:
+        A mask, batch x columns.
+    """
+    confidence = confidence.masked_fill(~is_masked, -torch.inf)
+    kept = rank_by_confidence(confidence)[:, :num_tokens]
+    is_revealed = torch.zeros_like(is_masked).scatter(1, kept, True)
+    if threshold is not None:
+        is_revealed |= confidence >= threshold
+    return is_revealed & is_masked
 
 
 class _BatchPredictor:
-    """Asks the model about columns of a batch: noise, guidance and caches inside."""
+    """Calls the model for the masked columns of a batch, with guidance, noise and a cache if configured."""
 
-    def __init__(self, model: Predictor, batch: Batch, noise: Noise | None, *, wants_entropy: bool) -> None:
+    def __init__(
+        self, model: Predictor, batch: CanvasBatch, noise: Noise | None, *, wants_entropy: bool
+    ) -> None:
         self.model = model
         self.batch = batch
         self.noise = noise
         self.wants_entropy = wants_entropy
-        self.cache = BlockCache() if batch.decoding.kv_cache else None
+        self.cache = BlockCache() if batch.config.kv_cache else None
         self.window: Columns | None = None
 
-    def __call__(self, at: Columns, steps: BatchIds) -> Decision:
-        """Predict the tokens of some columns."""
-        logits_fn = self._logits_fn(at, steps)
-        if self.batch.decoding.cfg_scale > 0:
-            rows = self._guided_logits(at)
-            parts = in_chunks(len(rows), HEAD_CHUNK)
-            made: Tensor | None = torch.cat([logits_fn(rows[part], part) for part in parts])
+    def __call__(self, columns: Columns, steps: BatchIds) -> TokenPrediction:
+        """Predict the tokens at some columns."""
+        select = self._token_selection(columns, steps)
+        if self.batch.config.cfg_scale > 0:
+            logits = self._guided_logits(columns)
+            parts = in_chunks(len(logits), HEAD_CHUNK)
+            selected = torch.cat([select(logits[part], part) for part in parts])
         else:
-            made = self._ask(self.batch.canvas_ids, at, logits_fn=logits_fn).outputs
-        assert made is not None, "logits_fn was given"
-        token_ids, confidence, *entropy = made.unflatten(0, at.shape).unbind(dim=-1)
-        return Decision(token_ids.long(), confidence, entropy[0] if entropy else None)
+            selected = self._call_model(self.batch.canvas_ids, columns, logits_fn=select)
+        token_ids, confidence, *entropy = selected.unflatten(0, columns.shape).unbind(dim=-1)
+        return TokenPrediction(token_ids.long(), confidence, entropy[0] if entropy else None)
 
-    def _ask(self, canvas_ids: TokenIds, at: Columns, **kwargs: Any) -> Prediction:
-        """Run the model on the canvas or, once a cache is filled, on the window that renews it."""
+    def _call_model(self, canvas_ids: TokenIds, columns: Columns, **kwargs: Any) -> Tensor:
+        """Run the model on the canvas or, once the cache is filled, on the window that renews it."""
         positions = self.batch.position_ids
         if self.window is not None:
             canvas_ids, positions = canvas_ids.gather(1, self.window), positions.gather(1, self.window)
-            at = at - self.window[:, :1]
+            columns = columns - self.window[:, :1]
         if self.cache is not None:
             kwargs["cache"] = self.cache
         prediction: Prediction = self.model(
             input_ids=canvas_ids,
             attention_mask=self.batch.is_visible,
             position_ids=positions,
-            logits_positions=at,
+            logits_positions=columns,
             **kwargs,
         )
         if self.cache is not None and self.window is None:
             self.window, is_fresh = self.batch.window(getattr(self.model, "logit_shift", 0))
             self.cache.renew_at(self.window, is_fresh)
-        return prediction
+        result = prediction.outputs if "logits_fn" in kwargs else prediction.logits
+        assert result is not None, "the model returns outputs if it gets a logits_fn, and logits otherwise"
+        return result
 
-    def _guided_logits(self, at: Columns) -> Float[Tensor, "tokens vocab"]:
-        """Move the logits away from those of a pass that does not see the prompt."""
-        canvas_ids, decoding = self.batch.canvas_ids, self.batch.decoding
-        logits = self._ask(canvas_ids, at).logits
-        blind = self._ask(canvas_ids.masked_fill(self.batch.is_guide, decoding.mask_token_id), at).logits
-        assert logits is not None, "no targets were given"
-        assert blind is not None, "no targets were given"
-        return blind + (decoding.cfg_scale + 1) * (logits - blind)
+    def _guided_logits(self, columns: Columns) -> Float[Tensor, "tokens vocab"]:
+        """Return logits with classifier-free guidance; the unconditional pass masks the prompt."""
+        canvas_ids, config = self.batch.canvas_ids, self.batch.config
+        logits = self._call_model(canvas_ids, columns)
+        without_prompt = canvas_ids.masked_fill(self.batch.is_prompt, config.mask_token_id)
+        unconditional = self._call_model(without_prompt, columns)
+        return unconditional + (config.cfg_scale + 1) * (logits - unconditional)
 
-    def _logits_fn(self, at: Columns, steps: BatchIds) -> LogitsFn:
-        """Make the function that turns rows of logits into token, confidence and, if wanted, entropy."""
-        batch, temperature = self.batch, self.batch.decoding.temperature
-        flat_positions = batch.position_ids.gather(1, at).flatten()
-        flat_keys, flat_steps = (of_row[:, None].expand_as(at).flatten() for of_row in (batch.keys, steps))
+    def _token_selection(self, columns: Columns, steps: BatchIds) -> LogitsFn:
+        """Return the function from logits to token, confidence and, if wanted, entropy."""
+        batch, temperature = self.batch, self.batch.config.temperature
+        flat_positions = batch.position_ids.gather(1, columns).flatten()
+        flat_keys, flat_steps = (
+            values[:, None].expand_as(columns).flatten() for values in (batch.keys, steps)
+        )
 
-        def logits_fn(logits: Tensor, part: slice) -> Tensor:
-            rows = logits.to(torch.promote_types(logits.dtype, torch.float32))
+        def select(logits: Tensor, part: slice) -> Tensor:
+            exact = logits.to(torch.promote_types(logits.dtype, torch.float32))
             if temperature > 0:
-                token_ids = self._draw(logits, flat_keys[part], flat_steps[part], flat_positions[part])
+                token_ids = self._draw_tokens(logits, flat_keys[part], flat_steps[part], flat_positions[part])
             else:
-                token_ids = rows.argmax(dim=1, keepdim=True)
-            # The softmax itself and not exp(max - logsumexp): the two round differently, and among
-            # predictions that are nearly certain the rounding decides the order (decision 19).
-            probability = rows.softmax(dim=1)
-            made = [token_ids.to(rows.dtype), probability.gather(1, token_ids)]
+                token_ids = exact.argmax(dim=1, keepdim=True)
+            # softmax and not exp(max - logsumexp): the two round differently, and among predictions that
+            # are nearly certain the rounding decides the order (decision 19).
+            probability = exact.softmax(dim=1)
+            selected = [token_ids.to(exact.dtype), probability.gather(1, token_ids)]
             if self.wants_entropy:
-                made.append(torch.special.entr(probability).sum(dim=1, keepdim=True))
-            return torch.cat(made, dim=1)
+                selected.append(torch.special.entr(probability).sum(dim=1, keepdim=True))
+            return torch.cat(selected, dim=1)
 
-        return logits_fn
+        return select
 
-    def _draw(
+    def _draw_tokens(
         self, logits: Tensor, keys: Tensor, steps: Tensor, positions: Tensor
     ) -> Int[Tensor, "tokens 1"]:
-        """Draw tokens by the Gumbel trick, in float64 and few rows at a time."""
-        noise, temperature = self.noise, self.batch.decoding.temperature
-        assert noise is not None, "a setting that needs noise comes with it"
+        """Draw tokens with Gumbel noise in float64, a few positions at a time."""
+        noise, temperature = self.noise, self.batch.config.temperature
+        assert noise is not None, "a temperature must come with noise"
         drawn = []
         for part in in_chunks(len(logits), NOISE_CHUNK):
             uniform = noise.for_tokens(keys[part], steps[part], positions[part, None], logits.shape[1])

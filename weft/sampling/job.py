@@ -1,39 +1,43 @@
-"""Answer one benchmark with one model, record by record."""
+"""Answer the questions of one benchmark with one model, file to file."""
 
 import logging
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from weft.config.experiment import Sampling
-from weft.data.benchmarks import read_jsonl
+from tqdm import tqdm
+from transformers import PreTrainedTokenizerBase
+
+from weft.config.sampling import Sampling
 from weft.data.examples import encode_prompt
-from weft.errors import DataError, SamplingError
-from weft.model import load_tokenizer
+from weft.errors import DataError
+from weft.model import Predictor, load_tokenizer
 from weft.provenance import digest
-from weft.sampling.decoding import Decoding
+from weft.records import Generation, Question
+from weft.records.files import read_lines
+from weft.sampling.config import SamplingConfig
+from weft.sampling.files import GenerationWriter, read_questions
 from weft.sampling.noise import HashedNoise, key_of_name
 from weft.sampling.padding import pad_batchwise
-from weft.sampling.progress import show_progress
-from weft.sampling.records import Record, RecordWriter
-from weft.sampling.shards import Shard, read_questions
-from weft.sampling.stream import Answer, Request, stream_answers
+from weft.sampling.shards import WHOLE, Shard
+from weft.sampling.stream import Answer, Prompt, stream_answers
 
 LOG = logging.getLogger(__name__)
+SECONDS_BETWEEN_LOG_LINES = 30.0
 
 
 @dataclass(frozen=True, kw_only=True)
 class SamplingJob:
-    """What one job does.
+    """What one job samples, and how.
 
     Attributes:
         sampling: the experiment's sampling section.
         gen_length: length of the answers, in tokens.
-        model_name: name written into the records.
+        model_name: name of the model in the generations.
         seed: training seed of the model; None for the base model.
         inputs: digests of questions and model.
-        shard: which of the questions it answers.
+        shard: the part of the questions that the job answers.
 
     Raises:
         SamplingError: the length does not fit the other settings.
@@ -41,163 +45,140 @@ class SamplingJob:
 
     sampling: Sampling
     gen_length: int
-    model_name: str
-    seed: int | None
-    inputs: Sequence[str]
-    shard: Shard
+    model_name: str = ""
+    seed: int | None = None
+    inputs: Sequence[str] = ()
+    shard: Shard = WHOLE
 
     def __post_init__(self) -> None:
-        self.decoding(mask_token_id=0, eos_token_id=1)  # checks
-
-    @property
-    def diffusion_steps(self) -> int:
-        """Denoising steps of one canvas; at most, where a confidence threshold decides."""
-        return self.gen_length // (self.sampling.tokens_per_step or 1)
+        self.config(mask_token_id=0, eos_token_id=1)  # checks
 
     @property
     def noise(self) -> HashedNoise | None:
-        """Random numbers, where the settings need any."""
+        """Random numbers, if the settings need any."""
         return None if self.sampling.seed is None else HashedNoise(self.sampling.seed)
 
     @property
     def answers_digest(self) -> str:
-        """Digest of what an answer depends on: settings, questions and model.  Shards have it in common."""
+        """Digest of settings, questions and model, on which an answer depends. All shards have the same."""
         return digest([self.sampling.decisive(), self.gen_length, *self.inputs])
 
     @property
     def digest(self) -> str:
-        """Digest of everything that the records depend on; a resumed job must have the same."""
+        """Digest of everything that the output depends on; a resumed job must have the same."""
         return digest([self.answers_digest, self.model_name, str(self.shard)])
 
-    def decoding(self, *, mask_token_id: int, eos_token_id: int | None) -> Decoding:
-        """Make the settings of the reverse process for a model's tokens."""
-        return Decoding(
+    def config(self, *, mask_token_id: int, eos_token_id: int | None) -> SamplingConfig:
+        """Return the settings of the sampler for the token ids of a model."""
+        return SamplingConfig(
+            **self.sampling.options(),
             gen_length=self.gen_length,
-            block_length=self.sampling.block_length,
-            diffusion_steps=self.diffusion_steps,
+            diffusion_steps=self.sampling.diffusion_steps(self.gen_length),
             mask_token_id=mask_token_id,
             eos_token_id=eos_token_id,
-            temperature=self.sampling.temperature,
-            cfg_scale=self.sampling.cfg_scale,
-            remasking=self.sampling.remasking,
-            early_stop=self.sampling.early_stop,
-            kv_cache=self.sampling.kv_cache,
-            confidence_threshold=self.sampling.confidence_threshold,
         )
 
+    def make_prompts(self, tokenizer: PreTrainedTokenizerBase, questions: Sequence[Question]) -> list[Prompt]:
+        """Tokenise all questions of a file; padding, if it is attended to, depends on the neighbours."""
+        prompts: Sequence[Sequence[int]] = [
+            encode_prompt(tokenizer, question.prompt, prefill=self.sampling.prefill) for question in questions
+        ]
+        if self.sampling.attend_padding:
+            prompts = pad_batchwise(
+                prompts, batch_size=self.sampling.batch_size, pad_token_id=tokenizer.pad_token_id
+            )
+        names = [question.example_id for question in questions]
+        return [
+            Prompt(index, ids, key_of_name(name), name)
+            for index, (ids, name) in enumerate(zip(prompts, names, strict=True))
+        ]
 
-def run_job(job: SamplingJob, model: Any, *, tokenizer_folder: Path, questions: Path, out: Path) -> None:
-    """Answer the questions of a job's shard; what has been answered is not answered again.
+
+def run_job(
+    job: SamplingJob, model: Predictor, *, tokenizer_folder: Path, questions: Path, out: Path
+) -> None:
+    """Answer the questions of a job's shard, except those that an interrupted job has answered.
 
     Args:
-        job: what to do.
-        model: the mask predictor, adapter included.
+        job: what to sample.
+        model: mask predictor, adapter included.
         tokenizer_folder: checkpoint directory with the tokenizer.
-        questions: JSONL with example_id, benchmark, question, prompt and reference.
-        out: JSONL to write; until it is complete the records lie in a hidden file beside it.
+        questions: test questions, `weft.records.Question`.
+        out: file to write, `weft.records.Generation`; until it is complete the generations lie in a hidden
+            file beside it.
 
     Raises:
-        SamplingError: a question is malformed, stands there twice, or is too long for the model.
-        CheckpointError: nothing says which token is the mask.
+        SamplingError: a question is malformed, occurs twice, or is too long for the model.
+        CheckpointError: the checkpoint does not say which token is the mask.
     """
     tokenizer = load_tokenizer(tokenizer_folder, mask_token_id=getattr(model.config, "mask_token_id", None))
-    rows = read_questions(questions)
-    names = list(rows)
-    requests = job.shard.take(make_requests(job, tokenizer, list(rows.values())))
-    _require_room(job, requests, names, getattr(model.config, "max_position_embeddings", None))
-    decoding = job.decoding(mask_token_id=tokenizer.mask_token_id, eos_token_id=tokenizer.eos_token_id)
-    if _is_done(job, out, [names[request.index] for request in requests]):
+    asked = list(read_questions(questions).values())
+    prompts = job.shard.take(job.make_prompts(tokenizer, asked))
+    names = [prompt.name for prompt in prompts]
+    if _is_done(job, out, names):
         LOG.info("%s holds these answers already", out)
         return
-    with RecordWriter(out, digest=job.digest) as writer:
-        todo = [request for request in requests if names[request.index] not in writer.done]
+    config = job.config(mask_token_id=tokenizer.mask_token_id, eos_token_id=tokenizer.eos_token_id)
+    with GenerationWriter(out, digest=job.digest) as writer:
+        remaining = [prompt for prompt in prompts if prompt.name not in writer.done]
         answers = stream_answers(
-            model,
-            todo,
-            decoding,
-            batch_size=job.sampling.batch_size,
-            noise=job.noise,
+            model, remaining, config, batch_size=job.sampling.batch_size, noise=job.noise
         )
-        with show_progress(total=len(requests), done=len(writer.done), name=job.model_name) as progress:
-            for answer in answers:
-                text = str(tokenizer.decode(answer.token_ids, skip_special_tokens=False))
-                writer.append(_record(job, rows[names[answer.index]], answer, text))
-                progress.update()
-        writer.finish([names[request.index] for request in requests])
+        for answer in tqdm(
+            answers,
+            desc=job.model_name,
+            total=len(prompts),
+            initial=len(writer.done),
+            unit="answer",
+            mininterval=0.1 if sys.stderr.isatty() else SECONDS_BETWEEN_LOG_LINES,
+        ):
+            text = str(tokenizer.decode(answer.token_ids, skip_special_tokens=False))
+            writer.append(_generation(job, asked[answer.index], answer, text))
+        writer.finish(names)
         _log_work(list(writer.done.values()))
 
 
 def _is_done(job: SamplingJob, out: Path, names: Sequence[str]) -> bool:
-    """Say whether a file is what this job would write; it gets its name when it is complete only."""
+    """Return True if the output exists and holds what this job would write."""
     if not out.is_file():
         return False
     try:
-        records = read_jsonl(out)
+        generations = read_lines(out, Generation)
     except DataError:
         return False
-    same = {"digest": job.answers_digest[:12], "model": job.model_name, "seed": job.seed}
-    return [record.get("example_id") for record in records] == list(names) and all(
-        record.get(key) == value for record in records for key, value in same.items()
+    expected = (job.answers_digest[:12], job.model_name, job.seed)
+    return [generation.example_id for generation in generations] == list(names) and all(
+        (generation.digest, generation.model, generation.seed) == expected for generation in generations
     )
 
 
-def make_requests(job: SamplingJob, tokenizer: Any, rows: Sequence[Record]) -> list[Request]:
-    """Make the prompts of all questions: padding, where it is attended to, depends on the neighbours."""
-    prompts: Sequence[Sequence[int]] = [
-        encode_prompt(tokenizer, row["prompt"], prefill=job.sampling.prefill) for row in rows
-    ]
-    if job.sampling.attend_padding:
-        prompts = pad_batchwise(
-            prompts, batch_size=job.sampling.batch_size, pad_token_id=tokenizer.pad_token_id
-        )
-    return [
-        Request(index, prompt, key_of_name(row["example_id"]))
-        for index, (row, prompt) in enumerate(zip(rows, prompts, strict=True))
-    ]
-
-
-def _require_room(
-    job: SamplingJob, requests: Sequence[Request], names: Sequence[str], most: int | None
-) -> None:
-    """Refuse prompts that leave no room for the answer, before any work is spent."""
-    for request in requests:
-        length = len(request.prompt)
-        if most is not None and length + job.gen_length > most:
-            raise SamplingError(
-                f"prompt and answer must have at most {most} tokens together (the model's "
-                f"max_position_embeddings), got {length} + {job.gen_length} for example "
-                f"{names[request.index]!r}; choose a smaller gen_length or leave the question out"
-            )
-
-
-def _record(job: SamplingJob, row: Mapping[str, Any], answer: Answer, text: str) -> Record:
+def _generation(job: SamplingJob, question: Question, answer: Answer, text: str) -> Generation:
     approximation = job.sampling.approximation
-    return {
-        "example_id": row["example_id"],
-        "benchmark": row["benchmark"],
-        "question": row["question"],
-        "reference": row["reference"],
-        "generation": text,
-        "gen_length": job.gen_length,
-        "diffusion_steps": job.diffusion_steps,
-        "block_length": job.sampling.block_length,
-        "num_forward": answer.num_forward,
-        "ended_early": answer.ended_early,
-        "seed": job.seed,
-        "model": job.model_name,
-        "digest": job.answers_digest[:12],
-    } | ({} if approximation is None else {"approximate": approximation})
+    return Generation(
+        example_id=question.example_id,
+        benchmark=question.benchmark,
+        question=question.question,
+        reference=question.reference,
+        generation=text,
+        gen_length=job.gen_length,
+        diffusion_steps=job.sampling.diffusion_steps(job.gen_length),
+        block_length=job.sampling.block_length,
+        num_forward=answer.num_forward,
+        ended_early=answer.ended_early,
+        seed=job.seed,
+        model=job.model_name,
+        digest=job.answers_digest[:12],
+        **({} if approximation is None else {"approximate": approximation}),
+    )
 
 
-def _log_work(records: Sequence[Record]) -> None:
-    """Say how much work the answers were."""
-    if records:
-        steps = sum(record["num_forward"] for record in records) / len(records)
-        num_early = sum(record["ended_early"] for record in records)
+def _log_work(generations: Sequence[Generation]) -> None:
+    """Log how many denoising steps the answers took."""
+    if generations:
         LOG.info(
             "%d answers, %.1f of %d denoising steps on average, %d ended early",
-            len(records),
-            steps,
-            records[0]["diffusion_steps"],
-            num_early,
+            len(generations),
+            sum(generation.num_forward or 0 for generation in generations) / len(generations),
+            generations[0].diffusion_steps,
+            sum(generation.ended_early or False for generation in generations),
         )

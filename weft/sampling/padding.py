@@ -1,21 +1,31 @@
-"""Prompts padded as d1 pads them: on the left, in batches, and visible to the model.
+"""Pad prompts as d1 does: on the left, batch by batch, and visible to the model.
 
 Source:
-    d1 @ 837888f, eval/eval.py.  Its batches are those of each process; here they are those of the whole
+    d1 @ 837888f, eval/eval.py. The batches of d1 are those of each process. Here they are those of the whole
     question file, so that shards, interruptions and the order of completion change nothing.
 """
 
 from collections.abc import Sequence
 
+from weft.errors import SamplingError
+
 
 def pad_batchwise(prompts: Sequence[Sequence[int]], *, batch_size: int, pad_token_id: int) -> list[list[int]]:
-    """Pad each prompt on the left to the longest of its batch; what comes out are prompts like any other.
+    """Pad each prompt on the left to the longest of its batch.
 
     Args:
-        prompts: token ids, of all questions, in file order.
-        batch_size: prompts of a batch; the last may be smaller.
-        pad_token_id: the padding token.
+        prompts: token ids of all questions, in file order.
+        batch_size: prompts of a batch; the last batch may be smaller.
+        pad_token_id: id of the padding token.
+
+    Returns:
+        Token ids of the padded prompts.
+
+    Raises:
+        SamplingError: the batch size is below 1.
     """
+    if batch_size < 1:
+        raise SamplingError(f"batch_size must be at least 1, got {batch_size}")
     padded = []
     for start in range(0, len(prompts), batch_size):
         batch = prompts[start : start + batch_size]

@@ -1,24 +1,25 @@
-"""The published reverse process, for lists of prompts.
+"""Sample answers to a list of prompts with the published reverse process.
 
-The tokens are those of the published loop in fp32 (d1's eval/generate.py @ 837888f, LLaDA's generate.py
-@ b7e6c35), which `perf/reference_sampler.py` writes down plainly; how they are found is the business
-of `weft.sampling.denoise` and `weft.sampling.stream`.  What the published loop leaves open is fixed: equal
-confidences go to the lowest position, and random numbers depend on seed, prompt, step and position.
+In float32 the tokens are those of the published loop (d1's eval/generate.py @ 837888f, LLaDA's generate.py
+@ b7e6c35). Where the published loop leaves a choice open it is fixed here: of equal confidences the lowest
+position goes first, and random numbers depend on seed, prompt, step and position only.
 """
 
 import operator
 from collections.abc import Sequence
 from typing import Any
 
+from weft.config.sampling import KvCache, Remasking
 from weft.errors import SamplingError
-from weft.sampling.decoding import Decoding, KvCache, Remasking
+from weft.model import Predictor
+from weft.sampling.config import SamplingConfig
 from weft.sampling.noise import HashedNoise, key_of_prompt
 from weft.sampling.padding import pad_batchwise
-from weft.sampling.stream import Request, stream_answers
+from weft.sampling.stream import Prompt, stream_answers
 
 
 def generate(
-    model: Any,
+    model: Predictor,
     prompts: Sequence[Any],
     *,
     gen_length: int,
@@ -37,42 +38,42 @@ def generate(
     kv_cache: KvCache | None = None,
     confidence_threshold: float | None = None,
 ) -> list[list[int]]:
-    """Answer prompts; each answer is the same whatever the batch and the order.
+    """Sample one answer to each prompt; no answer depends on the batch or on the order of the prompts.
 
     Args:
         model: mask predictor of `weft.model`.
-        prompts: token ids of each prompt: a list of lists, or anything like it.
+        prompts: token ids of each prompt; a list of lists, or any sequence of sequences of integers.
         gen_length: length of the answer, in tokens.
         block_length: length of one block, in tokens; divides ``gen_length``.
         diffusion_steps: denoising steps over all blocks; a multiple of the number of blocks.
         mask_token_id: id of the mask token.
-        eos_token_id: id of end-of-text, for ``early_stop`` and ``attend_padding``.
-        temperature: of the Gumbel noise; 0 for none.
-        cfg_scale: classifier-free guidance, 0 for none; the unconditional pass masks the prompt.
-        remasking: which predictions are kept: the surest, or random ones.
-        seed: of the random numbers, if any are needed.
-        example_keys: integers that stand for the prompts in the random numbers; made from the prompts, so
-            that equal ones get equal answers, if None.
-        batch_size: rows at a time; all at once if None.
-        early_stop: end an answer at the end of the block with its end-of-text; exact up to there.
-        attend_padding: pad the prompts of each batch to equal length on the left with end-of-text that is
-            attended to, as d1 does; answers then depend on ``batch_size``.
-        kv_cache: approximate; see `Decoding`.
-        confidence_threshold: approximate; see `Decoding`.
+        eos_token_id: id of the end-of-text token; required for ``early_stop`` and ``attend_padding``.
+        temperature: temperature of the Gumbel noise on the logits; 0 for no noise.
+        cfg_scale: scale of classifier-free guidance, 0 for none; the unconditional pass masks the prompt.
+        remasking: which predictions are kept, the most confident ones or those at random positions.
+        seed: seed of the random numbers, if any are needed.
+        example_keys: an integer for each prompt, by which its random numbers are drawn; by default a hash of
+            the prompt, so that equal prompts get equal answers.
+        batch_size: sequences denoised together; by default all.
+        early_stop: end an answer with the block of its first end-of-text token; exact up to that token.
+        attend_padding: pad the prompts of each batch on the left to equal length with end-of-text tokens that
+            are attended to, as d1 does; answers then depend on ``batch_size``.
+        kv_cache: approximate; keep keys and values within a block, see `weft.config.sampling`.
+        confidence_threshold: approximate; reveal all predictions with at least this confidence.
 
     Returns:
-        For each prompt, in order, a list of ``gen_length`` ids.  A position at which the model
-        predicts the mask token itself may stay masked, as in the published loop.
+        For each prompt, in order, a list of ``gen_length`` token ids. A position at which the model predicts
+        the mask token itself may stay masked, as in the published loop.
 
     Raises:
         SamplingError: settings, prompts and model do not fit together.
     """
     if mask_token_id is None:
         raise SamplingError(
-            "mask_token_id must be the id of the mask token, got None; the tokenizer may have none (LLaDA's "
-            "has not), then take it from the model's configuration: model.config.mask_token_id"
+            "mask_token_id must be the id of the mask token, got None; use model.config.mask_token_id if the "
+            "tokenizer has no mask token, such as LLaDA's"
         )
-    decoding = Decoding(
+    config = SamplingConfig(
         gen_length=gen_length,
         block_length=block_length,
         diffusion_steps=diffusion_steps,
@@ -88,34 +89,25 @@ def generate(
     prompts = [_as_ids(prompt, number) for number, prompt in enumerate(prompts)]
     if not prompts:
         return []
-    size = len(prompts) if batch_size is None else batch_size
-    if size < 1:
-        raise SamplingError(f"batch_size must be at least 1, got {batch_size}")
+    if batch_size is None:
+        batch_size = len(prompts)
     keys = [key_of_prompt(prompt) for prompt in prompts] if example_keys is None else example_keys
     if len(keys) != len(prompts):
-        raise SamplingError(f"example_keys must be one per prompt, got {len(keys)} for {len(prompts)}")
+        raise SamplingError(
+            f"example_keys must have one key per prompt, got {len(keys)} keys for {len(prompts)} prompts"
+        )
     if attend_padding:
         if eos_token_id is None:
-            raise SamplingError("eos_token_id must be given to pad with, got None")
-        prompts = pad_batchwise(prompts, batch_size=size, pad_token_id=eos_token_id)
-    requests = [
-        Request(index, prompt, key) for index, (prompt, key) in enumerate(zip(prompts, keys, strict=True))
-    ]
-    answers = {
-        answer.index: answer.token_ids
-        for answer in stream_answers(
-            model,
-            requests,
-            decoding,
-            batch_size=size,
-            noise=HashedNoise(seed) if decoding.needs_noise else None,
-        )
-    }
-    return [answers[index] for index in range(len(prompts))]
+            raise SamplingError("eos_token_id must be given for attend_padding, which pads with it; got None")
+        prompts = pad_batchwise(prompts, batch_size=batch_size, pad_token_id=eos_token_id)
+    numbered = [Prompt(index, *pair) for index, pair in enumerate(zip(prompts, keys, strict=True))]
+    noise = HashedNoise(seed) if config.needs_noise else None
+    answers = stream_answers(model, numbered, config, batch_size=batch_size, noise=noise)
+    return [answer.token_ids for answer in sorted(answers, key=lambda answer: answer.index)]
 
 
 def _as_ids(prompt: Any, number: int) -> list[int]:
-    """Read a prompt, whatever kind of sequence it is."""
+    """Return the token ids of a prompt as a list of integers."""
     try:
         return [operator.index(token) for token in prompt]
     except TypeError as error:

@@ -1,40 +1,40 @@
-"""Questions shared among jobs or ranks, and their records put together again.
+"""Divide the questions among jobs or ranks, and merge their generations again.
 
-A shard takes every nth question, so that long and short questions are spread evenly.  An answer does
-not depend on the shard it is made in, so the merged file is the one that a single job would have written.
+A shard takes every n-th question, so that long and short questions are spread evenly. An answer does not
+depend on its shard, so that the merged file has the bytes that a single job would have written.
 """
 
-import json
 import re
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from weft.data.benchmarks import read_jsonl
 from weft.errors import SamplingError
-from weft.sampling.records import Record, write_records
+from weft.records import Generation
+from weft.records.files import read_lines, write_lines
+from weft.sampling.files import read_questions
 
 ItemT = TypeVar("ItemT")
 
-RANKS = (("RANK", "WORLD_SIZE"), ("SLURM_PROCID", "SLURM_NTASKS"))
-"""Variables by which a process learns its place: torchrun's, then Slurm's."""
-ALIKE = ("model", "seed", "gen_length", "diffusion_steps", "block_length", "approximate", "digest")
-"""Fields that all records of a file have in common."""
-MOST_NAMED = 3  # examples in an error message
+RANK_VARIABLES = (("RANK", "WORLD_SIZE"), ("SLURM_PROCID", "SLURM_NTASKS"))
+"""Environment variables with the rank of a process and the number of ranks: torchrun's, then Slurm's."""
+SHARED_FIELDS = ("model", "seed", "gen_length", "diffusion_steps", "block_length", "approximate", "digest")
+"""Fields of `Generation` that must be the same in all shards."""
+MAX_EXAMPLES_NAMED = 3
+"""Examples named in an error message."""
 
 
 @dataclass(frozen=True)
 class Shard:
-    """One of several shares of the questions.
+    """One of several equal parts of the questions.
 
     Attributes:
-        number: which one, from 1.
-        count: how many there are.
+        number: number of the shard, from 1.
+        count: number of shards.
 
     Raises:
-        SamplingError: there is no such shard.
+        SamplingError: the number is not from 1 to the count.
     """
 
     number: int = 1
@@ -43,33 +43,40 @@ class Shard:
     def __post_init__(self) -> None:
         if not 1 <= self.number <= self.count:
             raise SamplingError(
-                f"a shard must be one of 1/{self.count} to {self.count}/{self.count}, got {self}"
+                f"a shard must be from 1/{self.count} to {self.count}/{self.count}, got {self}"
             )
 
     def __str__(self) -> str:
         return f"{self.number}/{self.count}"
 
     def take(self, items: Sequence[ItemT]) -> Sequence[ItemT]:
-        """Select the shard's share, in order."""
+        """Return the items of this shard, in order."""
         return items[self.number - 1 :: self.count]
 
     def fill_in(self, path: Path) -> Path:
-        """Replace ``{shard}`` and ``{shards}`` in a path by the shard's number and their count."""
+        """Return a path with ``{shard}`` and ``{shards}`` replaced by number and count."""
         return Path(str(path).replace("{shard}", str(self.number)).replace("{shards}", str(self.count)))
 
 
+WHOLE = Shard()
+"""The only shard of questions that are not divided."""
+
+
 def parse_shard(text: str, environment: Mapping[str, str]) -> Shard:
-    """Read a shard as a person writes it.
+    """Parse a shard as given on the command line.
 
     Args:
-        text: such as 2/4, or auto: this process's place among those of torchrun or Slurm.
-        environment: of the process; looked at for auto only.
+        text: K/N, such as 2/4, or auto for the rank of this process under torchrun or Slurm.
+        environment: environment variables of the process; used for auto only.
+
+    Returns:
+        The shard; for auto without ranks the only one.
 
     Raises:
-        SamplingError: the text says something else, or there is no such shard.
+        SamplingError: the text is neither, or the number is not from 1 to N.
     """
     if text == "auto":
-        return find_rank(environment) or Shard()
+        return find_rank(environment) or WHOLE
     match = re.fullmatch(r"(\d+)/(\d+)", text)
     if match is None:
         raise SamplingError(f"a shard must be K/N, such as 2/4, or auto, got {text!r}")
@@ -77,12 +84,15 @@ def parse_shard(text: str, environment: Mapping[str, str]) -> Shard:
 
 
 def find_rank(environment: Mapping[str, str]) -> Shard | None:
-    """Find a process's place among those that torchrun or Slurm started together; None if it is alone.
+    """Return the rank of this process under torchrun or Slurm as a shard; None for a single process.
+
+    Args:
+        environment: environment variables of the process.
 
     Raises:
-        SamplingError: the variables hold something else than numbers.
+        SamplingError: the variables are not numbers.
     """
-    for rank, world_size in RANKS:
+    for rank, world_size in RANK_VARIABLES:
         if rank in environment and world_size in environment:
             try:
                 number, count = int(environment[rank]) + 1, int(environment[world_size])
@@ -93,114 +103,56 @@ def find_rank(environment: Mapping[str, str]) -> Shard | None:
 
 
 def merge_shards(questions: Path, shards: Sequence[Path], out: Path) -> int:
-    """Put the records of several shards together, in the order of the questions.
+    """Merge the generations of several shards in the order of the questions.
 
     Args:
-        questions: the questions that were shared out.
-        shards: record files of all shards, in any order.
+        questions: all test questions.
+        shards: generation files of all shards, in any order.
         out: file to write.
 
     Returns:
-        How many records there are.
+        Number of generations.
 
     Raises:
-        SamplingError: a question has no answer or several, an answer belongs to no question, or the
-            records were not made in the same way.
-        DataError: a file is malformed.
+        SamplingError: a question has no answer or several, an answer belongs to no question, the answers were
+            sampled with different settings, or a file is missing or malformed.
     """
     if out.resolve() in (path.resolve() for path in (questions, *shards)):
-        raise SamplingError(f"the merged file must be another than those that are read, got {out}")
+        raise SamplingError(f"--out must be a file other than the questions and the shards, got {out}")
     order = read_questions(questions)
-    records = [(record, path) for path in shards for record in _read_shard(path)]
-    answers = Counter(record["example_id"] for record, _ in records)
-    for requirement, examples in (
-        (f"every answer must be to one of {questions}, got", [one for one in answers if one not in order]),
-        (
-            "every question must be answered once, got several of",
-            [one for one in answers if answers[one] > 1],
-        ),
-        ("every question must be answered, got nothing for", [one for one in order if one not in answers]),
-    ):
-        if examples:
-            raise SamplingError(f"{requirement} {_name(examples)}; check that these are all the shards")
-    _require_alike(records)
-    by_example = {record["example_id"]: record for record, _ in records}
-    write_records([by_example[example_id] for example_id in order], out)
+    merged: dict[str, Generation] = {}
+    repeated = []
+    first: tuple[Path, Generation] | None = None
+    for path in shards:
+        for generation in read_lines(
+            path, Generation, error=SamplingError, remedy="check that it is a shard"
+        ):
+            first = first or (path, generation)
+            _require_same_settings(first, (path, generation))
+            if generation.example_id in merged:
+                repeated.append(generation.example_id)
+            merged[generation.example_id] = generation
+    _require_none("every answer must belong to a question", [name for name in merged if name not in order])
+    _require_none("every question must be answered only once", repeated)
+    _require_none("every question must be answered", [name for name in order if name not in merged])
+    write_lines(out, [merged[name] for name in order])
     return len(order)
 
 
-def read_questions(path: Path) -> dict[str, Record]:
-    """Read test questions by their ids, in file order.
-
-    Raises:
-        SamplingError: there is no such file, a question lacks a field, or an id stands there twice.
-        DataError: a line is no JSON object.
-    """
-    questions: dict[str, Record] = {}
-    for row in _read(path):
-        lacking = [
-            key for key in ("example_id", "benchmark", "question", "prompt", "reference") if key not in row
-        ]
-        if lacking:
-            raise SamplingError(f"{path}: every question must have {', '.join(lacking)}, got {sorted(row)}")
-        if str(row["example_id"]) in questions:
+def _require_same_settings(first: tuple[Path, Generation], other: tuple[Path, Generation]) -> None:
+    """Raise SamplingError if two generations, each with its file, were sampled with different settings."""
+    for field in SHARED_FIELDS:
+        values = [getattr(generation, field) for _, generation in (first, other)]
+        if values[0] != values[1]:
             raise SamplingError(
-                f"{path}: every question must stand there once, got {row['example_id']!r} again"
+                f"{field} must be the same in all shards, got {values[0]!r} in {first[0]} and {values[1]!r} "
+                f"in {other[0]}; merge shards of the same experiment, run and length"
             )
-        _require_usable(row, path)
-        questions[row["example_id"]] = row
-    return questions
 
 
-def _require_usable(row: Record, path: Path) -> None:
-    """Make sure that a question can be asked, and its answer written down, before any is."""
-    for key in ("example_id", "benchmark", "question", "prompt"):
-        if not isinstance(row[key], str):
-            raise SamplingError(
-                f"{path}: {key} must be text, got {row[key]!r:.60} in {row['example_id']!r:.60}"
-            )
-    try:
-        row["prompt"].encode()
-        json.dumps(row["reference"], allow_nan=False)
-    except ValueError as error:
-        raise SamplingError(
-            f"{path}: the prompt must be valid text and the reference valid JSON, got {error} in "
-            f"{row['example_id']!r:.60}"
-        ) from error
-
-
-def _read_shard(path: Path) -> list[Record]:
-    records = _read(path)
-    for record in records:
-        lacking = [key for key in ("example_id", *ALIKE) if key not in record and key != "approximate"]
-        if lacking:
-            raise SamplingError(
-                f"{path} must hold generation records, got one without {', '.join(lacking)}; is it a shard?"
-            )
-        if not isinstance(record["example_id"], str):
-            raise SamplingError(f"{path}: example_id must be text, got {record['example_id']!r:.60}")
-    return records
-
-
-def _read(path: Path) -> list[Record]:
-    try:
-        return read_jsonl(path)
-    except OSError as error:
-        raise SamplingError(f"{path} must be a readable file: {error.strerror}") from error
-
-
-def _require_alike(records: Sequence[tuple[Record, Path]]) -> None:
-    for record, path in records:
-        first, its_path = records[0]
-        for key in ALIKE:
-            if record.get(key) != first.get(key):
-                raise SamplingError(
-                    f"all shards must have the same {key}, got {first.get(key)!r} in {its_path} and "
-                    f"{record.get(key)!r} in {path}; merge what one experiment, run and length made"
-                )
-
-
-def _name(examples: Sequence[str]) -> str:
-    """Name a few examples."""
-    more = len(examples) - MOST_NAMED
-    return ", ".join(examples[:MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
+def _require_none(requirement: str, examples: Sequence[str]) -> None:
+    """Raise SamplingError, naming a few examples, unless there are no examples that break a requirement."""
+    if examples:
+        more = len(examples) - MAX_EXAMPLES_NAMED
+        names = ", ".join(examples[:MAX_EXAMPLES_NAMED]) + (f" and {more} more" if more > 0 else "")
+        raise SamplingError(f"{requirement}; not so for {names}; check that these are all the shards")

@@ -1,4 +1,8 @@
-"""Answers as they are finished: rows from a queue, denoised block by block, refilled as they end."""
+"""Answer prompts in batches, and yield each answer as soon as it is finished.
+
+Sequences wait in a queue. A batch denoises one block of each of its sequences at a time; a sequence whose
+answer is finished makes room for the next one from the queue.
+"""
 
 import logging
 from collections import deque
@@ -10,26 +14,38 @@ from torch import Tensor
 
 from weft.errors import SamplingError
 from weft.model import Predictor
-from weft.sampling.decoding import Decoding
-from weft.sampling.denoise import Batch, Onlooker, Row, Step, denoise_block
+from weft.sampling.config import SamplingConfig
+from weft.sampling.denoise import (
+    BatchCallback,
+    BatchStep,
+    BlockResult,
+    CanvasBatch,
+    SequenceState,
+    denoise_block,
+)
 from weft.sampling.noise import Noise
 
 LOG = logging.getLogger("weft.sampling")
 
 
 @dataclass(frozen=True)
-class Request:
+class Prompt:
     """A prompt to answer.
 
     Attributes:
-        index: the caller's number for it.
-        prompt: token ids.
-        key: of its random numbers, see `weft.sampling.noise`.
+        index: the caller's number for the prompt.
+        token_ids: token ids.
+        key: key of the random numbers, see `weft.sampling.noise`.
+        name: id of the example, for messages; empty if there is none.
     """
 
     index: int
-    prompt: Sequence[int]
+    token_ids: Sequence[int]
     key: int = 0
+    name: str = ""
+
+    def __str__(self) -> str:
+        return f"example {self.name!r}" if self.name else f"prompt {self.index}"
 
 
 @dataclass(frozen=True)
@@ -37,10 +53,10 @@ class Answer:
     """A finished answer.
 
     Attributes:
-        index: the request's number.
-        token_ids: ``gen_length`` ids.
+        index: number of the prompt.
+        token_ids: ``gen_length`` token ids.
         num_forward: denoising steps that this answer took.
-        ended_early: whether the rest behind an end-of-text was filled in and not denoised.
+        ended_early: True if the rest behind an end-of-text token was filled in and not denoised.
     """
 
     index: int
@@ -50,17 +66,17 @@ class Answer:
 
 
 @dataclass(frozen=True)
-class StepView:
-    """What happened to one row in one denoising step; columns count from the start of its answer.
+class StepOutput:
+    """One denoising step of one sequence; columns count from the start of its answer.
 
     Attributes:
-        index: the request's number.
+        index: number of the prompt.
         block: number of the block, from 0.
         step_in_block: number of the step in its block, from 0.
-        columns: candidates that were asked about, ascending; below 0 lies the prompt.
-        token_ids: the most probable token (with a temperature: the drawn one) at each candidate.
-        confidence: its probability.
-        entropy: of the prediction at each candidate, in nats.
+        columns: masked columns at which tokens were predicted, ascending; negative ones lie in the prompt.
+        token_ids: the most probable token (with a temperature: the drawn one) at each column.
+        confidence: probability of that token.
+        entropy: entropy of the predicted distribution at each column, in nats.
         is_revealed: True where the prediction was kept.
     """
 
@@ -74,195 +90,208 @@ class StepView:
     is_revealed: Tensor
 
 
-Observer = Callable[[StepView], None]
+StepCallback = Callable[[StepOutput], None]
 
 
 def stream_answers(
     model: Predictor,
-    requests: Sequence[Request],
-    decoding: Decoding,
+    prompts: Sequence[Prompt],
+    config: SamplingConfig,
     *,
     batch_size: int,
     noise: Noise | None = None,
-    observe: Observer | None = None,
+    callback: StepCallback | None = None,
 ) -> Iterator[Answer]:
-    """Answer prompts, yielding each answer as soon as it is finished, in no particular order.
+    """Answer prompts and yield each answer as soon as it is finished, in no particular order.
 
     Args:
         model: mask predictor of `weft.model`, adapter included.
-        requests: the prompts.
-        decoding: settings.
-        batch_size: rows denoised together; halved when memory runs out, which the log tells.
+        prompts: the prompts.
+        config: settings.
+        batch_size: sequences denoised together; halved, with a warning in the log, when memory runs out.
         noise: random numbers, for settings that need them.
-        observe: told of every row in every step.
+        callback: called for every sequence after every step.
 
     Yields:
         Answers.
 
     Raises:
-        SamplingError: a prompt does not fit, or memory does not even suffice for one row.
+        SamplingError: a prompt does not fit, or memory does not suffice for a single sequence.
     """
-    _check(model, requests, decoding, noise, batch_size)
-    device = getattr(model, "device", torch.device("cpu"))
-    rows = [Row.begin(request.index, request.prompt, request.key, decoding) for request in requests]
-    # The longest first: memory runs out at once if it does, and later batches only get narrower.
-    queue = deque(sorted(rows, key=lambda row: (-len(row.prompt), row.index)))
-    active: list[Row] = []
-    size = batch_size
-    is_tight = observe is None  # onlookers are not to see a block twice
-    while queue or active:
-        while queue and len(active) < size:
-            active.append(queue.popleft())
-        batch = Batch(active, decoding, device)
-        onlooker = None if observe is None else _tell(observe, batch)
-        failure: Exception | None = None
-        try:
-            canvases, steps, holds = denoise_block(
-                model, batch, noise=noise, is_tight=is_tight, onlooker=onlooker
-            )
-        except (RuntimeError, MemoryError) as error:
-            if not _is_out_of_memory(error):
-                raise
-            failure = error.with_traceback(None)  # which holds what filled the memory
-        if failure is not None:
-            del batch, onlooker
-            size = _halve(active, failure, decoding)
-            queue.extendleft(reversed(active[size:]))
-            del active[size:]
-            continue
-        if not holds:
-            is_tight = False
-            continue
-        for row, canvas, num_steps in zip(active, canvases, steps, strict=True):
-            row.canvas = canvas[len(canvas) - len(row.canvas) :]
-            row.num_forward += num_steps
-            row.block += 1
-        going: list[Row] = []
-        for row in active:
-            if is_finished(row, decoding):
-                yield _finish(row, decoding)
-            else:
-                going.append(row)
-        active = going
+    _check_model(model, config, noise, batch_size)
+    for prompt in prompts:
+        _check_prompt(model, prompt, config)
+    # The longest prompts go first: if memory runs out it does so at once, and later batches get narrower.
+    waiting = deque(
+        SequenceState.begin(prompt.index, prompt.token_ids, prompt.key, config)
+        for prompt in sorted(prompts, key=lambda prompt: (-len(prompt.token_ids), prompt.index))
+    )
+    active: list[SequenceState] = []
+    assume_no_mask_predicted = callback is None  # a block that is done again would be reported twice
+    while waiting or active:
+        while waiting and len(active) < batch_size:
+            active.append(waiting.popleft())
+        result = _denoise_if_it_fits(
+            model, active, config, noise, callback, assume_no_mask_predicted=assume_no_mask_predicted
+        )
+        if result is None:
+            batch_size = _halve(len(active))
+            waiting.extendleft(reversed(active[batch_size:]))
+            del active[batch_size:]
+        elif not result.assumption_held:
+            assume_no_mask_predicted = False
+        else:
+            _advance(active, result)
+            yield from (_finish(sequence, config) for sequence in active if is_finished(sequence, config))
+            active = [sequence for sequence in active if not is_finished(sequence, config)]
 
 
-def is_finished(row: Row, decoding: Decoding) -> bool:
-    """Say whether nothing that is read of a row can change any more."""
-    if row.block == decoding.num_blocks:
-        return True
-    if not decoding.early_stop:
-        return False
-    closed = row.answer[: row.block * decoding.block_length]
-    if decoding.eos_token_id not in closed:
-        return False
-    # A position that predicted the mask token itself is filled later, perhaps.
-    return decoding.mask_token_id not in closed[: closed.index(decoding.eos_token_id)]
+def _denoise_if_it_fits(
+    model: Predictor,
+    active: Sequence[SequenceState],
+    config: SamplingConfig,
+    noise: Noise | None,
+    callback: StepCallback | None,
+    *,
+    assume_no_mask_predicted: bool,
+) -> BlockResult | None:
+    """Denoise the next block of some sequences; return None if memory does not suffice for all of them.
+
+    The sequences themselves are not changed.
+    """
+    try:
+        batch = CanvasBatch(active, config, getattr(model, "device", torch.device("cpu")))
+        return denoise_block(
+            model,
+            batch,
+            noise=noise,
+            assume_no_mask_predicted=assume_no_mask_predicted,
+            callback=None if callback is None else _split_by_sequence(callback, batch),
+        )
+    except (RuntimeError, MemoryError) as error:
+        if not _is_out_of_memory(error):
+            raise
+        if len(active) == 1:
+            raise SamplingError(
+                f"the memory of the device must hold at least one sequence, but a prompt of "
+                f"{len(active[0].prompt)} tokens and an answer of {config.gen_length} do not fit; shorten "
+                "them, or use a device with more memory"
+            ) from error
+        return None
 
 
-def _finish(row: Row, decoding: Decoding) -> Answer:
-    closed = row.block * decoding.block_length
-    ids = row.answer
-    if closed < decoding.gen_length:
-        assert decoding.eos_token_id is not None, "only a row with end-of-text ends early"
-        ids[closed:] = [decoding.eos_token_id] * (decoding.gen_length - closed)
-    return Answer(row.index, ids, row.num_forward, closed < decoding.gen_length)
-
-
-def _tell(observe: Observer, batch: Batch) -> Onlooker:
-    """Turn steps of a batch into views of its rows."""
-
-    def onlooker(step: Step) -> None:
-        entropy = step.decision.entropy
-        assert entropy is not None, "onlookers are shown the entropy"
-        for number, row in enumerate(batch.rows):
-            is_open = step.is_candidate[number]
-            shown = (step.columns, *step.decision[:2], entropy, step.is_revealed)
-            columns, token_ids, confidence, uncertainty, is_revealed = (
-                tensor[number][is_open].cpu() for tensor in shown
-            )
-            order = columns.argsort()
-            if len(order):
-                observe(
-                    StepView(
-                        index=row.index,
-                        block=row.block,
-                        step_in_block=step.step_in_block,
-                        columns=columns[order] - batch.prompt_length,
-                        token_ids=token_ids[order],
-                        confidence=confidence[order],
-                        entropy=uncertainty[order],
-                        is_revealed=is_revealed[order],
-                    )
-                )
-
-    return onlooker
-
-
-def _halve(active: Sequence[Row], failure: Exception, decoding: Decoding) -> int:
-    """Say how many rows to go on with when memory has run out; they keep what they have."""
+def _halve(num_active: int) -> int:
+    """Free the memory of the failed batch and return half the number of its sequences."""
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
-    size = len(active) // 2
-    if size == 0:
-        (row,) = active
-        raise SamplingError(
-            f"one row must fit into memory, a prompt of {len(row.prompt)} tokens and an answer of "
-            f"{decoding.gen_length} do not; shorten them, or use a device with more memory"
-        ) from failure
-    LOG.warning("out of memory with %d rows at a time; going on with %d", len(active), size)
-    return size
+    half = num_active // 2
+    LOG.warning("out of memory with %d sequences at a time; continuing with %d", num_active, half)
+    return half
 
 
 def _is_out_of_memory(error: Exception) -> bool:
-    """Recognise an exhausted memory; torch has no class for that of the CPU."""
+    """Return True if memory ran out; torch has no exception class for the memory of the CPU."""
     if isinstance(error, MemoryError | torch.OutOfMemoryError):
         return True
     return any(text in str(error) for text in ("DefaultCPUAllocator", "not enough memory", "out of memory"))
 
 
-def _check(
-    model: Predictor, requests: Sequence[Request], decoding: Decoding, noise: Noise | None, batch_size: int
-) -> None:
+def _advance(active: Sequence[SequenceState], result: BlockResult) -> None:
+    """Move each sequence to its next block."""
+    for sequence, canvas, num_steps in zip(active, result.canvases, result.num_steps, strict=True):
+        sequence.canvas = canvas[len(canvas) - len(sequence.canvas) :]
+        sequence.num_forward += num_steps
+        sequence.block += 1
+
+
+def is_finished(sequence: SequenceState, config: SamplingConfig) -> bool:
+    """Return True if no token of the answer up to its first end-of-text can change any more."""
+    if sequence.block == config.num_blocks:
+        return True
+    if not config.early_stop:
+        return False
+    closed = sequence.answer[: sequence.block * config.block_length]
+    if config.eos_token_id not in closed:
+        return False
+    # A position at which the mask token itself was predicted may be filled in later.
+    return config.mask_token_id not in closed[: closed.index(config.eos_token_id)]
+
+
+def _finish(sequence: SequenceState, config: SamplingConfig) -> Answer:
+    """Return the answer, filled with end-of-text behind the last denoised block."""
+    closed = sequence.block * config.block_length
+    ids = sequence.answer
+    if closed < config.gen_length:
+        assert config.eos_token_id is not None, "only an answer with end-of-text ends early"
+        ids[closed:] = [config.eos_token_id] * (config.gen_length - closed)
+    return Answer(sequence.index, ids, sequence.num_forward, closed < config.gen_length)
+
+
+def _split_by_sequence(callback: StepCallback, batch: CanvasBatch) -> BatchCallback:
+    """Return a callback for steps of a batch that calls another one for each sequence."""
+
+    def call_for_each_sequence(step: BatchStep) -> None:
+        entropy = step.prediction.entropy
+        assert entropy is not None, "with a callback the entropy is computed"
+        tensors = (step.columns, *step.prediction[:2], entropy, step.is_revealed)
+        for row, sequence in enumerate(batch.sequences):
+            values = [tensor[row][step.is_masked[row]].cpu() for tensor in tensors]
+            order = values[0].argsort()
+            if len(order):
+                columns, *others = (value[order] for value in values)
+                columns = columns - batch.prompt_length
+                callback(StepOutput(sequence.index, sequence.block, step.step_in_block, columns, *others))
+
+    return call_for_each_sequence
+
+
+def _check_model(model: Predictor, config: SamplingConfig, noise: Noise | None, batch_size: int) -> None:
+    """Raise SamplingError if model, settings and noise do not fit together."""
     if batch_size < 1:
         raise SamplingError(f"batch_size must be at least 1, got {batch_size}")
     if getattr(model, "training", False):
         raise SamplingError(
-            "the model must be in evaluation mode, it is in training mode; its method eval puts it there"
+            "the model must be in evaluation mode, got one in training mode; call model.eval()"
         )
-    if decoding.kv_cache and not hasattr(model, "logit_shift"):
+    if config.kv_cache and not hasattr(model, "logit_shift"):
         raise SamplingError(
-            f"a kv_cache needs a mask predictor of weft.model, got {type(model).__name__} without logit_shift"
+            f"model must be a mask predictor of weft.model for a kv_cache, got {type(model).__name__} "
+            "without logit_shift"
         )
-    if decoding.needs_noise and noise is None:
-        raise SamplingError("temperature and random remasking need noise, got None; give a seed")
-    config = getattr(model, "config", None)
-    vocab_size = getattr(config, "vocab_size", None)
-    context = getattr(config, "max_position_embeddings", None)
-    if vocab_size is not None and not 0 <= decoding.mask_token_id < vocab_size:
+    if config.needs_noise and noise is None:
         raise SamplingError(
-            f"mask_token_id must be below the vocabulary's {vocab_size}, got {decoding.mask_token_id}"
+            "noise must be given for a temperature or random remasking, got None; give a seed"
         )
-    end = decoding.eos_token_id
-    if decoding.early_stop and vocab_size is not None and not 0 <= (-1 if end is None else end) < vocab_size:
-        raise SamplingError(f"eos_token_id must be below the vocabulary's {vocab_size}, got {end}")
-    for request in requests:
-        length = len(request.prompt)
-        if context is not None and length + decoding.gen_length > context:
-            raise SamplingError(
-                f"prompt and answer must fit into the model's context of {context} tokens, prompt "
-                f"{request.index} has {length} and the answer {decoding.gen_length}; shorten one of them"
-            )
-        if (
-            vocab_size is not None
-            and length
-            and not 0 <= min(request.prompt) <= max(request.prompt) < vocab_size
-        ):
-            raise SamplingError(
-                f"token ids must be from 0 to {vocab_size - 1}, prompt {request.index} has "
-                f"{min(request.prompt)} to {max(request.prompt)}; is it another model's tokenizer?"
-            )
-        if decoding.kv_cache and (not length or decoding.mask_token_id in request.prompt):
-            raise SamplingError(
-                f"with a kv_cache a prompt must have tokens and no mask among them, prompt {request.index} "
-                f"has {length}; sample it without"
-            )
+    vocab_size = _of_config(model, "vocab_size")
+    used = {"mask_token_id": config.mask_token_id}
+    if config.early_stop:
+        used["eos_token_id"] = -1 if config.eos_token_id is None else config.eos_token_id
+    for name, token_id in used.items():
+        if vocab_size is not None and not 0 <= token_id < vocab_size:
+            raise SamplingError(f"{name} must be from 0 to {vocab_size - 1}, got {token_id}")
+
+
+def _check_prompt(model: Predictor, prompt: Prompt, config: SamplingConfig) -> None:
+    """Raise SamplingError if the model cannot answer a prompt."""
+    vocab_size, context = _of_config(model, "vocab_size"), _of_config(model, "max_position_embeddings")
+    ids = prompt.token_ids
+    if context is not None and len(ids) + config.gen_length > context:
+        raise SamplingError(
+            f"prompt and answer must have at most {context} tokens together, the model's context; got "
+            f"{len(ids)} + {config.gen_length} for {prompt}; choose a smaller gen_length or leave it out"
+        )
+    if vocab_size is not None and len(ids) and not 0 <= min(ids) <= max(ids) < vocab_size:
+        raise SamplingError(
+            f"token ids must be from 0 to {vocab_size - 1}, got {min(ids)} to {max(ids)} in {prompt}; "
+            "check that the tokenizer belongs to the model"
+        )
+    if config.kv_cache and (not len(ids) or config.mask_token_id in ids):
+        raise SamplingError(
+            f"a prompt must have tokens and no mask token for a kv_cache, got {len(ids)} tokens in {prompt}; "
+            "sample it without a cache"
+        )
+
+
+def _of_config(model: Predictor, name: str) -> int | None:
+    """Return a number from the model's configuration; None if there is no such number."""
+    return getattr(getattr(model, "config", None), name, None)

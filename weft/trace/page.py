@@ -1,14 +1,15 @@
-"""Traces as one HTML page with everything inside, without scripts, small enough to mail.
+"""Write traces as one self-contained HTML page without scripts, small enough to mail.
 
-Model output is untrusted: the template escapes all text, control characters have become signs, and the page's
-own security policy lets browsers load and run nothing.
+Model output is untrusted: the template escapes all text, control characters are replaced by signs, and the
+content security policy of the page forbids browsers to load or run anything.
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from weft.records.files import write_text
 from weft.report.html import load_template
 from weft.trace.collect import (
     END_SIGN,
@@ -22,9 +23,10 @@ from weft.trace.collect import (
 from weft.trace.terminal import MASK
 
 SHADES = 10
-WIDE = 128  # positions; wider maps get the whole width
+WIDE = 128
+"""Number of positions above which a map gets the whole width of the page."""
 NATS_PER_SHADE = 0.3
-"""The same in all traces, so that pages can be compared."""
+"""Entropy per shade; the same in all traces, so that pages can be compared."""
 
 
 def write_trace_page(
@@ -40,45 +42,41 @@ def write_trace_page(
 
     Args:
         traces: answers with the same settings.
-        out: the HTML file to write.
-        title: head of the page.
-        settings: what was run, beside the settings of the reverse process; shown as it is.
-        headings: one per trace.
-        caption: what the numbers are and are not, if there is something to say.
+        out: HTML file to write.
+        title: heading of the page.
+        settings: name -> value of settings that are shown before those of the sampler.
+        headings: a heading for each trace.
+        caption: text below the title; may be empty.
     """
-    decoding = traces[0].decoding
+    config = traces[0].config
     content = {
         "title": visible(title),
         "caption": visible(caption.strip(), keep="\n"),
         "settings": [
-            (visible(name), visible(value)) for name, value in (settings | describe(decoding)).items()
+            (visible(name), visible(value)) for name, value in (settings | describe(config)).items()
         ],
         "end_sign": END_SIGN,
         "mask_sign": MASK,
-        "is_random": decoding.remasking == "random",
-        "token_kind": "most probable" if decoding.temperature == 0 else "drawn",
-        "confidence_note": describe_confidence(decoding).capitalize(),
+        "is_random": config.remasking == "random",
+        "token_kind": "most probable" if config.temperature == 0 else "drawn",
+        "confidence_note": describe_confidence(config).capitalize(),
         "confidence_key": [(shade, f"0.{shade}") for shade in range(SHADES)],
         "entropy_key": [(shade, f"{NATS_PER_SHADE * shade:.1f}") for shade in range(SHADES)],
         "traces": [_content(trace, heading) for trace, heading in zip(traces, headings, strict=True)],
     }
-    page = load_template("trace.html.j2").render(content)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    growing = out.with_name(f".{out.name}.new")
-    growing.write_text(page, encoding="utf-8", newline="\n")
-    growing.replace(out)
+    write_text(out, load_template("trace.html.j2").render(content))
 
 
 def _content(trace: Trace, heading: str) -> dict[str, Any]:
-    """Make what the template shows of one trace."""
+    """Return what the template shows of one trace."""
     num_steps = len(trace.steps)
-    reference = trace.subject.reference
+    reference = trace.question.reference
     text = reference if isinstance(reference, str) else json.dumps(reference, ensure_ascii=False)
     return {
         "heading": visible(heading),
-        "question": visible(trace.subject.question, keep="\n"),
-        "prompt": visible(trace.subject.prompt, keep="\n"),
-        "name": visible(trace.subject.name),
+        "question": visible(trace.question.question, keep="\n"),
+        "prompt": visible(trace.prompt, keep="\n"),
+        "name": visible(trace.question.example_id),
         "reference": "" if reference is None else visible(text),
         "gen_length": len(trace.token_ids),
         "is_wide": len(trace.token_ids) > WIDE,
@@ -110,15 +108,16 @@ def _content(trace: Trace, heading: str) -> dict[str, Any]:
 
 
 def _token(trace: Trace, token: TracedToken) -> dict[str, Any]:
-    is_masked = token.token_id == trace.decoding.mask_token_id
-    is_end = token.token_id == trace.decoding.eos_token_id
-    place = f"{trace.label(token.token_id)}, " * (is_masked or is_end) + f"position {token.column + 1}"
+    """Return text, shade and tooltip of a token of the answer."""
+    is_masked = token.token_id == trace.config.mask_token_id
+    is_end = token.token_id == trace.config.eos_token_id
+    title = f"{trace.label(token.token_id)}, " * (is_masked or is_end) + f"position {token.column + 1}"
     if token.step is None:
-        what = "stayed masked" if is_masked else "filled in"
-        title, shade = f"{place}, {what}", 0
+        title += ", stayed masked" if is_masked else ", filled in"
+        shade = 0
     else:
-        values = f"confidence {token.confidence:.3f}, entropy {token.entropy:.3f} nats"
-        title = f"{place}, step {token.step + 1}, {values}"
+        title += f", step {token.step + 1}, confidence {token.confidence:.3f}"
+        title += f", entropy {token.entropy:.3f} nats"
         shade = _step_shade(token.step, len(trace.steps))
     return {
         "text": MASK if is_masked else trace.sign(token.token_id),
@@ -133,7 +132,7 @@ def _step_shade(step: int, num_steps: int) -> int:
 
 
 def _step_key(num_steps: int) -> list[tuple[int, str]]:
-    """Name the first step of each shade, from 1."""
+    """Return each shade with the number of its first step, from 1."""
     first: dict[int, str] = {}
     for step in range(num_steps):
         first.setdefault(_step_shade(step, num_steps), str(step + 1))
@@ -148,8 +147,8 @@ def _entropy_shade(entropy: float) -> int:
     return min(SHADES - 1, int(max(entropy, 0.0) / NATS_PER_SHADE))
 
 
-def _paths(trace: Trace, shades_of: Any) -> list[str]:
-    """Draw a row per step: one path per shade, its pieces joined where neighbours have the same."""
+def _paths(trace: Trace, shades_of: Callable[[TraceStep], Iterable[int]]) -> list[str]:
+    """Return an SVG path for each shade, with a row for each step; neighbours of one shade are joined."""
     paths = [""] * SHADES
     for number, step in enumerate(trace.steps):
         runs: list[tuple[int, int, int]] = []  # shade, first column, length
@@ -164,7 +163,7 @@ def _paths(trace: Trace, shades_of: Any) -> list[str]:
 
 
 def _blocks(trace: Trace) -> Iterator[dict[str, Any]]:
-    """Lay out the steps of each block as a table."""
+    """Yield the table of each block: a row for each step, a column for each position."""
     numbered = list(enumerate(trace.steps))
     for block in dict.fromkeys(step.block for step in trace.steps):
         steps = [(number, step) for number, step in numbered if step.block == block]
@@ -175,23 +174,23 @@ def _blocks(trace: Trace) -> Iterator[dict[str, Any]]:
             "last": columns[-1] + 1,
             "columns": [column + 1 for column in columns],
             "rows": [
-                {"step": number + 1, "cells": [_cells(trace, step).get(column) for column in columns]}
+                {"step": number + 1, "cells": list(map(_cells(trace, step).get, columns))}
                 for number, step in steps
             ],
-            "final": [_name(trace, trace.token_ids[column]) for column in columns],
+            "final": [_label(trace, trace.token_ids[column]) for column in columns],
         }
 
 
-def _name(trace: Trace, token_id: int) -> str:
-    """Show a token in a cell of its own."""
-    return trace.sign(token_id) if token_id == trace.decoding.eos_token_id else trace.label(token_id)
+def _label(trace: Trace, token_id: int) -> str:
+    """Return the text of a token in a table cell."""
+    return trace.sign(token_id) if token_id == trace.config.eos_token_id else trace.label(token_id)
 
 
 def _cells(trace: Trace, step: TraceStep) -> dict[int, dict[str, Any]]:
-    """Describe the predictions of a step, by column."""
+    """Return the table cells of a step by column."""
     return {
         column: {
-            "text": _name(trace, step.token_ids[index]),
+            "text": _label(trace, step.token_ids[index]),
             "shade": _confidence_shade(step.confidence[index]),
             "is_revealed": step.is_revealed[index],
         }

@@ -1,9 +1,9 @@
-"""A trace as text: the canvas after each step, with what was revealed in it.
+"""Print a trace as text: the answer after each step, and the tokens that the step revealed.
 
-A position keeps its place: a mask (▒) takes the room of the token that will stand there (░), so that the
-eye can follow a column downwards.  In a terminal what is new stands out in reverse video; in a file, or where
-the terminal knows no styles, carets below mark it.  Where the encoding lacks a sign, ASCII stands for it.
-Nothing here reads markup, and control characters have become signs.
+Every position keeps its place: a mask (▒) takes the room of the token that will replace it (░), so that the
+eye can follow a column downwards. In a terminal the new tokens are shown in reverse video; in a file, or if
+the terminal has no styles, carets mark them on the line below. ASCII replaces signs that the encoding lacks.
+Console markup in the text is not interpreted, and control characters are replaced by signs.
 """
 
 from collections.abc import Iterator
@@ -27,22 +27,24 @@ from weft.trace.collect import (
 MASK, ROOM = "▒", "░"
 LINE_END, TAB = "↵", "⇥"
 IN_ASCII = {MASK: "#", ROOM: ".", END_SIGN: "~", SPACE_SIGN: "_", LINE_END: r"\n", TAB: r"\t"}
-"""Stand for signs that the terminal's encoding lacks."""
+"""Replacements of signs that the terminal's encoding lacks."""
 INDENT = 2
-LISTED = 4  # tokens named in the line above a canvas; the rest is counted
-LEAST_SURE = 3  # tokens named at the end
-SURE, FAIRLY_SURE = 0.9, 0.5
-STYLES = {"green": "0.9 and more", "cyan": "0.5 and more", "magenta underline": "less"}
-"""Of tokens by their confidence; what is unsure is told by more than its colour."""
+MAX_LISTED = 4
+"""Tokens named in the line above a canvas; further ones are counted."""
+NUM_LEAST_CONFIDENT = 3
+"""Tokens named at the end."""
+STYLES = {0.9: "green", 0.5: "cyan", 0.0: "magenta underline"}
+"""Lowest confidence -> style of a token; the lowest level differs by more than its colour."""
 
 
 def print_trace(console: Console, trace: Trace, *, every: int = 1) -> None:
     """Print a trace.
 
     Args:
-        console: where to.
-        trace: what happened.
-        every: show each n-th canvas only, and the last one; what is new is then new since the one before.
+        console: console to print to.
+        trace: the trace.
+        every: print each n-th canvas only, and the last one; tokens are new if the previous printed canvas
+            does not have them.
     """
     console.print(_head(console, trace))
     widths = [max(1, cell_len(_fit(console, trace.sign(token_id)))) for token_id in trace.token_ids]
@@ -60,44 +62,45 @@ def print_trace(console: Console, trace: Trace, *, every: int = 1) -> None:
 
 
 def print_answer(console: Console, trace: Trace) -> None:
-    """Print the answer's text only."""
+    """Print the text of the answer only."""
     console.print(Text(_fit(console, visible(trace.answer, keep="\n"))), soft_wrap=True)
 
 
 def _head(console: Console, trace: Trace) -> Group:
-    settings = Text("; ".join(f"{name}: {value}" for name, value in describe(trace.decoding).items()), "dim")
-    legend = Text(f"numbers: {describe_confidence(trace.decoding)}\nnew: ")
+    settings = Text("; ".join(f"{name}: {value}" for name, value in describe(trace.config).items()), "dim")
+    legend = Text(f"numbers: {describe_confidence(trace.config)}\nnew: ")
     if console.color_system is not None:
         legend.append("reverse", "reverse")
         legend.append(", confidence ")
-        legend.append_text(Text(", ").join(Text(text, style) for style, text in STYLES.items()))
+        levels = (Text(f"from {lowest:g} on", style) for lowest, style in STYLES.items())
+        legend.append_text(Text(", ").join(levels))
     else:
         legend.append("^")
     legend.append(_fit(console, f"   {MASK} mask   {LINE_END} line end   {END_SIGN} end of text"))
-    question = Text(_fit(console, visible(trace.subject.question.rstrip("\n"), keep="\n")))
+    question = Text(_fit(console, visible(trace.question.question.rstrip("\n"), keep="\n")))
     return Group(Text("Question", "bold"), question, Text(), settings, legend)
 
 
 def _step_line(console: Console, trace: Trace, number: int, step: TraceStep) -> Text:
     line = Text(
-        f"\nstep {number + 1} of {len(trace.steps)}, block {step.block + 1} of {trace.decoding.num_blocks}",
+        f"\nstep {number + 1} of {len(trace.steps)}, block {step.block + 1} of {trace.config.num_blocks}",
         "bold",
     )
     kept = [index for index, is_revealed in enumerate(step.is_revealed) if is_revealed]
-    for index in kept[:LISTED]:
+    for index in kept[:MAX_LISTED]:
         line.append("  ", "not bold")
         style = f"not bold {_style(step.confidence[index])}"
         line.append(_fit(console, f"{trace.label(step.token_ids[index]).strip()} "), style)
         line.append(f"{step.confidence[index]:.2f}", "not bold dim")
-    if len(kept) > LISTED:
-        line.append(f"  and {len(kept) - LISTED} more", "not bold dim")
+    if len(kept) > MAX_LISTED:
+        line.append(f"  and {len(kept) - MAX_LISTED} more", "not bold dim")
     return line
 
 
 def _canvas_lines(
     console: Console, trace: Trace, canvas: list[int], widths: list[int], fresh: set[int]
 ) -> Iterator[Text]:
-    """Break a canvas into lines between tokens; only a token that is wider than a line is broken itself."""
+    """Yield the lines of a canvas, broken between tokens unless a token is wider than a line."""
     room = max(10, console.width - INDENT)
     line, marks = Text(" " * INDENT), " " * INDENT
     for column, token_id in enumerate(canvas):
@@ -107,24 +110,24 @@ def _canvas_lines(
         while text:
             left = room + INDENT - line.cell_len
             if cell_len(text) > left and line.cell_len > INDENT:
-                yield from _finished(console, line, marks)
+                yield from _with_carets(console, line, marks)
                 line, marks = Text(" " * INDENT), " " * INDENT
                 continue
-            part = _head_of(text, left)
+            part = _prefix_that_fits(text, left)
             line.append(part, style)
             marks += mark[: cell_len(part)]
             text = text[len(part) :]
-    yield from _finished(console, line, marks)
+    yield from _with_carets(console, line, marks)
 
 
-def _finished(console: Console, line: Text, marks: str) -> Iterator[Text]:
+def _with_carets(console: Console, line: Text, marks: str) -> Iterator[Text]:
     yield line
     if console.color_system is None and marks.strip():
         yield Text(marks.rstrip())
 
 
-def _head_of(text: str, room: int) -> str:
-    """Take as many characters as fit, at least one."""
+def _prefix_that_fits(text: str, room: int) -> str:
+    """Return as many characters as fit into the room, at least one."""
     width = 0
     for index, character in enumerate(text):
         width += cell_len(character)
@@ -134,8 +137,8 @@ def _head_of(text: str, room: int) -> str:
 
 
 def _cell(trace: Trace, token: TracedToken, token_id: int, width: int, is_fresh: bool) -> tuple[str, str]:
-    """Choose text and style of one position."""
-    if token_id == trace.decoding.mask_token_id:
+    """Return text and style of one position."""
+    if token_id == trace.config.mask_token_id:
         return MASK + ROOM * (width - 1), "dim"
     text = trace.sign(token_id)
     style = _style(token.confidence) if token.step is not None else "dim"
@@ -143,16 +146,15 @@ def _cell(trace: Trace, token: TracedToken, token_id: int, width: int, is_fresh:
 
 
 def _style(confidence: float | None) -> str:
-    sure, fairly, unsure = STYLES
-    return sure if (confidence or 0) >= SURE else fairly if (confidence or 0) >= FAIRLY_SURE else unsure
+    return next(style for lowest, style in STYLES.items() if (confidence or 0.0) >= lowest)
 
 
 def _foot(console: Console, trace: Trace) -> Text:
     foot = Text("\nAnswer\n", "bold")
     foot.append(_fit(console, visible(trace.answer, keep="\n").rstrip("\n")), "not bold")
-    least = sorted(trace.in_order, key=lambda token: token.confidence or 0.0)[:LEAST_SURE]
+    least = sorted(trace.in_order, key=lambda token: token.confidence or 0.0)[:NUM_LEAST_CONFIDENT]
     if least:
-        foot.append("\nLeast sure: ", "bold")
+        foot.append("\nLeast confident: ", "bold")
         foot.append(_fit(console, "; ".join(_described(trace, token) for token in least)), "not bold")
     if trace.ended_early:
         filled = sum(token.step is None for token in trace.tokens)
@@ -167,7 +169,7 @@ def _described(trace: Trace, token: TracedToken) -> str:
 
 
 def _fit(console: Console, text: str) -> str:
-    """Say it in what the console's encoding has, so that widths are those of what appears."""
+    """Return text that the console's encoding can show, so that its width is known."""
     fitting = text.translate(_replacements(console.encoding))
     return fitting.encode(console.encoding, "replace").decode(console.encoding)
 

@@ -3,9 +3,9 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from tests.support.models import ScriptedModel
+from tests.support.sampling import sampling_config
 from tests.unit.sampling.conftest import PROMPTS
-from weft.sampling.decoding import Decoding
-from weft.sampling.denoise import Batch, Row, denoise_block
+from weft.sampling.denoise import CanvasBatch, SequenceState, denoise_block
 from weft.sampling.noise import HashedNoise
 
 MASK = 9
@@ -36,18 +36,13 @@ class Waiting(TorchDispatchMode):
         return func(*args, **(kwargs or {}))
 
 
-def decoding_of(**change):
-    settings = {"gen_length": 8, "block_length": 4, "diffusion_steps": 4, "mask_token_id": MASK} | change
-    return Decoding(**settings)
-
-
-def batch_of(prompts, decoding, device=CPU):
-    rows = [Row.begin(number, prompt, number, decoding) for number, prompt in enumerate(prompts)]
-    return Batch(rows, decoding, device)
+def batch_of(prompts, config, device=CPU):
+    rows = [SequenceState.begin(number, prompt, number, config) for number, prompt in enumerate(prompts)]
+    return CanvasBatch(rows, config, device)
 
 
 def test_rows_are_padded_on_the_left_and_answers_aligned():
-    batch = batch_of([[1], [2, 3, 4]], decoding_of())
+    batch = batch_of([[1], [2, 3, 4]], sampling_config())
     assert batch.canvas_ids[:, :3].tolist() == [[MASK, MASK, 1], [2, 3, 4]]
     assert batch.is_visible[:, :3].tolist() == [[False, False, True], [True, True, True]]
     assert batch.position_ids[0, :5].tolist() == [0, 0, 0, 1, 2]
@@ -55,38 +50,38 @@ def test_rows_are_padded_on_the_left_and_answers_aligned():
 
 
 def test_rows_of_equal_length_need_no_attention_mask():
-    assert batch_of([[1, 2], [3, 4]], decoding_of()).is_visible is None
+    assert batch_of([[1, 2], [3, 4]], sampling_config()).is_visible is None
 
 
 def test_rows_with_fewer_candidates_get_other_columns_that_are_none():
-    decoding = decoding_of()
-    first, second = (Row.begin(number, [5, 6], number, decoding) for number in range(2))
+    config = sampling_config()
+    first, second = (SequenceState.begin(number, [5, 6], number, config) for number in range(2))
     first.block, first.canvas[2:6] = 1, [1, MASK, MASK, 4]  # two masks left behind
     second.block, second.canvas[2:6] = 1, [1, 2, 3, 4]
-    batch = Batch([first, second], decoding, CPU)
+    batch = CanvasBatch([first, second], config, CPU)
     assert batch.columns.tolist() == [[3, 4, 6, 7, 8, 9], [6, 7, 8, 9, 0, 1]]
-    assert batch.is_candidate.tolist() == [[True] * 6, [True] * 4 + [False] * 2]
+    assert batch.is_masked.tolist() == [[True] * 6, [True] * 4 + [False] * 2]
 
 
 def test_the_head_runs_at_masked_positions_of_the_block_only(model, tokenizer):
-    decoding = decoding_of(mask_token_id=tokenizer.mask_token_id)
+    config = sampling_config(mask_token_id=tokenizer.mask_token_id)
     seen = []
     hook = model.lm_head.register_forward_hook(lambda module, args, output: seen.append(args[0].shape[0]))
     try:
-        denoise_block(model, batch_of(PROMPTS, decoding), noise=None, is_tight=True)
+        denoise_block(model, batch_of(PROMPTS, config), noise=None, assume_no_mask_predicted=True)
     finally:
         hook.remove()
     assert seen == [len(PROMPTS) * 4, len(PROMPTS) * 2]
 
 
 def test_the_last_layer_runs_there_only_too(model, tokenizer):
-    decoding = decoding_of(mask_token_id=tokenizer.mask_token_id)
+    config = sampling_config(mask_token_id=tokenizer.mask_token_id)
     seen = []
     hook = model.model.layers[-1].mlp.register_forward_hook(
         lambda module, args, output: seen.append(args[0].shape[1])
     )
     try:
-        denoise_block(model, batch_of(PROMPTS, decoding), noise=None, is_tight=True)
+        denoise_block(model, batch_of(PROMPTS, config), noise=None, assume_no_mask_predicted=True)
     finally:
         hook.remove()
     assert seen == [4, 2]
@@ -106,8 +101,8 @@ def test_the_last_layer_runs_there_only_too(model, tokenizer):
 )
 @pytest.mark.parametrize("maker", ["model", "dream"])
 def test_the_host_waits_once_a_block(request, monkeypatch, tokenizer, maker, change):
-    decoding = decoding_of(mask_token_id=tokenizer.mask_token_id, **change)
-    batch = batch_of(PROMPTS, decoding)
+    config = sampling_config(mask_token_id=tokenizer.mask_token_id, **change)
+    batch = batch_of(PROMPTS, config)
     asked = []
     for name in (
         "tolist",
@@ -128,20 +123,22 @@ def test_the_host_waits_once_a_block(request, monkeypatch, tokenizer, maker, cha
 
         monkeypatch.setattr(torch.Tensor, name, noted)
     with Waiting() as waiting:
-        denoise_block(request.getfixturevalue(maker), batch, noise=HashedNoise(0), is_tight=True)
+        denoise_block(
+            request.getfixturevalue(maker), batch, noise=HashedNoise(0), assume_no_mask_predicted=True
+        )
     assert asked == ["tolist"]  # canvas, steps, and whether the assumption held
     assert waiting.seen == []
 
 
 @pytest.mark.parametrize("shares", [[2, 2], [4]], ids=str)
 def test_random_remasking_asks_only_where_something_is_revealed(model, tokenizer, shares):
-    decoding = decoding_of(
+    config = sampling_config(
         mask_token_id=tokenizer.mask_token_id, diffusion_steps=2 * len(shares), remasking="random"
     )
     seen = []
     hook = model.lm_head.register_forward_hook(lambda module, args, output: seen.append(args[0].shape[0]))
     try:
-        denoise_block(model, batch_of(PROMPTS, decoding), noise=HashedNoise(0), is_tight=True)
+        denoise_block(model, batch_of(PROMPTS, config), noise=HashedNoise(0), assume_no_mask_predicted=True)
     finally:
         hook.remove()
     assert seen == [len(PROMPTS) * share for share in shares]
@@ -151,18 +148,22 @@ def test_confidence_is_computed_in_fp32_whatever_the_network():
     # In bf16 both confidences would be 1.0, and the lower position would win.
     logits = torch.zeros(3, 10)
     logits[1, 4], logits[2, 5] = 8.0, 9.0
-    decoding = decoding_of(gen_length=2, block_length=2, diffusion_steps=2)
+    config = sampling_config(gen_length=2, block_length=2, diffusion_steps=2)
     model = ScriptedModel(logits.bfloat16())
-    denoise_block(model, batch_of([[7]], decoding), noise=None, is_tight=True)
+    denoise_block(model, batch_of([[7]], config), noise=None, assume_no_mask_predicted=True)
     assert model.calls[1].tolist() == [[7, MASK, 5]]
 
 
 def test_guidance_treats_each_chunk_of_many_candidates_by_itself(model, tokenizer, monkeypatch):
-    decoding = decoding_of(mask_token_id=tokenizer.mask_token_id, cfg_scale=1.0, temperature=1.0)
-    whole, *_ = denoise_block(model, batch_of(PROMPTS, decoding), noise=HashedNoise(0), is_tight=True)
+    config = sampling_config(mask_token_id=tokenizer.mask_token_id, cfg_scale=1.0, temperature=1.0)
+    whole, *_ = denoise_block(
+        model, batch_of(PROMPTS, config), noise=HashedNoise(0), assume_no_mask_predicted=True
+    )
     monkeypatch.setattr("weft.sampling.denoise.HEAD_CHUNK", 3)
     monkeypatch.setattr("weft.sampling.denoise.NOISE_CHUNK", 2)
-    parts, *_ = denoise_block(model, batch_of(PROMPTS, decoding), noise=HashedNoise(0), is_tight=True)
+    parts, *_ = denoise_block(
+        model, batch_of(PROMPTS, config), noise=HashedNoise(0), assume_no_mask_predicted=True
+    )
     assert parts == whole
 
 
@@ -171,17 +172,19 @@ def test_a_predicted_mask_breaks_the_assumption_and_only_that():
     logits[:, 3] = 1.0
     for is_stuck in (False, True):
         logits[2, MASK] = 5.0 if is_stuck else 0.0
-        batch = batch_of([[1]], decoding_of())
-        *_, holds = denoise_block(ScriptedModel(logits), batch, noise=None, is_tight=True)
-        assert holds is not is_stuck
+        batch = batch_of([[1]], sampling_config())
+        result = denoise_block(ScriptedModel(logits), batch, noise=None, assume_no_mask_predicted=True)
+        assert result.assumption_held is not is_stuck
 
 
 def test_a_threshold_reveals_all_that_are_sure_enough_and_at_least_one():
     logits = torch.zeros(5, 10)
     logits[torch.arange(5), torch.tensor([0, 1, 2, 3, 4])] = torch.tensor([0.0, 9.0, 0.1, 8.0, 0.2])
     model = ScriptedModel(logits)
-    decoding = decoding_of(gen_length=4, confidence_threshold=0.9)
-    canvases, steps, _ = denoise_block(model, batch_of([[7]], decoding), noise=None, is_tight=True)
+    config = sampling_config(gen_length=4, confidence_threshold=0.9)
+    canvases, steps, _ = denoise_block(
+        model, batch_of([[7]], config), noise=None, assume_no_mask_predicted=True
+    )
     assert canvases == [[7, 1, 2, 3, 4]]
     assert [call[0, 1:].tolist() for call in model.calls] == [
         [MASK] * 4,
@@ -194,11 +197,14 @@ def test_a_threshold_reveals_all_that_are_sure_enough_and_at_least_one():
 def test_a_row_whose_block_is_done_waits_unchanged_for_the_others():
     logits = torch.zeros(6, 10)
     logits[torch.arange(6), torch.tensor([0, 1, 2, 3, 4, 5])] = 0.1  # never sure: one token a step
-    decoding = decoding_of(gen_length=4, confidence_threshold=0.9)
-    first, second = (Row.begin(number, [7, 7], number, decoding) for number in range(2))
+    config = sampling_config(gen_length=4, confidence_threshold=0.9)
+    first, second = (SequenceState.begin(number, [7, 7], number, config) for number in range(2))
     second.canvas[2:5] = [8, 8, 8]
     canvases, steps, _ = denoise_block(
-        ScriptedModel(logits), Batch([first, second], decoding, CPU), noise=None, is_tight=True
+        ScriptedModel(logits),
+        CanvasBatch([first, second], config, CPU),
+        noise=None,
+        assume_no_mask_predicted=True,
     )
     assert canvases == [[7, 7, 2, 3, 4, 5], [7, 7, 8, 8, 8, 5]]
     assert steps == [4, 1]
@@ -207,9 +213,9 @@ def test_a_row_whose_block_is_done_waits_unchanged_for_the_others():
 def test_a_threshold_gives_up_on_a_position_that_stays_masked():
     logits = torch.zeros(5, 10)
     logits[:, MASK] = 9.0
-    decoding = decoding_of(gen_length=4, confidence_threshold=0.5)
+    config = sampling_config(gen_length=4, confidence_threshold=0.5)
     canvases, steps, _ = denoise_block(
-        ScriptedModel(logits), batch_of([[7]], decoding), noise=None, is_tight=True
+        ScriptedModel(logits), batch_of([[7]], config), noise=None, assume_no_mask_predicted=True
     )
     assert (canvases, steps) == ([[7, MASK, MASK, MASK, MASK]], [4])
 
@@ -217,9 +223,12 @@ def test_a_threshold_gives_up_on_a_position_that_stays_masked():
 def test_a_threshold_fills_the_masks_of_a_prompt_too():
     logits = torch.zeros(9, 10)
     logits[:, 3] = 0.1
-    decoding = decoding_of(gen_length=4, confidence_threshold=0.9)
+    config = sampling_config(gen_length=4, confidence_threshold=0.9)
     canvases, *_ = denoise_block(
-        ScriptedModel(logits), batch_of([[7, MASK, MASK, MASK, MASK]], decoding), noise=None, is_tight=True
+        ScriptedModel(logits),
+        batch_of([[7, MASK, MASK, MASK, MASK]], config),
+        noise=None,
+        assume_no_mask_predicted=True,
     )
     assert canvases == [[7] + [3] * 8]
 
@@ -228,16 +237,20 @@ def test_onlookers_see_candidates_confidence_entropy_and_what_is_kept():
     logits = torch.zeros(3, 10)
     logits[1, 4], logits[2, 5] = 50.0, 1.0
     steps = []
-    decoding = decoding_of(gen_length=2, block_length=2, diffusion_steps=2)
+    config = sampling_config(gen_length=2, block_length=2, diffusion_steps=2)
     denoise_block(
-        ScriptedModel(logits), batch_of([[7]], decoding), noise=None, is_tight=False, onlooker=steps.append
+        ScriptedModel(logits),
+        batch_of([[7]], config),
+        noise=None,
+        assume_no_mask_predicted=False,
+        callback=steps.append,
     )
     first, second = steps
     assert first.columns.tolist() == [[1, 2]]
-    assert first.decision.token_ids.tolist() == [[4, 5]]
+    assert first.prediction.token_ids.tolist() == [[4, 5]]
     assert first.is_revealed.tolist() == [[True, False]]
-    assert first.decision.confidence[0, 0] == 1.0
-    assert first.decision.entropy[0, 0] == pytest.approx(0, abs=1e-6)
+    assert first.prediction.confidence[0, 0] == 1.0
+    assert first.prediction.entropy[0, 0] == pytest.approx(0, abs=1e-6)
     probability = torch.tensor([1.0] + [0.0] * 9).exp() / (9 + torch.e)
-    assert second.decision.entropy.item() == pytest.approx(-(probability * probability.log()).sum().item())
+    assert second.prediction.entropy.item() == pytest.approx(-(probability * probability.log()).sum().item())
     assert second.columns.tolist() == [[2]]

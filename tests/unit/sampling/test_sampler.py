@@ -261,14 +261,15 @@ def test_no_prompts_no_answers():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"gen_length": 5}, "gen_length must be a multiple of block_length, got 5 and 2"),
-        ({"block_length": 8}, "gen_length must be a multiple of block_length, got 4 and 8"),
-        ({"diffusion_steps": 3}, "diffusion_steps must be a multiple of the number of blocks, 2, got 3"),
-        ({"temperature": -0.5}, "temperature must be finite and at least 0"),
-        ({"mask_token_id": None}, "mask_token_id must be the id of the mask token"),
-        ({"batch_size": 0}, "batch_size must be at least 1"),
-        ({"example_keys": [1, 2]}, "one per prompt, got 2 for 1"),
-        ({"attend_padding": True}, "eos_token_id must be given"),
+        ({"gen_length": 5}, "gen_length .* block_length=2, got 5"),
+        ({"block_length": 8}, "gen_length .* block_length=8, got 4"),
+        ({"diffusion_steps": 3}, "diffusion_steps .* 2, got 3"),
+        ({"temperature": -0.5}, "temperature .* got -0.5"),
+        ({"mask_token_id": None}, "mask_token_id .* got None"),
+        ({"batch_size": 0}, "batch_size .* got 0"),
+        ({"batch_size": 0, "attend_padding": True, "eos_token_id": 1}, "batch_size .* got 0"),
+        ({"example_keys": [1, 2]}, "example_keys .* got 2 keys for 1 prompts"),
+        ({"attend_padding": True}, "eos_token_id .* got None"),
     ],
     ids=str,
 )

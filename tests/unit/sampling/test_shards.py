@@ -2,8 +2,9 @@ import json
 
 import pytest
 
-from weft.errors import DataError, SamplingError
-from weft.sampling.shards import Shard, find_rank, merge_shards, parse_shard, read_questions
+from weft.errors import SamplingError
+from weft.records import Generation
+from weft.sampling.shards import Shard, find_rank, merge_shards, parse_shard
 
 ROWS = [
     {"example_id": f"q{n}", "benchmark": "b", "question": f"{n}?", "prompt": f"{n}?", "reference": n}
@@ -12,11 +13,16 @@ ROWS = [
 
 
 def record(row, **changes):
-    made = {
-        "benchmark": "b", "model": "m", "seed": None, "gen_length": 8, "diffusion_steps": 4,
-        "block_length": 4, "digest": "abc",
-    }  # fmt: skip
-    return {"example_id": row["example_id"], "generation": f"{row['question']} \ud800"} | made | changes
+    settings = {
+        "gen_length": 8,
+        "diffusion_steps": 4,
+        "block_length": 4,
+        "seed": None,
+        "model": "m",
+        "digest": "abc",
+    }
+    content = {"benchmark": "b", "question": "?", "reference": 1, "generation": f"{row['question']} \ud800"}
+    return Generation(**{"example_id": row["example_id"]} | content | settings | changes).as_object()
 
 
 def write(path, rows):
@@ -90,28 +96,19 @@ def test_merged_shards_are_the_file_of_a_single_job(tmp_path, questions, count):
     assert out.read_bytes() == expected
 
 
-def test_a_missing_shard_is_told_by_its_questions(tmp_path, questions):
-    first, _ = shards(tmp_path, 2)
-    with pytest.raises(SamplingError, match="must be answered, got nothing for q1, q3, q5;"):
-        merge_shards(questions, [first], tmp_path / "out")
-    with pytest.raises(SamplingError, match="nothing for q0, q1, q2 and 4 more"):
-        merge_shards(questions, [write(tmp_path / "empty", [])], tmp_path / "out")
+def test_missing_doubled_and_foreign_answers_are_named(tmp_path, questions):
+    first, second = shards(tmp_path, 2)
+    empty, more = write(tmp_path / "empty", []), write(tmp_path / "more", [record(ROWS[4])])
+    foreign = write(tmp_path / "foreign", [record({"example_id": "x", "question": ""})])
+    for parts, message in (
+        ([first], "must be answered; .* q1, q3, q5;"),
+        ([empty], "must be answered; .* q0, q1, q2 and 4 more;"),
+        ([first, second, more], "only once; .* q4;"),
+        ([first, second, foreign], "belong to a question; .* x;"),
+    ):
+        with pytest.raises(SamplingError, match=message):
+            merge_shards(questions, parts, tmp_path / "out")
     assert not (tmp_path / "out").exists()
-
-
-def test_an_overlap_is_told(tmp_path, questions):
-    parts = [*shards(tmp_path, 2), write(tmp_path / "more.jsonl", [record(ROWS[4])])]
-    with pytest.raises(SamplingError, match="answered once, got several of q4;"):
-        merge_shards(questions, parts, tmp_path / "out")
-
-
-def test_answers_to_other_questions_are_told(tmp_path, questions):
-    parts = [
-        *shards(tmp_path, 2),
-        write(tmp_path / "more.jsonl", [record({"example_id": "x", "question": ""})]),
-    ]
-    with pytest.raises(SamplingError, match=r"to one of .*questions.jsonl, got x;"):
-        merge_shards(questions, parts, tmp_path / "out")
 
 
 @pytest.mark.parametrize(
@@ -121,34 +118,28 @@ def test_answers_to_other_questions_are_told(tmp_path, questions):
         ("block_length", 8), ("approximate", "dual cache"), ("digest", "abd"),
     ],
 )  # fmt: skip
-def test_records_that_were_made_differently_are_not_merged(tmp_path, questions, field, value):
+def test_answers_sampled_with_other_settings_are_not_merged(tmp_path, questions, field, value):
     first, second = shards(tmp_path, 2)
     write(second, [record(row, **{field: value}) for row in Shard(2, 2).take(ROWS)])
-    with pytest.raises(SamplingError, match=f"the same {field}, got .*1.jsonl and {value!r} in .*2.jsonl"):
+    with pytest.raises(SamplingError, match=f"{field} .* got .*1.jsonl and {value!r} in .*2.jsonl"):
         merge_shards(questions, [first, second], tmp_path / "out")
 
 
-def test_what_is_no_shard_is_named(tmp_path, questions):
-    with pytest.raises(SamplingError, match=r"questions.jsonl must hold generation records"):
-        merge_shards(questions, [questions, tmp_path / "x"], tmp_path / "out")
-    with pytest.raises(SamplingError, match="nowhere must be a readable file"):
-        merge_shards(questions, [tmp_path / "nowhere"], tmp_path / "out")
+def test_a_file_that_is_not_a_shard_is_named(tmp_path, questions):
     (tmp_path / "torn").write_text('{"example_id": "q0"')
-    with pytest.raises(DataError, match="torn, line 1"):
-        merge_shards(questions, [tmp_path / "torn"], tmp_path / "out")
+    for path, message in (
+        (questions, r"questions.jsonl, line 1: generation: expected"),
+        (tmp_path / "nowhere", "nowhere: expected a file"),
+        (tmp_path / "torn", "torn, line 1"),
+    ):
+        with pytest.raises(SamplingError, match=message):
+            merge_shards(questions, [path], tmp_path / "out")
 
 
-def test_what_is_read_is_not_written_over(tmp_path, questions):
+def test_a_file_that_is_read_is_not_written_over(tmp_path, questions):
     parts = shards(tmp_path, 2)
     for out in (*parts, questions):
         before = out.read_bytes()
-        with pytest.raises(SamplingError, match="another than those that are read"):
+        with pytest.raises(SamplingError, match=f"--out .* got .*{out.name}"):
             merge_shards(questions, parts, out)
         assert out.read_bytes() == before
-
-
-def test_questions_are_whole_and_different(tmp_path):
-    with pytest.raises(SamplingError, match="must stand there once, got 'q1' again"):
-        read_questions(write(tmp_path / "q", [*ROWS, ROWS[1]]))
-    with pytest.raises(SamplingError, match="every question must have prompt, reference, got"):
-        read_questions(write(tmp_path / "q", [{"example_id": "1", "benchmark": "b", "question": "?"}]))

@@ -6,23 +6,22 @@ import pytest
 import torch
 
 from tests.support.models import ScriptedModel
+from tests.support.sampling import sampling_config
 from tests.unit.sampling.conftest import PROMPTS
 from weft.errors import SamplingError
 from weft.sampling import generate
-from weft.sampling.decoding import Decoding
-from weft.sampling.stream import Request, stream_answers
+from weft.sampling.stream import Prompt, stream_answers
 
 MASK, END = 9, 8
 
 
-def decoding_of(**change):
-    settings = {"gen_length": 6, "block_length": 2, "diffusion_steps": 3, "mask_token_id": MASK} | change
-    return Decoding(**settings)
+def config_of(**change):
+    return sampling_config(**{"gen_length": 6, "block_length": 2, "diffusion_steps": 3} | change)
 
 
-def answer(model, prompts, decoding, *, batch_size=8, **further):
-    requests = [Request(number, prompt, number) for number, prompt in enumerate(prompts)]
-    return list(stream_answers(model, requests, decoding, batch_size=batch_size, **further))
+def answer(model, prompts, config, *, batch_size=8, **further):
+    requests = [Prompt(number, prompt, number) for number, prompt in enumerate(prompts)]
+    return list(stream_answers(model, requests, config, batch_size=batch_size, **further))
 
 
 class EndsAt(ScriptedModel):
@@ -42,7 +41,7 @@ class EndsAt(ScriptedModel):
 
 def test_the_longest_prompts_go_first_and_free_rows_are_refilled():
     model = ScriptedModel(torch.zeros(12, 10))
-    answers = answer(model, [[1], [1, 2, 3], [1, 2]], decoding_of(), batch_size=2)
+    answers = answer(model, [[1], [1, 2, 3], [1, 2]], config_of(), batch_size=2)
     assert [call.shape for call in model.calls] == [(2, 9)] * 3 + [(1, 7)] * 3
     assert [one.index for one in answers] == [1, 2, 0]
 
@@ -50,7 +49,7 @@ def test_the_longest_prompts_go_first_and_free_rows_are_refilled():
 def test_an_ended_row_makes_room_for_the_next_one():
     model = EndsAt(torch.zeros(1, 10))
     answers = {one.index: one for one in answer(
-        model, [[1, 0], [1, 5], [1, 3]], decoding_of(early_stop=True, eos_token_id=END), batch_size=2
+        model, [[1, 0], [1, 5], [1, 3]], config_of(early_stop=True, eos_token_id=END), batch_size=2
     )}  # fmt: skip
     assert [answers[n].token_ids for n in range(3)] == [
         [END] * 6,
@@ -64,7 +63,7 @@ def test_an_ended_row_makes_room_for_the_next_one():
 
 
 def test_without_the_switch_nothing_ends_early():
-    answers = answer(EndsAt(torch.zeros(1, 10)), [[1, 0]], decoding_of(eos_token_id=END))
+    answers = answer(EndsAt(torch.zeros(1, 10)), [[1, 0]], config_of(eos_token_id=END))
     assert (answers[0].num_forward, answers[0].ended_early) == (3, False)
 
 
@@ -72,7 +71,7 @@ def test_a_mask_in_front_of_the_end_keeps_a_row_going():
     logits = torch.zeros(7, 10)
     logits[:, 1] = 1.0
     logits[1, MASK], logits[2, END] = 9.0, 9.0
-    answers = answer(ScriptedModel(logits), [[7]], decoding_of(early_stop=True, eos_token_id=END))
+    answers = answer(ScriptedModel(logits), [[7]], config_of(early_stop=True, eos_token_id=END))
     assert answers[0].num_forward == 3
 
 
@@ -110,8 +109,8 @@ def test_out_of_memory_halves_the_batch_and_changes_no_answer(model, tokenizer, 
     with caplog.at_level(logging.WARNING, logger="weft.sampling"):
         assert generate(cramped, PROMPTS, **settings) == generate(model, PROMPTS, **settings)
     assert [record.getMessage() for record in caplog.records] == [
-        "out of memory with 5 rows at a time; going on with 2",
-        "out of memory with 2 rows at a time; going on with 1",
+        "out of memory with 5 sequences at a time; continuing with 2",
+        "out of memory with 2 sequences at a time; continuing with 1",
     ]
     assert cramped.sizes[:3] == [5, 2, 1]
     assert set(cramped.sizes[3:]) == {1}
@@ -119,34 +118,34 @@ def test_out_of_memory_halves_the_batch_and_changes_no_answer(model, tokenizer, 
 
 def test_memory_for_not_even_one_row_is_one_clear_error(model, tokenizer):
     cramped = Cramped(model, 0, torch.OutOfMemoryError("CUDA out of memory."))
-    decoding = decoding_of(mask_token_id=tokenizer.mask_token_id)
-    with pytest.raises(SamplingError, match="a prompt of 3 tokens and an answer of 6 do not"):
-        answer(cramped, [[1, 2, 3]], decoding)
+    config = config_of(mask_token_id=tokenizer.mask_token_id)
+    with pytest.raises(SamplingError, match="a prompt of 3 tokens and an answer of 6 "):
+        answer(cramped, [[1, 2, 3]], config)
 
 
 def test_other_errors_of_a_model_are_passed_on(model, tokenizer):
     cramped = Cramped(model, 0, RuntimeError("shapes"))
     with pytest.raises(RuntimeError, match="shapes"):
-        answer(cramped, [[1]], decoding_of(mask_token_id=tokenizer.mask_token_id))
+        answer(cramped, [[1]], config_of(mask_token_id=tokenizer.mask_token_id))
 
 
 @pytest.mark.parametrize(
     ("prompt", "change", "message"),
     [
-        ([1] * 251, {}, "context of 256 tokens, prompt 0 has 251 and the answer 6"),
-        ([1, 400], {}, "token ids must be from 0 to 399, prompt 0 has 1 to 400"),
+        ([1] * 251, {}, r"256 tokens together, .* got 251 \+ 6 for prompt 0"),
+        ([1, 400], {}, "token ids .* 0 to 399, got 1 to 400 in prompt 0"),
         ([-1, 4], {}, "token ids must be from 0"),
-        ([1], {"mask_token_id": 400}, "mask_token_id must be below the vocabulary's 400, got 400"),
-        ([1], {"temperature": 1.0}, "need noise, got None; give a seed"),
-        ([], {"kv_cache": "dual"}, "with a kv_cache a prompt must have tokens"),
-        ([MASK, 1], {"kv_cache": "prefix"}, "no mask among them"),
+        ([1], {"mask_token_id": 400}, "mask_token_id .* 0 to 399, got 400"),
+        ([1], {"temperature": 1.0}, "noise .* got None"),
+        ([], {"kv_cache": "dual"}, "kv_cache, got 0 tokens in prompt 0"),
+        ([MASK, 1], {"kv_cache": "prefix"}, "no mask token for a kv_cache, got 2 tokens"),
     ],
     ids=lambda value: str(value)[:30],
 )
 def test_what_cannot_be_answered_is_refused_before_the_model_is_asked(model, prompt, change, message):
     cramped = Cramped(model, 0, AssertionError("asked"))
     with pytest.raises(SamplingError, match=message):
-        answer(cramped, [prompt], decoding_of(**change))
+        answer(cramped, [prompt], config_of(**change))
 
 
 @pytest.mark.parametrize(
@@ -154,22 +153,22 @@ def test_what_cannot_be_answered_is_refused_before_the_model_is_asked(model, pro
     [
         (
             {"early_stop": True, "eos_token_id": 400},
-            "below the vocabulary's 400, got 400",
+            "eos_token_id .* 0 to 399, got 400",
         ),
-        ({"early_stop": True, "eos_token_id": -1}, "eos_token_id must be below"),
+        ({"early_stop": True, "eos_token_id": -1}, "eos_token_id .* got -1"),
     ],
     ids=str,
 )
 def test_an_end_that_the_model_cannot_say_is_refused(model, change, message):
     with pytest.raises(SamplingError, match=message):
-        answer(model, [[1]], decoding_of(**change))
+        answer(model, [[1]], config_of(**change))
 
 
 def test_a_model_in_training_mode_is_refused(model, tokenizer):
     model.train()
     try:
-        with pytest.raises(SamplingError, match="must be in evaluation mode"):
-            answer(model, [[1]], decoding_of(mask_token_id=tokenizer.mask_token_id))
+        with pytest.raises(SamplingError, match="training mode"):
+            answer(model, [[1]], config_of(mask_token_id=tokenizer.mask_token_id))
         with pytest.raises(ValueError, match="training mode"):
             model(input_ids=torch.tensor([[1, 2]]), logits_positions=torch.tensor([[1]]))
     finally:
@@ -178,23 +177,23 @@ def test_a_model_in_training_mode_is_refused(model, tokenizer):
 
 def test_a_cache_needs_a_model_that_says_where_it_looks():
     with pytest.raises(SamplingError, match="got ScriptedModel without logit_shift"):
-        answer(ScriptedModel(torch.zeros(9, 10)), [[1]], decoding_of(kv_cache="dual"))
+        answer(ScriptedModel(torch.zeros(9, 10)), [[1]], config_of(kv_cache="dual"))
 
 
 def test_at_least_one_row_is_answered_at_a_time(model):
     with pytest.raises(SamplingError, match="batch_size must be at least 1, got 0"):
-        answer(model, [[1]], decoding_of(), batch_size=0)
+        answer(model, [[1]], config_of(), batch_size=0)
 
 
 def test_a_prompt_may_fill_the_whole_context(model, tokenizer):
-    decoding = decoding_of(mask_token_id=tokenizer.mask_token_id)
-    assert len(answer(model, [[11] * 250], decoding)[0].token_ids) == 6
+    config = config_of(mask_token_id=tokenizer.mask_token_id)
+    assert len(answer(model, [[11] * 250], config)[0].token_ids) == 6
 
 
 def test_onlookers_see_each_row_with_columns_counted_from_its_answer(model, tokenizer):
     views = []
-    decoding = decoding_of(mask_token_id=tokenizer.mask_token_id)
-    answers = {one.index: one for one in answer(model, [[11], [11, 12, 13]], decoding, observe=views.append)}
+    config = config_of(mask_token_id=tokenizer.mask_token_id)
+    answers = {one.index: one for one in answer(model, [[11], [11, 12, 13]], config, callback=views.append)}
     assert [(view.index, view.block, view.step_in_block) for view in views] == [
         (1, 0, 0), (0, 0, 0), (1, 1, 0), (0, 1, 0), (1, 2, 0), (0, 2, 0)
     ]  # fmt: skip
@@ -204,12 +203,12 @@ def test_onlookers_see_each_row_with_columns_counted_from_its_answer(model, toke
 
 
 def test_onlookers_change_nothing(stuck_model, tokenizer):
-    decoding = decoding_of(
+    config = config_of(
         mask_token_id=tokenizer.mask_token_id, gen_length=12, block_length=4, diffusion_steps=6
     )
-    unseen = {one.index: one.token_ids for one in answer(stuck_model, PROMPTS, decoding)}
+    unseen = {one.index: one.token_ids for one in answer(stuck_model, PROMPTS, config)}
     seen = {
-        one.index: one.token_ids for one in answer(stuck_model, PROMPTS, decoding, observe=lambda view: None)
+        one.index: one.token_ids for one in answer(stuck_model, PROMPTS, config, callback=lambda view: None)
     }
     assert seen == unseen
 
@@ -239,4 +238,4 @@ def test_a_memory_that_is_really_full_is_recognised():
         [sys.executable, "-c", LIMITED], capture_output=True, text=True, check=False, timeout=120
     )
     assert done.stdout == "True\n", done.stderr
-    assert done.stderr.startswith("out of memory with 64 rows at a time; going on with 32\n")
+    assert done.stderr.startswith("out of memory with 64 sequences at a time; continuing with 32\n")

@@ -1,12 +1,14 @@
+import dataclasses
+
 import pytest
 import torch
 
 from tests.support.models import ScriptedModel
-from weft.sampling.decoding import Decoding
+from tests.support.sampling import sampling_config
+from weft.records import Question
 from weft.sampling.noise import HashedNoise
-from weft.sampling.stream import Answer, Request, StepView, stream_answers
+from weft.sampling.stream import Answer, Prompt, StepOutput, stream_answers
 from weft.trace.collect import (
-    Subject,
     Trace,
     TraceCollector,
     TracedToken,
@@ -18,16 +20,17 @@ from weft.trace.collect import (
 )
 
 A, B, C, D, END, MASK = range(6)
+QUESTION = Question(example_id="", benchmark="", question="q", prompt="q", reference=None)
 TEXTS = {A: "a", B: " b", C: "\n", D: "", END: "<|end|>", MASK: "<|mask|>"}
 
 
 def settings(**changes):
     content = {"gen_length": 4, "block_length": 2, "diffusion_steps": 4, "mask_token_id": MASK}
-    return Decoding(**content | {"eos_token_id": END} | changes)
+    return sampling_config(**content | {"eos_token_id": END} | changes)
 
 
 def trace_of(token_ids, steps, **changes):
-    return Trace(Subject("q", "p"), settings(), token_ids, steps, TEXTS, **changes)
+    return Trace(QUESTION, "p", settings(), token_ids, steps, TEXTS, **changes)
 
 
 def step(block, *candidates):
@@ -88,7 +91,7 @@ def test_tokens_are_shown_on_one_line_and_never_empty():
     trace = trace_of([A], [])
     assert [trace.sign(one) for one in (A, B, C, D, END)] == ["a", " b", "↵", "token 3", "∎"]
     assert trace.label(END) == "<|end|>"
-    spaced = Trace(trace.subject, trace.decoding, [A], [], {A: "  ", B: " b", C: " \n"})
+    spaced = dataclasses.replace(trace, texts={A: "  ", B: " b", C: " \n"})
     assert [spaced.label(one) for one in (A, B, C)] == ["␣␣", " b", " ↵"]
     assert spaced.sign(A) == "  ", "between other tokens a space is a space"
 
@@ -116,39 +119,37 @@ def test_masks_in_the_prompt_are_left_out():
     collector = TraceCollector()
     numbers = torch.tensor([0.5, 0.25])
     kept = torch.tensor([True, False])
-    collector(StepView(7, 0, 0, torch.tensor([-3, 1]), torch.tensor([A, B]), numbers, numbers * 2, kept))
+    collector(StepOutput(7, 0, 0, torch.tensor([-3, 1]), torch.tensor([A, B]), numbers, numbers * 2, kept))
     assert collector.steps == {7: [TraceStep(0, [1], [B], [0.25], [0.5], [False])]}
 
 
 def test_only_texts_that_occur_are_decoded(tokenizer):
-    decoding = settings(mask_token_id=tokenizer.mask_token_id, eos_token_id=tokenizer.eos_token_id)
+    config = settings(mask_token_id=tokenizer.mask_token_id, eos_token_id=tokenizer.eos_token_id)
     considered = [step(0, (0, 9, 0.5, 0.5, False), (1, 10, 0.6, 0.5, True))]
-    trace = make_trace(
-        Subject("q", "p"),
-        Answer(0, [11, 10, 12, 12], 2, True),
-        considered,
-        decoding=decoding,
-        tokenizer=tokenizer,
-    )
+    answer = Answer(0, [11, 10, 12, 12], 2, True)
+    trace = make_trace(QUESTION, [11, 12], answer, considered, config=config, tokenizer=tokenizer)
+    assert trace.prompt == tokenizer.decode([11, 12])
     assert set(trace.texts) == {9, 10, 11, 12, tokenizer.mask_token_id}
     assert trace.texts[tokenizer.mask_token_id] == tokenizer.mask_token
     assert trace.ended_early
 
 
-def test_settings_are_told_in_words():
+def test_settings_are_described_by_name():
     assert describe(settings()) == {
-        "answer": "4 tokens in blocks of 2",
-        "revealed": "1 token per step, the surest",
+        "tokens per answer": "4",
+        "tokens revealed per step": "1",
         "process": "exact",
+        "block length": "2",
+        "remasking": "low_confidence",
         "temperature": "0",
     }
     fast = describe(settings(confidence_threshold=0.9, kv_cache="dual", early_stop=True))
-    assert fast["process"] == "approximate, not what the published loop would say (dual cache)"
-    assert fast["revealed"] == "per step all from a confidence of 0.9 on, at least one"
-    assert "end" in fast
+    assert fast["process"] == "approximate: dual cache, threshold 0.9"
+    assert "tokens revealed per step" not in fast
+    assert fast["early stop"] == "True"
     loose = describe(settings(remasking="random", temperature=0.5, cfg_scale=1.0, diffusion_steps=2))
-    assert loose["revealed"] == "2 tokens per step, at positions chosen at random"
-    assert (loose["temperature"], loose["guidance"]) == ("0.5", "scale 1")
+    assert loose["tokens revealed per step"] == "2"
+    assert (loose["remasking"], loose["temperature"], loose["cfg scale"]) == ("random", "0.5", "1")
 
 
 @pytest.mark.parametrize(
@@ -169,14 +170,14 @@ def test_confidence_is_the_softmax_whatever_decides_where_to_reveal(remasking, t
     generator = torch.Generator().manual_seed(0)
     logits = torch.randn(5, 6, generator=generator)
     logits[:, MASK] = -50.0
-    collector, decoding = TraceCollector(), settings(remasking=remasking, temperature=temperature)
+    collector, config = TraceCollector(), settings(remasking=remasking, temperature=temperature)
     (answer,) = stream_answers(
         ScriptedModel(logits),
-        [Request(0, [B])],
-        decoding,
+        [Prompt(0, [B])],
+        config,
         batch_size=1,
         noise=HashedNoise(1),
-        observe=collector,
+        callback=collector,
     )
     steps, probabilities = collector.steps[0], logits[1:].softmax(dim=1)
     for one in steps:
@@ -191,7 +192,7 @@ def test_confidence_is_the_softmax_whatever_decides_where_to_reveal(remasking, t
         assert all(one.is_revealed == [True] for one in steps), "nothing else is asked about"
     else:
         assert [len(one.columns) for one in steps] == [2, 1, 2, 1]
-    trace = Trace(Subject("q", "p"), decoding, answer.token_ids, steps, TEXTS)
+    trace = Trace(QUESTION, "p", config, answer.token_ids, steps, TEXTS)
     assert [token.confidence for token in trace.tokens] == pytest.approx(
         probabilities[range(4), answer.token_ids].tolist(), rel=1e-5
     )
@@ -204,16 +205,16 @@ def test_a_scripted_model_is_unmasked_in_the_order_of_its_confidence():
     """
     logits = torch.zeros(5, 6)
     logits[torch.arange(1, 5), A] = torch.tensor([3.0, 1.0, 2.0, 4.0])
-    collector, decoding = TraceCollector(), settings()
+    collector, config = TraceCollector(), settings()
     (answer,) = stream_answers(
         ScriptedModel(logits),
-        [Request(0, [B])],
-        decoding,
+        [Prompt(0, [B])],
+        config,
         batch_size=1,
         noise=HashedNoise(0),
-        observe=collector,
+        callback=collector,
     )
-    trace = Trace(Subject("q", "p"), decoding, answer.token_ids, collector.steps[0], TEXTS)
+    trace = Trace(QUESTION, "p", config, answer.token_ids, collector.steps[0], TEXTS)
     assert [token.column for token in trace.in_order] == [0, 1, 3, 2], "the second block has its turn later"
     assert [one.columns for one in trace.steps] == [[0, 1], [1], [2, 3], [2]]
     surest = trace.in_order[2]

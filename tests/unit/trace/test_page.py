@@ -6,10 +6,11 @@ import pytest
 import torch
 
 from tests.support.models import ScriptedModel
-from weft.sampling.decoding import Decoding
+from tests.support.sampling import sampling_config
+from weft.records import Question
 from weft.sampling.noise import HashedNoise
-from weft.sampling.stream import Request, stream_answers
-from weft.trace.collect import Subject, Trace, TraceCollector, TraceStep
+from weft.sampling.stream import Prompt, stream_answers
+from weft.trace.collect import Trace, TraceCollector, TraceStep
 from weft.trace.page import write_trace_page
 
 MASK, END, ONE, TWO, HOSTILE = range(5)
@@ -19,7 +20,7 @@ TEXTS = {MASK: "<|mask|>", END: "<|end|>", ONE: "one", TWO: " two", HOSTILE: ATT
 
 def settings(**changes):
     content = {"gen_length": 4, "block_length": 2, "diffusion_steps": 4, "mask_token_id": MASK}
-    return Decoding(**content | {"eos_token_id": END} | changes)
+    return sampling_config(**content | {"eos_token_id": END} | changes)
 
 
 STEPS = [
@@ -28,9 +29,14 @@ STEPS = [
 ]
 
 
-def trace_of(token_ids=(TWO, ONE, END, END), *, steps=STEPS, texts=TEXTS, decoding=None, **subject):
-    about = Subject(**{"question": "How many?", "prompt": "user How many?", "name": "ab12"} | subject)
-    return Trace(about, decoding or settings(early_stop=True), token_ids, steps, texts, ended_early=True)
+def trace_of(
+    token_ids=(TWO, ONE, END, END), *, steps=STEPS, texts=TEXTS, config=None, prompt="p", **question
+):
+    content = {"example_id": "ab12", "benchmark": "b", "question": "How many?", "reference": None}
+    about = Question(**content | {"prompt": ""} | question)
+    return Trace(
+        about, prompt, config or settings(early_stop=True), token_ids, steps, texts, ended_early=True
+    )
 
 
 @pytest.fixture
@@ -95,7 +101,7 @@ def test_text_of_the_model_is_escaped_everywhere(page):
         steps=steps,
         question=ATTACK,
         prompt=ATTACK,
-        name=ATTACK,
+        example_id=ATTACK,
         reference=ATTACK,
     )
     text = page(
@@ -163,7 +169,7 @@ def test_what_was_run_is_told(page):
     assert 'Reference: <code class="tok">[3, 4]</code>' in text
     assert "Made-up numbers." in text
     assert "ended early" in text
-    approximate = page(trace_of(decoding=settings(confidence_threshold=0.9)))
+    approximate = page(trace_of(config=settings(confidence_threshold=0.9)))
     assert "<dd>approximate" in approximate
     assert "What this is" not in approximate
     assert "Reference" not in approximate
@@ -172,16 +178,16 @@ def test_what_was_run_is_told(page):
 def test_with_random_remasking_the_page_shows_probabilities_at_the_positions_drawn(page):
     logits = torch.randn(5, len(TEXTS), generator=torch.Generator().manual_seed(0))
     logits[:, MASK] = -50.0
-    collector, decoding = TraceCollector(), settings(remasking="random")
+    collector, config = TraceCollector(), settings(remasking="random")
     (answer,) = stream_answers(
         ScriptedModel(logits),
-        [Request(0, [ONE])],
-        decoding,
+        [Prompt(0, [ONE])],
+        config,
         batch_size=1,
         noise=HashedNoise(1),
-        observe=collector,
+        callback=collector,
     )
-    text = page(trace_of(answer.token_ids, steps=collector.steps[0], decoding=decoding))
+    text = page(trace_of(answer.token_ids, steps=collector.steps[0], config=config))
     shown = re.findall(r'title="[^"]*position (\d), step \d, confidence ([\d.]+),', text)
     probability = logits.softmax(dim=1)
     expected = [f"{probability[column, token]:.3f}" for column, token in enumerate(answer.token_ids, start=1)]
@@ -201,11 +207,11 @@ def test_what_the_numbers_and_gaps_mean_is_told_by_mode(page):
     assert "it predicts all masked positions of the current block" in surest
     assert "The most probable token at each masked position, shaded" in surest
     assert "Empty: already revealed." in surest
-    drawn = words(page(trace_of(decoding=settings(temperature=0.5))))
+    drawn = words(page(trace_of(config=settings(temperature=0.5))))
     assert "Probability of the token drawn, without the noise: <span" in drawn
     assert "The drawn token at each masked position, shaded" in drawn
     assert "most probable" not in drawn
-    chosen = words(page(trace_of(decoding=settings(remasking="random"))))
+    chosen = words(page(trace_of(config=settings(remasking="random"))))
     assert "Probability of the most probable token; positions are chosen at random: <span" in chosen
     assert "some masked positions are chosen at random, without asking the model" in chosen
     assert "The most probable token at each position chosen in a step, shaded" in chosen
@@ -244,8 +250,8 @@ def long_trace(gen_length, block_length):
         for c, i, kept in zip(one.columns, one.token_ids, one.is_revealed, strict=True)
         if kept
     }
-    decoding = settings(gen_length=gen_length, block_length=block_length, diffusion_steps=gen_length // 2)
-    return trace_of([final[c] for c in range(gen_length)], steps=steps, texts=texts, decoding=decoding)
+    config = settings(gen_length=gen_length, block_length=block_length, diffusion_steps=gen_length // 2)
+    return trace_of([final[c] for c in range(gen_length)], steps=steps, texts=texts, config=config)
 
 
 @pytest.mark.parametrize(("gen_length", "most"), [(32, 40_000), (512, 300_000)])

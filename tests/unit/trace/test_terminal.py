@@ -1,10 +1,12 @@
+import dataclasses
 import io
 
 import pytest
 from rich.console import Console
 
-from weft.sampling.decoding import Decoding
-from weft.trace.collect import Subject, Trace, TraceStep
+from tests.support.sampling import sampling_config
+from weft.trace.collect import Trace, TraceStep
+from weft.trace.job import custom_question
 from weft.trace.terminal import print_answer, print_trace
 
 MASK, END, LONG, SHORT, HOSTILE = range(5)
@@ -15,7 +17,7 @@ def trace_of(
     token_ids, *, steps=None, block_length=2, ended_early=False, question="Why [red]?\x1b[0m\n", **settings
 ):
     """A trace that reveals a token a step from left to right, less sure from step to step."""
-    decoding = Decoding(
+    config = sampling_config(
         gen_length=len(token_ids),
         block_length=block_length,
         diffusion_steps=len(token_ids),
@@ -28,7 +30,7 @@ def trace_of(
         for column, one in enumerate(token_ids)
     ]
     return Trace(
-        Subject(question, "p"), decoding, token_ids, one_by_one[:steps], TEXTS, ended_early=ended_early
+        custom_question(question), "p", config, token_ids, one_by_one[:steps], TEXTS, ended_early=ended_early
     )
 
 
@@ -83,7 +85,7 @@ def test_every_nth_step_shows_all_that_is_new_since_the_one_before(shown):
 def test_long_canvases_wrap_between_tokens_and_wide_tokens_inside(shown):
     TEXTS_WIDE = TEXTS | {LONG: "abcdefghijklmnopq"}
     trace = trace_of([SHORT, SHORT, LONG, SHORT])
-    trace = Trace(trace.subject, trace.decoding, trace.token_ids, trace.steps, TEXTS_WIDE)
+    trace = dataclasses.replace(trace, texts=TEXTS_WIDE)
     lines = canvases(shown(trace, width=12))
     assert lines[-4:] == ["  xx", "  abcdefghij", "  klmnopqx", "         ^"]
 
@@ -119,14 +121,14 @@ def test_double_width_characters_count_twice(shown):
 def test_the_end_tells_the_answer_and_the_least_sure_tokens(shown):
     text = shown(trace_of([SHORT, LONG, LONG, END, END, END], steps=4, ended_early=True))
     assert "\nAnswer\nx long long\n" in text
-    assert "Least sure: long (0.35, 0.50 nats, step 3); long (0.65, 0.50 nats, step 2); x (0.95" in text
+    assert "Least confident: long (0.35, 0.50 nats, step 3); long (0.65, 0.50 nats, step 2); x (0.95" in text
     assert "Ended early: 2 positions after the end were filled in." in text
 
 
 def test_many_tokens_at_once_are_counted(shown):
     trace = trace_of([SHORT] * 6, block_length=6)
     once = [TraceStep(0, list(range(6)), [SHORT] * 6, [0.9] * 6, [0.1] * 6, [True] * 6)]
-    trace = Trace(trace.subject, trace.decoding, trace.token_ids, once, TEXTS)
+    trace = dataclasses.replace(trace, steps=once)
     assert "x 0.90  x 0.90  x 0.90  x 0.90  and 2 more\n" in shown(trace)
 
 
@@ -155,7 +157,7 @@ LINES = TEXTS | {SHORT: "\n", LONG: "  ", HOSTILE: "次é"}
 
 def with_lines(*token_ids):
     trace = trace_of(list(token_ids), block_length=1, question="Why 次\t?")
-    return Trace(trace.subject, trace.decoding, trace.token_ids, trace.steps, LINES)
+    return dataclasses.replace(trace, texts=LINES)
 
 
 def test_where_the_encoding_lacks_a_sign_ascii_stands_for_it():

@@ -1,0 +1,143 @@
+"""Settings of the reverse process: those that every user of the sampler has, and an experiment's section.
+
+`SamplingOptions` holds each option once, with its type, its range and its rules. An experiment file adds
+the lengths and how the work is done (`Sampling`); the sampler adds the length of one answer and the
+token ids of a model (`weft.sampling.config.SamplingConfig`).
+"""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, model_validator
+
+from weft.config.section import Section
+
+Remasking = Literal["low_confidence", "random"]
+KvCache = Literal["prefix", "dual"]
+
+
+class SamplingOptions(Section):
+    """Options of the reverse process, whatever the length of the answer and the model."""
+
+    block_length: int = Field(gt=0)
+    """Length of one semi-autoregressive block, in tokens."""
+    remasking: Remasking
+    """Which predictions are kept: the most confident ones (paper), or those at random positions."""
+    temperature: float = Field(ge=0)
+    """Temperature of the Gumbel noise on the logits; 0 for no noise (paper)."""
+    cfg_scale: float = Field(default=0.0, ge=0)
+    """Scale of classifier-free guidance, which needs a second forward pass per step with the prompt masked;
+    0 for no guidance."""
+    early_stop: bool
+    """End an answer with the block that holds its first end-of-text token, and fill the rest with
+    end-of-text. Exact up to the first end-of-text."""
+    kv_cache: KvCache | None = None
+    """APPROXIMATE: within a block, keep the keys and values of everything before it (prefix) or on both
+    sides of it (dual). Tables and figures say so."""
+    confidence_threshold: float | None = Field(default=None, gt=0, le=1)
+    """APPROXIMATE: in every step reveal all predictions with at least this confidence, and at least one.
+    Tables and figures say so."""
+
+    @property
+    def approximation(self) -> str | None:
+        """Description of what makes the answers approximate; None for the published process."""
+        modes = []
+        if self.kv_cache is not None:
+            modes.append(f"{self.kv_cache} cache")
+        if self.confidence_threshold is not None:
+            modes.append(f"threshold {self.confidence_threshold!r}".removesuffix(".0"))
+        return ", ".join(modes) or None
+
+    @property
+    def needs_noise(self) -> bool:
+        """True if random numbers are used."""
+        return self.temperature > 0 or self.remasking == "random"
+
+    def options(self) -> dict[str, Any]:
+        """Return the values of the fields of this class, without those that a subclass adds."""
+        return {name: getattr(self, name) for name in SamplingOptions.model_fields}
+
+    def require_whole_blocks(self, gen_length: int) -> None:
+        """Raise ValueError unless an answer of ``gen_length`` tokens consists of whole blocks."""
+        if gen_length % self.block_length:
+            raise ValueError(
+                f"gen_length must be a multiple of block_length={self.block_length}, got {gen_length}"
+            )
+
+    @model_validator(mode="after")
+    def _options_fit_together(self) -> "SamplingOptions":
+        if self.confidence_threshold is not None and self.remasking != "low_confidence":
+            raise ValueError(
+                f"remasking must be 'low_confidence' with a confidence_threshold, got {self.remasking!r}"
+            )
+        if self.kv_cache is not None and self.cfg_scale > 0:
+            raise ValueError(f"cfg_scale must be 0 with a kv_cache, got {self.cfg_scale:g}")
+        return self
+
+
+class Sampling(SamplingOptions):
+    """The reverse process."""
+
+    gen_lengths: list[Annotated[int, Field(gt=0)]] = Field(min_length=1)
+    """Lengths of the answers, in tokens; each is sampled and scored by itself."""
+    tokens_per_step: int | None = Field(default=None, gt=0)
+    """Tokens revealed per step; diffusion steps = gen_length / tokens_per_step (paper: 2). Required unless
+    a confidence_threshold decides instead."""
+    seed: int | None = None
+    """Seed of the noise; required if temperature is above 0 or remasking is random, not allowed otherwise."""
+    prefill: str
+    """Text put after the assistant header (d1: the opening reasoning tag)."""
+    dtype: Literal["float32", "bfloat16"]
+    """Type of the parameters and of the forward pass."""
+    batch_size: int = Field(gt=0)
+    """Answers that are sampled together. Affects speed and memory only, except with attend_padding."""
+    attend_padding: bool = False
+    """Pad each prompt on the left to the longest of its batch, batch_size consecutive questions of the file,
+    and let the answer attend to the padding (d1)."""
+    merge_adapters: bool = False
+    """Add adapters to the weights before sampling, which saves their matrix products. In float32 the answers
+    are the same; in bfloat16 the sums are rounded, which changes as many answers as bfloat16 itself does (50
+    and 51 of 768 answers of a fine-tuned tiny model)."""
+
+    def diffusion_steps(self, gen_length: int) -> int:
+        """Return the denoising steps of an answer; with a confidence threshold the largest number."""
+        return gen_length // (self.tokens_per_step or 1)
+
+    def decisive(self) -> dict[str, Any]:
+        """Return the values that an answer depends on, as JSON types; its length is one of gen_lengths."""
+        indecisive = {"gen_lengths"} if self.attend_padding else {"gen_lengths", "batch_size"}
+        return self.model_dump(mode="json", exclude=indecisive)
+
+    @model_validator(mode="after")
+    def _lengths_are_divisible(self) -> "Sampling":
+        if len(set(self.gen_lengths)) < len(self.gen_lengths):
+            raise ValueError(f"gen_lengths must be different from each other, got {self.gen_lengths}")
+        for gen_length in self.gen_lengths:
+            self.require_whole_blocks(gen_length)
+        if self.tokens_per_step is not None and self.block_length % self.tokens_per_step:
+            raise ValueError(
+                f"block_length must be a multiple of tokens_per_step={self.tokens_per_step}, "
+                f"got {self.block_length}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _every_setting_has_an_effect(self) -> "Sampling":
+        if (self.tokens_per_step is None) == (self.confidence_threshold is None):
+            raise ValueError(
+                "either tokens_per_step or confidence_threshold must be given, since both decide how many "
+                f"tokens a step reveals; got {self.tokens_per_step} and {self.confidence_threshold}"
+            )
+        if self.needs_noise and self.seed is None:
+            raise ValueError(
+                "seed must be given if temperature is above 0 or remasking is 'random', got no seed"
+            )
+        if not self.needs_noise and self.seed is not None:
+            raise ValueError(
+                "seed must be left out at temperature 0 with remasking 'low_confidence', where it has no "
+                f"effect; got {self.seed}"
+            )
+        if self.attend_padding and self.batch_size == 1:
+            raise ValueError(
+                "batch_size must be above 1 with attend_padding, which pads within a batch; got 1"
+            )
+        return self

@@ -1,0 +1,71 @@
+"""The files of a sampling job: test questions to read, generations to write.
+
+While a job runs, its generations lie in a hidden file beside the output, in the order in which answers are
+finished. The output has them in the order of the questions, and appears when all are there.
+"""
+
+import glob
+from collections.abc import Sequence
+from pathlib import Path
+
+from weft.errors import SamplingError
+from weft.layout import partial_file
+from weft.records import Generation, Question
+from weft.records.files import LineAppender, read_lines, write_lines
+
+
+def read_questions(path: Path) -> dict[str, Question]:
+    """Read test questions by their ids, in file order.
+
+    Args:
+        path: JSON Lines file.
+
+    Returns:
+        Id -> question.
+
+    Raises:
+        SamplingError: the file is missing, a line is not a question, a prompt cannot be encoded, or an id
+            occurs twice.
+    """
+    questions: dict[str, Question] = {}
+    for question in read_lines(path, Question, error=SamplingError):
+        if question.example_id in questions:
+            raise SamplingError(f"{path}: example_id must be unique, got {question.example_id!r} again")
+        try:
+            question.prompt.encode()
+        except UnicodeEncodeError as error:
+            raise SamplingError(
+                f"{path}: prompt must be valid Unicode, got {error.object[error.start]!r} in "
+                f"{question.example_id!r}; correct the file"
+            ) from error
+        questions[question.example_id] = question
+    return questions
+
+
+class GenerationWriter(LineAppender[Generation]):
+    """Keep each generation as it is made; give the file its name and order when all are there.
+
+    Args:
+        out: the file to write.
+        digest: digest of everything that the generations depend on; keeps those of other settings apart.
+
+    Attributes:
+        done: generations of this job so far, by example, those of an interrupted run included.
+    """
+
+    def __init__(self, out: Path, *, digest: str) -> None:
+        super().__init__(partial_file(out, digest), Generation)
+        self.out = out
+        self.done = {generation.example_id: generation for generation in self.records}
+
+    def append(self, record: Generation) -> None:
+        """Write a generation and force it to disk."""
+        assert record.example_id not in self.done, "an example is answered once"
+        super().append(record)
+        self.done[record.example_id] = record
+
+    def finish(self, order: Sequence[str]) -> None:
+        """Write the output in an order of the examples and remove what interrupted jobs left for it."""
+        write_lines(self.out, [self.done[example_id] for example_id in order])
+        for partial in self.out.parent.glob(f".{glob.escape(self.out.name)}.*.partial"):
+            partial.unlink()
