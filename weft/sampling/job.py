@@ -111,7 +111,8 @@ def run_job(
         SamplingError: a question is malformed, occurs twice, or is too long for the model.
         CheckpointError: the checkpoint does not say which token is the mask.
     """
-    tokenizer = load_tokenizer(tokenizer_folder, mask_token_id=getattr(model.config, "mask_token_id", None))
+    known_mask = getattr(getattr(model, "config", None), "mask_token_id", None)
+    tokenizer = load_tokenizer(tokenizer_folder, mask_token_id=known_mask)
     asked = list(read_questions(questions).values())
     prompts = job.shard.take(job.make_prompts(tokenizer, asked))
     names = [prompt.name for prompt in prompts]
@@ -119,7 +120,8 @@ def run_job(
         LOG.info("%s holds these answers already", out)
         return
     config = job.config(mask_token_id=tokenizer.mask_token_id, eos_token_id=tokenizer.eos_token_id)
-    with GenerationWriter(out, digest=job.digest) as writer:
+    writer = GenerationWriter(out, digest=job.digest)
+    with writer:
         remaining = [prompt for prompt in prompts if prompt.name not in writer.done]
         answers = stream_answers(
             model, remaining, config, batch_size=job.sampling.batch_size, noise=job.noise

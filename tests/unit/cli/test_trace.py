@@ -57,7 +57,7 @@ def test_the_first_question_of_each_file_makes_one_page(questions, tmp_path):
     page = out.read_text(encoding="utf-8")
     assert re.findall(r"<h2.*?>(.*?)</h2>", page) == ["arithmetic (GSM8K rules)", "algebra (MATH-500 rules)"]
     assert re.findall(r"Example <code>(.*?)</code>", page) == ["aa", "cc"]
-    assert "<h1>How an answer comes about: base model</h1>" in page
+    assert "<h1>An answer step by step: base model</h1>" in page
     assert "about one million parameters" in page, "the caption of the experiment's own models"
     sidecar = json.loads(out.with_name("base.html.provenance.json").read_text())
     assert sidecar["experiment"] == "tiny"
@@ -68,7 +68,7 @@ def test_without_a_run_the_page_does_not_speak_for_the_experiment(tmp_path):
     out = tmp_path / "t.html"
     assert run("--question", "Why?", "--gen-length", 8, "--quiet", "--out", out).exit_code == 0
     page = out.read_text(encoding="utf-8")
-    assert "<h1>How an answer comes about: tiny-base</h1>" in page
+    assert "<h1>An answer step by step: tiny-base</h1>" in page
     assert "one million" not in page
 
 
@@ -111,8 +111,8 @@ def test_an_id_is_looked_for_in_all_files(questions, tmp_path):
         (["--question", "x", "--questions", "y"], ConfigError, "got both"),
         (["--question", "x", "--run", "dpo"], ConfigError, "run must be one of .*weft-worked-seed1"),
         (["--question", "x", "--run", "sft-worked-seed1"], ConfigError, "--adapter must be given"),
-        (["--question", "x", "--gen-length", 33], SamplingError, "multiple of block_length"),
-        (["--questions", "nowhere.jsonl"], SamplingError, "nowhere.jsonl must be a readable file"),
+        (["--question", "x", "--gen-length", 33], SamplingError, "gen_length .* got 33"),
+        (["--questions", "nowhere.jsonl"], SamplingError, "nowhere.jsonl: expected a file, got none"),
     ],
 )
 def test_mistakes_are_told_before_a_model_is_loaded(arguments, kind, message):
@@ -132,4 +132,4 @@ def test_an_empty_file_is_told(tmp_path):
     (tmp_path / "none.jsonl").write_text("")
     error = run("--questions", tmp_path / "none.jsonl").exception
     assert isinstance(error, DataError)
-    assert "none.jsonl must hold questions, got none" in str(error)
+    assert "none.jsonl" in str(error)
