@@ -134,7 +134,7 @@ def sampling(*options):
 @pytest.mark.parametrize(
     ("options", "environment", "message"),
     [
-        (["--shard", "3/2"], {}, "must be one of 1/2 to 2/2, got 3/2"),
+        (["--shard", "3/2"], {}, "from 1/2 to 2/2, got 3/2"),
         (["--shard", "half"], {}, "must be K/N, such as 2/4, or auto, got 'half'"),
         (["--shard", "auto"], {"RANK": "0", "WORLD_SIZE": "2"}, "--out must contain {shard}"),
         (["--shard", "auto"], {"SLURM_PROCID": "x", "SLURM_NTASKS": "2"}, "must be numbers"),
