@@ -197,21 +197,15 @@ def test_merging_joins_shards_and_tells_what_is_wrong(tmp_path):
         {"example_id": f"q{n}", "benchmark": "b", "question": "", "prompt": "", "reference": n}
         for n in (0, 1)
     ]
-    made = {
-        "model": "m",
-        "seed": None,
-        "gen_length": 8,
-        "diffusion_steps": 4,
-        "block_length": 4,
-        "digest": "",
-    }
+    settings = {"gen_length": 8, "diffusion_steps": 4, "block_length": 4}
+    made = {"generation": "a"} | settings | {"seed": None, "model": "m", "digest": ""}
     for row in rows:
-        (tmp_path / row["example_id"]).write_text(json.dumps({"example_id": row["example_id"]} | made) + "\n")
+        (tmp_path / row["example_id"]).write_text(json.dumps(row | made) + "\n")
     (tmp_path / "questions").write_text("".join(json.dumps(row) + "\n" for row in rows))
     whole = ["merge", "--questions", tmp_path / "questions", "--out", tmp_path / "out", tmp_path / "q1"]
     result = weft(*whole)
     assert result.returncode == 2
-    assert "nothing for q0" in result.stderr
+    assert "answered; not so for q0" in result.stderr
     assert "Traceback" not in result.stderr
     result = weft(*whole, tmp_path / "q0")
     assert (result.returncode, result.stdout) == (0, f"2 records of 2 shards -> {tmp_path / 'out'}\n")

@@ -122,14 +122,16 @@ class Sampling(SamplingOptions):
 
     @model_validator(mode="after")
     def _every_setting_has_an_effect(self) -> "Sampling":
-        if (self.tokens_per_step is None) == (self.confidence_threshold is None):
+        if self.tokens_per_step is not None and self.confidence_threshold is not None:
             raise ValueError(
-                "either tokens_per_step or confidence_threshold must be given, since both decide how many "
-                f"tokens a step reveals; got {self.tokens_per_step} and {self.confidence_threshold}"
+                "tokens_per_step must be absent with a confidence_threshold, which decides how many tokens a "
+                f"step reveals; got {self.tokens_per_step}"
             )
+        if self.tokens_per_step is None and self.confidence_threshold is None:
+            raise ValueError("tokens_per_step must be given if there is no confidence_threshold, got neither")
         if self.needs_noise and self.seed is None:
             raise ValueError(
-                "seed must be given if temperature is above 0 or remasking is 'random', got no seed"
+                "seed must be given if temperature is above 0 or remasking is 'random', got none"
             )
         if not self.needs_noise and self.seed is not None:
             raise ValueError(
