@@ -19,7 +19,7 @@ TRAIN = "results/micro/runs/weft-worked-seed1"
 
 
 def command(directory, *arguments, processes=1, shards=1):
-    own = Path("examples/own_benchmark.py")
+    own = Path("examples/custom_benchmark.py")
     (directory / own).parent.mkdir(exist_ok=True)
     shutil.copy2(REPOSITORY / own, directory / own)
     return [

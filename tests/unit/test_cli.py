@@ -68,12 +68,12 @@ def test_an_unreadable_file_gives_exit_code_2_and_one_message(tmp_path, content)
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--benchmark", "gsm9k"], "must be one of .*'gsm8k'.* got 'gsm9k' without --own"),
+        (["--benchmark", "gsm9k"], "--benchmark must be one of .*'gsm8k'.*got 'gsm9k' without"),
         (
-            ["--benchmark", "gsm8k", "--own", "x.py"],
-            "another name together with --own FILE, got 'gsm8k' with",
+            ["--benchmark", "gsm8k", "--custom", "x.py"],
+            "--benchmark must be .*got 'gsm8k' with --custom",
         ),
-        (["--benchmark", "x", "--own", "nowhere.py"], "nowhere.py must be a Python file, found none"),
+        (["--benchmark", "x", "--custom", "nowhere.py"], "Python file, got nowhere.py"),
         (["--benchmark", "gsm8k", "--rules", "d2"], "'d2' is not one of 'd1', 'strict'"),
     ],
 )
@@ -90,11 +90,11 @@ def test_generations_are_never_overwritten_by_their_scores(tmp_path):
     path = tmp_path / "g.jsonl"
     path.write_text(json.dumps(EXAMPLE) + "\n")
     result = weft("score", "--benchmark", "gsm8k", "--out", path, path)
-    assert (result.returncode, "another file" in result.stderr) == (2, True)
+    assert (result.returncode, str(path) in result.stderr) == (2, True)
     assert json.loads(path.read_text()) == EXAMPLE
 
 
-def test_an_own_benchmark_is_scored_by_its_own_rule(tmp_path):
+def test_a_custom_benchmark_is_scored_by_its_own_function(tmp_path):
     answers = {"Nairobi": "<answer>nairobi</answer>", "Lima": "<answer>Quito</answer>"}
     rows = [
         EXAMPLE | {"example_id": city, "benchmark": "capitals", "reference": city, "generation": answer}
@@ -102,8 +102,8 @@ def test_an_own_benchmark_is_scored_by_its_own_rule(tmp_path):
     ]
     (tmp_path / "g.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     out = tmp_path / "s.jsonl"
-    own = ["--benchmark", "capitals", "--own", "examples/own_benchmark.py", "--rules", "strict"]
-    result = RUN.invoke(app, ["score", *own, "--out", str(out), str(tmp_path / "g.jsonl")])
+    custom = ["--benchmark", "capitals", "--custom", "examples/custom_benchmark.py", "--rules", "strict"]
+    result = RUN.invoke(app, ["score", *custom, "--out", str(out), str(tmp_path / "g.jsonl")])
     assert "capitals (strict): accuracy 50.00 % of 2 examples" in result.output
     verdicts = [json.loads(line)["verdict"] for line in out.read_text().splitlines()]
     assert verdicts == ["correct", "wrong"]

@@ -101,7 +101,7 @@ def test_unknown_run_settings_and_experiments_stop_too(snakemake):
 
 def with_own_benchmark(tmp_path):
     """Write the tiny experiment with the example's questions beside the four benchmarks."""
-    shutil.copy(REPOSITORY / "examples" / "own_benchmark.py", tmp_path / "capitals.py")
+    shutil.copy(REPOSITORY / "examples" / "custom_benchmark.py", tmp_path / "capitals.py")
     content = yaml.safe_load((REPOSITORY / "experiments" / "tiny.yaml").read_text())
     content["benchmarks"]["capitals"] = {"source": "custom", "path": "capitals.py", "num_examples": 3}
     (tmp_path / "tiny.yaml").write_text(yaml.safe_dump(content))

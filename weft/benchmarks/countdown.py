@@ -20,8 +20,8 @@ from weft.benchmarks.arithmetic import (
     evaluate_exactly,
 )
 from weft.benchmarks.extraction import read_answer_tags, read_last_box, read_stated_answer, rewrite
-from weft.benchmarks.verdict import Score
 from weft.errors import ScoringError
+from weft.records import Score
 
 TOLERANCE = 1e-5
 

@@ -13,8 +13,8 @@ from fractions import Fraction
 from typing import Any
 
 from weft.benchmarks.extraction import Step, read_answer_tags, read_stated_answer, rewrite
-from weft.benchmarks.verdict import Score
 from weft.errors import ScoringError
+from weft.records import Score
 
 _BOX_START = "\\boxed{"
 _NUMBER = re.compile(r"-?\d+\.?\d*")

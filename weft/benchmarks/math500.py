@@ -15,8 +15,8 @@ from typing import Any
 
 from weft.benchmarks.extraction import read_answer_tags, read_last_box, read_stated_answer, rewrite
 from weft.benchmarks.symbolic import ComparisonError, are_equal
-from weft.benchmarks.verdict import Score
 from weft.errors import ScoringError
+from weft.records import Score
 
 # In this order, each over the whole text.
 _REPLACEMENTS_BEFORE_UNITS = (

@@ -16,8 +16,8 @@ from typing import Any
 from weft.benchmarks.endings import ANSWER_END, cut_at_end
 from weft.benchmarks.extraction import ANSWER_START
 from weft.benchmarks.sudoku_boards import NUM_CELLS, find_completions
-from weft.benchmarks.verdict import Score
 from weft.errors import ScoringError
+from weft.records import Score
 
 _PUZZLE = re.compile(rf"[0-9]{{{NUM_CELLS}}}")
 _FENCED_DIGITS = re.compile(r"```([\d\s]++)```")

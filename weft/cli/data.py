@@ -40,8 +40,8 @@ def data_benchmark(
     experiment: ExperimentOption, benchmark: str, out: OutOption, offline: OfflineOption = None
 ) -> None:
     """Write the test questions of one benchmark."""
-    from weft.benchmarks.own import load_own_file
-    from weft.data.benchmarks import generate_questions, read_own, write_jsonl
+    from weft.benchmarks.custom import load_custom_benchmark
+    from weft.data.benchmarks import generate_questions, read_custom, write_jsonl
 
     described = load_fine_tuning(experiment)
     source = find_by_name("the benchmark", benchmark, described.benchmarks)
@@ -50,7 +50,9 @@ def data_benchmark(
     if isinstance(source, GeneratedBenchmark):
         rows = generate_questions(benchmark, source)
     elif isinstance(source, CustomBenchmark):
-        rows = read_own(benchmark, load_own_file(source.path), num_examples=source.num_examples)
+        rows = read_custom(
+            benchmark, load_custom_benchmark(Path(source.path)), num_examples=source.num_examples
+        )
         inputs = [Path(source.path)]
     else:
         pins = pins_path(find_experiment(experiment))

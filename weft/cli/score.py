@@ -10,8 +10,8 @@ from weft.cli.shared import OutOption, app
 from weft.errors import ConfigError
 
 
-class Rules(StrEnum):
-    """Rule sets of ``weft score``."""
+class Scoring(StrEnum):
+    """Values of ``--rules``."""
 
     d1 = "d1"
     strict = "strict"
@@ -19,49 +19,47 @@ class Rules(StrEnum):
 
 @app.command()
 def score(
-    files: Annotated[list[Path], typer.Argument(help="Generations: our JSONL or d1's JSON.")],
+    files: Annotated[list[Path], typer.Argument(help="Generation files: weft's JSONL or d1's JSON.")],
     benchmark: Annotated[
-        str, typer.Option(help="Whose rules: sudoku, countdown, gsm8k, math500, or any name with --own.")
+        str, typer.Option(help="sudoku, countdown, gsm8k, math500, or any other name with --custom.")
     ],
     out: OutOption,
-    rules: Annotated[Rules, typer.Option(help="Rule set.")] = Rules.d1,
-    own: Annotated[
-        Path | None, typer.Option(help="Python file of an own benchmark; it is run (docs/own-benchmarks.md).")
+    rules: Annotated[Scoring, typer.Option(help="Scoring (docs/scoring.md).")] = Scoring.d1,
+    custom: Annotated[
+        Path | None,
+        typer.Option(help="Python file of a custom benchmark; it is run (docs/custom-benchmarks.md)."),
     ] = None,
 ) -> None:
-    """Judge generations, in file order, and print one summary line."""
+    """Score generations, in file order, and print one summary line."""
     from tqdm import tqdm
 
     from weft.benchmarks import SCORERS, find_scorer
-    from weft.benchmarks.own import load_own_file
+    from weft.benchmarks.custom import load_custom_benchmark
+    from weft.benchmarks.generations import read_generations
     from weft.benchmarks.scoring import (
+        check_output_path,
         describe_approximation,
-        read_files,
-        require_harmless,
         score_generations,
         summarise,
-        write_scores,
     )
+    from weft.records.files import write_lines
 
-    if (benchmark in SCORERS) == (own is not None):
+    if (benchmark in SCORERS) == (custom is not None):
         raise ConfigError(
-            f"--benchmark must be one of {list(SCORERS)}, or another name together with --own FILE, "
-            f"got {benchmark!r} {'with' if own else 'without'} --own"
+            f"--benchmark must be one of {list(SCORERS)}, or another name together with --custom FILE, "
+            f"got {benchmark!r} {'with' if custom else 'without'} --custom"
         )
-    require_harmless(out, [*files, *([own] if own else [])])
-    scorer = load_own_file(own).score if own else find_scorer(benchmark, rules.value)
-    generations = read_files(files, benchmark)
-    # shown in a terminal only, and gone at the end
-    progress = tqdm(
-        generations, desc=f"{benchmark} ({rules.value})", unit="answer", leave=False, disable=None
-    )
-    records = list(score_generations(progress, scorer=scorer, rules=rules.value))
-    write_scores(records, out)
-    summary = summarise(records)
-    approximation = describe_approximation(records)
-    label = "" if approximation is None else f", approximate sampling: {approximation}"
+    check_output_path(out, [*files, *([custom] if custom else [])])
+    scorer = load_custom_benchmark(custom).score if custom else find_scorer(benchmark, rules)
+    generations = [generation for path in files for generation in read_generations(path, benchmark)]
+    # The progress bar is shown in a terminal only and erased at the end.
+    progress = tqdm(generations, desc=f"{benchmark} ({rules})", unit="answer", leave=False, disable=None)
+    scores = list(score_generations(progress, scorer=scorer, scoring=rules))
+    write_lines(out.resolve(), scores)
+    summary = summarise(scores)
+    approximation = describe_approximation(scores)
+    note = "" if approximation is None else f", approximate sampling: {approximation}"
     typer.echo(
-        f"{benchmark} ({rules.value}): accuracy {100 * summary['accuracy']:.2f} % of {summary['n']} "
-        "examples, "
-        f"{summary['num_correct']} correct, {summary['num_unscorable']} unscorable{label} -> {out}"
+        f"{benchmark} ({rules}): accuracy {100 * summary.accuracy:.2f} % of {summary.num_examples} "
+        f"examples, {summary.num_correct} correct, {summary.num_unscorable} unscorable{note} -> {out}"
     )

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from weft.benchmarks.own import OwnFile
+from weft.benchmarks.custom import CustomBenchmarkFile
 from weft.config.sources import GeneratedBenchmark
 from weft.data.instructions import with_instruction
 from weft.data.remote import how_to_renew
@@ -27,15 +27,15 @@ def generate_questions(benchmark: str, source: GeneratedBenchmark) -> list[Row]:
     return [_row(benchmark, p.question, p.reference, instruction="") for p in problems]
 
 
-def read_own(benchmark: str, own: OwnFile, *, num_examples: int | None) -> list[Row]:
-    """Take the questions of an own benchmark, in their order; all where no number is given.
+def read_custom(benchmark: str, custom: CustomBenchmarkFile, *, num_examples: int | None) -> list[Row]:
+    """Return the questions of a custom benchmark, in file order; all where no number is given.
 
     Raises:
         ConfigError: the file's questions have another form, or are too few.
     """
-    pairs = own.list_questions(num_examples)
+    pairs = custom.list_questions(num_examples)
     return [
-        _row(benchmark, question, reference, instruction=own.instruction) for question, reference in pairs
+        _row(benchmark, question, reference, instruction=custom.instruction) for question, reference in pairs
     ]
 
 

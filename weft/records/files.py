@@ -184,8 +184,9 @@ def read_text(path: Path, *, error: type[WeftError] = DataError, remedy: str = "
     except OSError as cause:
         raise error(f"{path}: expected a readable file, got {cause.strerror}; {remedy}") from cause
     except UnicodeDecodeError as cause:
-        raise error(f"{path}: expected UTF-8 text, got byte {cause.object[cause.start]:#04x} at offset "
-                    f"{cause.start}; {remedy}") from cause  # fmt: skip
+        line = cause.object.count(b"\n", 0, cause.start) + 1
+        raise error(f"{path}, line {line}: expected UTF-8 text, got byte {cause.object[cause.start]:#04x}; "
+                    f"{remedy}") from cause  # fmt: skip
 
 
 def read_json(
@@ -262,7 +263,13 @@ def numbered_lines(path: Path, *, error: type[WeftError], remedy: str) -> Iterat
 
 
 def parse_record(
-    text: str, kind: type[RecordT], *, place: str, error: type[WeftError], remedy: str
+    text: str,
+    kind: type[RecordT],
+    *,
+    place: str,
+    error: type[WeftError],
+    remedy: str,
+    allow_nan: bool = False,
 ) -> RecordT:
     """Make a record of JSON text.
 
@@ -272,36 +279,48 @@ def parse_record(
         place: where the text stands, for the message.
         error: class of the exception.
         remedy: what the reader of the message should do.
+        allow_nan: whether NaN and Infinity are read, which Python's own writer produces.
 
     Raises:
         WeftError: the text is not JSON, or a field is missing or has another type.
     """
-    content = _parse_object(text, place=place, error=error, remedy=remedy)
+    content = _parse_object(text, place=place, error=error, remedy=remedy, allow_nan=allow_nan)
     try:
         return kind.model_validate(content)
     except ValidationError as cause:
         raise error(f"{place}: {_describe(cause)}; {remedy}") from cause
 
 
-def parse_json(text: str) -> Any:
+def parse_json(text: str, *, allow_nan: bool = False) -> Any:
     """Parse JSON text as RFC 8259 has it, escaped halves of characters included.
 
     Pydantic's own parser refuses such halves, which a byte-level tokenizer can produce.
 
+    Args:
+        text: the JSON value.
+        allow_nan: whether NaN and Infinity are read.
+
     Raises:
-        ValueError: the text is not JSON, or holds NaN or Infinity.
+        ValueError: the text is not JSON, or holds NaN or Infinity where these are not allowed.
         RecursionError: it is nested too deeply.
     """
-    return json.loads(text, parse_constant=_refuse_constant)
+    return json.loads(text, parse_constant=None if allow_nan else _refuse_constant)
 
 
 def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is not JSON")
 
 
-def _parse_object(text: str, *, place: str, error: type[WeftError], remedy: str) -> JsonObject:
+def _parse_object(
+    text: str, *, place: str, error: type[WeftError], remedy: str, allow_nan: bool = False
+) -> JsonObject:
     try:
-        value = parse_json(text)
+        value = parse_json(text, allow_nan=allow_nan)
+    except json.JSONDecodeError as cause:
+        line = text.split("\n")[cause.lineno - 1]
+        place = f"{place}, line {cause.lineno}" if "\n" in text else place
+        raise error(f"{place}: expected a JSON object, got {_cut(line)!r} "
+                    f"({cause.msg}, column {cause.colno}); {remedy}") from cause  # fmt: skip
     except (ValueError, RecursionError) as cause:
         raise error(f"{place}: expected a JSON object, got {_cut(text)!r} ({cause}); {remedy}") from cause
     if not isinstance(value, dict):

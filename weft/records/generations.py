@@ -1,6 +1,6 @@
 """What a model answered to one question."""
 
-from pydantic import JsonValue
+from pydantic import ConfigDict, JsonValue
 
 from weft.records.base import Record
 
@@ -10,6 +10,8 @@ class Generation(Record):
 
     The first five fields are enough for scoring; `weft sample` writes all of them.
     """
+
+    model_config = ConfigDict(allow_inf_nan=True)  # a published reference may be NaN
 
     example_id: str
     """Id of the question, see `Question`."""

@@ -5,10 +5,16 @@ unit, except for Sudoku scored as in d1, whose units are the empty cells of the 
 """
 
 from enum import StrEnum
+from typing import Annotated
 
 from pydantic import Field, model_validator
 
 from weft.records.base import Record
+
+MAX_COUNT = 10**9
+"""Largest weight or count that a score may have."""
+
+Count = Annotated[int, Field(ge=-MAX_COUNT, le=MAX_COUNT)]
 
 
 class Verdict(StrEnum):
@@ -33,11 +39,11 @@ class Score(Record):
     """Correct if and only if the credit is 1."""
     credit: float = Field(ge=0, le=1)
     """Share of the units that are right."""
-    weight: int = Field(default=1, ge=0)
+    weight: int = Field(default=1, ge=0, le=MAX_COUNT)
     """Number of units that the benchmark pools over."""
     reason: str = ""
     """Why the verdict is not correct; may be empty."""
-    details: dict[str, int | bool] = Field(default={})
+    details: dict[str, Count | bool] = Field(default={})
     """Counts beyond the verdict, by name; the scorer's docstring lists them."""
 
     @model_validator(mode="after")
@@ -53,7 +59,7 @@ class Score(Record):
     def from_credit(
         cls,
         extracted: str | None,
-        credit: float,
+        credit: float | bool,
         *,
         weight: int = 1,
         reason: str = "",
@@ -64,7 +70,7 @@ class Score(Record):
         return Score(
             extracted=extracted,
             verdict=Verdict.CORRECT if is_correct else Verdict.WRONG,
-            credit=credit,
+            credit=float(credit),
             weight=weight,
             reason="" if is_correct else reason,
             details=details or {},
@@ -95,7 +101,7 @@ class ScoredExample(Record):
     """Number of units."""
     reason: str
     """Why the verdict is not correct; may be empty."""
-    details: dict[str, int | bool] = Field(default={})
+    details: dict[str, Count | bool | None] = Field(default={})
     """Counts beyond the verdict, and how the answer ends (`weft.benchmarks.endings`)."""
     approximate: str | None = None
     """Present only where the answer was sampled approximately: how."""

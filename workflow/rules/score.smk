@@ -1,4 +1,4 @@
-# A verdict for every answer: our own answers, or generations that somebody published.
+# Verdicts on the answers of the experiment's runs, or on published generations.
 
 
 rule score:
@@ -15,7 +15,7 @@ rule score:
         settings=settings_of("score"),
         code=source_digest("benchmarks"),
         custom=lambda wildcards, input: (
-            f"--own {shlex.quote(input.custom)}" if input.custom else ""
+            f"--custom {shlex.quote(input.custom)}" if input.custom else ""
         ),
     shell:
         "python -m weft score --benchmark {wildcards.benchmark} --rules {wildcards.scoring} --out {output} "

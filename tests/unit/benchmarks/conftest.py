@@ -1,60 +1,39 @@
-"""Texts that a model may write to harm a scorer, each about a megabyte, shared by the scorers' tests."""
+"""Helpers for the tests of the scorers."""
 
-import time
-from contextlib import contextmanager
+import json
 
 import pytest
 
-SIZE = 1_000_000
-
-NASTY_PIECES = {
-    "digits": "1",
-    "spaces": " ",
-    "newlines": "\n",
-    "open boxes": "\\boxed{",
-    "open boxes with spaces": "\\boxed {",
-    "open boxes on lines": "\\boxed{\n",
-    "closed boxes": "\\boxed{}",
-    "full boxes": "\\boxed{3+4}",
-    "closing braces": "}",
-    "open answers": "<answer>",
-    "closed answers": "</answer>",
-    "answers": "<answer>7</answer>",
-    "fences": "```",
-    "open fences": "```1",
-    "sixteens": "1234341221434321 ",
-    "fractions": "\\frac",
-    "roots": "\\sqrt2",
-    "units": "\\text{ cm}",
-    "slashes": "1/",
-    "equations": "1=",
-    "equals": "=",
-    "powers": "9**",
-    "signs": "-",
-    "open brackets": "(",
-    "brackets": "()",
-    "dots": ".",
-    "numbers with dots": "1.",
-    "surrogates": "\ud800",
-    "nul": "\0",
-    "other digits": "٣",
-}
+from weft.benchmarks import find_scorer
+from weft.benchmarks.generations import read_generations
+from weft.benchmarks.scoring import score_generations
 
 
-@pytest.fixture(params=[*NASTY_PIECES.values()], ids=[*NASTY_PIECES])
-def nasty_text(request):
-    """A megabyte of one piece, repeated."""
-    return request.param * (SIZE // len(request.param))
+@pytest.fixture(scope="session")
+def score_files():
+    """A function that scores generation files as `weft score` does."""
+
+    def score(*paths, benchmark, scoring="d1"):
+        generations = [generation for path in paths for generation in read_generations(path, benchmark)]
+        scorer = find_scorer(benchmark, scoring)
+        return list(score_generations(generations, scorer=scorer, scoring=scoring))
+
+    return score
 
 
 @pytest.fixture
-def quickly():
-    """A context that fails if it takes longer than any pass over a megabyte should."""
+def write_generations(tmp_path):
+    """A function that writes rows of id, question, reference and generation in weft's form."""
 
-    @contextmanager
-    def check_time(limit_s=5.0):
-        start = time.perf_counter()
-        yield
-        assert time.perf_counter() - start < limit_s
+    def write(benchmark, *rows, name="generations.jsonl"):
+        keys = ("example_id", "question", "reference", "generation")
+        path = tmp_path / name
+        path.write_text(
+            "".join(
+                json.dumps({"benchmark": benchmark, **dict(zip(keys, row, strict=True))}) + "\n"
+                for row in rows
+            )
+        )
+        return path
 
-    return check_time
+    return write

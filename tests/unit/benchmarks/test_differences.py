@@ -10,8 +10,8 @@ from collections import Counter
 
 import pytest
 
-from weft.benchmarks import countdown, extraction, gsm8k, math500, score_generation, sudoku
-from weft.benchmarks.verdict import Verdict
+from weft.benchmarks import countdown, extraction, find_scorer, gsm8k, math500, sudoku
+from weft.records import Verdict
 
 LENGTHS = (128, 256, 512)
 NUM_EXAMPLES = {
@@ -41,7 +41,7 @@ def count_correct(generations, benchmark, rules="strict"):
     for length in LENGTHS:
         for question, reference, generation in generations[benchmark, length]:
             if reference is not None:
-                score = score_generation(benchmark, rules, generation, question=question, reference=reference)
+                score = find_scorer(benchmark, rules)(generation, question=question, reference=reference)
                 counts[length] += score.verdict is Verdict.CORRECT
     return tuple(counts[length] for length in LENGTHS)
 
@@ -67,7 +67,7 @@ def test_nothing_but_a_missing_reference_is_unscorable(generations):
     for (benchmark, _), examples in generations.items():
         for question, reference, generation in examples:
             for rules in ("d1", "strict") if reference is not None else ():
-                score = score_generation(benchmark, rules, generation, question=question, reference=reference)
+                score = find_scorer(benchmark, rules)(generation, question=question, reference=reference)
                 assert score.verdict is not Verdict.UNSCORABLE, score.reason
 
 
@@ -179,7 +179,7 @@ def test_cells_that_only_another_completion_would_make_right(generations):
     found = []
     for length in LENGTHS:
         scores = [
-            score_generation("sudoku", "d1", generation, question=question, reference=reference)
+            find_scorer("sudoku", "d1")(generation, question=question, reference=reference)
             for question, reference, generation in generations["sudoku", length]
         ]
         by_d1 = sum(score.credit * score.weight for score in scores)
@@ -197,7 +197,7 @@ def test_what_stands_behind_the_first_end_of_text_changes_no_verdict(generations
                 continue
             for rules in ("d1", "strict"):
                 whole, early = (
-                    score_generation(benchmark, rules, text, question=question, reference=reference)
+                    find_scorer(benchmark, rules)(text, question=question, reference=reference)
                     for text in (generation, answer + end)
                 )
                 assert (whole.verdict, whole.credit) == (early.verdict, early.credit)

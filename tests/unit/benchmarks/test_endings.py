@@ -32,8 +32,3 @@ def test_a_tag_behind_the_end_closes_nothing():
 @pytest.mark.parametrize("gen_length", [None, 1])
 def test_without_a_fitting_length_of_the_canvas_there_is_no_effective_length(gen_length):
     assert describe_ending("18<|eot_id|><|endoftext|>", gen_length)["effective_length"] is None
-
-
-def test_a_megabyte_is_described_quickly(nasty_text, quickly):
-    with quickly():
-        describe_ending(nasty_text, 1)

@@ -45,12 +45,6 @@ def test_the_first_pair_of_answer_tags_is_read(text, content):
     assert read_answer_tags(text) == content
 
 
-def test_a_megabyte_is_read_quickly(nasty_text, quickly):
-    with quickly():
-        read_last_box(nasty_text)
-        read_answer_tags(nasty_text)
-
-
 @pytest.mark.parametrize(
     ("text", "answer"),
     [
@@ -119,10 +113,3 @@ def test_nothing_else_in_tags_is_mended(content):
 )
 def test_a_text_may_state_nothing(text):
     assert read_stated_answer(text) is None
-
-
-def test_a_megabyte_has_its_answer_quickly(nasty_text, quickly):
-    with quickly():
-        read_stated_answer(nasty_text)
-    with quickly():
-        read_stated_answer("\\boxed{" + nasty_text + "}")

@@ -2,10 +2,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from weft.benchmarks import score_generation
+from weft.benchmarks import find_scorer
 from weft.benchmarks.gsm8k import score_d1
-from weft.benchmarks.verdict import Score, Verdict
 from weft.errors import ScoringError
+from weft.records import Verdict
 
 
 def score(generation, reference=18.0):
@@ -70,40 +70,8 @@ def test_a_foreign_reference_is_an_error(reference):
         score(r"\boxed{18}", reference)
 
 
-def test_a_megabyte_is_scored_quickly(nasty_text, quickly):
-    for generation in (nasty_text, "\\boxed{" + nasty_text + "}", "<answer>" + nasty_text + "</answer>"):
-        with quickly():
-            score(generation)
-
-
-PIECES = [
-    "\\boxed{",
-    "}",
-    "<answer>",
-    "</answer>",
-    "1",
-    "-",
-    ".",
-    ",",
-    "...",
-    " ",
-    "\n",
-    "٣",
-    "_",
-    "e",
-    "inf",
-]
-
-
-@settings(max_examples=100, deadline=None)
-@given(st.text() | st.lists(st.sampled_from(PIECES)).map("".join))
-def test_any_text_gets_a_score(generation):
-    assert isinstance(score(generation), Score)
-    assert isinstance(score("\\boxed{" + generation + "}"), Score)
-
-
 def score_strictly(generation, reference=18.0):
-    return score_generation("gsm8k", "strict", generation, question="", reference=reference)
+    return find_scorer("gsm8k", "strict")(generation, question="", reference=reference)
 
 
 @pytest.mark.parametrize(
@@ -196,18 +164,6 @@ def test_strict_needs_a_finite_reference(reference):
 def test_d1_reads_no_negative_reference():
     assert score(r"\boxed{-18}", -18.0).verdict is Verdict.WRONG
     assert score_strictly(r"\boxed{-18}", -18.0).verdict is Verdict.CORRECT
-
-
-def test_strict_scores_a_megabyte_quickly(nasty_text, quickly):
-    for generation in (nasty_text, "\\boxed{" + nasty_text + "}", "<answer>" + nasty_text + "</answer>"):
-        with quickly():
-            score_strictly(generation)
-
-
-@settings(max_examples=200, deadline=None)
-@given(st.text() | st.lists(st.sampled_from(PIECES)).map("".join))
-def test_strict_gives_any_text_a_score(generation):
-    assert isinstance(score_strictly("\\boxed{" + generation + "}"), Score)
 
 
 @settings(max_examples=200, deadline=None)

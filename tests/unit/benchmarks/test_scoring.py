@@ -1,228 +1,190 @@
+"""Scoring of files: order and content of the lines, failing scorers, output paths, summaries."""
+
 import json
 import os
 
 import pytest
 
-from weft.benchmarks import SCORERS, Score
+from weft.benchmarks import SCORERS, Score, find_scorer
+from weft.benchmarks.generations import read_generations
 from weft.benchmarks.scoring import (
+    check_output_path,
     describe_approximation,
-    read_files,
-    require_harmless,
-    score_file,
     score_generations,
     summarise,
-    write_scores,
 )
 from weft.errors import ConfigError, ScoringError, ScoringSetupError
+from weft.records import ScoredExample, Verdict
 
 PUZZLE, SOLVED = "1030301020404001", "1234341221434321"
 
 
-def write_generations(path, benchmark, *rows):
-    """Write a file in our form; a row is example id, question, reference, generation."""
-    keys = ("example_id", "question", "reference", "generation")
-    records = [{"benchmark": benchmark, **dict(zip(keys, row, strict=True))} for row in rows]
-    path.write_text("".join(json.dumps(record) + "\n" for record in records))
-    return path
-
-
 @pytest.fixture
-def gsm8k_file(tmp_path):
+def gsm8k_file(write_generations):
     return write_generations(
-        tmp_path / "gsm8k.jsonl",
-        "gsm8k",
-        ("b", "", 18.0, r"\boxed{18}"),
-        ("a", "", 18.0, r"\boxed{17}"),
-        ("c", "", 18.0, "\ud800\0"),
+        "gsm8k", ("b", "", 18.0, r"\boxed{18}"), ("a", "", 18.0, r"\boxed{17}"), ("c", "", 18.0, "\ud800\0")
     )
 
 
-def test_records_stand_in_file_order_with_these_keys(gsm8k_file):
-    assert list(score_file([gsm8k_file], benchmark="gsm8k", rules="d1"))[:2] == [
-        {
-            "example_id": "b",
-            "benchmark": "gsm8k",
-            "rules": "d1",
-            "extracted": "18.0",
-            "verdict": "correct",
-            "credit": 1.0,
-            "weight": 1,
-            "reason": "",
-            "details": {"effective_length": None, "has_end": False, "is_closed": False},
-        },
-        {
-            "example_id": "a",
-            "benchmark": "gsm8k",
-            "rules": "d1",
-            "extracted": "17.0",
-            "verdict": "wrong",
-            "credit": 0.0,
-            "weight": 1,
-            "reason": "the number is not the reference",
-            "details": {"effective_length": None, "has_end": False, "is_closed": False},
-        },
+def test_lines_follow_the_file_and_have_these_keys(gsm8k_file, score_files):
+    lines = [json.loads(score.as_line()) for score in score_files(gsm8k_file, benchmark="gsm8k")]
+    ending = {"effective_length": None, "has_end": False, "is_closed": False}
+    shared = {"benchmark": "gsm8k", "rules": "d1", "weight": 1, "details": ending}
+    assert lines == [
+        shared | {"example_id": "b", "extracted": "18.0", "verdict": "correct", "credit": 1, "reason": ""},
+        shared
+        | {"example_id": "a", "extracted": "17.0", "verdict": "wrong", "credit": 0}
+        | {"reason": lines[1]["reason"]},
+        shared
+        | {"example_id": "c", "extracted": None, "verdict": "wrong", "credit": 0}
+        | {"reason": lines[2]["reason"]},
     ]
+    assert lines[1]["reason"]
+    keys = "example_id benchmark rules extracted verdict credit weight reason details"
+    assert list(lines[0]) == keys.split()
 
 
-def test_approximate_sampling_is_told_in_the_records_that_have_it(tmp_path):
-    shared = {"benchmark": "gsm8k", "question": "", "reference": 18.0, "generation": r"\boxed{18}"}
-    rows = [shared | {"example_id": "a", "approximate": "dual cache, threshold 0.9"}]
-    rows.append(shared | {"example_id": "b"})
-    path = tmp_path / "g.jsonl"
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    marked, plain = score_file([path], benchmark="gsm8k", rules="d1")
-    assert list(marked)[-1] == "approximate"
+def test_approximate_sampling_is_written_where_the_generation_names_it(gsm8k_file, score_files):
+    rows = [json.loads(line) for line in gsm8k_file.read_text().splitlines()]
+    rows[0]["approximate"] = "dual cache, threshold 0.9"
+    gsm8k_file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    marked, plain, _ = (score.as_object() for score in score_files(gsm8k_file, benchmark="gsm8k"))
+    assert list(marked) == [*plain, "approximate"]
     assert marked["approximate"] == "dual cache, threshold 0.9"
-    assert "approximate" not in plain
-    assert list(marked)[:-1] == list(plain)
 
 
-@pytest.mark.parametrize(
-    ("kinds", "text"),
-    [
+def make_score(**changes):
+    values = {
+        "example_id": "a", "benchmark": "b", "scoring": "d1", "extracted": None, "verdict": "wrong",
+        "credit": 0.0, "weight": 1, "reason": "",
+    }  # fmt: skip
+    return ScoredExample(**(values | changes))
+
+
+def test_kinds_of_approximate_sampling_are_listed():
+    for kinds, text in [
         ([None, None], None),
         (["dual cache", "dual cache"], "dual cache"),
         (["b, threshold 0.9", "a", "b, threshold 0.9"], "b, threshold 0.9; a"),
         (["dual cache", None, None], "dual cache (1 of 3 answers)"),
         (["a\nb\x1b"], r"'a\nb\x1b'"),
-    ],
-)
-def test_several_kinds_of_approximate_sampling_are_listed(kinds, text):
-    records = [{} if kind is None else {"approximate": kind} for kind in kinds]
-    assert describe_approximation(records) == text
+    ]:
+        assert describe_approximation(make_score(approximate=kind) for kind in kinds) == text
 
 
-def test_several_files_follow_each_other(gsm8k_file):
-    records = score_file([gsm8k_file, gsm8k_file], benchmark="gsm8k", rules="d1")
-    assert [record["example_id"] for record in records] == ["b", "a", "c", "b", "a", "c"]
-
-
-def test_a_scorer_that_fails_gives_an_unscorable_record(gsm8k_file, monkeypatch):
-    def fail(generation, *, question, reference):
-        raise RecursionError("too deep")
-
-    monkeypatch.setitem(SCORERS["gsm8k"], "d1", fail)
-    record, *_ = score_file([gsm8k_file], benchmark="gsm8k", rules="d1")
-    assert (record["verdict"], record["credit"]) == ("unscorable", 0.0)
-    assert record["reason"] == "RecursionError: too deep"
+def test_files_are_scored_one_after_the_other(gsm8k_file, score_files):
+    scores = score_files(gsm8k_file, gsm8k_file, benchmark="gsm8k")
+    assert [score.example_id for score in scores] == ["b", "a", "c", "b", "a", "c"]
 
 
 class SilentError(Exception):
     def __str__(self):
-        raise RuntimeError("nothing to say")
+        raise RuntimeError("no text")
+
+
+def raising(error):
+    def fail(generation, *, question, reference):
+        raise error
+
+    return fail
 
 
 @pytest.mark.parametrize(
-    ("failure", "reason"), [(SystemExit(0), "SystemExit: 0"), (SilentError(), "SilentError")]
+    ("failure", "reason"),
+    [
+        (RecursionError("too deep"), "RecursionError: too deep"),
+        (SystemExit(0), "SystemExit: 0"),
+        (SilentError(), "SilentError"),
+    ],
 )
-def test_whatever_a_scorer_raises_is_no_end(gsm8k_file, monkeypatch, failure, reason):
-    def fail(generation, *, question, reference):
-        raise failure
-
-    monkeypatch.setitem(SCORERS["gsm8k"], "d1", fail)
-    records = list(score_file([gsm8k_file], benchmark="gsm8k", rules="d1"))
-    assert [record["reason"] for record in records] == [reason] * 3
-
-
-def test_a_foreign_reference_is_unscorable(tmp_path):
-    path = write_generations(tmp_path / "g.jsonl", "gsm8k", ("a", "", "18", r"\boxed{18}"))
-    (record,) = score_file([path], benchmark="gsm8k", rules="d1")
-    assert record["verdict"] == "unscorable"
-    assert record["reason"].startswith("ScoringError: a gsm8k reference must be")
+def test_an_example_whose_scorer_fails_is_unscorable(gsm8k_file, failure, reason):
+    generations = read_generations(gsm8k_file, "gsm8k")
+    scores = list(score_generations(generations, scorer=raising(failure), scoring="d1"))
+    assert [(score.verdict, score.credit, score.reason) for score in scores] == [
+        ("unscorable", 0.0, reason)
+    ] * 3
 
 
-def test_unknown_rules_are_an_error_before_any_file_is_read(tmp_path):
-    with pytest.raises(ScoringError, match="rules"):
-        score_file([tmp_path / "missing"], benchmark="gsm8k", rules="d2")
-
-
-def test_scores_are_written_as_ascii_json_lines(gsm8k_file, tmp_path):
-    out_path = tmp_path / "new" / "folder" / "scores.jsonl"
-    records = list(score_file([gsm8k_file], benchmark="gsm8k", rules="d1"))
-    write_scores([*records, {"extracted": "\ud800 é"}], out_path)
-    content = out_path.read_bytes()
-    assert content.isascii()
-    assert content.endswith(b"}\n")
-    assert [json.loads(line) for line in content.splitlines()] == [*records, {"extracted": "\ud800 é"}]
-    assert [path.name for path in out_path.parent.iterdir()] == ["scores.jsonl"]
-
-
-def test_a_file_that_cannot_be_read_is_an_error_before_anything_is_scored(gsm8k_file, tmp_path, monkeypatch):
-    monkeypatch.setitem(SCORERS["gsm8k"], "d1", lambda *_, **__: pytest.fail("scored"))
-    with pytest.raises(ScoringError, match="missing"):
-        score_file([gsm8k_file, tmp_path / "missing"], benchmark="gsm8k", rules="d1")
-
-
-@pytest.mark.parametrize("failure", [ConfigError("the own rule"), ScoringSetupError("math-verify")])
-def test_scores_are_written_whole_or_not_at_all(gsm8k_file, tmp_path, failure):
-    out_path = tmp_path / "out" / "scores.jsonl"
-    write_scores([{"old": 1}], out_path)
-
-    def fail_at_the_second(generation, *, question, reference):
-        if "17" in generation:
-            raise failure
-        return Score.from_credit("18", 1.0)
-
-    generations = read_files([gsm8k_file], "gsm8k")
+@pytest.mark.parametrize("failure", [ConfigError("custom function"), ScoringSetupError("math-verify")])
+def test_a_failure_of_every_example_ends_the_scoring(gsm8k_file, failure):
+    generations = read_generations(gsm8k_file, "gsm8k")
     with pytest.raises(type(failure), match=str(failure)):
-        write_scores(score_generations(generations, scorer=fail_at_the_second, rules="strict"), out_path)
-    assert out_path.read_text() == '{"old": 1}\n'
-    assert [path.name for path in out_path.parent.iterdir()] == ["scores.jsonl"]
+        list(score_generations(generations, scorer=raising(failure), scoring="d1"))
 
 
-def test_a_place_that_cannot_be_written_is_an_error(gsm8k_file, tmp_path):
+def test_a_reference_of_another_form_is_unscorable(write_generations, score_files):
+    path = write_generations("gsm8k", ("a", "", "18", r"\boxed{18}"))
+    (score,) = score_files(path, benchmark="gsm8k")
+    assert score.verdict is Verdict.UNSCORABLE
+    assert "'18'" in score.reason
+
+
+def test_an_unknown_name_is_an_error_that_lists_the_known_names():
+    with pytest.raises(ScoringError, match=r"'countdown', 'gsm8k', 'math500', 'sudoku'.* got 'chess'"):
+        find_scorer("chess", "d1")
+    with pytest.raises(ScoringError, match=r"gsm8k .*'d1', 'strict'.* got 'd2'"):
+        find_scorer("gsm8k", "d2")
+    assert all(list(scorers) == ["d1", "strict"] for scorers in SCORERS.values())
+
+
+def test_an_output_path_that_cannot_be_written_is_an_error(gsm8k_file, tmp_path):
     (tmp_path / "circle").symlink_to(tmp_path / "circle")
-    places = ("", "/", "..", tmp_path / ("x" * 300), tmp_path / "circle")
-    for out_path in (tmp_path, gsm8k_file / "scores.jsonl", *places):
-        with pytest.raises(ScoringError, match="cannot be written"):
-            write_scores([{"a": 1}], out_path)
-
-
-def test_what_is_no_plain_file_stays(tmp_path):
     os.mkfifo(tmp_path / "pipe")
-    with pytest.raises(ScoringError, match="scores cannot be written there"):
-        write_scores([{"a": 1}], tmp_path / "pipe")
-    (tmp_path / "link").symlink_to(tmp_path / "scores.jsonl")
-    write_scores([{"a": 1}], tmp_path / "link")
-    assert (tmp_path / "link").is_symlink()
-    assert (tmp_path / "scores.jsonl").read_text() == '{"a": 1}\n'
+    for out in (tmp_path, tmp_path / ("x" * 300), tmp_path / "circle", tmp_path / "pipe"):
+        with pytest.raises(ScoringError, match="cannot be written"):
+            check_output_path(out, [gsm8k_file])
 
 
-def test_scores_never_take_the_place_of_what_is_read(gsm8k_file, tmp_path):
+def test_scores_never_replace_a_file_that_is_read(gsm8k_file, tmp_path):
     (tmp_path / "link").symlink_to(gsm8k_file)
     (tmp_path / "x").mkdir()
-    for out_path in (gsm8k_file, tmp_path / "x" / ".." / gsm8k_file.name, tmp_path / "link"):
-        with pytest.raises(ScoringError, match="another file than those that are read"):
-            require_harmless(out_path, [gsm8k_file])
-    require_harmless(tmp_path / "new", [gsm8k_file, tmp_path / "missing"])
+    for out in (gsm8k_file, tmp_path / "x" / ".." / gsm8k_file.name, tmp_path / "link"):
+        with pytest.raises(ScoringError, match=gsm8k_file.name):
+            check_output_path(out, [gsm8k_file])
+    check_output_path(tmp_path / "new", [gsm8k_file, tmp_path / "missing"])
 
 
-def test_accuracy_is_the_share_of_examples_that_are_right(gsm8k_file):
-    summary = summarise(score_file([gsm8k_file], benchmark="gsm8k", rules="d1"))
-    assert summary == {"n": 3, "num_correct": 1, "num_unscorable": 0, "accuracy": pytest.approx(1 / 3)}
-
-
-def test_sudoku_pools_empty_cells(tmp_path):
+def test_accuracy_is_pooled_over_units(write_generations, score_files):
     path = write_generations(
-        tmp_path / "s.jsonl",
         "sudoku",
         ("a", PUZZLE, SOLVED, f"<answer>{SOLVED}</answer>"),  # 8 of 8
         ("b", SOLVED[:14] + "00", SOLVED, "<answer>123434122143432</answer>"),  # 1 of 2
     )
-    summary = summarise(score_file([path], benchmark="sudoku", rules="d1"))
-    assert summary == {"n": 2, "num_correct": 1, "num_unscorable": 0, "accuracy": pytest.approx(9 / 10)}
+    assert summarise(score_files(path, benchmark="sudoku")) == (2, 1, 0, pytest.approx(9 / 10))
 
 
-def test_unscorable_examples_are_counted_and_count_as_not_right(tmp_path):
+def test_unscorable_examples_are_counted_and_have_no_credit(write_generations, score_files):
     path = write_generations(
-        tmp_path / "c.jsonl",
         "countdown",
         ("a", "", [[9, 9, 9], 1], r"\boxed{9 ** 9 ** 9}"),
         ("b", "", [[3, 4], 7], r"\boxed{3 + 4}"),
     )
-    summary = summarise(score_file([path], benchmark="countdown", rules="d1"))
-    assert summary == {"n": 2, "num_correct": 1, "num_unscorable": 1, "accuracy": 0.5}
+    assert summarise(score_files(path, benchmark="countdown")) == (2, 1, 1, 0.5)
+    assert summarise([]) == (0, 0, 0, 0.0)
 
 
-def test_no_records_have_accuracy_zero():
-    assert summarise([]) == {"n": 0, "num_correct": 0, "num_unscorable": 0, "accuracy": 0.0}
+def test_a_score_follows_from_its_credit():
+    assert Score.from_credit("7", 1.0, reason="off by one") == Score(
+        extracted="7", verdict=Verdict.CORRECT, credit=1.0
+    )
+    assert Score.from_credit("7", 0.875, weight=8, reason="7 of 8") == Score(
+        extracted="7", verdict=Verdict.WRONG, credit=0.875, weight=8, reason="7 of 8"
+    )
+    assert Score.unscorable("9**9", reason="large") == Score(
+        extracted="9**9", verdict=Verdict.UNSCORABLE, credit=0.0, reason="large"
+    )
+
+
+def test_a_score_that_contradicts_itself_is_refused():
+    for verdict, credit, weight in [
+        (Verdict.CORRECT, 0.5, 1),
+        (Verdict.WRONG, 1.0, 1),
+        (Verdict.UNSCORABLE, 1.0, 1),
+        (Verdict.WRONG, -0.1, 1),
+        (Verdict.WRONG, 1.5, 1),
+        (Verdict.WRONG, float("nan"), 1),
+        (Verdict.WRONG, 0.0, -1),
+        (Verdict.WRONG, 0.0, 10**10),
+    ]:
+        with pytest.raises(ValueError, match=r"credit|weight"):
+            Score(extracted="7", verdict=verdict, credit=credit, weight=weight)

@@ -1,13 +1,11 @@
 import csv
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from weft.benchmarks.sudoku import describe_board, score_d1, score_strict
 from weft.benchmarks.sudoku_boards import find_completions, list_boards
-from weft.benchmarks.verdict import Score, Verdict
 from weft.errors import ScoringError
+from weft.records import Verdict
 
 # Row by row; the eight empty cells are the 2nd, 4th, 6th, 8th, 10th, 12th, 14th and 15th.
 PUZZLE = "1030301020404001"
@@ -90,22 +88,6 @@ def test_a_reference_that_is_no_board_is_an_error(reference):
         score(SOLVED, reference=reference)
 
 
-def test_a_megabyte_is_scored_quickly(nasty_text, quickly):
-    for generation in (nasty_text, "<answer>" + nasty_text, "<answer>```" + nasty_text + "</answer>"):
-        with quickly():
-            score(generation)
-
-
-PIECES = ["<answer>", "</answer>", "```", EOT, END, SOLVED, "4", " ", "\n", "٣", "a", "\ud800"]
-
-
-@settings(max_examples=100, deadline=None)
-@given(st.text() | st.lists(st.sampled_from(PIECES)).map("".join))
-def test_any_text_gets_a_score(generation):
-    assert isinstance(score(generation), Score)
-
-
-# With only these givens there are several solutions.
 OPEN_PUZZLE = "1200340000000000"
 OTHER_SOLUTIONS = ("1234341221434321", "1234341223414123")
 
@@ -196,15 +178,3 @@ def test_boards_are_described():
 def test_both_rules_describe_the_board():
     generation = f"<answer>{PUZZLE}</answer>"
     assert score(generation).details == score_strictly(generation).details == describe_board(PUZZLE, PUZZLE)
-
-
-def test_strict_scores_a_megabyte_quickly(nasty_text, quickly):
-    for generation in (nasty_text, "<answer>" + nasty_text, "<answer>```" + nasty_text + "</answer>"):
-        with quickly():
-            score_strictly(generation)
-
-
-@settings(max_examples=100, deadline=None)
-@given(st.text() | st.lists(st.sampled_from(PIECES)).map("".join))
-def test_strict_gives_any_text_a_score(generation):
-    assert isinstance(score_strictly(generation), Score)

@@ -1,8 +1,7 @@
 import os
-import signal
+import select
 import subprocess
 import sys
-import time
 
 import pytest
 
@@ -23,7 +22,7 @@ def test_any_characters_come_across(text):
 
 
 def test_a_limit_is_an_error_and_no_verdict():
-    with pytest.raises(ComparisonError, match=r"longer than 1\.0 seconds"):
+    with pytest.raises(ComparisonError, match="longer than"):
         are_equal("5", "9^{9^{9^9}}")
     assert are_equal("5", "4 + 1")
 
@@ -47,16 +46,13 @@ def test_a_process_that_cannot_start_is_a_matter_of_the_set_up(monkeypatch):
 def test_nothing_is_left_running_when_the_caller_is_killed():
     code = (
         "from weft.benchmarks import symbolic; symbolic.are_equal('5', '4+1');"
-        "print(symbolic._process()._process.pid, flush=True); import time; time.sleep(60)"
+        "print(symbolic._process()._process.pid, flush=True); input()"
     )
-    caller = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
-    with caller:
-        pid = int(caller.stdout.readline())
-        caller.send_signal(signal.SIGKILL)
-    for _ in range(100):
-        try:
-            os.kill(pid, 0)
-        except ProcessLookupError:
-            return
-        time.sleep(0.1)
-    pytest.fail(f"process {pid} is still there ten seconds after its caller was killed")
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as caller:
+        process = os.pidfd_open(int(caller.stdout.readline()))
+        caller.kill()
+    ended, _, _ = select.select([process], [], [], 60)
+    os.close(process)
+    assert ended, "the comparing process is still running"

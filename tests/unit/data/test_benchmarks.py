@@ -4,12 +4,12 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from weft.benchmarks.own import OwnFile, load_own_file
+from weft.benchmarks.custom import CustomBenchmarkFile, load_custom_benchmark
 from weft.config.sources import GeneratedBenchmark
 from weft.data.benchmarks import (
     generate_questions,
+    read_custom,
     read_jsonl,
-    read_own,
     read_published,
     read_records,
     write_jsonl,
@@ -85,17 +85,19 @@ def test_a_file_of_another_form_is_refused(tmp_path, name):
 
 
 def test_own_questions_keep_their_order_and_get_their_instruction():
-    own = load_own_file("examples/own_benchmark.py")
-    rows = read_own("capitals", own, num_examples=2)
+    custom = load_custom_benchmark(Path("examples/custom_benchmark.py"))
+    rows = read_custom("capitals", custom, num_examples=2)
     assert [row["reference"] for row in rows] == ["Nairobi", "Lima"]
     assert {row["benchmark"] for row in rows} == {"capitals"}
-    assert all(row["prompt"] == f"{own.instruction}\n\n{row['question']}" for row in rows)
-    assert len(read_own("capitals", own, num_examples=None)) == 4
+    assert all(row["prompt"] == f"{custom.instruction}\n\n{row['question']}" for row in rows)
+    assert len(read_custom("capitals", custom, num_examples=None)) == 4
 
 
 def test_an_empty_instruction_adds_nothing():
-    own = OwnFile(path=Path("x.py"), instruction="", questions=lambda: [("Q?", 1)], judge=print)
-    assert read_own("x", own, num_examples=None)[0]["prompt"] == "Q?"
+    custom = CustomBenchmarkFile(
+        path=Path("x.py"), instruction="", questions=lambda: [("Q?", 1)], scorer=print
+    )
+    assert read_custom("x", custom, num_examples=None)[0]["prompt"] == "Q?"
 
 
 def test_questions_equal_those_of_the_published_generations(shared_data):

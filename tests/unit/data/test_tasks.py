@@ -4,7 +4,7 @@ from fractions import Fraction
 
 import pytest
 
-from weft.benchmarks import score_generation
+from weft.benchmarks import find_scorer
 from weft.data.examples import worked_example
 from weft.data.tasks import TASKS, draw_problems, split_of
 from weft.data.tasks.algebra import to_latex
@@ -35,7 +35,7 @@ def test_the_same_seed_gives_the_same_problems(task):
 def test_worked_answers_are_judged_correct_by_the_benchmarks_own_rules(task):
     for problem in draw(task, "train"):
         answer = worked_example(problem).answer.removeprefix("<reasoning>")
-        score = score_generation(task, "d1", answer, question=problem.question, reference=problem.reference)
+        score = find_scorer(task, "d1")(answer, question=problem.question, reference=problem.reference)
         assert score.verdict == "correct", (problem, score)
 
 
@@ -44,8 +44,8 @@ def test_every_step_of_the_working_is_true(task):
     for problem in draw(task, "train"):
         for step in problem.working.split(", "):
             left, right = step.split("=")
-            assert score_generation(
-                "countdown", "d1", rf"\boxed{{{left}}}", question="", reference=[numbers(left), int(right)]
+            assert find_scorer("countdown", "d1")(
+                rf"\boxed{{{left}}}", question="", reference=[numbers(left), int(right)]
             ).credit, step
 
 

@@ -130,7 +130,7 @@ def test_what_is_not_known_about_answers_is_left_empty(experiment):
 
 
 def test_own_benchmarks_go_by_their_own_name(describe):
-    capitals = {"source": "custom", "path": "examples/own_benchmark.py"}
+    capitals = {"source": "custom", "path": "examples/custom_benchmark.py"}
     experiment = describe(benchmarks={"capitals": capitals})
     assert headline_headings(experiment, "d1") == {"capitals_48": "capitals"}
 

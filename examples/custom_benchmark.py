@@ -1,4 +1,4 @@
-"""An own benchmark, capitals: copy this file and change its three names (docs/own-benchmarks.md)."""
+"""An own benchmark, capitals: copy this file and change its three names (docs/custom-benchmarks.md)."""
 
 from weft.benchmarks import Score
 from weft.benchmarks.extraction import read_stated_answer

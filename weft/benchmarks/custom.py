@@ -1,0 +1,168 @@
+"""Custom benchmarks: a Python file with an instruction, questions and the function that scores answers.
+
+    INSTRUCTION = "Answer with one word."
+    QUESTIONS = [("What is the capital of France?", "Paris")]      # or a function questions()
+
+    def score(generation, *, question, reference):
+        return Score.from_credit(generation.strip(), float(reference in generation))
+
+docs/custom-benchmarks.md describes the form; examples/custom_benchmark.py is a complete example.
+"""
+
+import inspect
+import itertools
+import json
+import runpy
+import traceback
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from weft.benchmarks import Scorer
+from weft.errors import ConfigError, describe_error
+from weft.records import Score
+
+
+@dataclass(frozen=True)
+class CustomBenchmarkFile:
+    """The content of a custom benchmark's file.
+
+    Attributes:
+        path: the file.
+        instruction: text in front of every question; may be empty.
+        questions: returns pairs of question and reference, not checked yet.
+        scorer: the file's function ``score``; the method `score` also checks what it returns.
+    """
+
+    path: Path
+    instruction: str
+    questions: Callable[[], Iterable[Any]]
+    scorer: Scorer
+
+    def list_questions(self, num_examples: int | None = None) -> list[tuple[str, Any]]:
+        """Return pairs of question and reference.
+
+        Args:
+            num_examples: number of questions to take from the beginning; None takes all.
+
+        Raises:
+            ConfigError: there are too few questions, a question occurs twice or has another form, or the
+                file's function fails.
+        """
+        try:
+            pairs = list(itertools.islice(self.questions(), num_examples))
+        except Exception as error:
+            raise ConfigError(
+                f"{_locate(self.path, error)}: the questions must be listed without an error, "
+                f"got {describe_error(error)}; correct the file"
+            ) from error
+        if len(pairs) < (num_examples or 1):
+            raise ConfigError(
+                f"{self.path}: at least {num_examples or 1} questions are needed, got {len(pairs)}; "
+                "add some, or lower num_examples"
+            )
+        seen: set[str] = set()
+        for number, pair in enumerate(pairs, start=1):
+            if not _is_question(pair):
+                raise ConfigError(
+                    f"{self.path}: question {number} must be a pair of a text and a reference that JSON can "
+                    f"store and restore, got {pair!r:.200}; correct QUESTIONS"
+                )
+            if pair[0] in seen:
+                raise ConfigError(
+                    f"{self.path}: every question must occur once, got {pair[0]!r:.200} again; remove one"
+                )
+            seen.add(pair[0])
+        return [(question, reference) for question, reference in pairs]
+
+    def score(self, generation: str, /, *, question: str, reference: Any) -> Score:
+        """Score an answer with the file's function. Exceptions of the function pass through.
+
+        Raises:
+            ConfigError: the function returns something other than a score.
+        """
+        score = self.scorer(generation, question=question, reference=reference)
+        if not isinstance(score, Score):
+            raise ConfigError(
+                f"{self.path}: score must return a weft.benchmarks.Score, got {score!r:.200}; "
+                "correct the function"
+            )
+        return score
+
+
+def load_custom_benchmark(path: Path) -> CustomBenchmarkFile:
+    """Run the Python file of a custom benchmark and read what it defines.
+
+    This executes the user's code, on purpose, and only the file that an experiment or ``--custom`` names.
+
+    Raises:
+        ConfigError: the file is missing or fails, or a name is missing or has the wrong type.
+    """
+    if not path.is_file():
+        raise ConfigError(f"the custom benchmark must be a Python file, got {path}; correct its path")
+    try:
+        names = runpy.run_path(str(path), run_name="custom_benchmark")
+    except (Exception, SystemExit) as error:
+        raise ConfigError(
+            f"{_locate(path, error)}: the file must run without an error, got {describe_error(error)}; "
+            "correct it"
+        ) from error
+    return CustomBenchmarkFile(
+        path=path,
+        instruction=_get(names, "INSTRUCTION", str, "a text, which may be empty", path),
+        questions=_get_questions(names, path),
+        scorer=_get_scorer(names, path),
+    )
+
+
+def _get(names: dict[str, Any], name: str, kind: Any, form: str, path: Path) -> Any:
+    """Return what the file calls `name`, after a check of its type."""
+    if not isinstance(names.get(name), kind):
+        value = f"{names[name]!r:.80}" if name in names else "no such name"
+        raise ConfigError(f"{path}: {name} must be {form}, got {value}; correct the file")
+    return names[name]
+
+
+def _get_questions(names: dict[str, Any], path: Path) -> Callable[[], Iterable[Any]]:
+    """Return the function ``questions``, or one that returns the list ``QUESTIONS``."""
+    if "QUESTIONS" not in names and "questions" in names:
+        function: Callable[[], Iterable[Any]] = _get(names, "questions", Callable, "a function", path)
+        return function
+    form = "a list of (question, reference) pairs, or there must be a function questions() that yields them"
+    pairs: Iterable[Any] = _get(names, "QUESTIONS", list | tuple, form, path)
+    return lambda: pairs
+
+
+def _get_scorer(names: dict[str, Any], path: Path) -> Scorer:
+    """Return the function ``score``, after a check of its signature."""
+    form = "a function score(generation, *, question, reference)"
+    scorer: Scorer = _get(names, "score", Callable, form, path)
+    try:
+        inspect.signature(scorer).bind("", question="", reference=None)
+    except (TypeError, ValueError) as error:
+        raise ConfigError(
+            f"{path}: score must be {form}, got another signature ({error}); correct the file"
+        ) from error
+    return scorer
+
+
+def _is_question(pair: Any) -> bool:
+    """Return True for a pair of a question and a reference that JSON restores as it was."""
+    if not isinstance(pair, list | tuple) or len(pair) != 2:
+        return False
+    question, reference = pair
+    if not isinstance(question, str) or not question.strip():
+        return False
+    try:
+        return bool(json.loads(json.dumps(reference, allow_nan=False)) == reference)
+    except (TypeError, ValueError, RecursionError):
+        return False
+
+
+def _locate(path: Path, error: BaseException) -> str:
+    """Return the file, with the line in it where the error was raised if there is one."""
+    lines = [
+        frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)
+    ]
+    return f"{path}, line {lines[-1]}" if lines else str(path)
