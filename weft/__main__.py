@@ -1,19 +1,13 @@
-"""``python -m weft``: run a subcommand; print what went wrong in one message, exit code 2."""
-
-import sys
+"""The command line, ``python -m weft``."""
 
 from weft.cli import app
-from weft.errors import WeftError, describe_error
+from weft.errors import exit_on_error
 
 
 def main() -> None:
-    """Run the command line."""
-    try:
+    """Run the command line; an error is one message and exit code 2."""
+    with exit_on_error():
         app()
-    except (WeftError, OSError) as error:  # a full disk, a file that may not be written
-        text = str(error) if isinstance(error, WeftError) else describe_error(error)
-        print(f"weft: error: {text}", file=sys.stderr)  # noqa: T201 - this is the command line
-        sys.exit(2)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,9 @@ inherits the built-in it refines, so that callers who do not know weft can catch
 line prints the message without a traceback and exits with code 2.
 """
 
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import TypeVar
 
 ValueT = TypeVar("ValueT")
@@ -82,3 +84,14 @@ def find_by_name(
     if name not in choices:
         raise error(f"{what} must be one of {sorted(choices)}, got {name!a}; correct its name")
     return choices[name]
+
+
+@contextmanager
+def exit_on_error() -> Iterator[None]:
+    """Print an error of this package or of the operating system in one message and exit with code 2."""
+    try:
+        yield
+    except (WeftError, OSError) as error:  # OSError: a full disk, a file that may not be written
+        text = str(error) if isinstance(error, WeftError) else describe_error(error)
+        print(f"weft: error: {text}", file=sys.stderr)  # noqa: T201 - for the command line
+        sys.exit(2)

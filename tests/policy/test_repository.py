@@ -31,6 +31,7 @@ TESTED_ELSEWHERE = {
     "weft/training/metrics.py": "tests/unit/training/test_objective.py",
     "weft/training/pretrain.py": "tests/integration/test_micro_reproduction.py",
     "weft/training/probe.py": "tests/unit/training/test_objective.py",
+    "weft/training/rank.py": "tests/integration/test_training.py",
     "perf/training.py": "Makefile",
 }
 """Module -> the file whose tests cover it, for modules without a test file of the same name."""

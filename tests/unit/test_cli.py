@@ -2,14 +2,13 @@ import json
 import re
 import subprocess
 import sys
-import threading
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
 from weft.cli import app
-from weft.cli.shared import choose_device, choose_device_of_rank, lock_output
+from weft.cli.shared import choose_device, choose_device_of_rank
 from weft.errors import ConfigError
 
 RUN = CliRunner()
@@ -163,28 +162,6 @@ def test_a_device_that_is_not_there_is_refused(monkeypatch, name, message):
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     with pytest.raises(ConfigError, match=message):
         choose_device(name)
-
-
-def test_a_process_that_waits_for_an_output_says_so(tmp_path, monkeypatch):
-    out, is_locked, may_end = tmp_path / "a.jsonl", threading.Event(), threading.Event()
-    messages = []
-
-    def work():
-        with lock_output(out):
-            is_locked.set()
-            may_end.wait(20)
-
-    def echo(message, err):
-        messages.append(message)
-        may_end.set()
-
-    monkeypatch.setattr("typer.echo", echo)
-    worker = threading.Thread(target=work)
-    worker.start()
-    assert is_locked.wait(20)
-    with lock_output(out):
-        assert messages == [f"waiting for another process that works on {out}"]
-    worker.join()
 
 
 def test_what_is_to_be_read_must_be_there():

@@ -19,14 +19,13 @@ from weft.cli.shared import (
     choose_device_of_rank,
     load_fine_tuning,
     load_for_sampling,
-    lock_output,
     require_adapter_of,
     save_provenance,
     show_log,
 )
 from weft.errors import ConfigError
 from weft.provenance import merge_provenance, stored_digest, write_provenance
-from weft.records.files import atomic_directory
+from weft.records.files import atomic_directory, lock_output
 
 QuestionsOption = Annotated[Path, typer.Option(help="Test questions.")]
 

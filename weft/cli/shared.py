@@ -2,15 +2,12 @@
 
 import logging
 import re
-import shutil
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from weft import layout
 from weft.config import BASE_RUN, Experiment, FineTuning, Run, find_experiment, load_experiment, read_settings
 from weft.errors import ConfigError
 from weft.provenance import write_provenance
@@ -147,45 +144,3 @@ def save_provenance(
         device=device,
         notes=notes,
     )
-
-
-def make_state_folder(out: Path, digest: str, *, clear: bool = True) -> Path:
-    """Return the folder in which a job keeps what it needs to resume; it is made if need be.
-
-    Args:
-        out: result of the job.
-        digest: digest of everything that the result depends on.
-        clear: remove the state that jobs with other digests left behind.
-    """
-    folder = layout.state_folder(out, digest)
-    for other in out.parent.glob(layout.state_folder(out, "*").name) if clear else ():
-        if other != folder:
-            shutil.rmtree(other, ignore_errors=True)
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
-
-
-@contextmanager
-def lock_output(out: Path, *, wanted: bool = True) -> Iterator[None]:
-    """Wait until no other process works on the same output; a killed workflow may leave one running.
-
-    Args:
-        out: file or directory that is written inside of the block.
-        wanted: False to do nothing.
-    """
-    from filelock import FileLock, Timeout
-
-    if not wanted:
-        yield
-        return
-    out.parent.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(layout.lock_file(out))
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        typer.echo(f"waiting for another process that works on {out}", err=True)
-        lock.acquire()
-    try:
-        yield
-    finally:
-        lock.release()

@@ -10,6 +10,7 @@ A record that cannot be read raises one form of error::
 """
 
 import json
+import logging
 import os
 import shutil
 from collections.abc import Iterable, Iterator
@@ -18,11 +19,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Generic, TypeVar
 
+from filelock import FileLock, Timeout
 from pydantic import ValidationError
 
 from weft.errors import DataError, WeftError
+from weft.layout import lock_file
 from weft.records.base import JsonObject, Record
 
+LOG = logging.getLogger("weft")
 RecordT = TypeVar("RecordT", bound=Record)
 
 SHOWN_CHARACTERS = 80
@@ -76,6 +80,26 @@ def put_directory_into_place(growing: Path, out: Path) -> None:
     """Replace directory ``out``, if there is one, by ``growing``."""
     shutil.rmtree(out, ignore_errors=True)
     growing.replace(out)
+
+
+@contextmanager
+def lock_output(out: Path) -> Iterator[None]:
+    """Wait until no other process works on the same output; a killed workflow may leave one running.
+
+    Args:
+        out: file or directory that is written inside of the block.
+    """
+    out.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(lock_file(out))
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        LOG.warning("waiting for another process that works on %s", out)
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def write_bytes(out: Path, content: bytes) -> None:

@@ -3,13 +3,13 @@
 import os
 import socket
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from torch import distributed
 
 from weft.config.training import Training
+from weft.errors import ConfigError
 from weft.training.environment import extensions_folder
 
 
@@ -48,22 +48,22 @@ def accumulation_steps(training: Training, *, num_processes: int) -> int:
     """Return the micro-batches per process that make up one optimiser step.
 
     Raises:
-        ValueError: the batch cannot be divided over the processes.
+        ConfigError: the batch size is not a multiple of micro-batch size times processes.
     """
     per_pass = training.micro_batch_size * num_processes
     if training.batch_size % per_pass:
-        raise ValueError(
+        raise ConfigError(
             f"training.batch_size={training.batch_size} must be a multiple of micro_batch_size x processes "
             f"= {training.micro_batch_size} x {num_processes}; change the number of processes or the sizes"
         )
     return training.batch_size // per_pass
 
 
-def launch_command(arguments: Sequence[str], *, num_processes: int) -> list[str]:
-    """Build the command that runs ``python -m weft …`` on several ranks of this machine.
+def launch_command(job_file: Path, *, num_processes: int) -> list[str]:
+    """Return the command that runs `weft.training.rank` on several ranks of this machine.
 
     Args:
-        arguments: arguments of weft, subcommand first.
+        job_file: file of the job (`weft.training.job.TrainingJob`).
         num_processes: ranks to start.
 
     Returns:
@@ -76,8 +76,8 @@ def launch_command(arguments: Sequence[str], *, num_processes: int) -> list[str]
         "--master_addr", "127.0.0.1",
         "--master_port", str(free_port()),
         "--no_local_rank",
-        "--module", "weft",
-        *arguments,
+        "--module", "weft.training.rank",
+        str(job_file),
     ]  # fmt: skip
 
 

@@ -1,11 +1,9 @@
-"""Fine-tune a base model under a method's settings, with adapters or whole: what one rank does."""
+"""Fine-tuning of a base model under the settings of a method, with adapters or of all parameters."""
 
 import os
 import shutil
 import time
 import warnings
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +12,15 @@ import torch
 from peft import LoraConfig, get_peft_model
 from transformers import TrainingArguments, set_seed
 
-from weft.config.experiment import FineTuning, Run
-from weft.config.methods import Method
 from weft.config.training import Lora, Training
 from weft.data.collate import PadToLength
+from weft.layout import HISTORY_FILE, TIMING_FILE
 from weft.model import load_model, load_tokenizer, save_model
-from weft.records.files import write_json, write_lines
+from weft.provenance import write_provenance
+from weft.records.files import growing_directory, put_directory_into_place, write_json, write_lines
 from weft.training.callbacks import BufferCallback, HistoryCallback, history_rows, timing_summary
 from weft.training.deepspeed import accumulation_steps, deepspeed_settings
+from weft.training.job import TrainingJob
 from weft.training.objective import ForwardProcess
 from weft.training.probe_cache import CachedUncertainty, load_or_compute, probe_examples
 from weft.training.resume import latest_checkpoint
@@ -30,96 +29,75 @@ from weft.training.trainer import DiffusionTrainer
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
-@dataclass(frozen=True, kw_only=True)
-class FineTuningFiles:
-    """Where a training run reads and writes.
-
-    Attributes:
-        base: checkpoint directory of the base model.
-        prepared: prepared examples, an Arrow data set.
-        out: directory of the adapter or checkpoint, its history and timing.
-        state: directory of the checkpoints for resuming; kept apart from ``out``, since Snakemake
-            deletes the outputs of an interrupted job.
-        frozen_probe: file of the base model's uncertainties, shared by all runs that have the same ones.
-    """
-
-    base: Path
-    prepared: Path
-    out: Path
-    state: Path
-    frozen_probe: Path
-
-
-def finetune(
-    experiment: FineTuning,
-    run: Run,
-    files: FineTuningFiles,
-    *,
-    num_workers: int = 0,
-    finish: Callable[[], None],
-) -> None:
-    """Train one adapter, or one whole model; called on every rank.
+def finetune(job: TrainingJob) -> None:
+    """Train one adapter, or one whole model. Called on every rank; the first rank writes the result.
 
     Args:
-        experiment: the checked experiment.
-        run: method, data set and seed.
-        files: where to read and write.
-        num_workers: processes that load examples, per rank; they draw nothing.
-        finish: called by the first rank once result, history and timing are written.
+        job: the job.
 
     Raises:
         TrainingError: the loss is not finite.
         CheckpointError: the base model cannot be loaded.
     """
-    training = experiment.training
-    num_processes = int(os.environ.get("WORLD_SIZE", "1"))
-    torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
+    training, run = job.experiment.training, job.run
+    num_processes = int(os.environ["WORLD_SIZE"])
+    torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
     seed = run.seed if run.seed is not None else 0
     set_seed(seed)
     arguments = training_arguments(
-        training, files.state, seed=seed, num_processes=num_processes, num_workers=num_workers
+        training, job.state, seed=seed, num_processes=num_processes, num_workers=job.num_workers
     )
     began = time.perf_counter()
-    trainer = build_trainer(experiment.methods[run.method], training, files, arguments, seed=seed)
+    trainer = build_trainer(job, arguments, seed=seed)
     setup_seconds = time.perf_counter() - began
     history = HistoryCallback()
     history.trainer = trainer
     trainer.add_callback(history)
     trainer.add_callback(BufferCallback())
-    trainer.train(resume_from_checkpoint=latest_checkpoint(files.state))
-    _save(trainer, files)
+    trainer.train(resume_from_checkpoint=latest_checkpoint(job.state))
+    growing = growing_directory(job.out)
+    _save(trainer, job.base, growing)
     if trainer.is_world_process_zero():
         log = trainer.state.log_history
         timing = timing_summary(
             log, num_processes=num_processes, device=arguments.device.type, setup_seconds=setup_seconds
         )
-        write_lines(files.out / "history.jsonl", history_rows(log))
-        write_json(files.out / "timing.json", timing)
-        finish()
-    # Ranks close their communication together, as torch asks for.
+        write_lines(growing / HISTORY_FILE, history_rows(log))
+        write_json(growing / TIMING_FILE, timing)
+        put_directory_into_place(growing, job.out)
+        write_provenance(
+            job.out,
+            settings=job.experiment.model_dump(mode="json"),
+            experiment=job.experiment.name,
+            seed=run.seed,
+            inputs=[job.base, job.prepared],
+            device=job.device,
+            notes={"run": run.run_id},
+        )
+    # Torch asks all ranks to close their communication together.
     trainer.accelerator.wait_for_everyone()
     trainer.accelerator.end_training()
 
 
-def build_trainer(
-    method: Method,
-    training: Training,
-    files: FineTuningFiles,
-    arguments: TrainingArguments,
-    *,
-    seed: int,
-) -> DiffusionTrainer:
-    """Put base model, adapters and data into the trainer."""
-    model = load_model(files.base, DTYPES[training.dtype])
-    tokenizer = load_tokenizer(files.base, mask_token_id=model.config.mask_token_id)
+def build_trainer(job: TrainingJob, arguments: TrainingArguments, *, seed: int) -> DiffusionTrainer:
+    """Load base model and examples, add adapters, and build the trainer.
+
+    Args:
+        job: the job.
+        arguments: the Trainer's arguments.
+        seed: seed of order, times and masks.
+    """
+    training, method = job.experiment.training, job.experiment.methods[job.run.method]
+    model = load_model(job.base, DTYPES[training.dtype])
+    tokenizer = load_tokenizer(job.base, mask_token_id=model.config.mask_token_id)
     mask_token_id = tokenizer.mask_token_id
     assert mask_token_id is not None, "load_tokenizer makes sure of the mask token"
-    examples = datasets.load_from_disk(str(files.prepared))
+    examples = datasets.load_from_disk(str(job.prepared))
     collate = PadToLength(max_length=training.max_length, pad_token_id=tokenizer.pad_token_id)
     cached: CachedUncertainty | None = None
     if method.has_probe and method.probe_model == "frozen":
         cached = load_or_compute(
-            files.frozen_probe,
+            job.frozen_probe,
             lambda: probe_examples(
                 model.to(arguments.device),
                 examples,
@@ -142,7 +120,7 @@ def build_trainer(
         seed=seed,
         batch_size=training.batch_size,
         cached=cached,
-        probe_folder=files.state,
+        probe_folder=job.state,
     )
 
 
@@ -192,7 +170,7 @@ def training_arguments(
     )
 
 
-def _save(trainer: DiffusionTrainer, files: FineTuningFiles) -> None:
+def _save(trainer: DiffusionTrainer, base: Path, out: Path) -> None:
     """Write adapter or model; sharded parameters are gathered on all ranks, the first one writes."""
     trained = trainer.accelerator.unwrap_model(trainer.model)
     tensors = trainer.accelerator.get_state_dict(trainer.model_wrapped)
@@ -202,10 +180,10 @@ def _save(trainer: DiffusionTrainer, files: FineTuningFiles) -> None:
         for settings in trained.peft_config.values():
             # A set, which PEFT would write in another order each time.
             settings.target_modules = sorted(settings.target_modules)
-        trained.save_pretrained(files.out, state_dict=tensors, safe_serialization=True)
+        trained.save_pretrained(out, state_dict=tensors, safe_serialization=True)
         return
     trained.load_state_dict(tensors, strict=True, assign=True)
-    save_model(trained, files.out)
-    for file in files.base.glob("*"):
+    save_model(trained, out)
+    for file in base.glob("*"):
         if file.is_file() and not (file.name == "config.json" or ".safetensors" in file.name):
-            shutil.copyfile(file, files.out / file.name)
+            shutil.copyfile(file, out / file.name)

@@ -1,21 +1,26 @@
 """Train a small LLaDA network from scratch: the base model of experiments without a download."""
 
 import itertools
-import os
+import shutil
 from pathlib import Path
-from typing import Any
 
 import torch
 from transformers import PreTrainedTokenizerFast, TrainingArguments, set_seed
 
+from weft.config.experiment import FineTuning
 from weft.config.methods import Method
-from weft.config.sources import Pretraining
+from weft.config.sources import Pretraining, ScratchModel
+from weft.data.base import RECIPE_FILE
 from weft.data.collate import PadToLength
 from weft.data.examples import encode_example, generate_mixture
 from weft.data.tokenizer import train_tokenizer
+from weft.errors import ConfigError
 from weft.model import LladaConfig, LladaForMaskedDiffusion, save_model
+from weft.provenance import digest, write_provenance
+from weft.records import JsonObject
+from weft.records.files import atomic_directory, lock_output, write_json
 from weft.training.objective import ForwardProcess
-from weft.training.resume import latest_checkpoint
+from weft.training.resume import latest_checkpoint, make_state_folder
 from weft.training.trainer import DiffusionTrainer
 
 TOKENIZER_SAMPLE = 5000
@@ -23,16 +28,52 @@ TOKENIZER_SAMPLE = 5000
 T_MIN = 1e-3
 
 
-def pretrain(recipe: Pretraining, out: Path, *, state: Path) -> dict[str, Any]:
+def pretrain_base(experiment: FineTuning, out: Path, *, threads: int, device: str) -> None:
+    """Train the base model of an experiment and write its checkpoint directory, recipe and provenance.
+
+    An interrupted training resumes from its last checkpoint.
+
+    Args:
+        experiment: an experiment whose base model is trained from scratch.
+        out: checkpoint directory to write.
+        threads: CPU threads; the number can change the last digit of a sum.
+        device: cpu or cuda.
+
+    Raises:
+        ConfigError: the base model is not trained from scratch.
+    """
+    source = experiment.base_model
+    if not isinstance(source, ScratchModel):
+        raise ConfigError(f"base_model.source must be 'scratch' to train the model, got {source.source!r}")
+    recipe = source.recipe
+    torch.set_num_threads(threads)
+    fields = recipe.model_dump(mode="json")
+    state = make_state_folder(out, digest(fields))
+    with lock_output(out), atomic_directory(out) as folder:
+        notes = {"recipe": fields, "log": pretrain(recipe, folder, state=state, device=device)}
+        write_json(folder / RECIPE_FILE, notes)
+    write_provenance(
+        out,
+        settings=experiment.model_dump(mode="json"),
+        experiment=experiment.name,
+        seed=recipe.seed,
+        device=device,
+        notes=notes,
+    )
+    shutil.rmtree(state)
+
+
+def pretrain(recipe: Pretraining, out: Path, *, state: Path, device: str) -> JsonObject:
     """Train tokenizer and model by a recipe and write a LLaDA checkpoint directory.
 
     Args:
         recipe: architecture, data and optimisation.
-        out: where the checkpoint goes.
+        out: checkpoint directory to write.
         state: folder for checkpoints from which an interrupted training resumes.
+        device: cpu or cuda.
 
     Returns:
-        The last training log: loss, optimiser steps, run time in seconds.
+        The last entry of the Trainer's log: loss, optimiser steps, run time in seconds.
     """
     set_seed(recipe.seed)
     examples = list(
@@ -46,7 +87,7 @@ def pretrain(recipe: Pretraining, out: Path, *, state: Path) -> dict[str, Any]:
     model = build_model(recipe, tokenizer)
     trainer = DiffusionTrainer(
         model=model,
-        args=_arguments(recipe, state),
+        args=_arguments(recipe, state, device),
         train_dataset=[encode_example(tokenizer, example) for example in examples],  # type: ignore[misc]
         collate=PadToLength(max_length=recipe.max_length, pad_token_id=tokenizer.pad_token_id),
         process=ForwardProcess(
@@ -85,8 +126,7 @@ def build_model(recipe: Pretraining, tokenizer: PreTrainedTokenizerFast) -> Llad
     )
 
 
-def _arguments(recipe: Pretraining, state: Path) -> TrainingArguments:
-    torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
+def _arguments(recipe: Pretraining, state: Path, device: str) -> TrainingArguments:
     return TrainingArguments(
         output_dir=str(state),
         per_device_train_batch_size=recipe.batch_size,
@@ -101,7 +141,7 @@ def _arguments(recipe: Pretraining, state: Path) -> TrainingArguments:
         save_steps=1000,
         save_total_limit=1,
         seed=recipe.seed,
-        use_cpu=not torch.cuda.is_available(),
+        use_cpu=device == "cpu",
         remove_unused_columns=False,
         report_to=[],
         dataloader_num_workers=0,

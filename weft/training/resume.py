@@ -1,26 +1,45 @@
-"""Where an interrupted training goes on."""
+"""The state from which an interrupted training resumes."""
 
 import json
+import shutil
 from pathlib import Path
+
+from weft import layout
+
+
+def make_state_folder(out: Path, digest: str) -> Path:
+    """Make the folder in which a job keeps what it needs to resume, and return its path.
+
+    Folders that jobs with other digests left behind for the same result are removed.
+
+    Args:
+        out: result of the job.
+        digest: digest of everything that the result depends on.
+    """
+    folder = layout.state_folder(out, digest)
+    for other in out.parent.glob(layout.state_folder(out, "*").name):
+        if other != folder:
+            shutil.rmtree(other, ignore_errors=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
 
 
 def latest_checkpoint(state: Path) -> str | None:
-    """Find the newest complete checkpoint of the Trainer.
+    """Return the newest complete checkpoint of the Trainer, or None.
+
+    The Trainer writes ``trainer_state.json`` last. A checkpoint in which this file is missing or cut off
+    was interrupted, by a kill or a full disk.
 
     Args:
         state: folder with ``checkpoint-*`` folders.
-
-    Returns:
-        Its path, or None.  The Trainer writes ``trainer_state.json`` last, so a checkpoint without it, or
-        with half of it, was cut off by a kill or a full disk.
     """
     complete = [folder for folder in state.glob("checkpoint-*") if _is_complete(folder)]
     return str(max(complete, key=lambda folder: int(folder.name.rpartition("-")[2]))) if complete else None
 
 
-def _is_complete(folder: Path) -> bool:
+def _is_complete(checkpoint: Path) -> bool:
     try:
-        json.loads((folder / "trainer_state.json").read_text())
+        json.loads((checkpoint / "trainer_state.json").read_text())
     except (OSError, ValueError):
         return False
     return True

@@ -1,5 +1,8 @@
 """The file layer: whole files or none, one form of error, growing files that survive a kill."""
 
+import logging
+import threading
+
 import pytest
 
 from weft.errors import DataError, ScoringError
@@ -111,3 +114,28 @@ def test_a_scored_example_is_written_under_the_key_rules():
     back = ScoredExample.model_validate(written)
     assert back == score
     assert back.details["is_closed"] is True
+
+
+def test_a_process_that_waits_for_an_output_says_so(tmp_path, caplog):
+    out, is_locked, may_end = tmp_path / "a.jsonl", threading.Event(), threading.Event()
+
+    def work():
+        with files.lock_output(out):
+            is_locked.set()
+            may_end.wait(20)
+
+    class EndOnMessage(logging.Handler):
+        def emit(self, record):
+            may_end.set()
+
+    handler = EndOnMessage()
+    files.LOG.addHandler(handler)
+    worker = threading.Thread(target=work)
+    worker.start()
+    try:
+        assert is_locked.wait(20)
+        with files.lock_output(out):
+            assert str(out) in caplog.text
+    finally:
+        files.LOG.removeHandler(handler)
+        worker.join()

@@ -2,10 +2,12 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from weft.config import load_experiment
+from weft.errors import ConfigError
 from weft.training.deepspeed import (
     accumulation_steps,
     deepspeed_settings,
@@ -30,20 +32,20 @@ def test_the_global_batch_does_not_depend_on_the_processes(training, processes, 
 
 
 def test_a_batch_that_cannot_be_divided_is_refused(training):
-    with pytest.raises(ValueError, match="multiple of micro_batch_size x processes"):
+    with pytest.raises(ConfigError, match="micro_batch_size"):
         accumulation_steps(training, num_processes=3)
 
 
-def test_the_command_starts_weft_on_all_ranks(monkeypatch):
+def test_the_command_starts_the_ranks_of_a_job(monkeypatch):
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
-    command = launch_command(["train", "--run", "x"], num_processes=2)
-    assert command[-4:] == ["weft", "train", "--run", "x"]
+    command = launch_command(Path("state/job.json"), num_processes=2)
+    assert command[-3:] == ["--module", "weft.training.rank", "state/job.json"]
     assert command[command.index("--num_gpus") + 1] == "2"
 
 
 def test_only_visible_devices_are_used(monkeypatch):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2,3")
-    command = launch_command(["train"], num_processes=1)
+    command = launch_command(Path("job.json"), num_processes=1)
     assert command[command.index("--include") + 1] == "localhost:2"
 
 

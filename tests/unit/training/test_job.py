@@ -1,0 +1,90 @@
+"""The job file, its state folder, and what the launcher is given."""
+
+import os
+
+import pytest
+
+from weft.config import load_experiment
+from weft.errors import ConfigError
+from weft.records.files import read_json
+from weft.training.job import TrainingJob, launch_training
+
+
+class Replaced(Exception):
+    """Raised in place of the launcher."""
+
+
+@pytest.fixture
+def launch(tmp_path, monkeypatch):
+    """Return a function that launches a training and returns its command, environment and job."""
+    started = []
+
+    def execvpe(program, command, environment):
+        started.append((command, environment))
+        raise Replaced
+
+    monkeypatch.setattr(os, "execvpe", execvpe)
+    for name in ("base", "prepared"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "x").write_text(name)
+
+    def call(method="sft", *, num_processes=1, **changes):
+        content = load_experiment("experiments/tiny.yaml").model_dump(mode="json")
+        content["training"] |= changes
+        experiment = type(load_experiment("experiments/tiny.yaml")).model_validate(content)
+        with pytest.raises(Replaced):
+            launch_training(
+                experiment,
+                experiment.find_run(f"{method}-worked-seed1"),
+                base=tmp_path / "base",
+                prepared=tmp_path / "prepared",
+                out=tmp_path / "runs" / "a",
+                num_processes=num_processes,
+                num_workers=2,
+                threads=3,
+                device="cpu",
+            )
+        command, environment = started[-1]
+        return command, environment, read_json(tmp_path / command[-1], TrainingJob)
+
+    return call
+
+
+def test_the_ranks_read_what_the_launcher_wrote(launch, tmp_path):
+    command, environment, job = launch()
+    assert command[command.index("--module") + 1] == "weft.training.rank"
+    assert environment["OMP_NUM_THREADS"] == "3"
+    assert job.experiment == load_experiment("experiments/tiny.yaml")
+    assert job.run.run_id == "sft-worked-seed1"
+    assert (job.base, job.out, job.num_workers) == (tmp_path / "base", tmp_path / "runs/a", 2)
+    assert command[-1] == str(job.state / "job.json")
+
+
+@pytest.mark.parametrize("changed", [{"num_processes": 2}, {"learning_rate": 0.5}, {"method": "weft"}])
+def test_a_state_is_resumed_only_under_the_same_settings(launch, changed):
+    state = launch()[2].state
+    (state / "checkpoint-1").mkdir()
+    assert launch()[2].state == state
+    assert (state / "checkpoint-1").exists()
+    assert launch(**changed)[2].state != state
+    assert not state.exists(), "the state of other settings is removed"
+
+
+def test_a_state_is_resumed_only_with_the_same_inputs(launch, tmp_path):
+    first = launch()[2]
+    (tmp_path / "base" / "x").write_text("another base")
+    second = launch()[2]
+    assert second.state != first.state
+    assert second.frozen_probe != first.frozen_probe
+
+
+def test_runs_share_the_uncertainties_of_the_base_model(launch):
+    probe = launch("weft")[2].frozen_probe
+    assert launch("weft", learning_rate=0.5, epochs=1)[2].frozen_probe == probe
+    assert launch("weft", max_length=60)[2].frozen_probe != probe
+
+
+def test_a_batch_that_cannot_be_divided_is_refused_before_the_launch(launch, tmp_path):
+    with pytest.raises(ConfigError, match="micro_batch_size"):
+        launch(num_processes=3)
+    assert not (tmp_path / "runs").exists()

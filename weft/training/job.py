@@ -1,0 +1,113 @@
+"""A fine-tuning job: what the launcher decides and the ranks read.
+
+``weft train`` calls `launch_training`, which checks the job, writes it to a file in its state folder and
+becomes DeepSpeed's launcher. The launcher starts the ranks, ``python -m weft.training.rank JOB``, which
+read the file. The state folder also holds the checkpoints from which an interrupted training resumes.
+"""
+
+import os
+from pathlib import Path
+from typing import NoReturn
+
+from pydantic import ConfigDict
+
+from weft import layout
+from weft.config.experiment import FineTuning, Run
+from weft.config.methods import Method
+from weft.provenance import digest, stored_digest
+from weft.records import Record
+from weft.records.files import write_json
+from weft.training.deepspeed import accumulation_steps, launch_command, launch_environment
+from weft.training.resume import make_state_folder
+
+
+class TrainingJob(Record):
+    """Everything that the ranks of a training need, in ``job.json``."""
+
+    model_config = ConfigDict(strict=False)  # paths are strings in JSON
+
+    experiment: FineTuning
+    """The whole checked experiment."""
+    run_id: str
+    """Name of the run: method, data set and seed."""
+    base: Path
+    """Checkpoint directory of the base model."""
+    prepared: Path
+    """Tokenised examples, an Arrow data set."""
+    out: Path
+    """Directory of the adapter or checkpoint, its history and timing."""
+    state: Path
+    """Directory of the checkpoints for resuming. It is not below ``out``, because Snakemake deletes the
+    outputs of an interrupted job."""
+    frozen_probe: Path
+    """File of the base model's uncertainties, shared by all runs that use the same ones."""
+    num_workers: int
+    """Processes per rank that load examples."""
+    device: str
+    """Device of the ranks: cpu or cuda."""
+
+    @property
+    def run(self) -> Run:
+        """The run."""
+        return self.experiment.find_run(self.run_id)
+
+
+def launch_training(
+    experiment: FineTuning,
+    run: Run,
+    *,
+    base: Path,
+    prepared: Path,
+    out: Path,
+    num_processes: int,
+    num_workers: int,
+    threads: int,
+    device: str,
+) -> NoReturn:
+    """Replace this process by DeepSpeed's launcher, which trains a run on several ranks.
+
+    Args:
+        experiment: the checked experiment.
+        run: method, data set and seed.
+        base: checkpoint directory of the base model.
+        prepared: tokenised examples.
+        out: directory of the result.
+        num_processes: ranks on this machine.
+        num_workers: processes per rank that load examples.
+        threads: CPU threads of each rank.
+        device: cpu or cuda.
+
+    Raises:
+        ConfigError: the batch size is not a multiple of micro-batch size times ranks.
+    """
+    accumulation_steps(experiment.training, num_processes=num_processes)
+    method, training = experiment.methods[run.method], experiment.training
+    inputs = [stored_digest(base), stored_digest(prepared)]
+    # A checkpoint may be resumed only under the settings, inputs and number of ranks that made it.
+    settings = [training.model_dump(mode="json"), method.model_dump(mode="json")]
+    state = make_state_folder(out, digest([*settings, *inputs, num_processes]))
+    # Seeds and most settings do not change the base model's uncertainties, so that runs share them.
+    probe = digest([*inputs, training.max_length, training.dtype, _probe_settings(method)])
+    job = TrainingJob.model_validate(
+        {
+            "experiment": experiment.model_dump(mode="json"),
+            "run_id": run.run_id,
+            "base": base,
+            "prepared": prepared,
+            "out": out,
+            "state": state,
+            "frozen_probe": layout.frozen_probe(out, probe),
+            "num_workers": num_workers,
+            "device": device,
+        }
+    )
+    job_file = state / "job.json"
+    write_json(job_file, job)
+    command = launch_command(job_file, num_processes=num_processes)
+    environment = launch_environment(device=device, threads_per_process=threads)
+    os.execvpe(command[0], command, environment)  # noqa: S606 - signals must reach the launcher itself
+
+
+def _probe_settings(method: Method) -> dict[str, str | bool | None]:
+    names = ("rate_source", "padding_probed", "padding_reference")
+    return {name: getattr(method, name) for name in names}

@@ -1,0 +1,41 @@
+"""One rank of a fine-tuning job: ``python -m weft.training.rank JOB``, started by DeepSpeed's launcher."""
+
+import os
+import shutil
+import sys
+from contextlib import nullcontext
+from pathlib import Path
+
+from weft.errors import TrainingError, exit_on_error
+from weft.records.files import lock_output, read_json
+from weft.training.finetune import finetune
+from weft.training.job import TrainingJob
+
+
+def main() -> None:
+    """Read the job file that the command line names, and train."""
+    with exit_on_error():
+        job = read_json(Path(sys.argv[1]), TrainingJob, error=TrainingError, remedy="start weft train again")
+        is_first = os.environ["RANK"] == "0"
+        with lock_output(job.out) if is_first else nullcontext():
+            finetune(job)
+            if is_first:
+                shutil.rmtree(job.state, ignore_errors=True)
+    if job.experiment.training.zero_stage == 3:
+        _exit_without_shutdown()
+
+
+def _exit_without_shutdown() -> None:
+    """End the process without the shutdown of the interpreter, which may abort it under ZeRO-3.
+
+    ZeRO-3 gathers parameters to the very end. If a thread of Gloo, the communication between CPU ranks,
+    releases the last reference to a gathered tensor during the shutdown, the process aborts
+    (pytorch/pytorch#190489, decision 9) and the launcher reports a failure. All results are on disk.
+    """
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()
