@@ -10,9 +10,9 @@
     ├── ScoringSetupError what a scorer needs on this machine is missing        (RuntimeError)
     └── TrainingError     training cannot start or must not go on               (RuntimeError)
 
-A message has three parts: what must hold, what was found, what to do.  Each exception also
-inherits the built-in it refines, so that callers who do not know weft can catch it.  The command
-line prints the message without a traceback and exits with code 2.
+A message says what is required, what the value is, and what to do. Each exception also inherits a
+built-in exception, so that code that does not know weft can catch it. The command line prints the
+message without a traceback and exits with code 2.
 """
 
 import sys
@@ -70,16 +70,19 @@ def describe_error(error: BaseException) -> str:
 def find_by_name(
     what: str, name: str, choices: Mapping[str, ValueT], *, error: type[WeftError] = ConfigError
 ) -> ValueT:
-    """Return the choice with a name.
+    """Find a value by its name.
 
     Args:
-        what: what is chosen, for the message, such as "the benchmark".
-        name: its name.
-        choices: all choices by name.
+        what: kind of the value, for the message, such as "the benchmark".
+        name: name of the value.
+        choices: name -> value.
         error: class of the exception.
 
+    Returns:
+        The value.
+
     Raises:
-        WeftError: there is no such choice; the message lists the names.
+        WeftError: there is no value of that name; the message lists the names.
     """
     if name not in choices:
         raise error(f"{what} must be one of {sorted(choices)}, got {name!a}; correct its name")

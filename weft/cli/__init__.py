@@ -1,7 +1,6 @@
-"""The command line: one subcommand per rule, and the only place where rooms meet.
+"""The command line: a subcommand for each rule of the workflow.
 
-Heavy libraries are imported inside the subcommands that need them, so that scoring and planning
-start at once.
+Subcommands import heavy libraries inside their functions, so that commands without a model start at once.
 """
 
 from weft.cli import data, inspect, report, sample, score, trace, train

@@ -1,4 +1,4 @@
-"""``weft plan``, ``doctor``, ``config``: commands that only tell."""
+"""``weft plan``, ``doctor`` and ``config``: commands that print information and write nothing."""
 
 from pathlib import Path
 from typing import Annotated
@@ -9,16 +9,16 @@ from weft.cli.shared import OfflineOption, app, offline_folders
 from weft.config import find_experiment, load_experiment, read_settings
 from weft.config.pins import pins_path
 
-config_app = typer.Typer(help="Look at experiment files.", no_args_is_help=True)
+config_app = typer.Typer(help="Print experiments and settings.", no_args_is_help=True)
 app.add_typer(config_app, name="config")
 
 
 @app.command()
 def plan(
-    experiment: Annotated[str, typer.Argument(help="Experiment file, or its name.")],
+    experiment: Annotated[str, typer.Argument(help="Path or name of an experiment file.")],
     offline: OfflineOption = None,
 ) -> None:
-    """Say what an experiment will do, and what it needs from outside."""
+    """Print how much an experiment computes, and which files it needs from outside."""
     from weft.plan import plan_lines
 
     file = find_experiment(experiment)
@@ -32,7 +32,7 @@ def doctor(
         bool, typer.Option("--build", help="Compile what DeepSpeed needs on this machine.")
     ] = False,
 ) -> None:
-    """Say what this machine offers."""
+    """Print the hardware and software of this machine."""
     from weft.training.environment import build_extensions, machine_lines
 
     if build:
@@ -54,7 +54,7 @@ def config_show(experiment: str) -> None:
 
 @config_app.command("docs")
 def config_docs() -> None:
-    """Print docs/config.md, made from the descriptions of the settings."""
+    """Print the reference of all settings (docs/config.md)."""
     from weft.config.document import document
 
     typer.echo(document(), nl=False)

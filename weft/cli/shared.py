@@ -59,7 +59,13 @@ def offline_folders(folders: list[str] | None) -> list[str]:
 
 
 def choose_device(name: str) -> str:
-    """Return the device for ``cpu``, ``cuda``, ``cuda:N`` or ``auto``.
+    """Choose the device of a model.
+
+    Args:
+        name: ``cpu``, ``cuda``, ``cuda:N`` or ``auto``.
+
+    Returns:
+        The name of a device that exists.
 
     Raises:
         ConfigError: the name is not a device, or there is no such device.

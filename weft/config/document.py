@@ -1,4 +1,4 @@
-"""docs/config.md, made from the descriptions of the settings."""
+"""Generate the reference of all settings, docs/config.md, from their descriptions."""
 
 import types
 import typing
@@ -27,9 +27,9 @@ a file itself. Steps, provenance and `config show` see the complete experiment.
 
 
 def document() -> str:
-    """Write the whole page."""
+    """Return the page as Markdown."""
     roots: list[tuple[str, type[BaseModel]]] = [
-        ("config.yaml: which experiment, and how to run it", Settings),
+        ("config.yaml: run settings", Settings),
         ("Experiment file of kind `fine-tuning`", FineTuning),
         ("Experiment file of kind `generations`", StoredGenerations),
     ]

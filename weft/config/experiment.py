@@ -1,4 +1,4 @@
-"""The experiment file: what is compared, and every number that changes the result."""
+"""Experiments: which runs are compared, and every setting that changes a result."""
 
 import itertools
 import re
@@ -10,26 +10,27 @@ from pydantic import Field, field_validator, model_validator
 
 from weft.config.methods import Method
 from weft.config.sampling import Sampling
-from weft.config.section import Section, invalid, read_yaml, validate
+from weft.config.section import Distinct, Section, invalid, read_yaml, validate
 from weft.config.sources import BaseModelSource, BenchmarkSource, CustomBenchmark, DataSource, Task
 from weft.config.training import GradientStudy, Training
 from weft.errors import find_by_name
 
-Name = Annotated[str, Field(pattern=r"^[a-z0-9]+([._-][a-z0-9]+)*$")]
 BASE_RUN = "base"
-"""Run of the untrained base model."""
+"""Name of the run of the base model, which is not fine-tuned."""
 PUBLISHED_RUN = "published"
-"""Run of generations that are read from files."""
+"""Name of the run of an experiment that reads generations from files."""
 RESERVED_BENCHMARK = "average"
-"""What the tables call the mean over benchmarks."""
+"""Name under which the tables show the mean over benchmarks."""
+
+Name = Annotated[str, Field(pattern=r"^[a-z0-9]+([._-][a-z0-9]+)*$")]
 Scoring = Literal["d1", "strict"]
 
 
 class Statistics(Section):
-    """Intervals and tests."""
+    """Confidence intervals and paired tests."""
 
     confidence: float = Field(gt=0.5, lt=1)
-    """Level of all intervals."""
+    """Confidence level of all intervals."""
     num_resamples: int = Field(ge=100)
     """Bootstrap resamples."""
     seed: int
@@ -38,13 +39,13 @@ class Statistics(Section):
 
 @dataclass(frozen=True, order=True)
 class Run:
-    """A model whose answers are scored: the base model, or a method on a data set with a seed.
+    """A model whose answers are scored: the base model, or a method trained on a data set with a seed.
 
     Attributes:
-        method: name of the method; for stored generations, of the model that made them.
-        dataset: name of the training set; None if the model is not trained here.
+        method: name of the method; in an experiment with stored generations, of their model.
+        dataset: name of the training set; None if the experiment does not train the model.
         seed: training seed.
-        folder: name of the run's folders, if the other attributes do not make it.
+        folder: name of the run's folders, if it is not made of the other attributes.
     """
 
     method: str
@@ -61,22 +62,21 @@ class Run:
 
 
 class _AnyKind(Section):
-    """Keys and properties that both kinds of experiment share.
+    """Keys and properties of both kinds of experiment.
 
-    Code that serves both kinds uses the properties, so that it need not ask which kind it has. Both
-    also have ``gen_lengths``, the lengths of the answers in tokens.
+    Both kinds also have ``gen_lengths``, the lengths of the answers in tokens.
     """
 
     name: Name
-    """Name of the folder below results/; equal to the file's name."""
+    """Name of the folder below results/; must equal the name of the file."""
     title: str
-    """One line for captions and the head of the report."""
+    """Title of the report and of its tables, one line."""
     caption: str
-    """What the numbers are and are not; printed under every table and figure."""
-    scoring: list[Scoring] = Field(min_length=1)
-    """Scoring rules; the first set decides the headline, each further one gets tables beside it."""
+    """Note under every table and figure, which says what the numbers are about."""
+    scoring: Annotated[list[Scoring], Distinct] = Field(min_length=1)
+    """Sets of scoring rules. The headline table uses the first; each other set has tables beside it."""
     statistics: Statistics
-    """Intervals and tests."""
+    """Confidence intervals and paired tests."""
 
     @property
     def runs(self) -> list[Run]:
@@ -119,55 +119,42 @@ class _AnyKind(Section):
         return None
 
     def num_questions(self, benchmark: str) -> int | None:
-        """Return the number of questions that the experiment asks for; None for all there are."""
+        """Return the number of questions of a benchmark; None for all that its source has."""
         return None
-
-    @field_validator("scoring")
-    @classmethod
-    def _scoring_once(cls, scoring: list[Scoring]) -> list[Scoring]:
-        if len(set(scoring)) < len(scoring):
-            raise ValueError(f"scoring rules must differ from each other, got {scoring}")
-        return scoring
 
 
 class FineTuning(_AnyKind):
-    """Train, sample, score and compare."""
+    """An experiment that fine-tunes a base model, samples answers, and scores and compares them."""
 
     kind: Literal["fine-tuning"]
-    """What kind of experiment this is."""
-    seeds: list[Annotated[int, Field(ge=0)]] = Field(min_length=1)
-    """Training seeds; each is one run per method and data set."""
+    """Kind of the experiment."""
+    seeds: Annotated[list[Annotated[int, Field(ge=0)]], Distinct] = Field(min_length=1)
+    """Training seeds; there is a run for each method, data set and seed."""
     base_model: BaseModelSource
-    """The model that is fine-tuned."""
+    """Model that is fine-tuned."""
     datasets: dict[Name, DataSource] = Field(min_length=1)
-    """Training sets by name."""
+    """Name of a training set -> its source."""
     methods: dict[Name, Method] = Field(min_length=1)
-    """Methods by name."""
+    """Name of a method -> its settings."""
     forbid_test_questions: bool
-    """Stop if a test question is in a training set; if false, only count them."""
+    """Stop if a test question is in a training set; if false, such questions are only counted."""
     contrast: tuple[Name, Name] = Field(strict=False)
-    """The two methods of the paired test: treatment, then control."""
+    """Treatment and control: the two methods of the main paired test."""
     further_contrasts: list[Annotated[tuple[Name, Name], Field(strict=False)]] = Field(default=[])
-    """Further paired tests, shown behind the first; all are then corrected for their number."""
+    """Further paired tests. The p-values of all tests are corrected for their number."""
     training: Training
-    """Fine-tuning, the same for all methods."""
+    """Fine-tuning, equal for all methods."""
     benchmarks: dict[Name, BenchmarkSource] = Field(min_length=1)
-    """Test sets by name: sudoku, countdown, gsm8k and math500 have rules here, others bring their own."""
+    """Name of a benchmark -> source of its questions. The scoring rules of sudoku, countdown, gsm8k and
+    math500 are built in; any other benchmark has ``source: custom``."""
     sampling: Sampling
-    """The reverse process."""
+    """The reverse process, which makes the answers."""
     gradient_study: GradientStudy | None = None
-    """Compare the gradients of the methods; not done when empty."""
-
-    @field_validator("seeds")
-    @classmethod
-    def _distinct(cls, seeds: list[int]) -> list[int]:
-        if len(set(seeds)) < len(seeds):
-            raise ValueError(f"seeds must differ from each other, got {seeds}")
-        return seeds
+    """Comparison of the methods' gradients; null for none."""
 
     @field_validator("benchmarks")
     @classmethod
-    def _rules_are_known(cls, benchmarks: dict[str, BenchmarkSource]) -> dict[str, BenchmarkSource]:
+    def _have_scoring_rules(cls, benchmarks: dict[str, BenchmarkSource]) -> dict[str, BenchmarkSource]:
         for name, source in benchmarks.items():
             is_custom = isinstance(source, CustomBenchmark)
             if not is_custom and name not in get_args(Task):
@@ -191,7 +178,13 @@ class FineTuning(_AnyKind):
         return [Run(BASE_RUN), *(Run(method, dataset, seed) for method in reversed(self.contrast))]
 
     def find_run(self, run_id: str) -> Run:
-        """Return the run of this name.
+        """Find a run by its name.
+
+        Args:
+            run_id: name of the run, for example ``weft-s1k-seed1``.
+
+        Returns:
+            The run.
 
         Raises:
             ConfigError: there is no such run; the message lists those that exist.
@@ -224,7 +217,7 @@ class FineTuning(_AnyKind):
         return self.sampling.approximation
 
     def num_questions(self, benchmark: str) -> int | None:
-        """Return the number of questions that the experiment asks for; None for all there are."""
+        """Return the number of questions of a benchmark; None for all that its source has."""
         return self.benchmarks[benchmark].num_examples
 
     @model_validator(mode="after")
@@ -261,14 +254,14 @@ class FineTuning(_AnyKind):
 
 
 class PublishedGenerations(Section):
-    """A folder of generations as d1 publishes them."""
+    """A folder of generation files in the form in which d1 publishes them."""
 
     folder: str = Field(min_length=1)
-    """Folder name below the folders of ``offline`` in config.yaml."""
+    """Name of the folder, which lies in one of the folders of ``offline`` in config.yaml."""
     pattern: str
-    """File names, with {benchmark}, {gen_length} and {shard} (the last may hold several parts)."""
+    """Pattern of the file names, with the fields {benchmark}, {gen_length} and {shard}."""
     model: str
-    """Name of the model that made them."""
+    """Name of the model that made the generations."""
 
     @field_validator("pattern")
     @classmethod
@@ -283,16 +276,16 @@ class PublishedGenerations(Section):
 
 
 class StoredGenerations(_AnyKind):
-    """Score generations that somebody else made."""
+    """An experiment that scores generations from files."""
 
     kind: Literal["generations"]
-    """What kind of experiment this is."""
+    """Kind of the experiment."""
     generations: PublishedGenerations
-    """The files to score."""
-    benchmarks: list[Task] = Field(min_length=1)
+    """Files with the generations."""
+    benchmarks: Annotated[list[Task], Distinct] = Field(min_length=1)
     """Benchmarks to score."""
-    gen_lengths: list[Annotated[int, Field(gt=0)]] = Field(min_length=1)
-    """Lengths to score."""
+    gen_lengths: Annotated[list[Annotated[int, Field(gt=0)]], Distinct] = Field(min_length=1)
+    """Lengths of the answers to score, in tokens."""
 
     @property
     def runs(self) -> list[Run]:
@@ -306,11 +299,17 @@ class StoredGenerations(_AnyKind):
 
 
 Experiment = FineTuning | StoredGenerations
-"""Either kind of experiment; ``experiment.kind`` tells them apart."""
+"""An experiment of either kind; ``experiment.kind`` is ``fine-tuning`` or ``generations``."""
 
 
 def load_experiment(path: str | Path) -> Experiment:
     """Load and check an experiment file, together with the file that it extends, if any.
+
+    Args:
+        path: the experiment file.
+
+    Returns:
+        The experiment.
 
     Raises:
         ConfigError: a file is missing or malformed, or a value is not allowed.

@@ -1,7 +1,7 @@
-"""Names of the instruction texts that stand in front of a question, and where d1's own are to be found.
+"""Names of the instruction texts that precede a question, and the origin of d1's texts.
 
-d1's texts are not part of this repository.  They are read from its source at a fixed commit and checked
-against the hashes given here; `weft.data.instructions` holds short ones of our own wording.
+The repository does not contain d1's texts. They are read from d1's source at a fixed commit and checked
+against the hashes given here. `weft.data.instructions` contains short texts in other words.
 """
 
 from typing import Literal
@@ -22,11 +22,11 @@ Instruction = Literal[
     "d1/sudoku",
     "d1/sft",
 ]
-"""Name of the text that is put in front of every question."""
+"""Name of the text that precedes every question."""
 
 
 class InstructionFile(Section):
-    """A text that is a constant of somebody else's Python file."""
+    """A text that is a constant in a Python file of another project."""
 
     url: str = Field(pattern=r"^https?://")
     """Address of a fixed version of the file."""
@@ -35,7 +35,7 @@ class InstructionFile(Section):
     sha256: Sha256
     """SHA-256 of the text in UTF-8, not of the file."""
     offline: str = Field(min_length=1)
-    """Where to look first, relative to the folders of ``offline`` in config.yaml."""
+    """Path of a local copy, relative to the folders of ``offline`` in config.yaml."""
 
 
 D1_COMMIT = "837888f22c21a5da91a0af2b0d7b19e81d9b47ec"
@@ -73,4 +73,4 @@ D1_TEXTS: dict[str, InstructionFile] = {
         "29d62d8e1d52bdb3ed7dba9ebb148faea5425753003fbcde5cd0aca4c35910a6",
     ),
 }
-"""Where each of d1's texts stands; the hashes were found equal in two independent forks of d1."""
+"""Name -> location of each text of d1. Two independent forks of d1 have the same hashes."""

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from weft.config.section import Section
+from weft.config.section import Distinct, Section
 
 Remasking = Literal["low_confidence", "random"]
 KvCache = Literal["prefix", "dual"]
@@ -77,7 +77,7 @@ class SamplingOptions(Section):
 class Sampling(SamplingOptions):
     """The reverse process."""
 
-    gen_lengths: list[Annotated[int, Field(gt=0)]] = Field(min_length=1)
+    gen_lengths: Annotated[list[Annotated[int, Field(gt=0)]], Distinct] = Field(min_length=1)
     """Lengths of the answers, in tokens; each is sampled and scored by itself."""
     tokens_per_step: int | None = Field(default=None, gt=0)
     """Tokens revealed per step; diffusion steps = gen_length / tokens_per_step (paper: 2). Required unless
@@ -109,8 +109,6 @@ class Sampling(SamplingOptions):
 
     @model_validator(mode="after")
     def _lengths_are_divisible(self) -> "Sampling":
-        if len(set(self.gen_lengths)) < len(self.gen_lengths):
-            raise ValueError(f"gen_lengths must be different from each other, got {self.gen_lengths}")
         for gen_length in self.gen_lengths:
             self.require_whole_blocks(gen_length)
         if self.tokens_per_step is not None and self.block_length % self.tokens_per_step:

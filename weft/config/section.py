@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
 
 from weft.errors import ConfigError
@@ -15,6 +15,17 @@ from weft.records.files import read_text
 SectionT = TypeVar("SectionT", bound="Section")
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
+ValueT = TypeVar("ValueT")
+
+
+def _require_distinct(values: list[ValueT]) -> list[ValueT]:
+    if len(set(values)) < len(values):
+        raise ValueError(f"the values must differ from each other, got {values}")
+    return values
+
+
+Distinct = AfterValidator(_require_distinct)
+"""Annotation of a list whose values must differ."""
 RENAMED = {"rules": "scoring", "own": "custom"}
 """Keys, and values of ``source``, of earlier versions -> their names now."""
 SHOWN_CHARACTERS = 120
@@ -37,6 +48,12 @@ class Section(BaseModel):
 def read_yaml(path: Path) -> dict[str, Any]:
     """Read a YAML file that holds a mapping.
 
+    Args:
+        path: the file.
+
+    Returns:
+        Keys and values.
+
     Raises:
         ConfigError: the file is missing, is not YAML, gives a key twice, or does not hold a mapping.
     """
@@ -57,6 +74,9 @@ def validate(section: type[SectionT], content: Mapping[str, Any], *, origin: str
         section: class of the section.
         content: keys and values.
         origin: name of the file, for messages.
+
+    Returns:
+        The section.
 
     Raises:
         ConfigError: a value is not allowed; the message lists all of them, each with its key, what was

@@ -1,4 +1,4 @@
-"""config.yaml: which experiment, and how and where to run it.  Nothing here changes a result."""
+"""Run settings (config.yaml): which experiment is run, and how. They change no result."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,42 +13,48 @@ EXPERIMENTS = Path("experiments")
 
 
 class Settings(Section):
-    """How to run; the keys of config.yaml."""
+    """Run settings, the keys of config.yaml."""
 
     experiment: str = Field(min_length=1)
-    """Name of a file in experiments/ without .yaml, or the path of an experiment file."""
+    """Name of a file in experiments/ without .yaml, or path of an experiment file."""
     offline: list[str]
-    """Folders searched, in order, for files that would otherwise be downloaded."""
+    """Folders that are searched, in order, for files that would otherwise be downloaded."""
     device: Literal["auto", "cpu", "cuda"]
-    """Where models run; auto takes the GPU where there is one."""
+    """Device of the models; auto uses a GPU if there is one."""
     train_processes: int = Field(gt=0)
-    """DeepSpeed ranks per training run: GPUs, or CPU processes."""
+    """DeepSpeed ranks of a training run: GPUs, or CPU processes."""
     sample_shards: int = Field(gt=0)
-    """Jobs that share the answers of one model to one benchmark at one length; merged, these are the same
-    bytes as those of one job."""
+    """Jobs that share the questions of a benchmark, for one model and length. The merged file has the same
+    bytes as that of a single job."""
     threads_per_process: int = Field(gt=0)
-    """CPU threads of one model process."""
+    """CPU threads of a model process."""
 
     def gpus(self, processes: int) -> int:
-        """Say how many GPUs a job with this many processes occupies here; light, so without torch."""
+        """Return the number of GPUs that a job with this many processes occupies; does not import torch."""
         has_gpu = any(Path("/dev").glob("nvidia[0-9]*"))
         return processes if self.device == "cuda" or (self.device == "auto" and has_gpu) else 0
 
 
 def read_settings(path: Path) -> Settings:
-    """Read config.yaml by itself.
+    """Read the run settings from config.yaml.
+
+    Args:
+        path: path of config.yaml.
+
+    Returns:
+        The settings; ``experiment`` may be a name.
 
     Raises:
-        ConfigError: the file is missing or wrong.
+        ConfigError: the file is missing, or a value is not allowed.
     """
     return validate(Settings, read_yaml(path), origin=str(path))
 
 
 def resolve_settings(merged: Mapping[str, Any], *, default: Path, overlays: Sequence[Path]) -> Settings:
-    """Make sense of what Snakemake merged from config.yaml, --configfile and --config.
+    """Return the run settings that Snakemake merged from config.yaml, --configfile and --config.
 
-    An experiment file may be given as ``--configfile``.  Snakemake merges it over config.yaml, deeply;
-    here it is taken by itself instead, so that no key of one experiment leaks into another.
+    An experiment file may be given with ``--configfile``. Snakemake merges its keys into config.yaml; they
+    are removed here, and the file becomes the experiment, so that experiments do not mix.
 
     Args:
         merged: Snakemake's ``config``.
@@ -56,15 +62,15 @@ def resolve_settings(merged: Mapping[str, Any], *, default: Path, overlays: Sequ
         overlays: files given with ``--configfile``, in order.
 
     Returns:
-        The checked settings; ``experiment`` is a path.
+        The settings; ``experiment`` is a path.
 
     Raises:
-        ConfigError: unknown keys, wrong values or no such experiment.
+        ConfigError: a key is unknown, a value is not allowed, or the experiment does not exist.
     """
     content = dict(merged)
     for overlay in overlays:
         keys = read_yaml(overlay)
-        if "kind" in keys or "name" in keys:  # an experiment file, not run settings
+        if "kind" in keys or "name" in keys:  # an experiment file
             content = {
                 key: value
                 for key, value in content.items()
@@ -78,13 +84,19 @@ def resolve_settings(merged: Mapping[str, Any], *, default: Path, overlays: Sequ
 
 
 def find_experiment(name: str) -> Path:
-    """Find an experiment file by name or path.
+    """Find an experiment file.
+
+    Args:
+        name: path of the file, or name of a file in experiments/.
+
+    Returns:
+        Path of the file.
 
     Raises:
-        ConfigError: there is none; the message lists those that exist.
+        ConfigError: there is no such file; the message lists those in experiments/.
     """
     for candidate in (Path(name), EXPERIMENTS / f"{name}.yaml"):
         if candidate.suffix == ".yaml" and candidate.is_file():
             return candidate
     known = sorted(file.stem for file in EXPERIMENTS.glob("*.yaml"))
-    raise ConfigError(f"experiment must be a file or one of {known}, got {name!r}; see experiments/")
+    raise ConfigError(f"experiment must be the path of a file or one of {known}, got {name!r}")

@@ -1,4 +1,4 @@
-"""Where models, training data and test questions come from."""
+"""Sources of base models, training examples and test questions."""
 
 from typing import Annotated, Any, Literal
 
@@ -11,28 +11,27 @@ Task = Literal["sudoku", "countdown", "gsm8k", "math500"]
 
 
 class HubFile(Section):
-    """A file of a hub repository, or of a folder with the same name under ``offline``."""
+    """A file in a repository of the Hugging Face hub, or in a folder of that name below ``offline``."""
 
     repo: str = Field(pattern=r"^[\w.-]+/[\w.-]+$")
-    """Repository, owner/name."""
+    """Repository as owner/name."""
     file: str = Field(min_length=1)
-    """Path inside the repository."""
+    """Path in the repository."""
     revision: str = Field(min_length=1)
-    """Commit, tag or branch; what it stands for at first use is noted in NAME.lock.json and asked for from
-    then on."""
+    """Commit, tag or branch. Its commit at first use is noted in NAME.lock.json and used from then on."""
     sha256: Sha256 | None = None
-    """SHA-256 of the file's bytes; checked where given, else that of the first use."""
+    """SHA-256 of the file; if not given, the hash at first use is noted and checked."""
 
 
 class WebFile(Section):
-    """A file behind a URL that names a fixed version."""
+    """A file with a URL."""
 
     url: str = Field(pattern=r"^https?://")
-    """Address of a fixed version."""
+    """URL of a fixed version."""
     sha256: Sha256
-    """SHA-256 of the file's bytes; always checked."""
+    """SHA-256 of the file."""
     offline: str = Field(min_length=1)
-    """Where to look first, relative to the folders of ``offline`` in config.yaml."""
+    """Path of a local copy, relative to the folders of ``offline`` in config.yaml."""
 
 
 def _kind_of_file(value: Any) -> str:
@@ -43,24 +42,24 @@ def _kind_of_file(value: Any) -> str:
 AnyFile = Annotated[
     Annotated[WebFile, Tag("web")] | Annotated[HubFile, Tag("hub")], Discriminator(_kind_of_file)
 ]
-"""Told apart by the key ``repo``, so that a mistake is reported for the kind that was meant."""
+"""A file on the hub or with a URL; the key ``repo`` decides, so that messages are about that kind."""
 
 
 class Architecture(Section):
-    """Shape of a LLaDA network trained from scratch."""
+    """Shape of a LLaDA network that is trained from scratch."""
 
     hidden_size: int = Field(gt=0)
     """Width of the residual stream (LLaDA's d_model)."""
     intermediate_size: int = Field(gt=0)
     """Width of the MLP (LLaDA's mlp_hidden_size)."""
     num_layers: int = Field(gt=0)
-    """Number of blocks."""
+    """Number of transformer blocks."""
     num_heads: int = Field(gt=0)
     """Number of attention heads."""
     max_length: int = Field(gt=0)
-    """Longest sequence, in tokens."""
+    """Length of the longest sequence, in tokens."""
     rope_theta: float = Field(gt=0)
-    """Base of the rotary embedding."""
+    """Base of the rotary position embedding."""
 
     @model_validator(mode="after")
     def _heads_divide_the_width(self) -> "Architecture":
@@ -100,18 +99,18 @@ class Pretraining(Section):
 
 
 class ScratchModel(Section):
-    """A base model that this repository trains itself."""
+    """A base model that this repository trains from scratch."""
 
     source: Literal["scratch"]
-    """Trained by this repository."""
+    """A model trained from scratch."""
     shipped: str | None = None
-    """Folder of a checkpoint made earlier by ``recipe`` and kept in the repository."""
+    """Folder of a checkpoint that was trained by ``recipe`` and is part of the repository."""
     shipped_sha256: Sha256 | None = None
-    """SHA-256 of its model.safetensors; always checked."""
+    """SHA-256 of the checkpoint's model.safetensors."""
     use: Literal["shipped", "retrained"] = "shipped"
-    """Which one is fine-tuned: the shipped checkpoint, or one trained anew by the workflow."""
+    """Model that is fine-tuned: the shipped checkpoint, or one that the workflow trains."""
     recipe: Pretraining
-    """How it is, or was, trained."""
+    """Recipe of the training."""
 
     @model_validator(mode="after")
     def _shipped_is_complete(self) -> "ScratchModel":
@@ -121,26 +120,25 @@ class ScratchModel(Section):
 
 
 class HubModel(Section):
-    """A published checkpoint in LLaDA's layout."""
+    """A published checkpoint of LLaDA or Dream."""
 
     source: Literal["hub"]
-    """From the hub."""
+    """A repository of the Hugging Face hub."""
     repo: str = Field(pattern=r"^[\w.-]+/[\w.-]+$")
-    """Repository, owner/name."""
+    """Repository as owner/name."""
     revision: str = Field(min_length=1)
-    """Commit, tag or branch; what it stands for at first use is noted in NAME.lock.json and asked for from
-    then on."""
+    """Commit, tag or branch. Its commit at first use is noted in NAME.lock.json and used from then on."""
     sha256: dict[str, Sha256] = Field(default={})
-    """File -> SHA-256 of its bytes; checked where given, else that of the first use."""
+    """File -> SHA-256; for other files the hash at first use is noted and checked."""
 
 
 class LocalModel(Section):
-    """A checkpoint directory in LLaDA's layout on this machine."""
+    """A checkpoint directory of LLaDA or Dream on this machine."""
 
     source: Literal["path"]
-    """From this machine."""
+    """A directory."""
     path: str = Field(min_length=1)
-    """The directory."""
+    """Path of the directory."""
 
 
 BaseModelSource = Annotated[ScratchModel | HubModel | LocalModel, Field(discriminator="source")]
@@ -150,83 +148,82 @@ class GeneratedData(Section):
     """Generated problems with worked solutions."""
 
     source: Literal["generated"]
-    """Made by the generator."""
+    """Generated problems."""
     tasks: dict[Task, int] = Field(min_length=1)
     """Task -> number of examples."""
     seed: int
-    """Seed of the stream of problems."""
+    """Seed of the problems."""
 
 
 class HubData(Section):
-    """Reasoning traces from the hub."""
+    """Published reasoning traces."""
 
     source: Literal["hub"]
-    """From the hub."""
+    """Files on the Hugging Face hub."""
     files: list[HubFile] = Field(min_length=1)
     """Files of the data set (JSONL or Parquet), in order."""
     question: str
     """Field with the question."""
     trajectory: str
-    """Field with the reasoning; of a list the first entry is taken."""
+    """Field with the reasoning; the first entry is used if it is a list."""
     attempt: str
     """Field with the final answer."""
     num_examples: int | None = Field(default=None, gt=0)
-    """Take this many after shuffling; all when empty."""
+    """Number of examples, the first after shuffling; null for all."""
     shuffle_seed: int = 42
-    """Seed of the shuffle (d1 uses 42)."""
+    """Seed of the shuffle (d1: 42)."""
     split_trajectory_at: str | None = None
-    """Text that ends the reasoning when one field holds both; rows without it are left out."""
+    """Text that ends the reasoning, if one field holds reasoning and answer; rows without it are left out."""
     trajectory_prefix: str = ""
-    """Text removed from the beginning of the reasoning, with ``split_trajectory_at``."""
+    """Text that is removed from the beginning of the reasoning, with ``split_trajectory_at``."""
     instruction: Instruction
-    """Text in front of every question."""
+    """Text that precedes every question."""
 
 
 class JsonlData(Section):
     """Training examples of the user: JSONL with ``question`` and ``answer``, or ``messages``, on every line.
 
-    Beside question and answer a row may have ``reasoning``, which is put in tags in front of the answer.
-    ``messages`` is a list of {role, content}: the system's first or not at all, then user and assistant
-    in turn.  Only the last turn is trained, the assistant's; the others belong to the prompt.  Other keys are
-    ignored.
+    A line with question and answer may also have ``reasoning``, which is put in tags before the answer.
+    ``messages`` is a list of {role, content}: an optional system message, then user and assistant in turn.
+    Only the last turn, the assistant's, is trained. Other keys are ignored.
     """
 
     source: Literal["jsonl"]
     """A file of the user."""
     path: str = Field(min_length=1)
-    """The file; a line has {question, answer, reasoning (optional)} or {messages: [{role, content}, …]}, of
-    which the last turn is trained; of equal lines one is kept."""
+    """Path of the file. A line is {question, answer, reasoning (optional)}, or {messages: [{role, content},
+    …]} of which the last turn is trained; repeated lines are left out."""
     sha256: Sha256 | None = None
-    """SHA-256 of the file's bytes; checked where given."""
+    """SHA-256 of the file; not checked if not given."""
     instruction: Instruction = "none"
-    """Text in front of every question, the last user turn."""
+    """Text that precedes every question, in the last user turn."""
 
 
 DataSource = Annotated[GeneratedData | HubData | JsonlData, Field(discriminator="source")]
 
 
 class GeneratedBenchmark(Section):
-    """Test questions from the generator, disjoint from all training problems."""
+    """Generated test questions, none of which is a training problem."""
 
     source: Literal["generated"]
-    """Made by the generator."""
+    """Generated problems."""
     num_examples: int = Field(gt=0)
     """Number of questions."""
     seed: int
-    """Seed of the stream of problems."""
+    """Seed of the problems."""
 
 
 class PublishedBenchmark(Section):
     """Test questions from a published file."""
 
     source: Literal["published"]
-    """From a published file."""
+    """A published file."""
     file: AnyFile
-    """The file (JSONL, CSV or Parquet): behind an address with its hash, or in a hub repository."""
+    """The file (JSONL, CSV or Parquet)."""
     num_examples: int | None = Field(default=None, gt=0)
-    """Take this many, chosen as in d1 (numpy seed 42, without replacement); all when empty."""
+    """Number of questions, chosen as by d1 (NumPy with seed 42, without replacement); null for all."""
     instruction: Instruction
-    """Text in front of every question."""
+    """Text that precedes every question."""
 
 
 class CustomBenchmark(Section):
@@ -235,9 +232,9 @@ class CustomBenchmark(Section):
     source: Literal["custom"]
     """A Python file of the user, which is run."""
     path: str = Field(min_length=1, pattern=r"\.py$")
-    """The file, with INSTRUCTION, QUESTIONS and score."""
+    """Path of the file, which defines INSTRUCTION, QUESTIONS and score."""
     num_examples: int | None = Field(default=None, gt=0)
-    """Take the first this many; all when empty."""
+    """Number of questions, the first in the file; null for all."""
 
 
 BenchmarkSource = Annotated[

@@ -51,7 +51,7 @@ rule prepare:
     params:
         file=SETTINGS.experiment,
         settings=settings_of("prepare"),
-        questions=options("--questions", QUESTIONS),
+        questions=lambda wildcards, input: options("--questions", input.questions),
     shell:
         "python -m weft data prepare --experiment {params.file:q} --examples {input.examples} "
         "{params.questions} --base {input.base} --out {output} > {log} 2>&1"

@@ -26,7 +26,7 @@ rule trace:
         adapter=lambda wildcards, input: (
             f"--adapter {input.adapter}" if input.adapter else ""
         ),
-        questions=options("--questions", QUESTIONS),
+        questions=lambda wildcards, input: options("--questions", input.questions),
     shell:
         "python -m weft trace --experiment {params.file:q} --run {wildcards.run} --base {input.base} "
         "{params.adapter} {params.questions} --gen-length {params.gen_length} --threads {threads} "

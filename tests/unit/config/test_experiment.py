@@ -95,7 +95,7 @@ HUB_FILE = {"source": "published", "instruction": "none", "file": {"repo": 1}}
         ("training.lora.target_modules", ["nose"], "training.lora.target_modules.0", "'nose'"),
         ("methods.weft.preset", "wef", "methods.weft.preset", "'wef'\nCorrect"),
         ("methods.weft.masking", "uniform", "methods.weft: rate_source", "'entropy'"),
-        ("sampling.gen_lengths", [32, 32], "sampling: gen_lengths", r"\[32, 32\]"),
+        ("sampling.gen_lengths", [32, 32], "sampling.gen_lengths", r"\[32, 32\]"),
         ("sampling.gen_lengths", [30], "block_length=8", "30"),
         ("sampling.temperature", -0.7, "sampling.temperature", "-0.7"),
         ("seeds", [1, 1], "seeds", r"\[1, 1\]"),
