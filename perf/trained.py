@@ -14,10 +14,11 @@ from perf.sampler import APPROXIMATE, Answer, Answers, Side, run_sides, share_of
 from weft.benchmarks import Score, find_scorer
 from weft.config import FineTuning
 from weft.config.sources import GeneratedBenchmark
-from weft.data.benchmarks import generate_questions
-from weft.data.examples import encode_prompt
+from weft.data.encoding import encode_prompt
+from weft.data.questions import generate_questions
 from weft.errors import ConfigError
 from weft.model import load_model, load_tokenizer, read_config
+from weft.records import Question
 from weft.sampling import generate
 from weft.stats import compare_means
 from weft.stats.resampling import BenchmarkCredit
@@ -36,7 +37,7 @@ class Questions:
         tokenizer: of the network.
     """
 
-    rows: list[dict[str, Any]]
+    rows: list[Question]
     prompts: Answers
     tokenizer: Any
 
@@ -50,7 +51,7 @@ class Questions:
             for row in generate_questions(name, source.model_copy(update={"num_examples": num_examples}))
         ]
         prefill = experiment.sampling.prefill
-        prompts = [encode_prompt(tokenizer, row["prompt"], prefill=prefill) for row in rows]
+        prompts = [encode_prompt(tokenizer, row.prompt, prefill=prefill) for row in rows]
         return cls(rows, prompts, tokenizer)
 
     def score(self, answers: Answers) -> dict[str, list[Score]]:
@@ -58,9 +59,9 @@ class Questions:
         scores: dict[str, list[Score]] = {}
         texts = self.tokenizer.batch_decode(answers, skip_special_tokens=False)
         for row, text in zip(self.rows, texts, strict=True):
-            scorer = find_scorer(row["benchmark"], RULES)
-            score = scorer(text, question=row["question"], reference=row["reference"])
-            scores.setdefault(row["benchmark"], []).append(score)
+            scorer = find_scorer(row.benchmark, RULES)
+            score = scorer(text, question=row.question, reference=row.reference)
+            scores.setdefault(row.benchmark, []).append(score)
         return scores
 
 
@@ -150,7 +151,7 @@ def bench_trained(
     for name in EXACT:
         _require_exact(name, sides[name].answers, plain.answers, eos=eos)
     num_same = len(exact.answers)
-    benchmarks = dict.fromkeys(row["benchmark"] for row in questions.rows)
+    benchmarks = dict.fromkeys(row.benchmark for row in questions.rows)
     yield (
         f"{base}: {len(questions.rows)} questions of {', '.join(benchmarks)}, "
         f"{settings['gen_length']} tokens, blocks of {sampling.block_length}, {sampling.tokens_per_step} a "

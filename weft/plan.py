@@ -7,9 +7,6 @@ from pathlib import Path
 
 from weft.config import Experiment, FineTuning, StoredGenerations
 from weft.config.instructions import D1_TEXTS
-from weft.config.offline import find_offline
-from weft.config.pins import RepoType, find_pin
-from weft.config.published import find_generations
 from weft.config.sources import (
     CustomBenchmark,
     GeneratedData,
@@ -21,6 +18,8 @@ from weft.config.sources import (
     ScratchModel,
     WebFile,
 )
+from weft.data.offline import find_generations, find_offline
+from weft.data.pins import RepoType, find_pin
 from weft.errors import DataError
 
 
@@ -30,7 +29,7 @@ def plan_lines(experiment: Experiment, *, offline: Sequence[str], pins: Path | N
     Args:
         experiment: the experiment.
         offline: folders that are searched before any download.
-        pins: lock file of the experiment (`weft.config.pins`).
+        pins: lock file of the experiment (`weft.data.pins`).
 
     Yields:
         Lines of text.

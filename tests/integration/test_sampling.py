@@ -17,8 +17,9 @@ from typer.testing import CliRunner
 
 from weft.cli import app
 from weft.config.sources import GeneratedBenchmark
-from weft.data.benchmarks import generate_questions, write_jsonl
+from weft.data.questions import generate_questions
 from weft.model import load_model
+from weft.records.files import write_lines
 
 NUM_QUESTIONS = 60
 
@@ -31,7 +32,7 @@ def place(tmp_path_factory):
     content["sampling"] |= {"batch_size": 4, "temperature": 0.5, "seed": 3}
     (folder / "tiny.yaml").write_text(yaml.safe_dump(content))
     source = GeneratedBenchmark(source="generated", num_examples=NUM_QUESTIONS, seed=23)
-    write_jsonl(generate_questions("gsm8k", source), folder / "questions.jsonl")
+    write_lines(folder / "questions.jsonl", generate_questions("gsm8k", source))
     return folder
 
 

@@ -1,5 +1,5 @@
 from weft.config import load_experiment
-from weft.config.pins import record_pin
+from weft.data.pins import add_pin
 from weft.plan import plan_lines
 
 
@@ -48,8 +48,8 @@ def test_what_comes_from_the_hub_says_how_it_is_pinned():
 def test_what_was_noted_at_the_first_use_is_told(tmp_path):
     pins = tmp_path / "paper.lock.json"
     files = {"data/train-00000-of-00001.parquet": "1" * 64}
-    record_pin(pins, "dataset", "simplescaling/s1K", "main", commit="a" * 40, files=files)
-    record_pin(pins, "dataset", "simplescaling/s1K-1.1", "main", commit="b" * 40, files={"other": "1" * 64})
+    add_pin(pins, "dataset", "simplescaling/s1K", "main", commit="a" * 40, files=files)
+    add_pin(pins, "dataset", "simplescaling/s1K-1.1", "main", commit="b" * 40, files={"other": "1" * 64})
     text = plan("paper", pins=pins)
     assert f"to download: {S1K} (main is commit aaaaaaaa by {pins}, pinned by hash)" in text
     assert f"(main is commit bbbbbbbb by {pins}, hash noted at first use)" in text

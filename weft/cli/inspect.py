@@ -7,7 +7,7 @@ import typer
 
 from weft.cli.shared import OfflineOption, app, offline_folders
 from weft.config import find_experiment, load_experiment, read_settings
-from weft.config.pins import pins_path
+from weft.data.pins import pins_path
 
 config_app = typer.Typer(help="Print experiments and settings.", no_args_is_help=True)
 app.add_typer(config_app, name="config")

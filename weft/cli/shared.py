@@ -2,7 +2,7 @@
 
 import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -127,9 +127,9 @@ def save_provenance(
     experiment: Experiment,
     *,
     seed: int | None = None,
-    inputs: list[Path] | None = None,
+    inputs: Sequence[Path] = (),
     device: str = "cpu",
-    notes: dict[str, Any] | None = None,
+    notes: Mapping[str, Any] | None = None,
 ) -> None:
     """Write the provenance of a result of an experiment beside it.
 
@@ -146,7 +146,7 @@ def save_provenance(
         settings=experiment.model_dump(mode="json"),
         experiment=experiment.name,
         seed=seed,
-        inputs=inputs or [],
+        inputs=inputs,
         device=device,
         notes=notes,
     )

@@ -8,17 +8,19 @@ import torch
 
 from weft.axes import BatchIds, BatchMask, TokenIds, TokenMask
 from weft.errors import DataError
+from weft.records.ids import example_key
 
 
 class PreparedExample(TypedDict):
-    """A training example as token ids, a row of the prepared Arrow data set.
+    """A training example as token ids, neither cut nor padded; a row of the prepared Arrow data set.
 
     The last two keys are added by the order of an epoch (`weft.training.order`).
 
     Attributes:
-        example_id: hexadecimal digest of the text.
-        prompt_ids: token ids of the prompt.
-        answer_ids: token ids of the answer.
+        example_id: id of the example, see `weft.records.Example`.
+        prompt_ids: token ids before the answer, the assistant header included.
+        answer_ids: token ids of the answer, the end of the turn included.
+        source: name of the data set or generator.
         index_in_epoch: place in the order of the epoch, from 0.
         is_pad_row: True for a repetition that completes the last batch of an epoch.
     """
@@ -26,6 +28,7 @@ class PreparedExample(TypedDict):
     example_id: str
     prompt_ids: list[int]
     answer_ids: list[int]
+    source: NotRequired[str]
     index_in_epoch: NotRequired[int]
     is_pad_row: NotRequired[bool]
 
@@ -40,7 +43,7 @@ class TrainingBatch(TypedDict):
         clean_ids: token ids, padded on the right, batch x length.
         is_maskable: True on the answer and the padding behind it, False on the prompt, batch x length.
         is_padding: True on the padding, batch x length.
-        example_key: integer that identifies each example, see `example_key`.
+        example_key: integer that identifies each example, see `weft.records.ids.example_key`.
         index_in_epoch: place of each example in the order of the epoch; 0 outside of training.
         is_pad_row: True in rows that only complete the last batch of an epoch and count for nothing.
     """
@@ -112,8 +115,3 @@ class PadToLength:
 def move_to_device(batch: TrainingBatch, device: torch.device | str) -> TrainingBatch:
     """Return the batch with all tensors on a device."""
     return TrainingBatch(**{name: tensor.to(device) for name, tensor in batch.items()})  # type: ignore
-
-
-def example_key(example_id: str) -> int:
-    """Turn an example id (hex digits) into a non-negative 63-bit integer that fits a tensor."""
-    return int(example_id, 16) % 2**63

@@ -1,167 +1,190 @@
-"""Fine-tuning sets as text examples: generated, from the hub, or one's own file."""
+"""Fine-tuning sets as text examples: generated, from the hub, or from a custom JSON Lines file."""
 
-import hashlib
-import json
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BeforeValidator, model_validator
 
 from weft.config.sources import DataSource, GeneratedData, HubData, JsonlData
-from weft.data.benchmarks import read_jsonl, read_records
-from weft.data.examples import Example, Message, generate_examples, lay_out_answer
-from weft.data.instructions import find_instruction, with_instruction
-from weft.data.remote import check_sha256, fetch_hub_file
+from weft.data.hub import fetch_hub_file, pin_hub_file
+from weft.data.instructions import describe_instruction, find_instruction, with_instruction
+from weft.data.offline import check_sha256
+from weft.data.rows import Loaded, describe_files, read_rows, take_text
+from weft.data.tasks.examples import generate_examples, join_answer
 from weft.errors import DataError
+from weft.records import Example, JsonObject, Message, Record
+from weft.records.files import read_objects, validate_record
+from weft.records.ids import example_id
 
 
-def load_examples(
+def load_dataset(
     name: str, source: DataSource, *, offline: Sequence[str], pins: Path | None = None
-) -> list[Example]:
-    """Make or read the examples of a fine-tuning set.
+) -> Loaded[Example]:
+    """Load the examples of a fine-tuning set. Files from the hub are pinned if they are usable.
+
+    Of equal examples in a custom file the first is kept: since the noise depends on the example, copies
+    would be masked at the same positions in every epoch. Published sets are kept as published.
 
     Args:
-        name: name of the set in the experiment.
-        source: where it comes from.
+        name: name of the data set in the experiment.
+        source: where the examples come from.
         offline: folders searched before any download.
-        pins: lock file of the experiment, see `weft.config.pins`.
+        pins: lock file of the experiment, see `weft.data.pins`.
 
     Returns:
-        The examples in training order, repeated ones included.
+        The examples in training order.
 
     Raises:
         DataError: a file is missing, unreachable, damaged or malformed, or no example is left.
     """
+    examples: list[Example]
+    files: list[Path] = []
+    inputs: list[Path] = []
+    num_repeated = 0
     if isinstance(source, GeneratedData):
         examples = generate_examples(source.tasks, seed=source.seed)
     elif isinstance(source, HubData):
-        examples = _read_hub(name, source, offline, pins)
+        files = [fetch_hub_file(file, offline=offline, pins=pins) for file in source.files]
+        examples = _read_hub(name, source, files, find_instruction(source.instruction, offline=offline))
     else:
-        examples = _read_own(name, source, offline)
+        inputs = [Path(source.path)]
+        examples, num_repeated = _drop_repeated(_read_custom(name, source, offline))
     if not examples:
-        raise DataError(f"data set {name!r} must have at least one example, got none")
-    return examples
+        raise DataError(f"data set {name!r} must have at least one example, got none; check its source")
+    if isinstance(source, HubData) and pins is not None:
+        for file, path in zip(source.files, files, strict=True):
+            pin_hub_file(file, path, pins=pins)
+    notes: JsonObject = {
+        "files": describe_files(files),
+        "instruction": describe_instruction(getattr(source, "instruction", "none")),
+        "num_repeated": num_repeated,
+    }
+    return Loaded(records=examples, inputs=inputs, notes=notes, num_repeated=num_repeated)
 
 
-def _read_hub(name: str, source: HubData, offline: Sequence[str], pins: Path | None) -> list[Example]:
-    paths = [fetch_hub_file(file, offline=offline, pins=pins) for file in source.files]
-    rows = [row for path in paths for row in read_records(path)]
-    instruction = find_instruction(source.instruction, offline=offline)
+def find_leaks(examples: Iterable[Example], questions: Collection[str]) -> list[str]:
+    """Find examples that contain a test question in any of the user's turns.
+
+    Only the end of a turn is compared, because an instruction may precede the question.
+
+    Returns:
+        Ids of the examples, sorted.
+    """
+    ends = tuple({question.strip() for question in questions})
+    return sorted(
+        example.example_id
+        for example in examples
+        if any(turn.strip().endswith(ends) for turn in example.user_turns)
+    )
+
+
+def _read_hub(name: str, source: HubData, files: Sequence[Path], instruction: str) -> list[Example]:
+    rows = [row for file in files for row in read_rows(file)]
     random.Random(source.shuffle_seed).shuffle(rows)
     examples: list[Example] = []
     for row in rows:
         if len(examples) == source.num_examples:
             break
-        question, trajectory, attempt = (
-            _take(row, field, name) for field in (source.question, source.trajectory, source.attempt)
-        )
+        try:
+            question, trajectory, attempt = (
+                take_text(row, field) for field in (source.question, source.trajectory, source.attempt)
+            )
+        except ValueError as error:
+            raise DataError(f"data set {name!r}: {error}; correct datasets.{name}") from error
         if source.split_trajectory_at is not None:
             trajectory, mark, attempt = trajectory.partition(source.split_trajectory_at)
             if not mark or not attempt.strip():
-                continue  # cut off before its answer: nothing to learn from
+                continue  # the row is cut off before its answer
             trajectory = trajectory.strip().removeprefix(source.trajectory_prefix).strip()
             attempt = attempt.strip()
         question = with_instruction(instruction, question)
-        examples.append(_example(name, question, lay_out_answer(trajectory, attempt)))
+        examples.append(_example(name, question, join_answer(trajectory, attempt)))
     return examples
 
 
-def _read_own(name: str, source: JsonlData, offline: Sequence[str]) -> list[Example]:
+def _require_text(text: str) -> str:
+    if not text.strip():
+        raise ValueError("text that is not blank")
+    return text
+
+
+def _number_as_text(value: object) -> object:
+    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
+
+
+_Text = Annotated[str, AfterValidator(_require_text)]
+
+
+class _Pair(Record):
+    """A row with question and answer."""
+
+    question: _Text
+    answer: Annotated[_Text, BeforeValidator(_number_as_text)]
+    reasoning: Annotated[_Text | None, BeforeValidator(lambda value: None if value == "" else value)] = None
+
+
+class _Turn(Record):
+    role: Literal["system", "user", "assistant"]
+    content: _Text
+
+
+class _Conversation(Record):
+    """A row with the turns of a conversation, the last of which is the answer to learn."""
+
+    messages: list[_Turn]
+
+    @model_validator(mode="after")
+    def _turns_alternate(self) -> "_Conversation":
+        roles = [turn.role for turn in self.messages]
+        dialogue = roles[1:] if roles[:1] == ["system"] else roles
+        if not dialogue or dialogue != ["user", "assistant"] * (len(dialogue) // 2):
+            raise ValueError(
+                "messages with roles user and assistant in turn, after at most one system message, the last "
+                f"role being assistant, found roles {roles}"
+            )
+        return self
+
+
+def _read_custom(name: str, source: JsonlData, offline: Sequence[str]) -> list[Example]:
     path = Path(source.path)
-    if not path.is_file():
-        raise DataError(f"data set {name!r}: {path} must exist, not found; correct datasets.{name}.path")
+    remedy = f"correct the file or datasets.{name}.path"
     if source.sha256 is not None:
         check_sha256(path, source.sha256, name=str(path))
     instruction = find_instruction(source.instruction, offline=offline)
     examples = []
-    for number, row in enumerate(read_jsonl(path), start=1):
-        try:
-            history, question, answer = _read_conversation(row) if "messages" in row else _read_pair(row)
-        except ValueError as error:
-            raise DataError(f"{path}, line {number}: {error}; correct the line") from error
-        examples.append(_example(name, with_instruction(instruction, question), answer, history=history))
+    for number, row in enumerate(read_objects(path, remedy=remedy), start=1):
+        history, question, answer = _read_custom_row(row, place=f"{path}, line {number}")
+        examples.append(_example(name, with_instruction(instruction, question), answer, history))
     return examples
 
 
-def _read_pair(row: dict[str, Any]) -> tuple[list[Message], str, str]:
-    missing = sorted({"question", "answer"} - row.keys())
-    if missing:
-        raise ValueError(f"must have question and answer, or messages; {missing} missing, got {sorted(row)}")
-    answer = row["answer"]
-    if isinstance(answer, int | float) and not isinstance(answer, bool):
-        answer = str(answer)
-    question, answer = _text(row["question"], "question"), _text(answer, "answer")
-    if row.get("reasoning") in (None, ""):
-        return [], question, answer
-    return [], question, lay_out_answer(_text(row["reasoning"], "reasoning"), answer)
+def _read_custom_row(row: JsonObject, *, place: str) -> tuple[tuple[Message, ...], str, str]:
+    """Return the turns before the last question, this question, and the answer to it."""
+    remedy = "correct the line; it must have question and answer, or messages"
+    if "messages" not in row:
+        pair = validate_record(row, _Pair, place=place, error=DataError, remedy=remedy)
+        answer = pair.answer if pair.reasoning is None else join_answer(pair.reasoning, pair.answer)
+        return (), pair.question, answer
+    if mixed := sorted({"question", "answer", "reasoning"} & row.keys()):
+        raise DataError(
+            f"{place}: expected either messages or a question, got messages and {mixed}; {remedy}"
+        )
+    turns = validate_record(row, _Conversation, place=place, error=DataError, remedy=remedy).messages
+    history = tuple(Message(role=turn.role, content=turn.content) for turn in turns[:-2])
+    return history, turns[-2].content, turns[-1].content
 
 
-def _read_conversation(row: dict[str, Any]) -> tuple[list[Message], str, str]:
-    """Split ``messages`` into the turns before the last question, that question, and the answer to it."""
-    mixed = sorted({"question", "answer", "reasoning"} & row.keys())
-    if mixed:
-        raise ValueError(f"must have either messages or question and answer, got messages and {mixed}")
-    messages = row["messages"]
-    if not isinstance(messages, list):
-        raise ValueError(f"messages must be a list of turns, got {type(messages).__name__}")
-    turns = [_read_turn(turn, f"messages[{index}]") for index, turn in enumerate(messages)]
-    has_system = bool(turns) and turns[0]["role"] == "system"
-    if len(turns) < 2 + has_system:
-        raise ValueError(f"messages must have a user turn and its answer, got {[t['role'] for t in turns]}")
-    for index, turn in enumerate(turns[has_system:]):
-        expected = "assistant" if index % 2 else "user"
-        if turn["role"] != expected:
-            raise ValueError(
-                f"messages[{index + has_system}] must have role {expected!r}, got {turn['role']!r}; turns of "
-                "user and assistant alternate, and only the first one may be the system's"
-            )
-    if turns[-1]["role"] != "assistant":
-        raise ValueError(f"the last of the messages must be the assistant's, got {turns[-1]['role']!r}")
-    return turns[:-2], turns[-2]["content"], turns[-1]["content"]
+def _drop_repeated(examples: Sequence[Example]) -> tuple[list[Example], int]:
+    """Return the distinct examples in their order, and the number of copies that were left out."""
+    distinct: dict[str, Example] = {}
+    for example in examples:
+        distinct.setdefault(example.example_id, example)
+    return list(distinct.values()), len(examples) - len(distinct)
 
 
-def _read_turn(turn: Any, where: str) -> Message:
-    if not isinstance(turn, dict) or not {"role", "content"} <= turn.keys():
-        raise ValueError(f"{where} must be an object with role and content, got {json.dumps(turn):.80}")
-    if turn["role"] not in ("system", "user", "assistant"):
-        raise ValueError(f"{where} must have role system, user or assistant, got {turn['role']!r:.80}")
-    return {"role": turn["role"], "content": _text(turn["content"], f"{where}.content")}
-
-
-def _text(value: Any, where: str) -> str:
-    if not isinstance(value, str):
-        raise ValueError(f"{where} must be text, got {type(value).__name__}")
-    if not value.strip():
-        raise ValueError(f"{where} must hold text, got nothing")
-    return value
-
-
-def drop_repeats(examples: Iterable[Example]) -> tuple[list[Example], int]:
-    """Keep the first of equal examples.
-
-    Equal ones would be masked at the same positions in every epoch, since noise depends on the example.
-
-    Returns:
-        The distinct examples in their order, and how many were left out.
-    """
-    everything = list(examples)
-    first: dict[str, Example] = {}
-    for example in everything:
-        first.setdefault(example.example_id, example)
-    return list(first.values()), len(everything) - len(first)
-
-
-def _take(row: dict[str, Any], field: str, name: str) -> str:
-    if field not in row:
-        raise DataError(f"data set {name!r}: every row must have the field {field!r}, got {sorted(row)}")
-    value = row[field]
-    first = value[0] if isinstance(value, list) and value else value
-    if not isinstance(first, str) or not first.strip():
-        raise DataError(f"data set {name!r}: the field {field!r} must hold text, got {first!r}")
-    return first
-
-
-def _example(name: str, question: str, answer: str, *, history: Sequence[Message] = ()) -> Example:
-    before = json.dumps(list(history)) if history else ""
-    identity = hashlib.sha256(f"{name}\n{before}{question}\n{answer}".encode()).hexdigest()[:16]
-    return Example(example_id=identity, question=question, answer=answer, source=name, history=tuple(history))
+def _example(name: str, question: str, answer: str, history: tuple[Message, ...] = ()) -> Example:
+    optional = {"history": history} if history else {}  # an empty history is not written
+    identity = example_id(name, question, answer, history)
+    return Example(example_id=identity, question=question, answer=answer, source=name, **optional)

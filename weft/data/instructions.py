@@ -1,16 +1,16 @@
-"""Instruction texts that stand in front of a question: short ones of our own, and d1's.
+"""Instruction texts that precede a question: short ones written for weft, and those of d1.
 
-d1 has no system role: its instructions open the user's turn.  Its texts are read from its source files,
-which are fetched (`weft.config.instructions` says from where); ours say the same in other words.
+d1 uses no system role, so its instructions open the user's turn. Its texts are not part of weft: they are
+read from d1's source files (`weft.config.instructions` lists them), which are parsed and never run.
 """
 
 import ast
-import hashlib
 from collections.abc import Sequence
 
 from weft.config.instructions import D1_COMMIT, D1_TEXTS, InstructionFile
-from weft.data.remote import read_web_file
+from weft.data.web import read_web_file
 from weft.errors import DataError
+from weft.records.ids import text_sha256
 
 _FORMAT = """Answer in this form:
 <reasoning>
@@ -34,45 +34,53 @@ INSTRUCTIONS = {
 }
 
 MAX_SOURCE_BYTES = 1_000_000
-ALTERNATIVE = "or choose an instruction of our own wording, such as instruction: mathematics"
+ALTERNATIVE = "or choose an instruction that weft contains, such as instruction: mathematics"
 
 
 def find_instruction(name: str, *, offline: Sequence[str]) -> str:
-    """Return the text of an instruction, fetched if it is one of d1's.
+    """Return the text of an instruction. A text of d1 is read from its source file.
+
+    Args:
+        name: name of the instruction.
+        offline: folders searched before the download.
 
     Raises:
-        DataError: d1's source is neither found offline nor reachable, or does not hold the text.
+        DataError: d1's source file is neither offline nor reachable, or does not contain the text.
     """
     source = D1_TEXTS.get(name)
     return INSTRUCTIONS[name] if source is None else fetch_instruction(source, offline=offline)
 
 
 def describe_instruction(name: str) -> dict[str, str]:
-    """Say for the provenance which text it is, by its hash, and from which commit of d1."""
+    """Return name, hash and, for a text of d1, the source of an instruction, for the provenance."""
     if name in D1_TEXTS:
         return {"name": name, "sha256": D1_TEXTS[name].sha256, "commit": D1_COMMIT, "url": D1_TEXTS[name].url}
-    return {"name": name, "sha256": _sha256(INSTRUCTIONS[name])}
+    return {"name": name, "sha256": text_sha256(INSTRUCTIONS[name])}
 
 
-def with_instruction(text: str, question: str) -> str:
-    """Put an instruction, and a blank line, in front of a question."""
-    return f"{text}\n\n{question}" if text else question
+def with_instruction(instruction: str, question: str) -> str:
+    """Return a question with an instruction and a blank line before it."""
+    return f"{instruction}\n\n{question}" if instruction else question
 
 
 def fetch_instruction(source: InstructionFile, *, offline: Sequence[str]) -> str:
-    """Read a text from somebody's source file and check its hash.  The file is parsed, never run.
+    """Read an instruction from a source file and check its hash. The file is parsed, never run.
+
+    Args:
+        source: address of the file, name of the constant, and hash of the text.
+        offline: folders searched before the download.
 
     Raises:
-        DataError: the file is neither found offline nor reachable, is too large, does not hold the
-            constant as plain text, or the text differs from the pinned hash.
+        DataError: the file is neither offline nor reachable, is too large, or does not contain the
+            constant as plain text; or the hash of the text differs.
     """
     try:
         code, origin = read_web_file(source.url, source.offline, offline=offline, max_bytes=MAX_SOURCE_BYTES)
         text = read_text_constant(code, source.constant, origin=origin)
-        if _sha256(text) != source.sha256:
+        if text_sha256(text) != source.sha256:
             raise DataError(
-                f"{source.constant} in {origin} must have sha256 {source.sha256}, got {_sha256(text)}; it is "
-                f"another version: take the file from {source.url}"
+                f"{source.constant} in {origin} must have sha256 {source.sha256}, got {text_sha256(text)}; "
+                f"the file is another version: take it from {source.url}"
             )
     except DataError as error:
         raise DataError(f"{error}; {ALTERNATIVE}") from error
@@ -80,50 +88,46 @@ def fetch_instruction(source: InstructionFile, *, offline: Sequence[str]) -> str
 
 
 def read_text_constant(code: bytes, name: str, *, origin: str) -> str:
-    """Read a string that is assigned at the top level of a Python file, without running the file.
+    """Return a string that is assigned at the top level of a Python file, without running the file.
+
+    String literals joined by ``+`` are accepted.
 
     Args:
-        code: the file.
+        code: content of the file.
         name: name of the constant.
-        origin: where the file comes from, for messages.
-
-    Returns:
-        The text; literals joined by + are understood, anything else is not.
+        origin: path or address of the file, for messages.
 
     Raises:
-        DataError: the file is no Python, or does not assign the name once, or not plain text.
+        DataError: the file is not Python, or does not assign the name exactly once and to a string.
     """
     try:
         tree = ast.parse(code)
-    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:  # the last two: nested too deep
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:  # the last two: deep nesting
         raise DataError(
             f"{origin} must be Python source, got {type(error).__name__}: {error}; fetch it again"
         ) from error
-    assignments = [statement for statement in tree.body if isinstance(statement, ast.Assign)]
-    values = [a.value for a in assignments if any(_is_name(target, name) for target in a.targets)]
+    values = [
+        statement.value
+        for statement in tree.body
+        if isinstance(statement, ast.Assign)
+        and any(isinstance(target, ast.Name) and target.id == name for target in statement.targets)
+    ]
     if len(values) != 1:
         raise DataError(
-            f"{origin} must assign {name} once at its top level, found {len(values)}; take another version"
+            f"{origin} must assign {name} exactly once at its top level, got {len(values)} assignments; "
+            "use another version of the file"
         )
     parts: list[str] = []
-    todo = values
-    while todo:  # a loop, since a sum is nested as deep as it is long
-        node = todo.pop()
+    pending = values
+    while pending:  # not recursive, because a sum of many literals is nested deeply
+        node = pending.pop()
         if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
-            todo += [node.right, node.left]
+            pending += [node.right, node.left]
         elif isinstance(node, ast.Constant) and isinstance(node.value, str):
             parts.append(node.value)
         else:
             raise DataError(
-                f"{origin}: {name} must be made of string literals and +, got {type(node).__name__} in line "
-                f"{node.lineno}; take another version"
+                f"{origin}: {name} must consist of string literals and +, got {type(node).__name__} in line "
+                f"{node.lineno}; use another version of the file"
             )
     return "".join(parts)
-
-
-def _is_name(target: ast.expr, name: str) -> bool:
-    return isinstance(target, ast.Name) and target.id == name
-
-
-def _sha256(text: str) -> str:
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()

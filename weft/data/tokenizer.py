@@ -1,10 +1,9 @@
 """A small byte-level tokenizer for models trained from scratch.
 
-It speaks LLaDA's dialect: the same special tokens and the same chat template markers, so that a
-small model takes the very path of the 8B model.  Two things are better than in the original: the
-mask token is declared, and the template appends the assistant header only when asked.
-Any text can be encoded.  A number of one or two digits is one token, so that a small network can
-learn sums as a table; longer runs of digits, such as a Sudoku board, are split digit by digit.
+It has LLaDA's special tokens and chat template, so a small model runs through the same code as the 8B
+model, with two differences: the mask token is declared, and the template appends the assistant header only
+on request. Every text can be encoded. A number of one or two digits is one token, so that a small network
+can learn sums as a table. Longer runs of digits, such as a Sudoku board, are split into single digits.
 """
 
 from collections.abc import Iterable
@@ -28,16 +27,16 @@ CHAT_TEMPLATE = (
     f"{{% if add_generation_prompt %}}{START_HEADER}assistant{END_HEADER}\n\n{{% endif %}}"
 )
 
-# What may become one token: a number below 100, a tag, a LaTeX command with its brace, a word.
+# Merges stay within a piece: a number below 100, a tag, a LaTeX command with its brace, a word.
 PIECES = r"(?<!\d)\d{1,2}(?!\d)|\d|</?[a-z]+>|\\[a-z]+\{| ?[A-Za-z]+|\n+| ?[^\sA-Za-z\d<\\]|."
 
 
 def train_tokenizer(texts: Iterable[str], *, vocab_size: int) -> PreTrainedTokenizerFast:
-    """Learn byte-pair merges from texts.
+    """Train a byte-pair tokenizer.
 
     Args:
         texts: documents without special tokens.
-        vocab_size: number of entries, special tokens and the 256 bytes included.
+        vocab_size: size of the vocabulary, including the special tokens and the 256 bytes.
 
     Returns:
         A fast tokenizer with mask, end-of-text and padding tokens and a chat template.

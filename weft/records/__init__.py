@@ -3,6 +3,7 @@
 ========================  =====================================================================
 `Question`                a test question of a benchmark
 `Example`                 a training example as text
+`LengthSummary`           lengths of a prepared data set
 `Generation`              what a model answered to one question
 `Score`, `ScoredExample`  the outcome of one answer; the same with the example it belongs to
 `StepMetrics`             one optimiser step of a training run
@@ -16,7 +17,7 @@ file is read. `weft.records.files` reads, appends and writes them.
 """
 
 from weft.records.base import JsonObject, Record
-from weft.records.examples import Example, Message, Question
+from weft.records.examples import Example, LengthSummary, Message, Question
 from weft.records.generations import Generation
 from weft.records.provenance import FileDigest, FileDigests, Provenance
 from weft.records.scores import Score, ScoredExample, Verdict
@@ -28,6 +29,7 @@ __all__ = [
     "FileDigests",
     "Generation",
     "JsonObject",
+    "LengthSummary",
     "Message",
     "Provenance",
     "Question",

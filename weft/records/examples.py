@@ -54,3 +54,50 @@ class Example(Record):
     def user_turns(self) -> list[str]:
         """Texts of all turns of the user."""
         return [turn.content for turn in self.prompt if turn.role == "user"]
+
+
+class LengthSummary(Record):
+    """Lengths of a prepared data set, and what the length limit cuts off; the file ``summary.json``.
+
+    The length of an example is the number of its prompt and answer tokens, before it is cut and without
+    padding. Shares lie between 0 and 1.
+    """
+
+    num_examples: int
+    """Number of examples that are trained on."""
+    mean_length: float
+    """Mean length of an example, in tokens."""
+    median_length: float
+    """Median length of an example, in tokens."""
+    p95_length: float
+    """95th percentile of the lengths, in tokens."""
+    max_length: int
+    """Length of the longest example, in tokens."""
+    mean_prompt_length: float
+    """Mean length of a prompt, in tokens."""
+    median_prompt_length: float
+    """Median length of a prompt, in tokens."""
+    max_prompt_length: int
+    """Length of the longest prompt, in tokens."""
+    length_limit: int
+    """The setting ``training.max_length``, in tokens."""
+    num_tokens: int
+    """Number of tokens of all examples."""
+    num_tokens_cut: int
+    """Number of tokens beyond the limit."""
+    num_cut_off: int
+    """Number of examples longer than the limit."""
+    share_tokens_cut: float
+    """Share of the tokens that lie beyond the limit."""
+    share_cut_off: float
+    """Share of the examples longer than the limit."""
+    share_end_of_turn_cut_off: float
+    """Share of the examples whose answer loses its end-of-turn token."""
+    num_with_answer_tag: int
+    """Number of examples whose answer has the tag ``<answer>``."""
+    share_answer_tag_cut_off: float | None
+    """Share of these examples that lose the tag; None if no example has it."""
+    num_heldout: int
+    """Number of examples left out of training, from the front."""
+    layout: str
+    """How prompt and answer became tokens: ``exact`` or ``d1``."""

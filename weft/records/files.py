@@ -308,7 +308,27 @@ def parse_record(
     Raises:
         WeftError: the text is not JSON, or a field is missing or has another type.
     """
-    content = _parse_object(text, place=place, error=error, remedy=remedy, allow_nan=allow_nan)
+    return validate_record(
+        _parse_object(text, place=place, error=error, remedy=remedy, allow_nan=allow_nan),
+        kind, place=place, error=error, remedy=remedy,
+    )  # fmt: skip
+
+
+def validate_record(
+    content: JsonObject, kind: type[RecordT], *, place: str, error: type[WeftError], remedy: str
+) -> RecordT:
+    """Make a record of a JSON object.
+
+    Args:
+        content: the JSON object.
+        kind: class of the record.
+        place: where the object stands, for the message.
+        error: class of the exception.
+        remedy: what the reader of the message should do.
+
+    Raises:
+        WeftError: a field is missing or has another type.
+    """
     try:
         return kind.model_validate(content)
     except ValidationError as cause:

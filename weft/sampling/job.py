@@ -10,7 +10,7 @@ from tqdm import tqdm
 from transformers import PreTrainedTokenizerBase
 
 from weft.config.sampling import Sampling
-from weft.data.examples import encode_prompt
+from weft.data.encoding import encode_prompt
 from weft.errors import DataError
 from weft.model import Predictor, load_tokenizer
 from weft.provenance import digest

@@ -10,9 +10,10 @@ from transformers import PreTrainedTokenizerFast, TrainingArguments, set_seed
 from weft.config.experiment import FineTuning
 from weft.config.methods import Method
 from weft.config.sources import Pretraining, ScratchModel
-from weft.data.base import RECIPE_FILE
+from weft.data.base_model import RECIPE_FILE
 from weft.data.collate import PadToLength
-from weft.data.examples import encode_example, generate_mixture
+from weft.data.encoding import encode_example
+from weft.data.tasks.examples import generate_mixture
 from weft.data.tokenizer import train_tokenizer
 from weft.errors import ConfigError
 from weft.model import LladaConfig, LladaForMaskedDiffusion, save_model
@@ -78,7 +79,10 @@ def pretrain(recipe: Pretraining, out: Path, *, state: Path, device: str) -> Jso
     set_seed(recipe.seed)
     examples = list(
         generate_mixture(
-            recipe.tasks, worked_share=recipe.worked_share, num_examples=recipe.num_examples, seed=recipe.seed
+            recipe.tasks,
+            rationale_share=recipe.worked_share,
+            num_examples=recipe.num_examples,
+            seed=recipe.seed,
         )
     )
     sample = itertools.islice(examples, TOKENIZER_SAMPLE)

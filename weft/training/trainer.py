@@ -13,9 +13,10 @@ from torch.utils.data import Sampler
 from transformers import Trainer
 
 from weft.axes import BatchIds, FlatFloats
-from weft.data.collate import Collate, PreparedExample, TrainingBatch, example_key, move_to_device
+from weft.data.collate import Collate, PreparedExample, TrainingBatch, move_to_device
 from weft.errors import TrainingError
 from weft.model import Predictor
+from weft.records.ids import example_key
 from weft.training.metrics import metric_means
 from weft.training.objective import (
     ForwardProcess,

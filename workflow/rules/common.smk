@@ -8,8 +8,8 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 
 from weft.config import BASE_RUN, load_experiment, resolve_settings
-from weft.config.published import find_generations
 from weft.config.stages import stage_settings
+from weft.data.offline import find_generations
 from weft.errors import WeftError
 from weft.layout import FIGURE_FORMATS, TABLE_FORMATS, ResultLayout, provenance_file
 from weft.provenance import source_digest

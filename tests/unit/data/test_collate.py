@@ -1,6 +1,6 @@
 import pytest
 
-from weft.data.collate import PadToLength, example_key
+from weft.data.collate import PadToLength
 from weft.errors import DataError
 
 
@@ -25,7 +25,3 @@ def test_a_long_answer_loses_its_end():
 def test_a_prompt_without_room_for_an_answer_is_named():
     with pytest.raises(DataError, match=r"example 0f: the prompt must be shorter than max_length=2"):
         PadToLength(max_length=2, pad_token_id=9)([example([1, 2], [3])])
-
-
-def test_keys_fit_a_tensor():
-    assert 0 <= example_key("f" * 16) < 2**63

@@ -3,16 +3,27 @@ import json
 import pytest
 
 from weft.config.sources import HubData, JsonlData
-from weft.data.datasets import drop_repeats, load_examples
+from weft.data.datasets import find_leaks, load_dataset
 from weft.errors import DataError
+from weft.records import Example, Message
+
+S, U, A = ("system", "Be short."), ("user", "2+2?"), ("assistant", "4")
 
 
-def own(tmp_path, *lines):
-    (tmp_path / "own.jsonl").write_text("\n".join(lines))
-    return JsonlData(source="jsonl", path=str(tmp_path / "own.jsonl"))
+def chat(*turns, **more):
+    return {"messages": [{"role": role, "content": text} for role, text in turns]} | more
 
 
-def hub(**changes):
+def load_custom(tmp_path, *rows, **options):
+    path = tmp_path / "custom.jsonl"
+    path.write_text("\n".join(json.dumps(row) for row in rows))
+    return load_dataset("mine", JsonlData(source="jsonl", path=str(path), **options), offline=[])
+
+
+def load_hub(tmp_path, rows, **changes):
+    folder = tmp_path / "owner" / "set"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "train.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     fields = {
         "source": "hub",
         "files": [{"repo": "owner/set", "file": "train.jsonl", "revision": "main"}],
@@ -21,160 +32,125 @@ def hub(**changes):
         "attempt": "attempt",
         "instruction": "none",
     }
-    return HubData.model_validate(fields | changes)
+    return load_dataset("s", HubData.model_validate(fields | changes), offline=[str(tmp_path)]).records
 
 
-def put(tmp_path, rows):
-    folder = tmp_path / "owner" / "set"
-    folder.mkdir(parents=True)
-    (folder / "train.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    return [str(tmp_path)]
-
-
-def test_own_data_with_and_without_reasoning(tmp_path):
-    source = own(
+def test_a_pair_may_have_reasoning(tmp_path):
+    first, second = load_custom(
         tmp_path,
-        json.dumps({"question": "1+1?", "answer": "2"}),
-        json.dumps({"question": "2+2?", "answer": "4", "reasoning": "2+2=4"}),
-    )
-    first, second = load_examples("mine", source, offline=[])
+        {"question": "1+1?", "answer": 2, "reasoning": ""},
+        {"question": "2+2?", "answer": "4", "reasoning": "2+2=4"},
+    ).records
     assert first.answer == "2"
     assert second.answer == "<reasoning>2+2=4</reasoning>\n<answer>4</answer>"
-    assert first.example_id != second.example_id
 
 
-def test_own_data_without_a_field_names_the_line(tmp_path):
-    with pytest.raises(DataError, match=r"own.jsonl, line 1: .*\['answer'\] missing"):
-        load_examples("mine", own(tmp_path, json.dumps({"question": "1+1?"})), offline=[])
-
-
-def chat(*turns, **more):
-    return json.dumps({"messages": [{"role": role, "content": text} for role, text in turns]} | more)
-
-
-S, U, A = ("system", "Be short."), ("user", "2+2?"), ("assistant", "4")
-
-
-def test_a_conversation_has_its_last_answer_trained_and_the_rest_as_prompt(tmp_path):
-    source = own(tmp_path, chat(U, A), chat(S, U, A, ("user", "3+3?"), ("assistant", "6")))
-    short, long = load_examples("mine", source, offline=[])
+def test_the_last_answer_of_a_conversation_is_trained_and_the_rest_is_its_prompt(tmp_path):
+    short, long = load_custom(
+        tmp_path, chat(U, A), chat(S, U, A, ("user", "3+3?"), ("assistant", "6"))
+    ).records
     assert (short.question, short.answer, short.history) == ("2+2?", "4", ())
     assert (long.question, long.answer) == ("3+3?", "6")
-    assert [turn["role"] for turn in long.history] == ["system", "user", "assistant"]
-    assert [turn["content"] for turn in long.history] == ["Be short.", "2+2?", "4"]
+    assert [(turn.role, turn.content) for turn in long.history] == [S, U, A]
+    assert "history" not in short.as_object()
 
 
 def test_a_pair_and_a_conversation_of_one_turn_are_the_same_example(tmp_path):
-    source = own(tmp_path, chat(U, A), json.dumps({"question": "2+2?", "answer": 4}), chat(S, U, A))
-    first, second, third = load_examples("mine", source, offline=[])
-    assert first == second
-    assert first.example_id != third.example_id
+    pair = {"question": "2+2?", "answer": 4}
+    (from_pair,) = load_custom(tmp_path, pair).records
+    loaded = load_custom(tmp_path, chat(U, A), pair, chat(S, U, A))
+    assert loaded.records[0] == from_pair
+    assert len(loaded.records) == 2
+    assert loaded.num_repeated == loaded.notes["num_repeated"] == 1
 
 
-def test_the_instruction_stands_in_front_of_the_last_question(tmp_path):
-    source = own(tmp_path, chat(U, A, ("user", "3+3?"), ("assistant", "6")))
-    example = load_examples("mine", source.model_copy(update={"instruction": "format"}), offline=[])[0]
+def test_the_first_of_equal_examples_is_kept(tmp_path):
+    loaded = load_custom(tmp_path, *(chat(("user", q), A) for q in ("b", "a", "b", "c", "b")))
+    assert [example.question for example in loaded.records] == ["b", "a", "c"]
+    assert loaded.num_repeated == 2
+    assert [path.name for path in loaded.inputs] == ["custom.jsonl"]
+
+
+def test_the_instruction_precedes_the_last_question(tmp_path):
+    row = chat(U, A, ("user", "3+3?"), ("assistant", "6"))
+    (example,) = load_custom(tmp_path, row, instruction="format").records
     assert example.question.startswith("Answer in this form:")
-    assert example.history[0]["content"] == "2+2?"
+    assert example.history[0].content == "2+2?"
 
 
 @pytest.mark.parametrize(
-    ("line", "message"),
+    ("row", "field", "value"),
     [
-        (chat(U, ("bot", "4")), r"messages\[1\] must have role system, user or assistant, got 'bot'"),
-        (chat(U, ("assistant", " ")), r"messages\[1\].content must hold text, got nothing"),
-        (chat(U, ("assistant", None)), r"messages\[1\].content must be text, got NoneType"),
-        (chat(U, ("assistant", ["4"])), r"messages\[1\].content must be text, got list"),
-        (chat(U, (["user"], "4")), r"messages\[1\] must have role system, user or assistant, got"),
-        (chat(U, A, U), r"the last of the messages must be the assistant's, got 'user'"),
-        (chat(U, U, A), r"messages\[1\] must have role 'assistant', got 'user'; turns of user and"),
-        (chat(A, U, A), r"messages\[0\] must have role 'user', got 'assistant'"),
-        (chat(U, A, S), r"messages\[2\] must have role 'user', got 'system'"),
-        (chat(U), r"messages must have a user turn and its answer, got \['user'\]"),
-        (chat(S, A), r"messages must have a user turn and its answer, got \['system', 'assistant'\]"),
-        (chat(), r"messages must have a user turn and its answer, got \[\]"),
-        (
-            chat(U, A, question="2+2?"),
-            r"either messages or question and answer, got messages and \['question'\]",
-        ),
-        ('{"messages": {"role": "user"}}', "messages must be a list of turns, got dict"),
-        ('{"messages": ["2+2?"]}', r"messages\[0\] must be an object with role and content, got \"2\+2\?\""),
-        ('{"messages": [{"role": "user"}]}', r"messages\[0\] must be an object with role and content"),
-        ('{"question": 3, "answer": "4"}', "question must be text, got int"),
-        ('{"question": "q", "answer": true}', "answer must be text, got bool"),
-        ('{"question": "q", "answer": ""}', "answer must hold text, got nothing"),
-        ('{"question": "q", "answer": "4", "reasoning": ["a"]}', "reasoning must be text, got list"),
-        ('{"answer": "4"}', r"must have question and answer, or messages; \['question'\] missing"),
-        ('{"prompt": "q"}', r"missing, got \['prompt'\]"),
+        (chat(U, ("bot", "4")), "messages.1.role", "bot"),
+        (chat(U, ("assistant", " ")), "messages.1.content", "' '"),
+        (chat(U, ("assistant", None)), "messages.1.content", "None"),
+        (chat(U, (["user"], "4")), "messages.1.role", "user"),
+        (chat(U, A, U), "messages", r"\['user', 'assistant', 'user'\]"),
+        (chat(U, U, A), "messages", r"\['user', 'user', 'assistant'\]"),
+        (chat(A, U, A), "messages", r"\['assistant', 'user', 'assistant'\]"),
+        (chat(U, A, S), "messages", r"\['user', 'assistant', 'system'\]"),
+        (chat(S, A), "messages", r"\['system', 'assistant'\]"),
+        (chat(S), "messages", r"\['system'\]"),
+        (chat(), "messages", r"\[\]"),
+        (chat(U, A, question="2+2?"), "messages", r"\['question'\]"),
+        ({"messages": {"role": "user"}}, "messages", "user"),
+        ({"messages": ["2+2?"]}, "messages.0", r"2\+2\?"),
+        ({"messages": [{"role": "user"}]}, "messages.0.content", "none"),
+        ({"question": 3, "answer": "4"}, "question", "3"),
+        ({"question": "q", "answer": True}, "answer", "True"),
+        ({"question": "q", "answer": ""}, "answer", "''"),
+        ({"question": "q", "answer": "4", "reasoning": ["a"]}, "reasoning", "a"),
+        ({"prompt": "q"}, "question", "none"),
     ],
 )
-def test_what_is_wrong_with_a_line_is_said_with_file_and_line(tmp_path, line, message):
-    with pytest.raises(DataError, match=rf"own.jsonl, line 2: .*{message}.*; correct the line"):
-        load_examples("mine", own(tmp_path, chat(U, A), line), offline=[])
+def test_a_malformed_line_is_named_with_field_and_value(tmp_path, row, field, value):
+    with pytest.raises(DataError, match=f"custom.jsonl, line 2: .*{field}.*{value}.*correct the line"):
+        load_custom(tmp_path, chat(U, A), row)
 
 
-def test_of_equal_examples_the_first_is_kept_and_the_others_counted(tmp_path):
-    lines = [chat(("user", q), A) for q in ("b", "a", "b", "c", "b")]
-    examples = load_examples("mine", own(tmp_path, *lines), offline=[])
-    kept, num_repeated = drop_repeats(examples)
-    assert [example.question for example in kept] == ["b", "a", "c"]
-    assert num_repeated == 2
-
-
-def test_a_missing_file_is_named():
-    with pytest.raises(DataError, match=r"nowhere.jsonl must exist"):
-        load_examples("mine", JsonlData(source="jsonl", path="nowhere.jsonl"), offline=[])
-
-
-def test_no_examples_is_an_error(tmp_path):
-    with pytest.raises(DataError, match="at least one example"):
-        load_examples("mine", own(tmp_path), offline=[])
+def test_a_missing_or_empty_file_is_an_error(tmp_path):
+    with pytest.raises(DataError, match=r"nowhere.jsonl.*datasets.mine.path"):
+        load_dataset("mine", JsonlData(source="jsonl", path="nowhere.jsonl"), offline=[])
+    with pytest.raises(DataError, match="'mine' must have at least one example"):
+        load_custom(tmp_path)
+    with pytest.raises(DataError, match=f"custom.jsonl .*{'0' * 64}"):
+        load_custom(tmp_path, chat(U, A), sha256="0" * 64)
 
 
 def test_hub_rows_are_mapped_and_the_first_trajectory_is_taken(tmp_path):
-    offline = put(tmp_path, [{"question": "q", "thinking": ["first", "second"], "attempt": "a"}])
-    example = load_examples("s1k", hub(instruction="format"), offline=offline)[0]
+    rows = [{"question": "q", "thinking": ["first", "second"], "attempt": "a"}]
+    (example,) = load_hub(tmp_path, rows, instruction="format")
     assert example.answer == "<reasoning>first</reasoning>\n<answer>a</answer>"
     assert example.question.startswith("Answer in this form:")
 
 
-def test_one_field_can_hold_reasoning_and_answer(tmp_path):
-    offline = put(tmp_path, [{"question": "q", "text": "so</think>42"}])
-    source = hub(trajectory="text", attempt="text", split_trajectory_at="</think>")
-    assert (
-        load_examples("r1", source, offline=offline)[0].answer
-        == "<reasoning>so</reasoning>\n<answer>42</answer>"
-    )
+def test_one_field_may_hold_reasoning_and_answer(tmp_path):
+    rows = [{"question": "q", "text": "<think>\nendless"}, {"question": "q", "text": "<think>so</think>4"}]
+    fields = {"trajectory": "text", "attempt": "text", "split_trajectory_at": "</think>"}
+    (example,) = load_hub(tmp_path, rows, **fields, trajectory_prefix="<think>")
+    assert example.answer == "<reasoning>so</reasoning>\n<answer>4</answer>"
 
 
-def test_rows_cut_off_before_their_answer_are_left_out(tmp_path):
-    offline = put(
-        tmp_path,
-        [{"question": "q", "text": "<think>\nendless"}, {"question": "q", "text": "<think>so</think>4"}],
-    )
-    source = hub(
-        trajectory="text", attempt="text", split_trajectory_at="</think>", trajectory_prefix="<think>"
-    )
-    examples = load_examples("r1", source, offline=offline)
-    assert [example.answer for example in examples] == ["<reasoning>so</reasoning>\n<answer>4</answer>"]
+@pytest.mark.parametrize("row", [{"thinking": None}, {"thinking": []}, {"thinking": ""}, {"thinking": 3}, {}])
+def test_a_hub_row_without_text_is_refused(tmp_path, row):
+    with pytest.raises(DataError, match=r"'s'.*'thinking'.*\['attempt', 'question'"):
+        load_hub(tmp_path, [{"question": "q", "attempt": "a"} | row])
 
 
-@pytest.mark.parametrize("value", [None, [], "", 3])
-def test_a_field_without_text_is_refused(tmp_path, value):
-    offline = put(tmp_path, [{"question": "q", "thinking": value, "attempt": "a"}])
-    with pytest.raises(DataError, match="'thinking' must hold text"):
-        load_examples("s", hub(), offline=offline)
-
-
-def test_the_shuffle_is_seeded_and_cut(tmp_path):
+def test_the_shuffle_is_seeded_and_comes_before_the_cut(tmp_path):
     rows = [{"question": str(n), "thinking": "t", "attempt": "a"} for n in range(20)]
-    offline = put(tmp_path, rows)
-    first, again = (load_examples("s", hub(num_examples=5), offline=offline) for _ in range(2))
+    first, again = (load_hub(tmp_path, rows, num_examples=5) for _ in range(2))
     assert first == again
-    assert [e.question for e in first] != [str(n) for n in range(5)]
+    assert [example.question for example in first] != [str(n) for n in range(5)]
 
 
-def test_a_missing_field_lists_what_is_there(tmp_path):
-    offline = put(tmp_path, [{"question": "q", "other": 1}])
-    with pytest.raises(DataError, match=r"field 'thinking', got \['other', 'question'\]"):
-        load_examples("s", hub(), offline=offline)
+@pytest.mark.parametrize(
+    ("question", "leaks"),
+    [("And 3+3?", True), ("What is 2+2? ", True), ("4", False), ("Be short.", False), ("2+3?", False)],
+)
+def test_a_test_question_in_any_user_turn_is_a_leak(question, leaks):
+    turns = [S, ("user", "Do it.\n\nWhat is 2+2?"), A]
+    history = tuple(Message(role=role, content=content) for role, content in turns)
+    example = Example(example_id="c", question="And 3+3?", answer="6", source="mine", history=history)
+    assert find_leaks([example], [question, "other"]) == (["c"] if leaks else [])
+    assert find_leaks([example], []) == []

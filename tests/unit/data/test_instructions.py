@@ -72,9 +72,7 @@ def test_names_of_d1_are_fetched(tmp_path, monkeypatch):
 
 def test_a_space_more_is_another_text(tmp_path):
     offline = put(tmp_path, SOURCE.replace("the apples.", "the  apples.").replace("apples.", "apples. "))
-    with pytest.raises(
-        DataError, match=r"APPLES in .*apples.py must have sha256 .*127.0.0.1:9.*mathematics$"
-    ):
+    with pytest.raises(DataError, match=r"APPLES in .*apples.py .*sha256 .*127.0.0.1:9.*mathematics$"):
         fetch_instruction(file_of(), offline=offline)
 
 
@@ -85,26 +83,24 @@ def test_an_unreachable_source_names_address_place_and_alternative(server, url):
         fetch_instruction(file_of(address), offline=["my", "other"])
     message = str(caught.value)
     assert address in message
-    assert "offline, put it at my/d1_code/apples.py or other/d1_code/apples.py" in message
-    assert "an instruction of our own wording, such as instruction: mathematics" in message
+    assert "my/d1_code/apples.py or other/d1_code/apples.py" in message
+    assert "instruction: mathematics" in message
 
 
 @pytest.mark.parametrize(
     ("source", "message"),
     [
-        pytest.param("PEARS = 'x'", "must assign APPLES once .*found 0", id="missing"),
-        pytest.param("def f():\n APPLES = 'x'", "must assign APPLES once .*found 0", id="inside a function"),
-        pytest.param("APPLES = 'x'\nAPPLES = 'y'", "must assign APPLES once .*found 2", id="twice"),
+        pytest.param("PEARS = 'x'", "APPLES .* got 0", id="missing"),
+        pytest.param("def f():\n APPLES = 'x'", "APPLES .* got 0", id="inside a function"),
+        pytest.param("APPLES = 'x'\nAPPLES = 'y'", "APPLES .* got 2", id="twice"),
         pytest.param("APPLES = ' '.join('ab')", "got Call in line 1", id="a call"),
         pytest.param("APPLES = 'a' + str(1)", "got Call in line 1", id="a call in a sum"),
         pytest.param("X = 'a'\nAPPLES = X", "got Name in line 2", id="another name"),
         pytest.param("APPLES = f'a{1}'", "got JoinedStr", id="a formatted string"),
         pytest.param("APPLES = b'a'", "got Constant", id="bytes"),
         pytest.param("APPLES = 'a' * 10**9", "got BinOp", id="a product"),
-        pytest.param("APPLES = (", "must be Python source, got SyntaxError", id="no Python"),
-        pytest.param(
-            "APPLES = '\0'", "must be Python source, got (SyntaxError|ValueError)", id="a null byte"
-        ),
+        pytest.param("APPLES = (", "Python source, got SyntaxError", id="no Python"),
+        pytest.param("APPLES = '\0'", "Python source, got (SyntaxError|ValueError)", id="a null byte"),
         pytest.param("APPLES = " + "+".join(["'a'"] * 100_000), "got RecursionError", id="a long sum"),
         pytest.param("APPLES = " + "-" * 100_000 + "1", "got MemoryError", id="a deep nest"),
     ],
@@ -122,16 +118,16 @@ def test_a_sum_of_hundreds_is_read_in_order():
 
 def test_a_source_of_more_than_a_megabyte_is_refused(tmp_path):
     offline = put(tmp_path, SOURCE + "#" * 1_000_000)
-    with pytest.raises(DataError, match="at most 1000000 bytes"):
+    with pytest.raises(DataError, match="1000000 bytes"):
         fetch_instruction(file_of(), offline=offline)
 
 
-def test_the_provenance_tells_hash_and_commit():
+def test_the_provenance_names_hash_and_commit():
     notes = describe_instruction("d1/gsm8k")
     assert notes["sha256"] == D1_TEXTS["d1/gsm8k"].sha256
     assert notes["commit"] == D1_COMMIT
-    own = describe_instruction("mathematics")
-    assert own == {
+    short = describe_instruction("mathematics")
+    assert short == {
         "name": "mathematics",
         "sha256": hashlib.sha256(INSTRUCTIONS["mathematics"].encode()).hexdigest(),
     }

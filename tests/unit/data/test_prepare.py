@@ -5,9 +5,13 @@ import datasets
 import numpy as np
 import pytest
 
-from weft.data.examples import Example, encode_example, generate_examples, turn_end_id
+from weft.data.encoding import encode_example, turn_end_id
 from weft.data.prepare import describe_summary, prepare_examples
+from weft.data.tasks.examples import generate_examples
 from weft.errors import DataError
+from weft.layout import SUMMARY_FILE
+from weft.records import Example, LengthSummary
+from weft.records.files import read_json
 
 
 def test_prepared_examples_and_their_summary(tokenizer, tmp_path):
@@ -15,14 +19,14 @@ def test_prepared_examples_and_their_summary(tokenizer, tmp_path):
     summary = prepare_examples(examples, tokenizer, tmp_path / "p", max_length=70, heldout_share=0.1)
     stored = datasets.load_from_disk(str(tmp_path / "p"))
     assert set(stored.column_names) == {"example_id", "prompt_ids", "answer_ids", "source"}
-    assert len(stored) == summary["num_examples"] == 9
+    assert len(stored) == summary.num_examples == 9
     assert stored[0]["example_id"] == examples[1].example_id  # the first tenth is held out
     lengths = [len(row["prompt_ids"]) + len(row["answer_ids"]) for row in stored]
-    assert summary["num_cut_off"] == sum(length > 70 for length in lengths)
+    assert summary.num_cut_off == sum(length > 70 for length in lengths)
 
 
 def test_prompts_without_room_are_counted(tokenizer, tmp_path):
-    with pytest.raises(DataError, match="3 are not, first"):
+    with pytest.raises(DataError, match=r"max_length=10 .*got 3 "):
         prepare_examples(
             generate_examples({"gsm8k": 3}, seed=1),
             tokenizer,
@@ -40,7 +44,7 @@ def test_nothing_left_is_an_error(tokenizer, tmp_path):
 def test_d1s_shuffle_and_split_hold_out_the_same_examples(tokenizer, tmp_path):
     """d1 seeds Python's generator with 42, shuffles its tokenised rows and holds out the first hundredth."""
     from weft.config.sources import HubData
-    from weft.data.datasets import load_examples
+    from weft.data.datasets import load_dataset
 
     rows = [{"question": f"q{n}", "thinking": ["t"], "attempt": "a"} for n in range(250)]
     folder = tmp_path / "owner" / "set"
@@ -49,7 +53,7 @@ def test_d1s_shuffle_and_split_hold_out_the_same_examples(tokenizer, tmp_path):
     file = {"repo": "owner/set", "file": "x.jsonl", "revision": "main"}
     fields = {"question": "question", "trajectory": "thinking", "attempt": "attempt", "instruction": "none"}
     source = HubData.model_validate({"source": "hub", "files": [file], **fields})
-    examples = load_examples("s1k", source, offline=[str(tmp_path)])
+    examples = load_dataset("s1k", source, offline=[str(tmp_path)]).records
     prepare_examples(examples, tokenizer, tmp_path / "p", max_length=99, heldout_share=0.01, layout="d1")
     stored = datasets.load_from_disk(str(tmp_path / "p"))["example_id"]
 
@@ -77,21 +81,21 @@ def test_what_is_cut_off_is_counted(tokenizer, tmp_path, long_and_short, layout)
     summary = prepare_examples(
         long_and_short, tokenizer, tmp_path / "p", max_length=50, heldout_share=0.0, layout=layout
     )
-    assert json.loads((tmp_path / "p" / "summary.json").read_text()) == summary
-    assert summary["layout"] == layout
-    assert (summary["num_examples"], summary["num_heldout"]) == (3, 0)
-    assert summary["length_limit"] == 50
-    assert summary["max_length"] == max(lengths)
-    assert summary["median_length"] == sorted(lengths)[1]
-    assert summary["p95_length"] == pytest.approx(np.quantile(lengths, 0.95), abs=0.1)
-    assert summary["median_prompt_length"] == summary["max_prompt_length"] == len(encoded[0]["prompt_ids"])
-    assert summary["num_tokens"] == sum(lengths)
-    assert summary["num_tokens_cut"] == sum(max(0, length - 50) for length in lengths)
-    assert summary["share_tokens_cut"] == pytest.approx(summary["num_tokens_cut"] / sum(lengths), abs=1e-4)
-    assert summary["num_cut_off"] == 2
-    assert summary["share_cut_off"] == summary["share_end_of_turn_cut_off"] == pytest.approx(2 / 3, abs=1e-4)
-    assert summary["num_with_answer_tag"] == 3
-    assert summary["share_answer_tag_cut_off"] == pytest.approx(1 / 3, abs=1e-4)
+    assert read_json(tmp_path / "p" / SUMMARY_FILE, LengthSummary) == summary
+    assert summary.layout == layout
+    assert (summary.num_examples, summary.num_heldout) == (3, 0)
+    assert summary.length_limit == 50
+    assert summary.max_length == max(lengths)
+    assert summary.median_length == sorted(lengths)[1]
+    assert summary.p95_length == pytest.approx(np.quantile(lengths, 0.95), abs=0.1)
+    assert summary.median_prompt_length == summary.max_prompt_length == len(encoded[0]["prompt_ids"])
+    assert summary.num_tokens == sum(lengths)
+    assert summary.num_tokens_cut == sum(max(0, length - 50) for length in lengths)
+    assert summary.share_tokens_cut == pytest.approx(summary.num_tokens_cut / sum(lengths), abs=1e-4)
+    assert summary.num_cut_off == 2
+    assert summary.share_cut_off == summary.share_end_of_turn_cut_off == pytest.approx(2 / 3, abs=1e-4)
+    assert summary.num_with_answer_tag == 3
+    assert summary.share_answer_tag_cut_off == pytest.approx(1 / 3, abs=1e-4)
 
 
 def test_an_end_of_turn_inside_the_limit_is_there_although_d1s_header_is_cut(tokenizer, tmp_path):
@@ -103,7 +107,7 @@ def test_an_end_of_turn_inside_the_limit_is_there_although_d1s_header_is_cut(tok
         summary = prepare_examples(
             [example], tokenizer, tmp_path / f"{limit}", max_length=limit, heldout_share=0.0, layout="d1"
         )
-        assert (summary["share_cut_off"], summary["share_end_of_turn_cut_off"]) == (1.0, lost)
+        assert (summary.share_cut_off, summary.share_end_of_turn_cut_off) == (1.0, lost)
 
 
 def test_the_answer_tag_is_kept_only_if_all_of_it_fits_behind_the_prompt(tokenizer, tmp_path, long_and_short):
@@ -116,13 +120,13 @@ def test_the_answer_tag_is_kept_only_if_all_of_it_fits_behind_the_prompt(tokeniz
         summary = prepare_examples(
             [example], tokenizer, tmp_path / f"{limit}", max_length=limit, heldout_share=0.0
         )
-        assert summary["share_answer_tag_cut_off"] == lost
+        assert summary.share_answer_tag_cut_off == lost
 
 
 def test_answers_without_tags_lose_none(tokenizer, tmp_path):
     plain = [Example(example_id="a", question="?", answer="4 " * 50, source="s")]
     summary = prepare_examples(plain, tokenizer, tmp_path / "p", max_length=30, heldout_share=0.0)
-    assert summary["share_answer_tag_cut_off"] is None
+    assert summary.share_answer_tag_cut_off is None
     assert "answer tag" not in describe_summary(summary)
 
 
@@ -132,7 +136,7 @@ def test_the_summary_is_one_line_for_people(tokenizer, tmp_path, long_and_short)
     whole = prepare_examples(long_and_short, tokenizer, tmp_path / "b", max_length=500, **options)
     assert describe_summary(cut).endswith(
         f"; 66.7 % are cut off at 50, 33.3 % lose their answer tag, "
-        f"{100 * cut['share_tokens_cut']:.1f} % of the tokens are gone"
+        f"{100 * cut.share_tokens_cut:.1f} % of the tokens are lost"
     )
     assert describe_summary(whole).startswith("3 examples (0 held out), median ")
     assert describe_summary(whole).endswith("; none longer than 500")

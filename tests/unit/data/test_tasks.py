@@ -1,15 +1,17 @@
+import hashlib
 import itertools
 import random
+from collections import Counter
 from fractions import Fraction
 
 import pytest
 
 from weft.benchmarks import find_scorer
-from weft.data.examples import worked_example
+from weft.benchmarks.sudoku_boards import find_completions
 from weft.data.tasks import TASKS, draw_problems, split_of
-from weft.data.tasks.algebra import to_latex
-from weft.data.tasks.countdown import solutions
-from weft.data.tasks.sudoku import all_boards, count_completions
+from weft.data.tasks.countdown_problems import find_solutions
+from weft.data.tasks.equations import to_latex
+from weft.data.tasks.examples import chain_of_thought, generate_examples, generate_mixture, join_answer
 from weft.errors import DataError
 
 
@@ -32,17 +34,17 @@ def test_the_same_seed_gives_the_same_problems(task):
 
 
 @pytest.mark.parametrize("task", TASKS)
-def test_worked_answers_are_judged_correct_by_the_benchmarks_own_rules(task):
+def test_generated_answers_are_correct_by_the_scorer_of_the_benchmark(task):
     for problem in draw(task, "train"):
-        answer = worked_example(problem).answer.removeprefix("<reasoning>")
+        answer = chain_of_thought(problem).answer.removeprefix("<reasoning>")
         score = find_scorer(task, "d1")(answer, question=problem.question, reference=problem.reference)
         assert score.verdict == "correct", (problem, score)
 
 
 @pytest.mark.parametrize("task", ["countdown", "gsm8k"])
-def test_every_step_of_the_working_is_true(task):
+def test_every_step_of_a_rationale_is_true(task):
     for problem in draw(task, "train"):
-        for step in problem.working.split(", "):
+        for step in problem.rationale.split(", "):
             left, right = step.split("=")
             assert find_scorer("countdown", "d1")(
                 rf"\boxed{{{left}}}", question="", reference=[numbers(left), int(right)]
@@ -53,14 +55,13 @@ def numbers(expression):
     return [int(n) for n in expression.replace("+", " ").replace("-", " ").replace("*", " ").split()]
 
 
-def test_there_are_288_boards_and_every_puzzle_has_one_completion():
-    assert len(all_boards()) == 288
-    assert all(count_completions(problem.key) == 1 for problem in draw("sudoku", "train", 20))
+def test_a_generated_puzzle_has_exactly_one_completion():
+    assert all(len(find_completions(problem.key)) == 1 for problem in draw("sudoku", "train", 20))
 
 
 def test_countdown_solutions_by_hand():
-    assert solutions((1, 2, 3))[9] == ("2+1=3, 3*3=9", "(2+1)*3")
-    assert solutions((2, 2, 2))[8] == ("2+2=4, 4*2=8", "(2+2)*2")
+    assert find_solutions((1, 2, 3))[9] == ("2+1=3, 3*3=9", "(2+1)*3")
+    assert find_solutions((2, 2, 2))[8] == ("2+2=4, 4*2=8", "(2+2)*2")
 
 
 @pytest.mark.parametrize(
@@ -70,11 +71,36 @@ def test_fractions_in_the_form_of_math(value, text):
     assert to_latex(value) == text
 
 
-def test_an_exhausted_task_says_so():
+def test_an_exhausted_task_is_an_error():
     def always_the_same(rng):
         return TASKS["sudoku"](random.Random(0))
 
     stream = draw_problems(always_the_same, split=split_of("sudoku", always_the_same(None).key), seed=1)
     next(stream)
-    with pytest.raises(DataError, match="at most 1 different sudoku problems"):
+    with pytest.raises(DataError, match="sudoku generator has at most 1 different"):
         next(stream)
+
+
+def test_generated_examples_are_distinct_and_have_the_layout_of_the_paper():
+    examples = generate_examples({"sudoku": 5, "gsm8k": 7}, seed=1)
+    assert Counter(example.source for example in examples) == {"generated/sudoku": 5, "generated/gsm8k": 7}
+    assert len({example.question for example in examples}) == 12
+    assert join_answer("1+1=2", "2") == "<reasoning>1+1=2</reasoning>\n<answer>2</answer>"
+
+
+def test_a_mixture_follows_its_shares():
+    shares = {"sudoku": 3.0, "gsm8k": 1.0}
+    examples = list(generate_mixture(shares, rationale_share=0.0, num_examples=400, seed=1))
+    assert all(example.answer.startswith("<reasoning></reasoning>") for example in examples)
+    assert 250 < sum("sudoku" in example.source for example in examples) < 350
+
+
+def test_generated_texts_and_ids_stay_the_same():
+    """The shipped base model was trained on these texts; its tokenizer depends on every byte of them."""
+    shares = {"sudoku": 1.0, "countdown": 1.2, "gsm8k": 1.0, "math500": 0.8}
+    examples = generate_mixture(shares, rationale_share=0.5, num_examples=1000, seed=7)
+    text = "".join(example.as_line() for example in examples)
+    assert (
+        hashlib.sha256(text.encode()).hexdigest()
+        == "12d189bc69af4e449deb76508d668bf4dcc587d149f64ec8d4b41f08847a5129"
+    )

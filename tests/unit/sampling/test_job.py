@@ -9,10 +9,12 @@ from peft import LoraConfig, get_peft_model
 from weft.config import load_experiment
 from weft.config.sampling import Sampling
 from weft.config.sources import GeneratedBenchmark
-from weft.data.benchmarks import generate_questions, write_jsonl
+from weft.data.questions import generate_questions
 from weft.errors import CheckpointError, SamplingError
 from weft.layout import partial_file
 from weft.model import load_adapter, load_model, merge_adapter
+from weft.records import Question
+from weft.records.files import write_lines
 from weft.sampling.job import SamplingJob, run_job
 from weft.sampling.shards import Shard, merge_shards
 
@@ -31,7 +33,7 @@ def base():
 def questions(tmp_path_factory):
     path = tmp_path_factory.mktemp("questions") / "questions.jsonl"
     source = GeneratedBenchmark(source="generated", num_examples=6, seed=1)
-    write_jsonl([row for name in ("gsm8k", "sudoku") for row in generate_questions(name, source)], path)
+    write_lines(path, [row for name in ("gsm8k", "sudoku") for row in generate_questions(name, source)])
     return path
 
 
@@ -190,7 +192,7 @@ def test_a_prompt_that_leaves_no_room_is_named_before_any_work(base, questions, 
     out = tmp_path / "a.jsonl"
     rows = [json.loads(line) for line in questions.read_text().splitlines()]
     rows[7]["prompt"] *= 20
-    write_jsonl(rows, tmp_path / "long.jsonl")
+    write_lines(tmp_path / "long.jsonl", [Question(**row) for row in rows])
     message = rf"at most 256 tokens .*got \d+ \+ 16 for example '{rows[7]['example_id']}'"
     with pytest.raises(SamplingError, match=message):
         answer(described(), Dying(base, 0), tmp_path / "long.jsonl", out)

@@ -1,7 +1,7 @@
 import pytest
 
 from weft.config import load_experiment
-from weft.data.examples import encode_prompt
+from weft.data.encoding import encode_prompt
 from weft.errors import SamplingError
 from weft.records import Question
 from weft.sampling.job import SamplingJob

@@ -6,7 +6,8 @@ from tests.support.models import tiny_model
 from weft.config.methods import Method
 from weft.config.training import GradientStudy
 from weft.data.collate import PadToLength
-from weft.data.examples import encode_example, generate_examples
+from weft.data.encoding import encode_example
+from weft.data.tasks.examples import generate_examples
 from weft.errors import TrainingError
 from weft.training.gradients import square_of_mean, study_gradients
 

@@ -2,8 +2,10 @@ import pytest
 import torch
 
 from weft.config.methods import Method
-from weft.data.collate import PadToLength, example_key
-from weft.data.examples import encode_example, generate_examples
+from weft.data.collate import PadToLength
+from weft.data.encoding import encode_example
+from weft.data.tasks.examples import generate_examples
+from weft.records.ids import example_key
 from weft.training.probe import has_token_rate, probe_uncertainty
 from weft.training.probe_cache import CachedUncertainty, load_or_compute, probe_examples
 

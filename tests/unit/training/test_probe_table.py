@@ -1,5 +1,6 @@
-from weft.data.examples import encode_example, generate_examples
+from weft.data.encoding import encode_example
 from weft.data.prepare import prepare_examples
+from weft.data.tasks.examples import generate_examples
 from weft.training.probe_table import probe_table, words_of
 
 

@@ -7,7 +7,8 @@ from transformers import TrainingArguments
 from tests.support.models import tiny_model
 from weft.config.methods import Method
 from weft.data.collate import PadToLength
-from weft.data.examples import encode_example, generate_examples
+from weft.data.encoding import encode_example
+from weft.data.tasks.examples import generate_examples
 from weft.errors import TrainingError
 from weft.training.callbacks import HistoryCallback, history_rows
 from weft.training.objective import ForwardProcess

@@ -1,17 +1,17 @@
-"""Generated tasks: questions with worked solutions, without any download."""
+"""Generated tasks: questions with rationales and answers, made without a download."""
 
 import random
 from collections.abc import Callable
 
-from weft.data.tasks import algebra, arithmetic, countdown, sudoku
+from weft.data.tasks import countdown_problems, equations, sudoku_puzzles, word_problems
 from weft.data.tasks.problem import Problem, draw_problems, split_of
 
 TASKS: dict[str, Callable[[random.Random], Problem]] = {
-    "sudoku": sudoku.propose,
-    "countdown": countdown.propose,
-    "gsm8k": arithmetic.propose,
-    "math500": algebra.propose,
+    "sudoku": sudoku_puzzles.sample_problem,
+    "countdown": countdown_problems.sample_problem,
+    "gsm8k": word_problems.sample_problem,
+    "math500": equations.sample_problem,
 }
-"""What makes problems for each benchmark's rules."""
+"""Benchmark -> function that samples a random problem in the form of the benchmark."""
 
 __all__ = ["TASKS", "Problem", "draw_problems", "split_of"]

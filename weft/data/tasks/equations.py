@@ -1,8 +1,10 @@
-r"""Linear equations whose answers have the MATH form, fractions and negative numbers included.
+r"""Linear equations whose answers have the form of the MATH data set.
 
-question   Solve for x: 3x + 4 = 19
-working    3x=19-4=15, 15/3
-answer     \boxed{5}
+    question    Solve for x: 3x + 4 = 19
+    rationale   3x=19-4=15, 15/3
+    answer      \boxed{5}
+
+Answers may be negative numbers and fractions.
 """
 
 import random
@@ -11,8 +13,14 @@ from fractions import Fraction
 from weft.data.tasks.problem import Problem, canonical
 
 
-def propose(rng: random.Random, *, largest: int = 9, fraction_share: float = 0.2) -> Problem:
-    """Make one equation ax + b = c; the given share of the answers are proper fractions."""
+def sample_problem(rng: random.Random, *, largest: int = 9, fraction_share: float = 0.2) -> Problem:
+    """Sample an equation ax + b = c.
+
+    Args:
+        rng: random generator.
+        largest: largest absolute value of a and b.
+        fraction_share: share of the equations whose solution is not a whole number.
+    """
     wants_fraction = rng.random() < fraction_share
     while True:
         a = rng.randint(2, largest)
@@ -28,13 +36,13 @@ def propose(rng: random.Random, *, largest: int = 9, fraction_share: float = 0.2
         key=canonical([a, b, c]),
         question=f"Solve for x: {a}x {sign} {abs(b)} = {c}",
         reference=to_latex(value),
-        working=f"{a}x={c}{back}{abs(b)}={right}, {right}/{a}",
+        rationale=f"{a}x={c}{back}{abs(b)}={right}, {right}/{a}",
         answer=rf"\boxed{{{to_latex(value)}}}",
     )
 
 
 def to_latex(value: Fraction) -> str:
-    """Write a fraction as MATH does: the sign in front, lowest terms, whole numbers bare."""
+    """Return a fraction as in MATH: in lowest terms, the sign in front, whole numbers plain."""
     if value.denominator == 1:
         return str(value.numerator)
     sign = "-" if value < 0 else ""

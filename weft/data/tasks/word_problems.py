@@ -1,10 +1,10 @@
-r"""Two-step word problems whose answers have the GSM8K form.
+r"""Word problems of two steps whose answers have the form of GSM8K.
 
-    question   Tom has 12 pens. Tom buys 7 more and then gives away 5. How many pens does Tom have now?
-    working    12+7=19, 19-5=14
-    answer     \boxed{14}
+    question    Tom has 12 pens. Tom buys 7 more and then gives away 5. How many pens does Tom have now?
+    rationale   12+7=19, 19-5=14
+    answer      \boxed{14}
 
-The reference is the number, as in d1's stored generations.
+The reference is a number, as in d1's stored generations.
 """
 
 import random
@@ -14,7 +14,7 @@ from weft.data.tasks.problem import Problem, canonical
 NAMES = ("Tom", "Ana", "Ben", "Eva", "Max", "Mia", "Leo", "Zoe")
 THINGS = ("pens", "books", "coins", "cards", "eggs", "shells")
 
-# wording, first operation, second operation
+# Text, first operation, second operation.
 STORIES = (
     ("{name} has {a} {thing}. {name} buys {b} more and then gives away {c}. "
      "How many {thing} does {name} have now?", "+", "-"),
@@ -31,8 +31,13 @@ STORIES = (
 )  # fmt: skip
 
 
-def propose(rng: random.Random, *, largest: int = 20) -> Problem:
-    """Make one problem whose numbers and results lie between 1 and twice ``largest``."""
+def sample_problem(rng: random.Random, *, largest: int = 20) -> Problem:
+    """Sample a word problem.
+
+    Args:
+        rng: random generator.
+        largest: largest number in the question; results lie between 1 and twice this number.
+    """
     while True:
         story, first, second = rng.choice(STORIES)
         limit = 9 if first == "*" else largest
@@ -48,6 +53,6 @@ def propose(rng: random.Random, *, largest: int = 20) -> Problem:
         key=canonical([first, second, a, b, c]),
         question=question,
         reference=float(value),
-        working=f"{a}{first}{b}={middle}, {middle}{second}{c}={value}",
+        rationale=f"{a}{first}{b}={middle}, {middle}{second}{c}={value}",
         answer=rf"\boxed{{{value}}}",
     )

@@ -1,23 +1,15 @@
 import copy
 import json
-from collections import Counter
 
 import pytest
 
 from weft.data.collate import PadToLength
-from weft.data.examples import (
-    Example,
-    encode_example,
-    encode_prompt,
-    find_leaks,
-    generate_examples,
-    generate_mixture,
-    lay_out_answer,
-    turn_end_id,
-)
+from weft.data.encoding import encode_example, encode_prompt, turn_end_id
 from weft.data.instructions import with_instruction
+from weft.data.tasks.examples import generate_examples
 from weft.data.tokenizer import train_tokenizer
 from weft.errors import DataError
+from weft.records import Example, Message
 
 HEADER = "<|start_header_id|>assistant<|end_header_id|>\n\n"
 ALWAYS_A_HEADER = (
@@ -25,23 +17,23 @@ ALWAYS_A_HEADER = (
     "<|start_header_id|>{{ turn.role }}<|end_header_id|>\n\n{{ turn.content | trim }}<|eot_id|>"
     f"{{% endfor %}}{{{{ {HEADER!r} }}}}"
 )
-"""A template of our own with the habit of LLaDA's: it appends the assistant header whether asked or not."""
+"""A template that, like LLaDA's, always appends the assistant header."""
 CHAT = Example(
     example_id="c",
     question="And 3+3?",
     answer="6",
     source="mine",
     history=(
-        {"role": "system", "content": "Be short."},
-        {"role": "user", "content": "What is 2+2?"},
-        {"role": "assistant", "content": "4"},
+        Message(role="system", content="Be short."),
+        Message(role="user", content="What is 2+2?"),
+        Message(role="assistant", content="4"),
     ),
 )
 
 
 @pytest.fixture(params=["ours", "llada"])
 def stubborn(request, tokenizer):
-    """A tokenizer whose template always appends the header: ours, and LLaDA's own where it is at hand."""
+    """A tokenizer with a template that always appends the header: the one above, and LLaDA's if available."""
     stubborn = copy.deepcopy(tokenizer)
     stubborn.chat_template = ALWAYS_A_HEADER
     if request.param == "llada":
@@ -51,17 +43,13 @@ def stubborn(request, tokenizer):
 
 
 def d1_row(tokenizer, example, max_length):
-    """Say by d1's steps which tokens a row has and how many of them are prompt."""
+    """Return the tokens of a row, and how many belong to the prompt, by the steps of d1's code."""
     user = [{"role": "user", "content": example.question}]
     assistant = [{"role": "assistant", "content": example.answer}]
     text = tokenizer.apply_chat_template(user + assistant, tokenize=False)
     prompt = tokenizer.apply_chat_template(user, tokenize=False) + "\n"
     row = tokenizer(text, truncation=True, max_length=max_length, padding="max_length")["input_ids"]
     return row, len(tokenizer(prompt, truncation=True, max_length=max_length)["input_ids"])
-
-
-def test_answers_have_the_papers_layout():
-    assert lay_out_answer("1+1=2", "2") == "<reasoning>1+1=2</reasoning>\n<answer>2</answer>"
 
 
 def test_prompt_and_answer_join_without_a_seam(tokenizer):
@@ -81,16 +69,8 @@ def test_the_prefill_is_the_beginning_of_the_trained_answer(tokenizer):
     assert prefilled == (encoded["prompt_ids"] + encoded["answer_ids"])[: len(prefilled)]
 
 
-def test_a_template_that_always_adds_the_header_gives_the_same_prompt(tokenizer):
-    stubborn = copy.deepcopy(tokenizer)
-    stubborn.chat_template = tokenizer.chat_template.replace(
-        "{% if add_generation_prompt %}", "{% if true %}"
-    )
-    assert encode_prompt(stubborn, "2+2?") == encode_prompt(tokenizer, "2+2?")
-
-
 def test_a_prompt_under_lladas_own_template_is_d1s(tokenizer, shared_data):
-    """One user turn, the assistant header though nobody asks for it, then what the answer begins with."""
+    """The prompt is a user turn, an assistant header that was not requested, and the prefill."""
     ours = copy.deepcopy(tokenizer)
     published = json.loads((shared_data / "llada_tokenizer" / "tokenizer_config.json").read_text())
     ours.chat_template = published["chat_template"]
@@ -169,44 +149,9 @@ def test_only_the_last_turn_of_a_conversation_is_trained(stubborn, layout):
     )
 
 
-def test_an_example_survives_its_record():
-    plain = generate_examples({"gsm8k": 1}, seed=3)[0]
-    assert plain.as_record().keys() == {"example_id", "question", "answer", "source"}
-    for example in (plain, CHAT):
-        assert Example.from_record(json.loads(json.dumps(example.as_record()))) == example
-
-
-@pytest.mark.parametrize(
-    ("question", "leaks"),
-    [("And 3+3?", True), ("What is 2+2? ", True), ("4", False), ("Be short.", False), ("2+3?", False)],
-)
-def test_a_test_question_in_any_user_turn_is_a_leak(question, leaks):
-    assert find_leaks([CHAT], [question]) == (["c"] if leaks else [])
-
-
-def test_an_instruction_in_front_hides_no_leak():
-    example = Example(example_id="e", question="Do it.\n\nWhat is 2+2?", answer="4", source="s")
-    assert find_leaks([example, CHAT], ["What is 2+2?", "other"]) == ["c", "e"]
-    assert find_leaks([example], []) == []
-
-
 def test_any_text_survives_the_tokenizer(tokenizer):
     text = "Ünïcode \U0001f642 1234567890 \\frac{1}{2}\n\n\ttabs"
     assert tokenizer.decode(tokenizer(text)["input_ids"]) == text
-
-
-def test_examples_are_distinct_and_as_many_as_asked():
-    examples = generate_examples({"sudoku": 5, "gsm8k": 7}, seed=1)
-    assert Counter(example.source for example in examples) == {"generated/sudoku": 5, "generated/gsm8k": 7}
-    assert len({example.question for example in examples}) == 12
-
-
-def test_the_mixture_follows_its_shares():
-    examples = list(
-        generate_mixture({"sudoku": 3.0, "gsm8k": 1.0}, worked_share=0.0, num_examples=400, seed=1)
-    )
-    assert all(example.answer.startswith("<reasoning></reasoning>") for example in examples)
-    assert 250 < sum("sudoku" in example.source for example in examples) < 350
 
 
 def test_a_tokenizer_without_end_of_turn_is_refused():

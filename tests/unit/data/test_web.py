@@ -1,0 +1,70 @@
+import hashlib
+import socket
+import threading
+
+import pytest
+
+from weft.config.sources import WebFile
+from weft.data.web import fetch_web_file, read_web_file
+from weft.errors import DataError
+
+CONTENT = b"question,answer\n"
+SHA256 = hashlib.sha256(CONTENT).hexdigest()
+NOWHERE = "http://127.0.0.1:9/nowhere"
+
+
+@pytest.fixture
+def address(server, served):
+    (served / "good.csv").write_bytes(CONTENT)
+    return f"{server}/good.csv"
+
+
+@pytest.fixture
+def offline(tmp_path):
+    (tmp_path / "d1").mkdir()
+    (tmp_path / "d1" / "good.csv").write_bytes(CONTENT)
+    return ["absent", str(tmp_path)]
+
+
+def web(url, sha256=SHA256):
+    return WebFile(url=url, sha256=sha256, offline="d1/good.csv")
+
+
+def test_an_offline_copy_is_preferred_to_the_download(address, offline, tmp_path):
+    fetch_web_file(web(NOWHERE), tmp_path / "copied.csv", offline=offline)
+    fetch_web_file(web(address), tmp_path / "downloaded.csv", offline=[])
+    assert (tmp_path / "copied.csv").read_bytes() == (tmp_path / "downloaded.csv").read_bytes() == CONTENT
+    content, origin = read_web_file(NOWHERE, "d1/good.csv", offline=offline, max_bytes=len(CONTENT))
+    assert (content, origin) == (CONTENT, f"{tmp_path}/d1/good.csv")
+    assert read_web_file(address, "x", offline=[], max_bytes=len(CONTENT)) == (CONTENT, address)
+
+
+def test_a_wrong_hash_is_refused_and_leaves_nothing(address, tmp_path):
+    out = tmp_path / "out" / "out.csv"
+    with pytest.raises(DataError, match=rf"{address} .*{'0' * 64}.*{SHA256}"):
+        fetch_web_file(web(address, "0" * 64), out, offline=[])
+    assert list(out.parent.iterdir()) == []
+
+
+def test_a_file_above_the_limit_is_refused(address):
+    with pytest.raises(DataError, match=f"{address} .*{len(CONTENT) - 1} bytes"):
+        read_web_file(address, "x", offline=[], max_bytes=len(CONTENT) - 1)
+
+
+@pytest.mark.parametrize("kind", ["no server", "no file", "no HTTP"])
+def test_a_failed_download_names_the_address_and_the_offline_place(server, tmp_path, kind):
+    address = {"no server": NOWHERE, "no file": f"{server}/absent.csv"}.get(kind)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def answer():
+            connection, _ = listener.accept()
+            with connection:
+                connection.recv(1000)
+                connection.sendall(b"HTTP/1.1 abc\r\n\r\n")
+
+        if address is None:
+            address = f"http://127.0.0.1:{listener.getsockname()[1]}/x"
+            threading.Thread(target=answer, daemon=True).start()
+        with pytest.raises(DataError, match=rf"{address} .*\(\w+: .*\).*my/d1/good.csv"):
+            fetch_web_file(web(address), tmp_path / "out.csv", offline=["my"])
+    assert not (tmp_path / "out.csv").exists()

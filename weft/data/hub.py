@@ -1,0 +1,192 @@
+"""Data files and checkpoints from the Hugging Face hub.
+
+The offline folders are searched first, then the hub client downloads to its cache. A revision is pinned
+in the experiment's lock file (`weft.data.pins`) at its first use: `fetch_hub_file` and `fetch_hub_model`
+request the pinned commit and check the pinned hashes; `pin_hub_file` and `pin_hub_model` add the pin, and
+are called when the content has proved to be usable.
+
+The hub client resumes an interrupted download up to five times and tries an unreachable hub six times
+within about 23 seconds of waiting. It keeps no partial file when its process ends.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from weft.config.sources import HubFile, HubModel
+from weft.data.offline import check_sha256, find_offline, list_places
+from weft.data.pins import add_pin, find_pin
+from weft.data.web import describe_failure
+from weft.errors import DataError
+from weft.provenance import file_sha256
+
+MODEL_SUFFIXES = (".json", ".safetensors", ".jinja")
+"""Endings of the files of a checkpoint that are used: configuration, tokenizer and weights, no code."""
+
+
+def fetch_hub_file(source: HubFile, *, offline: Sequence[str], pins: Path | None = None) -> Path:
+    """Find or download a file of a data set, and check its hash if a hash is known.
+
+    Args:
+        source: repository, file and revision.
+        offline: folders searched before the download.
+        pins: lock file of the experiment.
+
+    Returns:
+        Path of the file, in an offline folder or in the hub client's cache.
+
+    Raises:
+        DataError: the file is neither offline nor reachable, or its hash is not the one that the
+            experiment, the lock file or the hub gives.
+    """
+    name = f"{source.repo}/{source.file}"
+    pin = find_pin(pins, "dataset", source.repo, source.revision)
+    path = find_offline(name, offline)
+    if path is None:
+        import huggingface_hub
+
+        revision = pin.commit if pin else source.revision
+        with _hub_errors(f"{source.file} of data set {source.repo} at {revision}", name, offline):
+            path = Path(
+                huggingface_hub.hf_hub_download(
+                    source.repo, source.file, revision=revision, repo_type="dataset"
+                )
+            )
+    if source.sha256 is not None:
+        check_sha256(path, source.sha256, name=str(path))
+    elif pin is not None and source.file in pin.files:
+        check_sha256(path, pin.files[source.file], name=_pinned_name(path, pins))
+    else:
+        _check_hash_of_hub(path)
+    return path
+
+
+def pin_hub_file(source: HubFile, path: Path, *, pins: Path) -> None:
+    """Pin the commit and the hash of a downloaded file.
+
+    An offline copy is not pinned, nor is a file whose hash the experiment gives.
+
+    Args:
+        source: repository, file and revision.
+        path: the file, as returned by `fetch_hub_file`.
+        pins: lock file of the experiment.
+
+    Raises:
+        DataError: the lock file disagrees, or cannot be written.
+    """
+    commit = cached_commit(path)
+    if commit is not None and source.sha256 is None:
+        hashes = {source.file: file_sha256(path)}
+        add_pin(pins, "dataset", source.repo, source.revision, commit=commit, files=hashes)
+
+
+def fetch_hub_model(source: HubModel, *, offline: Sequence[str], pins: Path | None = None) -> Path:
+    """Find or download a checkpoint directory, without code, and check the hashes that are known.
+
+    Args:
+        source: repository, revision and hashes.
+        offline: folders searched before the download.
+        pins: lock file of the experiment.
+
+    Returns:
+        The directory, in an offline folder or in the hub client's cache.
+
+    Raises:
+        DataError: the checkpoint is neither offline nor reachable, or a hash is not the one that the
+            experiment or the lock file gives.
+    """
+    pin = find_pin(pins, "model", source.repo, source.revision)
+    folder = find_offline(source.repo, offline)
+    if folder is None:
+        import huggingface_hub
+
+        revision = pin.commit if pin else source.revision
+        with _hub_errors(f"model {source.repo} at {revision}", source.repo, offline):
+            folder = Path(
+                huggingface_hub.snapshot_download(
+                    source.repo, revision=revision, allow_patterns=[f"*{suffix}" for suffix in MODEL_SUFFIXES]
+                )
+            )
+    for name, sha256 in source.sha256.items():
+        check_sha256(folder / name, sha256, name=str(folder / name))
+    for name, sha256 in pin.files.items() if pin else ():
+        if name not in source.sha256:
+            check_sha256(folder / name, sha256, name=_pinned_name(folder / name, pins))
+    return folder
+
+
+def pin_hub_model(source: HubModel, folder: Path, *, pins: Path) -> None:
+    """Pin the commit of a downloaded checkpoint and the hashes of its files.
+
+    Args:
+        source: repository, revision and hashes; a file whose hash is given is not pinned.
+        folder: the directory, as returned by `fetch_hub_model`.
+        pins: lock file of the experiment.
+
+    Raises:
+        DataError: a hash is not the one that the hub gives, the lock file disagrees, or it cannot be
+            written.
+    """
+    commit = cached_commit(folder)
+    if commit is not None:
+        files = model_files(folder)
+        for file in files:
+            _check_hash_of_hub(file)
+        hashes = {file.name: file_sha256(file) for file in files if file.name not in source.sha256}
+        add_pin(pins, "model", source.repo, source.revision, commit=commit, files=hashes)
+
+
+def model_files(folder: Path) -> list[Path]:
+    """Return the files of a checkpoint directory that have one of `MODEL_SUFFIXES`, sorted."""
+    return sorted(file for file in folder.iterdir() if file.is_file() and file.suffix in MODEL_SUFFIXES)
+
+
+def cached_commit(path: Path) -> str | None:
+    """Return the commit of a file or folder in the hub client's cache; None for an offline copy."""
+    match = re.search(r"/(?:models|datasets)--[^/]+/snapshots/([0-9a-f]+)(?:/|$)", f"/{path.as_posix()}")
+    return match[1] if match else None
+
+
+def _pinned_name(path: Path, pins: Path | None) -> str:
+    return f"{path}, as pinned in {pins},"
+
+
+def _check_hash_of_hub(path: Path) -> None:
+    """Check a cached file against the hash that the hub gave.
+
+    The client names the blob of a large file by its SHA-256. Smaller files have no such name and pass.
+    """
+    blob = path.resolve().name
+    if path.is_symlink() and re.fullmatch(r"[0-9a-f]{64}", blob):
+        check_sha256(path, blob, name=f"{path}, by the hash that the hub gives,")
+
+
+@contextmanager
+def _hub_errors(source: str, name: str, offline: Sequence[str]) -> Iterator[None]:
+    """Raise every error of the hub client as a DataError in one sentence.
+
+    Args:
+        source: what is being downloaded, for the message.
+        name: offline name.
+        offline: the offline folders.
+    """
+    from huggingface_hub import errors
+
+    reasons = {
+        errors.GatedRepoError: "the repository is gated: accept its terms on the hub and set HF_TOKEN",
+        errors.RepositoryNotFoundError: "the repository does not exist, or it is private: set HF_TOKEN",
+        errors.RevisionNotFoundError: "the repository has no such revision: correct it",
+        errors.RemoteEntryNotFoundError: "the repository has no such file: correct its name",
+    }
+    try:
+        yield
+    except Exception as error:
+        reason = next((text for kind, text in reasons.items() if isinstance(error, kind)), None)
+        if reason is None:
+            # LocalEntryNotFoundError hides why the hub was not reached.
+            cause = error.__cause__ if isinstance(error, errors.LocalEntryNotFoundError) else None
+            raise DataError(describe_failure(source, name, offline, cause or error)) from error
+        raise DataError(
+            f"{source} cannot be downloaded: {reason}; or put it at {list_places(name, offline)}"
+        ) from error

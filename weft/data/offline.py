@@ -1,0 +1,79 @@
+"""Local copies of published files: find them in the offline folders, and check their content.
+
+The setting ``offline`` in config.yaml lists folders. A file that would be downloaded is looked up in them
+first. This module imports no heavy library, because the Snakefile uses it.
+"""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from weft.config.experiment import PublishedGenerations
+from weft.errors import DataError
+from weft.provenance import file_sha256
+
+
+def find_offline(name: str, folders: Sequence[str]) -> Path | None:
+    """Return the first existing ``folder/name``, or None."""
+    return next((path for folder in folders if (path := Path(folder) / name).exists()), None)
+
+
+def list_places(name: str, folders: Sequence[str]) -> str:
+    """Return the paths at which a file is looked up, joined by "or", for a message."""
+    return " or ".join(str(Path(folder) / name) for folder in folders)
+
+
+def find_generations(
+    source: PublishedGenerations, benchmark: str, gen_length: int, offline: Sequence[str]
+) -> list[Path]:
+    """Return the files of published generations for a benchmark and length, ordered by their numbers.
+
+    Args:
+        source: folder and name pattern of the files.
+        benchmark: value of ``{benchmark}`` in the pattern.
+        gen_length: value of ``{gen_length}``, in tokens.
+        offline: folders in which the folder of the files is looked up.
+
+    Raises:
+        DataError: the folder does not exist, or it holds no file of that name.
+    """
+    folder = find_offline(source.folder, offline)
+    if folder is None or not folder.is_dir():
+        raise DataError(
+            f"generations.folder must be a folder at {list_places(source.folder, offline)}, got none; copy "
+            "the published files there, or name the parent folder with --config offline=FOLDER"
+        )
+    name = source.pattern.format(benchmark=benchmark, gen_length=gen_length, shard="*")
+    files = sorted(folder.glob(name), key=lambda file: [int(n) for n in re.findall(r"\d+", file.name)])
+    if not files:
+        raise DataError(f"{folder} must hold files named {name}, got none; correct generations.pattern")
+    return files
+
+
+def check_sha256(path: Path, expected: str, *, name: str) -> None:
+    """Check the SHA-256 of a file.
+
+    Args:
+        path: the file.
+        expected: the SHA-256, 64 hexadecimal digits.
+        name: name of the file in the message.
+
+    Raises:
+        DataError: the file does not exist, or its SHA-256 differs.
+    """
+    if not path.is_file():
+        raise DataError(f"{name} must have sha256 {expected}, but the file does not exist; fetch it again")
+    actual = file_sha256(path)
+    if actual != expected:
+        raise DataError(
+            f"{name} must have sha256 {expected}, got {actual}; the file is damaged or another version: "
+            f"{explain_renewal(path)}"
+        )
+
+
+def explain_renewal(path: Path) -> str:
+    """Return a sentence on how to replace a bad copy.
+
+    The hub client's cache holds symbolic links; the file that a link points to must be deleted.
+    """
+    return f"delete {path.resolve() if path.is_symlink() else 'it'} and fetch it again"

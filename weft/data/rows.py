@@ -1,0 +1,78 @@
+"""Rows of data files of other projects, and what is loaded from them.
+
+The rows have no fixed form. They are plain JSON objects within this package only; `weft.data.questions` and
+`weft.data.datasets` turn them into records.
+"""
+
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Generic, TypeVar
+
+from weft.data.hub import cached_commit
+from weft.data.offline import explain_renewal
+from weft.errors import DataError
+from weft.provenance import file_sha256
+from weft.records import JsonObject, Record
+from weft.records.files import read_objects, read_text
+
+RecordT = TypeVar("RecordT", bound=Record)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Loaded(Generic[RecordT]):
+    """Questions or examples, with what their provenance tells about their source.
+
+    Attributes:
+        records: the questions or examples, in file order or training order.
+        inputs: local files that they were read from.
+        notes: further entries of the provenance.
+        num_repeated: equal examples that were left out.
+    """
+
+    records: list[RecordT]
+    inputs: Sequence[Path] = ()
+    notes: JsonObject = field(default_factory=dict)
+    num_repeated: int = 0
+
+
+def read_rows(path: Path) -> list[JsonObject]:
+    """Read the rows of a file: CSV or Parquet by its ending, otherwise JSON Lines.
+
+    All values of a CSV file are texts, so that a Sudoku puzzle keeps its leading zeros.
+
+    Raises:
+        DataError: the file cannot be read in its format.
+    """
+    remedy = explain_renewal(path)
+    if path.suffix not in {".csv", ".parquet"}:
+        return read_objects(path, remedy=remedy)
+    try:
+        if path.suffix == ".csv":
+            return [dict(row) for row in csv.DictReader(io.StringIO(read_text(path)), strict=True)]
+        import pyarrow.parquet
+
+        rows: list[JsonObject] = pyarrow.parquet.read_table(path).to_pylist()
+    except (ValueError, OSError, csv.Error) as error:  # pyarrow's errors are ValueErrors or OSErrors
+        raise DataError(f"{path} must be a {path.suffix} file: {error}; {remedy}") from error
+    return rows
+
+
+def take_text(row: JsonObject, field: str) -> str:
+    """Return the text in a field of a row; of a list of texts the first one.
+
+    Raises:
+        ValueError: the field is missing, or it holds no text.
+    """
+    value = row.get(field)
+    first = value[0] if isinstance(value, list) and value else value
+    if not isinstance(first, str) or not first.strip():
+        raise ValueError(f"the field {field!r} must hold text, got {first!r:.80}; the row has {sorted(row)}")
+    return first
+
+
+def describe_files(files: Sequence[Path]) -> list[JsonObject]:
+    """Return name, commit on the hub and SHA-256 of downloaded files, for the provenance."""
+    return [{"file": file.name, "commit": cached_commit(file), "sha256": file_sha256(file)} for file in files]

@@ -1,0 +1,85 @@
+"""Files behind a web address: copied from an offline folder if it has them, downloaded otherwise."""
+
+import http.client
+import shutil
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from weft.config.sources import WebFile
+from weft.data.offline import check_sha256, find_offline, list_places
+from weft.errors import DataError
+from weft.records.files import atomic_file
+
+TIMEOUT_S = 60
+
+
+def fetch_web_file(source: WebFile, out: Path, *, offline: Sequence[str]) -> None:
+    """Copy or download a file, and check its hash.
+
+    Args:
+        source: address, hash and offline name of the file.
+        out: file to write.
+        offline: folders searched before the download.
+
+    Raises:
+        DataError: the file is neither offline nor reachable, or its hash differs.
+    """
+    with _open(source.url, source.offline, offline) as (file, origin), atomic_file(out) as copy:
+        with copy.open("wb") as target:
+            shutil.copyfileobj(file, target)
+        check_sha256(copy, source.sha256, name=origin)
+
+
+def read_web_file(url: str, name: str, *, offline: Sequence[str], max_bytes: int) -> tuple[bytes, str]:
+    """Read a small file without storing it.
+
+    Args:
+        url: address of the file.
+        name: offline name, relative to the folders of ``offline``.
+        offline: folders searched before the download.
+        max_bytes: largest size that is accepted.
+
+    Returns:
+        The content, and the path or address that it was read from.
+
+    Raises:
+        DataError: the file is neither offline nor reachable, or it is too large.
+    """
+    with _open(url, name, offline) as (file, origin):
+        content = file.read(max_bytes + 1)
+    if len(content) > max_bytes:
+        raise DataError(f"{origin} must have at most {max_bytes} bytes, got more; it is another file")
+    return content, origin
+
+
+def describe_failure(source: str, name: str, offline: Sequence[str], error: BaseException) -> str:
+    """Return the message of a failed download: the first line of the error, and where to put a copy.
+
+    Args:
+        source: the address, or another name of what was to be downloaded.
+        name: offline name.
+        offline: the offline folders.
+        error: the error of the client.
+    """
+    first_line = str(error).strip().partition("\n")[0] or type(error).__name__
+    return (
+        f"{source} cannot be downloaded ({type(error).__name__}: {first_line}); "
+        f"to work offline, put it at {list_places(name, offline)}"
+    )
+
+
+@contextmanager
+def _open(url: str, name: str, offline: Sequence[str]) -> Iterator[tuple[IO[bytes], str]]:
+    """Open a file from an offline folder or from its address; also yield the path or address."""
+    local = find_offline(name, offline)
+    try:
+        with local.open("rb") if local else urllib.request.urlopen(url, timeout=TIMEOUT_S) as file:  # noqa: S310 - settings allow http(s) only
+            yield file, str(local or url)
+    except (OSError, http.client.HTTPException) as error:
+        if isinstance(error, urllib.error.HTTPError):
+            error.close()  # it holds the connection
+        raise DataError(describe_failure(url, name, offline, error)) from error
