@@ -103,9 +103,7 @@ def test_killed_in_training_it_goes_on_to_the_same_bytes(finished, tmp_path):
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment(), start_new_session=True,
     )  # fmt: skip
     runs = tmp_path / "results/micro/runs"
-    deadline = time.monotonic() + 300
     while not list(runs.glob(".weft-worked-seed1.*.state/checkpoint-[48]/trainer_state.json")):
-        assert time.monotonic() < deadline, "no checkpoint appeared"
         assert started.poll() is None, "training ended before it could be killed"
         time.sleep(0.02)
     os.killpg(started.pid, signal.SIGKILL)
