@@ -68,7 +68,8 @@ def test_everything_is_there(finished):
     assert (root / "pretrained/model.safetensors").exists()
     assert len((root / f"runs/{Path(TRAIN).name}/history.jsonl").read_text().splitlines()) == 12
     assert len(list((root / "samples").rglob("*.jsonl"))) == 9
-    hidden = [p for p in root.rglob(".*") if p.suffix != ".lock" and p.name != ".snakemake_timestamp"]
+    kept = (".lock", ".digests.json", ".snakemake_timestamp")
+    hidden = [path for path in root.rglob(".*") if not path.name.endswith(kept)]
     assert not hidden, "state of finished jobs is cleared away"
 
 

@@ -60,6 +60,10 @@ class Architecture(Section):
     """Length of the longest sequence, in tokens."""
     rope_theta: float = Field(gt=0)
     """Base of the rotary position embedding."""
+    rms_norm_eps: float = Field(gt=0)
+    """Added to the mean square in RMSNorm."""
+    initializer_std: float = Field(gt=0)
+    """Standard deviation of the random parameters, normal with mean 0."""
 
     @model_validator(mode="after")
     def _heads_divide_the_width(self) -> "Architecture":
@@ -84,16 +88,30 @@ class Pretraining(Section):
     """Share of examples with worked reasoning; the others answer at once."""
     num_examples: int = Field(gt=0)
     """Examples seen, each once."""
+    num_tokenizer_examples: int = Field(gt=0)
+    """Examples from which the tokenizer learns its merges, the first ones."""
     seed: int
-    """Seed of data, initial parameters and corruption."""
+    """Seed of data, initial parameters and masks."""
     batch_size: int = Field(gt=0)
     """Examples per optimiser step."""
     learning_rate: float = Field(gt=0)
     """Peak learning rate of AdamW."""
+    lr_scheduler: Literal["linear", "cosine", "constant"]
+    """Decay of the learning rate."""
     warmup_steps: int = Field(ge=0)
-    """Optimiser steps of linear warm-up; cosine decay to zero afterwards."""
+    """Optimiser steps of linear warm-up."""
     weight_decay: float = Field(ge=0)
     """AdamW's weight decay."""
+    adam_beta1: float = Field(ge=0, lt=1)
+    """AdamW's decay rate of the first moment."""
+    adam_beta2: float = Field(ge=0, lt=1)
+    """AdamW's decay rate of the second moment."""
+    adam_epsilon: float = Field(gt=0)
+    """Added to the denominator in AdamW."""
+    max_grad_norm: float = Field(gt=0)
+    """Norm to which gradients are clipped."""
+    t_min: float = Field(gt=0, lt=1)
+    """Smallest diffusion time (LLaDA's eps)."""
     max_length: int = Field(gt=0)
     """Tokens per example; shorter ones are padded with end-of-text, which is trained."""
 

@@ -101,7 +101,7 @@ def launch_training(
             "device": device,
         }
     )
-    job_file = state / "job.json"
+    job_file = (state / "job.json").absolute()
     write_json(job_file, job)
     command = launch_command(job_file, num_processes=num_processes)
     environment = launch_environment(device=device, threads_per_process=threads)

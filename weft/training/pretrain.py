@@ -24,10 +24,6 @@ from weft.training.objective import ForwardProcess
 from weft.training.resume import latest_checkpoint, make_state_folder
 from weft.training.trainer import DiffusionTrainer
 
-TOKENIZER_SAMPLE = 5000
-"""Examples from which the tokenizer learns its merges."""
-T_MIN = 1e-3
-
 
 def pretrain_base(experiment: FineTuning, out: Path, *, threads: int, device: str) -> None:
     """Train the base model of an experiment and write its checkpoint directory, recipe and provenance.
@@ -85,7 +81,7 @@ def pretrain(recipe: Pretraining, out: Path, *, state: Path, device: str) -> Jso
             seed=recipe.seed,
         )
     )
-    sample = itertools.islice(examples, TOKENIZER_SAMPLE)
+    sample = itertools.islice(examples, recipe.num_tokenizer_examples)
     documents = (f"user\n\n{e.question}\nassistant\n\n{e.answer}" for e in sample)
     tokenizer = train_tokenizer(documents, vocab_size=recipe.vocab_size)
     model = build_model(recipe, tokenizer)
@@ -96,7 +92,7 @@ def pretrain(recipe: Pretraining, out: Path, *, state: Path, device: str) -> Jso
         collate=PadToLength(max_length=recipe.max_length, pad_token_id=tokenizer.pad_token_id),
         process=ForwardProcess(
             method=Method.model_validate({"preset": "sft"}),
-            t_min=T_MIN,
+            t_min=recipe.t_min,
             mask_token_id=tokenizer.mask_token_id,
         ),
         seed=recipe.seed,
@@ -109,7 +105,12 @@ def pretrain(recipe: Pretraining, out: Path, *, state: Path, device: str) -> Jso
 
 
 def build_model(recipe: Pretraining, tokenizer: PreTrainedTokenizerFast) -> LladaForMaskedDiffusion:
-    """Make a network with random parameters (normal, standard deviation 0.02)."""
+    """Return a network with random parameters.
+
+    Args:
+        recipe: its architecture.
+        tokenizer: gives the number of tokens and the special ones.
+    """
     shape = recipe.architecture
     return LladaForMaskedDiffusion(
         LladaConfig(
@@ -120,7 +121,8 @@ def build_model(recipe: Pretraining, tokenizer: PreTrainedTokenizerFast) -> Llad
             num_attention_heads=shape.num_heads,
             num_key_value_heads=shape.num_heads,
             max_position_embeddings=shape.max_length,
-            rms_norm_eps=1e-5,
+            rms_norm_eps=shape.rms_norm_eps,
+            initializer_range=shape.initializer_std,
             rope_parameters={"rope_type": "default", "rope_theta": shape.rope_theta},
             tie_word_embeddings=False,
             eos_token_id=tokenizer.eos_token_id,
@@ -136,11 +138,13 @@ def _arguments(recipe: Pretraining, state: Path, device: str) -> TrainingArgumen
         per_device_train_batch_size=recipe.batch_size,
         num_train_epochs=1,
         learning_rate=recipe.learning_rate,
-        lr_scheduler_type="cosine",
+        lr_scheduler_type=recipe.lr_scheduler,
         warmup_steps=recipe.warmup_steps,
         weight_decay=recipe.weight_decay,
-        adam_beta2=0.98,
-        max_grad_norm=1.0,
+        adam_beta1=recipe.adam_beta1,
+        adam_beta2=recipe.adam_beta2,
+        adam_epsilon=recipe.adam_epsilon,
+        max_grad_norm=recipe.max_grad_norm,
         logging_steps=100,
         save_steps=1000,
         save_total_limit=1,

@@ -68,13 +68,16 @@ rule pretrain:
         "../../envs/weft.yaml"
     threads: 2
     resources:
+        gpu=SETTINGS.gpus(1),
         mem_mb=4000,
         runtime="3h",
     params:
         file=SETTINGS.experiment,
         settings=settings_of("pretrain"),
+        device=SETTINGS.device,
     shell:
-        "python -m weft pretrain --experiment {params.file:q} --threads {threads} --out {output} > {log} 2>&1"
+        "python -m weft pretrain --experiment {params.file:q} --threads {threads} "
+        "--device {params.device} --out {output} > {log} 2>&1"
 
 
 rule place_base:
