@@ -16,6 +16,7 @@ masked tokens and returns the weighted sum of their losses.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -141,20 +142,22 @@ def add_noise(
     Source:
         Paper, steps 1 to 6 of the method; SFT as in d1 @ 837888f.
     """
-    method, roles = process.method, token_roles(batch, process.method)
+    method, clean_ids = process.method, batch["clean_ids"]
+    roles = token_roles(batch, method)
     require_maskable(roles.is_noised)
-    relative = torch.ones(roles.has_rate.shape, device=roles.has_rate.device)
-    uncertainty = None
+    uncertainty, relative = None, torch.ones(clean_ids.shape, device=clean_ids.device)
     if method.has_probe:
-        if cached is not None:
+        if cached is not None:  # step 1
             uncertainty = cached.of_batch(batch["example_key"], roles.has_rate)
         else:
             uncertainty = probe_uncertainty(
                 predictor, batch, method=method, mask_token_id=process.mask_token_id
             )
-        relative = relative_rates(uncertainty, roles.has_rate, uniforms, method=method, cached=cached)
-    copies = draw_masks(batch["clean_ids"], roles.is_noised, relative, uniforms, process)
-    weights = [token_weights(copy, relative, method) for copy in copies]
+        relative = relative_rates(  # step 2
+            uncertainty, roles.has_rate, uniforms, method=method, cached=cached
+        )
+    copies = draw_masks(clean_ids, roles.is_noised, relative, uniforms, process)  # steps 3 to 5
+    weights = [token_weights(copy, relative, method) for copy in copies]  # step 6
     return join_copies(batch, roles, copies, weights, uncertainty=uncertainty, method=method)
 
 
@@ -231,6 +234,7 @@ def draw_masks(
     """
     method, device = process.method, clean_ids.device
     is_complementary = method.t_sampling == "complementary"
+    mask = partial(mask_tokens, clean_ids, is_maskable=is_noised, mask_token_id=process.mask_token_id)
     copies: list[MaskCopy] = []
     for index in range(method.masks_per_example):
         if is_complementary and index == 1:
@@ -241,25 +245,13 @@ def draw_masks(
         else:
             t = time_from_uniform(uniforms.time(index).to(device), t_min=process.t_min)  # step 3
             if is_complementary:
-                t = t.clamp(max=1 - process.t_min)  # the rates of both masks have the same bound
+                t = t.clamp(max=1 - process.t_min)  # bounds 1 - t, the rate of the second mask, by t_min
             rate = t[:, None].expand(clean_ids.shape)
-            if method.masking == "token":  # step 4
-                rate = token_masking_rate(t, relative, min_rate=method.min_token_masking_rate)
-            noisy_ids, is_masked = mask_tokens(  # step 5
-                clean_ids,
-                rate,
-                uniforms.mask(index).to(device),
-                is_noised,
-                mask_token_id=process.mask_token_id,
-            )
+            if method.masking == "token":
+                rate = token_masking_rate(t, relative, min_rate=method.min_token_masking_rate)  # step 4
+            noisy_ids, is_masked = mask(rate, uniforms.mask(index).to(device))  # step 5
         if method.nothing_masked == "uniform" and not bool(is_masked.any()):
-            noisy_ids, is_masked = mask_tokens(
-                clean_ids,
-                t[:, None].expand(clean_ids.shape),
-                uniforms.fallback().to(device),
-                is_noised,
-                mask_token_id=process.mask_token_id,
-            )
+            noisy_ids, is_masked = mask(t[:, None].expand(clean_ids.shape), uniforms.fallback().to(device))
         copies.append(MaskCopy(t=t, rate=rate, noisy_ids=noisy_ids, is_masked=is_masked))
     return copies
 

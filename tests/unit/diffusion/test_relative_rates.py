@@ -40,7 +40,7 @@ def test_relative_rate_by_hand():
     assert ratios([[1.0, 2.0, 3.0]]).tolist() == [[0.5, 1.0, 1.5]]
 
 
-def test_tokens_outside_the_scheme_keep_rate_t_and_do_not_move_the_reference():
+def test_tokens_without_their_own_rate_keep_rate_t_and_do_not_move_the_reference():
     assert ratios([[1.0, 3.0, 1e6]], [[True, True, False]]).tolist() == [[0.5, 1.5, 1.0]]
 
 
@@ -50,12 +50,12 @@ def test_reference_over_the_example_or_the_batch():
     assert ratios(beta, over_batch=True).tolist() == [[0.5, 0.5], [1.5, 1.5]]
 
 
-def test_a_reference_from_outside():
+def test_a_given_reference():
     beta = torch.tensor([[1.0, 4.0, 2.0]])
     assert relative_rate(beta, ALL, torch.tensor([2.0])).tolist() == [[0.5, 2.0, 1.0]]
 
 
-def test_a_model_that_is_sure_of_everything_falls_back_to_equal_rates():
+def test_zero_uncertainty_everywhere_gives_equal_rates():
     assert ratios([[0.0, 0.0, 0.0]]).tolist() == [[1, 1, 1]]
 
 
@@ -70,7 +70,7 @@ def test_equal_uncertainties_give_ratios_of_one_to_the_bit_for_any_length(beta, 
 
 
 @given(st.floats(1e-3, 12), st.floats(1.01, 3))
-def test_an_unsurer_token_has_a_larger_ratio(beta, factor):
+def test_a_larger_uncertainty_gives_a_larger_ratio(beta, factor):
     smaller, larger, _ = ratios([[beta, beta * factor, beta * 2]])[0].tolist()
     assert smaller < larger
 

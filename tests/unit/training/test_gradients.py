@@ -61,19 +61,19 @@ def test_without_weights_the_weight_share_is_about_the_share_of_masked_tokens(fr
     assert (rows.weight_share / rows.weight_share.sum()).tolist() == pytest.approx(expected, rel=0.05)
 
 
-def test_sft_is_as_sft_is_and_a_frozen_probe_is_the_live_one_at_the_base(frame):
+def test_the_base_model_gives_frozen_and_live_probes_the_same_gradients(frame):
     assert of(frame, "sft").cosine_to_sft[0] == pytest.approx(1, abs=1e-3)
     live, frozen = (of(frame, name).drop(columns="method") for name in ("weft", "weft-frozen"))
     assert live.equals(frozen)
 
 
-def test_intervals_enclose_what_they_are_of(frame):
+def test_intervals_contain_the_estimates(frame):
     for name in ("gradient_share", "relative_variance"):
         assert (frame[f"{name}_low"] <= frame[name]).all()
         assert (frame[name] <= frame[f"{name}_high"]).all()
 
 
-def test_shares_leave_to_padding_what_is_left(frame):
+def test_the_weight_shares_of_the_quintiles_exclude_padding(frame):
     assert (frame.groupby("method").weight_share.sum() < 1).all()
 
 

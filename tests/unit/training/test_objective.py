@@ -121,7 +121,7 @@ def test_every_preset_gives_a_finite_loss_that_reaches_the_parameters(model, tok
 
 
 @given(st.sampled_from(sorted(PRESETS)), st.integers(0, 1000))
-def test_the_prompt_is_never_masked_and_what_is_masked_is_of_the_answer(preset, seed):
+def test_only_answer_tokens_are_masked(preset, seed):
     noisy = noisy_batch(random_model(seed), method(preset), seed)
     copies = method(preset).masks_per_example
     clean, answer = (batch()[name].repeat(copies, 1) for name in ("clean_ids", "is_maskable"))
@@ -173,7 +173,7 @@ def test_dropout_in_the_probe_is_off_unless_asked_for(preset, expected):
     assert model.training
 
 
-def test_what_is_asked_for_is_entropy_or_negative_log_likelihood():
+def test_the_uncertainty_is_entropy_or_negative_log_likelihood():
     logits = torch.randn(5, 10)
     model = ScriptedModel(logits)
     entropy = probe_uncertainty(model, batch(), method=method("weft"), mask_token_id=MASK)
@@ -185,7 +185,7 @@ def test_what_is_asked_for_is_entropy_or_negative_log_likelihood():
     assert entropy[0, 4] == 0  # padding is outside the scheme, and the head is not asked
 
 
-def test_unsure_tokens_are_masked_more_often():
+def test_tokens_with_high_entropy_are_masked_more_often():
     logits = torch.zeros(5, 10)
     logits[2, 0] = 6.0  # position 2 is nearly certain
     masked = torch.stack(
@@ -197,7 +197,7 @@ def test_unsure_tokens_are_masked_more_often():
 
 
 @pytest.mark.parametrize(("inside", "low", "high"), [(False, 0.4, 0.6), (True, 0.0, 0.2)])
-def test_padding_is_masked_at_rate_t_unless_drawn_into_the_scheme(inside, low, high):
+def test_padding_is_masked_at_rate_t_unless_it_has_token_rates(inside, low, high):
     logits = torch.zeros(5, 10)
     logits[3:, PAD] = 9.0  # sure of the padding
     chosen = method(padding_reference=inside)
@@ -264,27 +264,27 @@ def test_a_bound_on_the_weight_holds():
     assert noisy_batch(random_model(), method("sft", max_weight=20.0), given=small).weight.max() == 20
 
 
-def test_simple_weights_mask_at_one_rate_and_weigh_by_relative_uncertainty():
+def test_simple_weights_are_sft_weights_times_relative_rates():
     noisy = noisy_batch(random_model(), method("weft-sw"))
     plain = noisy_batch(random_model(), method("sft"))
     assert torch.equal(noisy.noisy_ids, plain.noisy_ids)
     torch.testing.assert_close(noisy.weight, plain.weight * rates(random_model(), method("weft-sw")))
 
 
-def test_the_permuted_control_keeps_the_rates_and_changes_their_owners():
+def test_the_permuted_control_gives_the_rates_to_other_tokens():
     plain, permuted = (rates(random_model(), method(name)) for name in ("weft", "weft-permuted"))
     assert plain[0].sort().values.tolist() == pytest.approx(permuted[0].sort().values.tolist())
     assert plain[0, 1:4].flip(0).tolist() == permuted[0, 1:4].tolist()  # the given numbers reverse the order
 
 
-def test_known_uncertainties_need_no_probe():
+def test_cached_uncertainties_replace_the_probe():
     model = random_model()
     frozen = loss(model, method("weft-frozen"), cached=cache(random_model(), method()))
     assert len(model.calls) == 1
     assert frozen.item() == loss(random_model(), method()).item()
 
 
-def test_the_reference_of_the_data_set_comes_from_outside():
+def test_the_reference_of_the_data_set_is_the_mean_over_its_tokens():
     chosen = method("weft-frozen", reference="dataset")
     cached = CachedUncertainty({7: torch.full((3,), 0.25)})  # beta_ref = 0.25 ** 0.5
     has_rate = has_token_rate(batch(), chosen)
@@ -323,7 +323,7 @@ def test_counting_over_micro_batches_of_one_is_counting_over_examples():
     assert over_micro != pytest.approx(whole, rel=1e-3)
 
 
-def test_repetitions_that_fill_a_batch_count_for_nothing():
+def test_padding_rows_count_for_nothing():
     doubled = {name: tensor.repeat(2, *[1] * (tensor.dim() - 1)) for name, tensor in batch().items()}
     doubled["is_pad_row"] = torch.tensor([False, False, True, True])
     given = GivenUniforms(uniforms().times.repeat(2), uniforms().masks.repeat(2, 1))
@@ -335,7 +335,7 @@ def test_repetitions_that_fill_a_batch_count_for_nothing():
         assert noisy.num_rows == plain.num_rows == 2 * method(name).masks_per_example
 
 
-def test_what_is_logged():
+def test_metrics_of_a_step():
     noisy = noisy_batch(random_model(), method())
     metrics = metric_means(noisy.metric_sums)
     assert list(metrics) == list(METRICS)
@@ -353,7 +353,7 @@ def test_an_unknown_uncertainty_is_refused_with_a_list_of_the_known(source):
         probe_uncertainty(random_model(), batch(), method=chosen, mask_token_id=MASK)
 
 
-def test_an_example_without_answer_stops():
+def test_an_example_without_answer_is_refused():
     broken = batch() | {"is_maskable": torch.zeros(2, 5, dtype=torch.bool)}
     with pytest.raises(MaskingError, match=r"rows \[0, 1\]"):
         add_noise(random_model(), broken, uniforms(), process(method()))
@@ -375,13 +375,13 @@ def reference(shared_data):
 @pytest.mark.parametrize(
     ("preset", "key"), [("sft", "sft_d1_loss"), ("gift-lift", "gift_lift_loss")], ids=["d1", "LIFT"]
 )
-def test_the_published_losses_come_out(shared_data, preset, key):
+def test_the_published_losses_are_reproduced(shared_data, preset, key):
     model, stored, inputs, given = reference(shared_data)
     value, _ = step_loss(model, inputs, given, process(method(preset), stored["mask_token_id"]))
     assert value.item() == pytest.approx(stored[key], abs=1e-5)
 
 
-def test_the_published_entropies_and_rates_come_out(shared_data):
+def test_the_published_entropies_and_rates_are_reproduced(shared_data):
     model, stored, inputs, given = reference(shared_data)
     chosen = method("gift-lift")
     has_rate = has_token_rate(inputs, chosen)

@@ -9,7 +9,7 @@ def sampler(num_examples, batch_size, epoch=0, seed=3):
     return EpochSampler(num_examples, batch_size=batch_size, seed=seed, epoch=lambda: epoch)
 
 
-def test_every_epoch_is_another_permutation_and_the_same_when_asked_again():
+def test_every_epoch_is_another_reproducible_permutation():
     orders = [epoch_order(20, seed=3, epoch=epoch) for epoch in (0, 1, 0)]
     assert orders[0] == orders[2] != orders[1]
     assert sorted(orders[1]) == list(range(20))
@@ -27,7 +27,7 @@ def test_an_epoch_is_whole_batches_and_every_example_counts_once(num_examples, b
     assert [row["index_in_epoch"] for row in rows] == list(range(len(rows_of_epoch)))
 
 
-def test_the_epoch_is_asked_for_when_it_begins():
+def test_the_epoch_is_read_when_it_begins():
     epoch = [0]
     one = EpochSampler(20, batch_size=4, seed=3, epoch=lambda: epoch[0])
     first = list(one)

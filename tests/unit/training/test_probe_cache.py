@@ -58,13 +58,13 @@ def test_values_are_computed_once_and_read_afterwards(tmp_path):
 
 
 @pytest.mark.parametrize("content", [b"", b"no safetensors", b"\x08\x00\x00\x00\x00\x00\x00\x00{}      "])
-def test_a_damaged_file_is_made_again(tmp_path, content):
+def test_a_damaged_file_is_replaced(tmp_path, content):
     path = tmp_path / "x.safetensors"
     path.write_bytes(content)
     assert load_or_compute(path, lambda: {1: torch.tensor([2.0])}).values[1].tolist() == [2]
 
 
-def test_the_reference_of_a_data_set_is_the_mean_over_all_its_tokens():
+def test_mean_beta_is_the_mean_over_all_tokens():
     cached = CachedUncertainty({1: torch.tensor([1.0, 4.0]), 2: torch.tensor([9.0])})
     assert cached.mean_beta(0.5) == 2
 

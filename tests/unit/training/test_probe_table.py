@@ -4,7 +4,7 @@ from weft.data.tasks.examples import generate_examples
 from weft.training.probe_table import probe_table, words_of
 
 
-def test_pieces_of_a_word_are_joined():
+def test_tokens_of_a_word_are_joined():
     assert words_of(["So", "lve", " for", " x", ":", " ", "7"]) == [
         "Solve",
         "Solve",

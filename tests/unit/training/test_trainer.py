@@ -123,7 +123,7 @@ def test_a_resumed_run_has_the_same_history_to_the_bit(tokenizer, examples, tmp_
         assert torch.equal(tensor, uninterrupted.model.state_dict()[name]), name
 
 
-def test_a_refreshed_probe_whose_values_are_gone_cannot_go_on_within_an_epoch(tokenizer, examples, tmp_path):
+def test_resuming_within_an_epoch_needs_the_values_of_its_refreshed_probe(tokenizer, examples, tmp_path):
     history(make_trainer(tokenizer, examples, tmp_path, preset="weft-refreshed"))
     for file in tmp_path.glob("probe-*"):
         file.unlink()
@@ -134,7 +134,7 @@ def test_a_refreshed_probe_whose_values_are_gone_cannot_go_on_within_an_epoch(to
         )
 
 
-def test_a_refreshed_probe_is_asked_at_the_beginning_of_its_epochs(tokenizer, examples, tmp_path):
+def test_a_refreshed_probe_is_computed_at_the_beginning_of_its_epochs(tokenizer, examples, tmp_path):
     history(make_trainer(tokenizer, examples, tmp_path, preset="weft-refreshed", epochs=4, refresh_epochs=2))
     assert sorted(file.name for file in tmp_path.glob("probe-*")) == [
         "probe-epoch0.safetensors",

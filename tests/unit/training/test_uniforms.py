@@ -8,7 +8,7 @@ def uniforms(seed=0, epoch=0, keys=(1, 2), length=6, **spread):
     return KeyedUniforms(seed=seed, epoch=epoch, example_keys=torch.tensor(keys), length=length, **spread)
 
 
-def test_an_example_gets_the_same_draws_in_any_company():
+def test_the_numbers_of_an_example_do_not_depend_on_the_others_in_its_batch():
     together, alone = uniforms(keys=(1, 2, 3)), uniforms(keys=(3,))
     assert torch.equal(together.mask(0)[2:], alone.mask(0))
     assert torch.equal(together.time(0)[2:], alone.time(0))
@@ -27,7 +27,7 @@ def test_masks_of_one_example_time_fallback_and_permutation_are_independent():
     assert (correlation - torch.eye(4)).abs().max() < 0.06
 
 
-def test_draws_are_uniform():
+def test_the_numbers_are_uniform():
     tokens = uniforms(keys=range(200), length=50).mask(0)
     assert tokens.mean().item() == pytest.approx(0.5, abs=0.01)
     assert tokens.var().item() == pytest.approx(1 / 12, abs=0.003)
