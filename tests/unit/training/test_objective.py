@@ -5,19 +5,26 @@ import torch
 import torch.nn.functional as F
 from hypothesis import given
 from hypothesis import strategies as st
-from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from tests.support.batches import step_loss, training_batch
+from tests.support.batches import (
+    MASK,
+    PAD,
+    batch,
+    method,
+    noisy_batch,
+    process,
+    random_model,
+    step_loss,
+    training_batch,
+    uniforms,
+)
 from tests.support.models import ScriptedModel
 from tests.support.uniforms import GivenUniforms
-from weft.config.methods import PRESETS, Method
-from weft.errors import ConfigError, MaskingError
-from weft.model import Prediction
-from weft.training.metrics import METRICS, metric_means
+from weft.config.methods import PRESETS
+from weft.errors import MaskingError
 from weft.training.objective import (
-    ForwardProcess,
     add_noise,
     masked_token_loss,
     normalize_weights,
@@ -26,34 +33,9 @@ from weft.training.objective import (
 from weft.training.probe import has_token_rate, probe_uncertainty
 from weft.training.probe_cache import CachedUncertainty, probe_batch
 
-MASK, PAD = 9, 8
-
-
-def method(preset="weft", **changes):
-    return Method.model_validate({"preset": preset} | changes)
-
-
-def process(chosen, mask_token_id=MASK):
-    return ForwardProcess(method=chosen, t_min=1e-3, mask_token_id=mask_token_id)
-
-
-def batch():
-    clean = torch.tensor([[1, 2, 3, 4, PAD], [5, 6, 7, PAD, PAD]])
-    maskable = torch.tensor([[False, True, True, True, True], [False, False, True, True, True]])
-    return training_batch(clean, maskable, clean == PAD)
-
-
-def uniforms(seed=0):
-    generator = torch.Generator().manual_seed(seed)
-    return GivenUniforms(torch.rand(2, generator=generator), torch.rand(2, 5, generator=generator))
-
 
 def loss(predictor, chosen, seed=0, cached=None):
     return step_loss(predictor, batch(), uniforms(seed), process(chosen), cached)[0]
-
-
-def noisy_batch(predictor, chosen, seed=0, given=None, cached=None):
-    return add_noise(predictor, batch(), given or uniforms(seed), process(chosen), cached=cached)
 
 
 def rates(predictor, chosen, inputs=None, mask_token_id=MASK):
@@ -65,10 +47,6 @@ def rates(predictor, chosen, inputs=None, mask_token_id=MASK):
 def cache(predictor, chosen, inputs=None, mask_token_id=MASK):
     probed = probe_batch(predictor, inputs or batch(), method=chosen, mask_token_id=mask_token_id)
     return CachedUncertainty(dict(probed))
-
-
-def random_model(seed=0):
-    return ScriptedModel(torch.randn(5, 10, generator=torch.Generator().manual_seed(seed)))
 
 
 def even_model():
@@ -134,18 +112,6 @@ def test_only_answer_tokens_are_masked(preset, seed):
     assert not noisy.weight[~noisy.is_predicted].any()
 
 
-def test_the_probe_sees_no_token_of_the_answer():
-    model = random_model()
-    probe_uncertainty(model, batch(), method=method(), mask_token_id=MASK)
-    assert model.calls[0].tolist() == [[1, MASK, MASK, MASK, MASK], [5, 6, MASK, MASK, MASK]]
-
-
-def test_the_probe_sees_the_padding_only_where_a_method_shows_it():
-    model = random_model()
-    probe_uncertainty(model, batch(), method=method("gift-lift"), mask_token_id=MASK)
-    assert model.calls[0].tolist() == [[1, MASK, MASK, MASK, PAD], [5, 6, MASK, PAD, PAD]]
-
-
 @pytest.mark.parametrize("content", [[2, 3, 4], [7, 7, 7]])
 def test_the_answers_content_does_not_reach_the_rates(model, tokenizer, content):
     def rates_of(ids):
@@ -153,36 +119,6 @@ def test_the_answers_content_does_not_reach_the_rates(model, tokenizer, content)
         return rates(model, method(), inputs, tokenizer.mask_token_id)
 
     assert torch.equal(rates_of(content), rates_of([10, 11, 12]))
-
-
-@pytest.mark.parametrize(("preset", "expected"), [("weft", [False]), ("gift-lift", [True])])
-def test_dropout_in_the_probe_is_off_unless_asked_for(preset, expected):
-    class Dropping(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.modes = []
-
-        def forward(self, input_ids, logits_positions, logits_fn):
-            self.modes.append(self.training)
-            n = int(logits_positions.sum())
-            return Prediction(outputs=logits_fn(torch.randn(n, 10), slice(0, n)))
-
-    model = Dropping().train()
-    probe_uncertainty(model, batch(), method=method(preset), mask_token_id=MASK)
-    assert model.modes == expected
-    assert model.training
-
-
-def test_the_uncertainty_is_entropy_or_negative_log_likelihood():
-    logits = torch.randn(5, 10)
-    model = ScriptedModel(logits)
-    entropy = probe_uncertainty(model, batch(), method=method("weft"), mask_token_id=MASK)
-    nll = probe_uncertainty(model, batch(), method=method("weft-nll"), mask_token_id=MASK)
-    log_p = logits.log_softmax(-1)
-    assert entropy[0, 1].item() == pytest.approx(-(log_p[1].exp() * log_p[1]).sum().item(), rel=1e-5)
-    assert nll[0, 1].item() == pytest.approx(-log_p[1, 2].item(), rel=1e-5)
-    assert entropy[0, 0] == 0  # the prompt
-    assert entropy[0, 4] == 0  # padding is outside the scheme, and the head is not asked
 
 
 def test_tokens_with_high_entropy_are_masked_more_often():
@@ -333,24 +269,6 @@ def test_padding_rows_count_for_nothing():
         plain = noisy_batch(random_model(), method(name))
         torch.testing.assert_close(noisy.metric_sums, plain.metric_sums)
         assert noisy.num_rows == plain.num_rows == 2 * method(name).masks_per_example
-
-
-def test_metrics_of_a_step():
-    noisy = noisy_batch(random_model(), method())
-    metrics = metric_means(noisy.metric_sums)
-    assert list(metrics) == list(METRICS)
-    assert metrics["masked_share"] == pytest.approx(noisy.is_predicted.sum().item() / 7)
-    assert metrics["mean_t"] == pytest.approx(uniforms().times.mean().item(), abs=2e-3)
-    assert 0 < metrics["mean_uncertainty"] < 2.4
-    without_probe = metric_means(noisy_batch(random_model(), method("sft")).metric_sums)
-    assert without_probe["mean_uncertainty"] is without_probe["bounded_share"] is None
-
-
-@pytest.mark.parametrize("source", ["none", "margin"])
-def test_an_unknown_uncertainty_is_refused_with_a_list_of_the_known(source):
-    chosen = method().model_copy(update={"rate_source": source})
-    with pytest.raises(ConfigError, match=rf"\['entropy', 'nll'\].*{source}"):
-        probe_uncertainty(random_model(), batch(), method=chosen, mask_token_id=MASK)
 
 
 def test_an_example_without_answer_is_refused():
