@@ -1,4 +1,4 @@
-"""Typed descriptions of experiments and of how to run them, checked before any job starts."""
+"""Settings: experiment files and run settings, read into typed models and checked before a job starts."""
 
 from weft.config.experiment import (
     BASE_RUN,

@@ -11,7 +11,14 @@ from pydantic import Field, field_validator, model_validator
 from weft.config.methods import Method
 from weft.config.sampling import Sampling
 from weft.config.section import Distinct, Section, invalid, read_yaml, validate
-from weft.config.sources import BaseModelSource, BenchmarkSource, CustomBenchmark, DataSource, Task
+from weft.config.sources import (
+    BaseModelSource,
+    BenchmarkSource,
+    CustomBenchmark,
+    DataSource,
+    ScratchModel,
+    Task,
+)
 from weft.config.training import GradientStudy, Training
 from weft.errors import find_by_name
 
@@ -223,33 +230,31 @@ class FineTuning(_AnyKind):
     @model_validator(mode="after")
     def _contrasts_name_methods(self) -> "FineTuning":
         for index, contrast in enumerate(self.contrasts):
-            place = f"further_contrasts[{index - 1}]" if index else "contrast"
-            unknown = [name for name in contrast if name not in self.methods]
-            if unknown or contrast[0] == contrast[1]:
-                raise ValueError(
-                    f"{place} must name two of the methods {sorted(self.methods)}, got {contrast}"
-                )
+            key = f"further_contrasts[{index - 1}]" if index else "contrast"
+            if len(self.methods.keys() & {*contrast}) != 2:
+                raise ValueError(f"{key} must name two of the methods {sorted(self.methods)}, got {contrast}")
             if {*contrast} in [{*other} for other in self.contrasts[:index]]:
-                raise ValueError(f"{place} must differ from the pairs before it, got {contrast} again")
+                raise ValueError(f"{key} must differ from the pairs before it, got {contrast} again")
         return self
 
     @model_validator(mode="after")
     def _consistent(self) -> "FineTuning":
         if BASE_RUN in self.methods:
-            raise ValueError(f"a method must not be named {BASE_RUN!r}, the name of the untrained model")
-        if len(set(self.run_ids)) < len(self.run_ids):
+            raise ValueError(f"a method must not be named {BASE_RUN!r}, the name of the base model's run")
+        run_ids = self.run_ids
+        if len(set(run_ids)) < len(run_ids):
             raise ValueError(
-                f"names of methods and datasets must give each run another name, got {sorted(self.run_ids)}"
+                f"names of methods and datasets must give each run a different name, got {sorted(run_ids)}"
             )
         if self.sampling.merge_adapters and self.training.lora is None:
             raise ValueError("training.lora must be given with sampling.merge_adapters, got none")
-        recipe = getattr(self.base_model, "recipe", None)
-        longest = max(self.training.max_length, *self.sampling.gen_lengths)
-        if recipe is not None and longest > recipe.architecture.max_length:
-            raise ValueError(
-                f"lengths must be at most max_length={recipe.architecture.max_length} of the base model, "
-                f"got {longest}"
-            )
+        if isinstance(self.base_model, ScratchModel):
+            limit = self.base_model.recipe.architecture.max_length
+            longest = max(self.training.max_length, *self.gen_lengths)
+            if longest > limit:
+                raise ValueError(
+                    f"lengths must be at most max_length={limit} of the base model, got {longest}"
+                )
         return self
 
 
@@ -320,8 +325,9 @@ def load_experiment(path: str | Path) -> Experiment:
     kind = StoredGenerations if content.get("kind") == "generations" else FineTuning
     experiment = validate(kind, content, origin=str(file))
     if experiment.name != file.stem:
-        expected = f"name: the name must be {file.stem!r}, as that of the file, got {experiment.name!r}"
-        raise invalid(str(file), [expected])
+        raise invalid(
+            file, f"name: the name must be that of the file, {file.stem!r}, got {experiment.name!r}"
+        )
     return experiment
 
 
@@ -334,10 +340,9 @@ def _read_experiment(file: Path) -> dict[str, Any]:
     base_file = file.parent / str(extended)
     if not isinstance(extended, str) or not base_file.is_file():
         raise invalid(
-            str(file),
-            [f"extends: the value must be the path of a file, relative to this one, got {extended!r}"],
+            file, f"extends: the value must be the path of a file beside this one, got {extended!r}"
         )
     base = read_yaml(base_file)
     if "extends" in base:
-        raise invalid(str(file), [f"extends: the other file must not extend a file itself, got {extended!r}"])
+        raise invalid(file, f"extends: the other file must not extend a file itself, got {extended!r}")
     return base | content

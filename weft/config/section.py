@@ -1,7 +1,7 @@
 """Base class of all parts of settings files, and the functions that read and check such files."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -85,14 +85,13 @@ def validate(section: type[SectionT], content: Mapping[str, Any], *, origin: str
     try:
         return section.model_validate(content)
     except ValidationError as error:
-        offences = [_describe(offence) for offence in error.errors(include_url=False)]
-        raise invalid(origin, offences) from error
+        raise invalid(origin, *map(_describe, error.errors(include_url=False))) from error
 
 
-def invalid(origin: str, offences: Sequence[str]) -> ConfigError:
+def invalid(origin: str | Path, *offences: str) -> ConfigError:
     """Return the error for a file with wrong values."""
-    lines = "\n".join(f"  {offence}" for offence in offences)
-    return ConfigError(f"{origin} is not valid:\n{lines}\nCorrect the file; all keys: docs/config.md")
+    lines = "".join(f"\n  {offence}" for offence in offences)
+    return ConfigError(f"{origin} is not valid:{lines}\nCorrect the file; all keys: docs/config.md")
 
 
 def _describe(offence: ErrorDetails) -> str:

@@ -9,25 +9,13 @@ from collections.abc import Callable, Mapping
 from pydantic_core import to_jsonable_python
 
 from weft.config.experiment import Experiment, FineTuning
-from weft.config.sources import ScratchModel
+from weft.config.section import Section
 
 Wildcards = Mapping[str, str]
-
-REPORT_STAGES = ("tables", "figures", "page")
 REPORT_KEYS = (
-    "name",
-    "title",
-    "caption",
-    "scoring",
-    "statistics",
-    "contrast",
-    "further_contrasts",
-    "gradient_study",
-    "methods",
-    "benchmarks",
-    "base_model",
-    "seeds",
-)
+    "name", "title", "caption", "scoring", "statistics", "contrast", "further_contrasts", "gradient_study",
+    "methods", "benchmarks", "base_model", "seeds",
+)  # fmt: skip
 """Keys of an experiment on which labels, order and comparisons of the report depend."""
 
 
@@ -44,7 +32,7 @@ def stage_settings(experiment: Experiment, stage: str, wildcards: Wildcards) -> 
     """
     if stage == "score":
         return {"scoring": wildcards["scoring"]}
-    if stage in REPORT_STAGES:
+    if stage in ("tables", "figures", "page"):
         return _report_settings(experiment)
     if experiment.kind != "fine-tuning":
         raise ValueError(f"stage must be of an experiment that trains, got {stage!r} of {experiment.name!r}")
@@ -64,47 +52,31 @@ def _train_settings(experiment: FineTuning, wildcards: Wildcards) -> object:
     return {"training": experiment.training, "method": experiment.methods[run.method]}
 
 
-def _prepare_settings(experiment: FineTuning, _: Wildcards) -> object:
-    return {
-        "max_length": experiment.training.max_length,
-        "heldout_share": experiment.training.heldout_share,
-        "example_layout": experiment.training.example_layout,
-        "forbid_test_questions": experiment.forbid_test_questions,
-    }
-
-
-def _probe_settings(experiment: FineTuning, _: Wildcards) -> object:
-    training = experiment.training
-    return {
-        "max_length": training.max_length,
-        "micro_batch_size": training.micro_batch_size,
-        "dtype": training.dtype,
-    }
-
-
 def _gradient_settings(experiment: FineTuning, _: Wildcards) -> object:
-    training = experiment.training
+    lora = experiment.training.lora
     return {
         "study": experiment.gradient_study,
         "methods": experiment.methods,
-        "target_modules": None if training.lora is None else training.lora.target_modules,
-        "max_length": training.max_length,
-        "t_min": training.t_min,
+        "target_modules": None if lora is None else lora.target_modules,
+        **_select(experiment.training, "max_length", "t_min"),
     }
 
 
-def _pretrain_settings(experiment: FineTuning, _: Wildcards) -> object:
-    return experiment.base_model.recipe if isinstance(experiment.base_model, ScratchModel) else None
+def _select(section: Section, *keys: str) -> dict[str, object]:
+    return {key: getattr(section, key) for key in keys}
 
 
 TRAINING_STAGES: dict[str, Callable[[FineTuning, Wildcards], object]] = {
     "questions": lambda experiment, wildcards: experiment.benchmarks[wildcards["benchmark"]],
     "examples": lambda experiment, wildcards: experiment.datasets[wildcards["dataset"]],
-    "prepare": _prepare_settings,
-    "pretrain": _pretrain_settings,
+    "prepare": lambda experiment, _: {
+        **_select(experiment.training, "max_length", "heldout_share", "example_layout"),
+        **_select(experiment, "forbid_test_questions"),
+    },
+    "pretrain": lambda experiment, _: getattr(experiment.base_model, "recipe", None),
     "base": lambda experiment, _: experiment.base_model,
     "train": _train_settings,
-    "probe": _probe_settings,
+    "probe": lambda experiment, _: _select(experiment.training, "max_length", "micro_batch_size", "dtype"),
     "gradients": _gradient_settings,
     "sample": lambda experiment, _: experiment.sampling.decisive(),
     "trace": lambda experiment, _: {

@@ -17,7 +17,7 @@ rule tables:
         file=SETTINGS.experiment,
         settings=settings_of("tables"),
         code=source_digest("stats", "report"),
-        root=str(RESULTS.root),
+        root=lambda wildcards: str(RESULTS.root),
     shell:
         "python -m weft report tables --experiment {params.file:q} --out {params.root}/tables {params.root} "
         "> {log} 2>&1 && cat {params.root}/tables/headline.md"
@@ -39,7 +39,7 @@ rule figures:
         file=SETTINGS.experiment,
         settings=settings_of("figures"),
         code=source_digest("report"),
-        root=str(RESULTS.root),
+        root=lambda wildcards: str(RESULTS.root),
     shell:
         "python -m weft report figures --experiment {params.file:q} --tables {params.root}/tables "
         "--out {params.root}/figures {params.root} > {log} 2>&1"
@@ -61,7 +61,7 @@ rule page:
         file=SETTINGS.experiment,
         settings=settings_of("page"),
         code=source_digest("report"),
-        root=str(RESULTS.root),
+        root=lambda wildcards: str(RESULTS.root),
     shell:
         "python -m weft report page --experiment {params.file:q} --tables {params.root}/tables "
         "--figures {params.root}/figures --out {output} {params.root} > {log} 2>&1"
