@@ -6,49 +6,76 @@ from typing import Annotated
 import typer
 
 from weft.cli.shared import ExperimentOption, OutOption, app, save_provenance
-from weft.config import FineTuning, find_experiment, load_experiment
+from weft.config import Experiment, find_experiment, load_experiment
+from weft.errors import DataError
+from weft.layout import ResultLayout
+from weft.records.files import read_text, write_text
 
 report_app = typer.Typer(help="Tables, figures and the report page.", no_args_is_help=True)
 app.add_typer(report_app, name="report")
 
+RootArgument = Annotated[Path, typer.Argument(help="Results folder of the experiment.")]
+
 
 @report_app.command("tables")
-def report_tables(experiment: ExperimentOption, root: Path, out: OutOption) -> None:
-    """Compute statistics from scores and write the tables."""
-    from weft.report.tables import make_tables
+def report_tables(experiment: ExperimentOption, root: RootArgument, out: OutOption) -> None:
+    """Compute statistics from scores, write the tables, and print the headline table."""
+    from weft.report.results import load_results
+    from weft.report.tables import compute_tables, write_table
 
-    described = load_experiment(find_experiment(experiment))
-    make_tables(described, root, out)
-    for line in (out / "headline.md").read_text().splitlines():
-        typer.echo(line)
-    save_provenance(out / "scores.csv", described, inputs=[root / "scores"])
+    checked, layout = load_experiment(find_experiment(experiment)), ResultLayout(root)
+    tables = compute_tables(checked, load_results(checked, layout))
+    for name, frame in tables.items():
+        write_table(checked, name, frame, out)
+    for name in tables:
+        save_provenance(out / f"{name}.csv", checked, inputs=_inputs(checked, layout))
+    typer.echo(read_text(out / "headline.md"), nl=False)
 
 
 @report_app.command("figures")
-def report_figures(
-    experiment: ExperimentOption,
-    root: Path,
-    out: OutOption,
-    tables: Annotated[Path, typer.Option(help="Folder with the tables.")],
-) -> None:
+def report_figures(experiment: ExperimentOption, root: RootArgument, out: OutOption) -> None:
     """Draw the figures."""
-    from weft.report.figures import make_figures
+    from weft.report.figures import write_figures
+    from weft.report.outputs import list_figures
+    from weft.report.results import load_results
+    from weft.report.tables import compute_tables
 
-    make_figures(load_experiment(find_experiment(experiment)), root, tables, out)
+    checked, layout = load_experiment(find_experiment(experiment)), ResultLayout(root)
+    results = load_results(checked, layout)
+    write_figures(checked, results, compute_tables(checked, results), out)
+    for name in list_figures(checked):
+        save_provenance(out / f"{name}.png", checked, inputs=_inputs(checked, layout))
 
 
 @report_app.command("page")
 def report_page(
     experiment: ExperimentOption,
-    root: Path,
+    root: RootArgument,
     out: OutOption,
-    tables: Annotated[Path, typer.Option(help="Folder with the tables.")],
     figures: Annotated[Path, typer.Option(help="Folder with the figures.")],
 ) -> None:
-    """Write the self-contained report page."""
-    from weft.report.load import load_samples
-    from weft.report.page import make_page
+    """Write the report page, which holds all tables and figures."""
+    from weft.report.outputs import list_figures
+    from weft.report.page import render_page
+    from weft.report.results import load_results
+    from weft.report.tables import compute_tables
 
-    described = load_experiment(find_experiment(experiment))
-    samples = load_samples(described, root, num_per_verdict=1) if isinstance(described, FineTuning) else []
-    make_page(described, root, tables, figures, out, samples=samples)
+    checked, layout = load_experiment(find_experiment(experiment)), ResultLayout(root)
+    results = load_results(checked, layout)
+    paths = {name: figures / f"{name}.png" for name in list_figures(checked)}
+    missing = [str(path) for path in paths.values() if not path.is_file()]
+    if missing:
+        raise DataError(f"the page needs all figures, but {missing[0]} is missing; make the figures first")
+    images = {name: path.read_bytes() for name, path in paths.items()}
+    write_text(out, render_page(checked, results, compute_tables(checked, results), images))
+    save_provenance(out, checked, inputs=[*_inputs(checked, layout), *paths.values()])
+
+
+def _inputs(experiment: Experiment, layout: ResultLayout) -> list[Path]:
+    """Return the files and folders from which the tables and figures are made."""
+    runs = [run.run_id for run in experiment.trained_runs]
+    paths = [layout.root / "scores"]
+    paths += [log(run_id) for run_id in runs for log in (layout.history, layout.timing)]
+    paths += [layout.probe(name) for name in experiment.dataset_names]
+    paths += [layout.gradients(name) for name in experiment.dataset_names]
+    return [path for path in paths if path.exists()]

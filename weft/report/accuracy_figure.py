@@ -1,8 +1,7 @@
-"""The accuracy figure: means with intervals, and beside them single seeds or published numbers."""
+"""The accuracy figure: means with intervals, beside single training seeds or published numbers."""
 
 import textwrap
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,25 +9,31 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from weft.config import FineTuning, StoredGenerations
-from weft.report.drawing import INK, method_colour, titled_figure
-from weft.report.labels import UNITS, benchmark_label, benchmark_name, level_text, method_label
-from weft.report.load import load_table
-from weft.report.outputs import AnyExperiment
+from weft.config import Experiment
+from weft.report.drawing import INK, error_bars, method_colour, titled_figure
+from weft.report.labels import benchmark_label, benchmark_name, method_label
+from weft.report.results import Results
+from weft.report.tables import Tables
 from weft.stats import AVERAGE
 
 WIDEST = 14.0  # inches
-MOST_BESIDE = 7  # methods side by side; more are put below each other
+MOST_BESIDE = 7
+"""Number of methods that are drawn side by side; more methods get a row each."""
 ROW_PANEL_WIDTH, ROW_HEIGHT = 2.3, 0.27  # inches
 TITLE_WIDTH = 28  # characters
 
 
 @dataclass(frozen=True)
 class _Points:
-    """What is drawn: means with intervals, and single runs; accuracies are fractions."""
+    """The points of the figure, as fractions. Scorings take the place of methods for stored generations.
 
-    means: pd.DataFrame  # method, dataset, benchmark, gen_length, mean, ci_low, ci_high
-    runs: pd.DataFrame  # method, dataset, benchmark, gen_length, accuracy; may be empty
+    Attributes:
+        means: method, dataset, benchmark, gen_length, mean, ci_low and ci_high.
+        dots: method, dataset, benchmark, gen_length and accuracy of single runs or published numbers.
+    """
+
+    means: pd.DataFrame
+    dots: pd.DataFrame
 
     @property
     def benchmarks(self) -> list[str]:
@@ -48,55 +53,53 @@ class _Points:
         return named or [None]
 
     def panel(self, dataset: str | None, length: int) -> "_Points":
-        """Select one data set and length; untrained models are part of every data set."""
-        means, runs = (
+        """Return the points of a data set and length; untrained models belong to all data sets."""
+        means, dots = (
             frame[(frame["dataset"].isna() | (frame["dataset"] == dataset)) & (frame["gen_length"] == length)]
-            for frame in (self.means, self.runs)
+            for frame in (self.means, self.dots)
         )
-        return _Points(means, runs)
+        return _Points(means, dots)
 
 
-def draw_accuracy(experiment: AnyExperiment, root: Path, tables: Path) -> Figure:
-    """Draw the accuracies, a panel per data set and generation length; many methods in rows.
+def draw_accuracy(experiment: Experiment, results: Results, tables: Tables) -> Figure:
+    """Draw the accuracies, a panel per data set and generation length; many methods get a row each.
 
     Args:
         experiment: the experiment.
-        root: not needed.
-        tables: folder with its tables.
+        results: its results.
+        tables: its tables.
 
-    Raises:
-        DataError: a table is missing.
+    Returns:
+        The figure.
     """
-    points = _load_points(experiment, tables)
+    points = (
+        _stored_points(experiment, tables) if not experiment.trained_runs else _points(experiment, tables)
+    )
     if len(points.methods) > MOST_BESIDE:
-        return _draw_rows(experiment, points)
+        return _draw_rows(experiment, results, points)
     datasets, lengths = points.datasets, points.lengths
     panel_width = max(2.4, len(points.benchmarks) * (0.55 + 0.16 * len(points.methods)))
     width = min(WIDEST, max(6.5, 0.9 + panel_width * len(lengths)))
-    size = (width, 1.6 + 2.6 * len(datasets))
-    with titled_figure(experiment, title="Accuracy", notes=_note(experiment), size=size) as fig:
+    with titled_figure(experiment, results, "accuracy", size=(width, 1.6 + 2.6 * len(datasets))) as fig:
         axes = fig.subplots(len(datasets), len(lengths), squeeze=False, sharey=True, sharex=True)
         for row, dataset in enumerate(datasets):
             axes[row, 0].set_ylabel("accuracy, %")
             for ax, length in zip(axes[row], lengths, strict=True):
                 _draw_panel(ax, experiment, points, points.panel(dataset, length))
-                named = [f"trained on {dataset}"] if len(datasets) > 1 else []
-                named += [f"{length} tokens"] if len(lengths) > 1 else []
-                ax.set_title(", ".join(named))
+                title = [f"trained on {dataset}"] if len(datasets) > 1 else []
+                title += [f"{length} tokens"] if len(lengths) > 1 else []
+                ax.set_title(", ".join(title))
         _label_benchmarks(axes, experiment, points.benchmarks, panel_width=width / len(lengths))
         handles, labels = axes[0, 0].get_legend_handles_labels()
         fig.legend(handles, labels, loc="outside upper right", ncols=min(5, len(labels)), fontsize=8.5)
     return fig
 
 
-def _load_points(experiment: AnyExperiment, tables: Path) -> _Points:
-    scores = load_table(tables, "scores")
-    if isinstance(experiment, StoredGenerations):
-        scores = scores.assign(method=scores["rules"], mean=scores["accuracy"])  # rules in place of methods
-        known = scores["published_accuracy"].notna() & (scores["rules"] == experiment.scoring[0])
-        return _Points(scores, scores[known].assign(accuracy=scores["published_accuracy"]))
-    methods = load_table(tables, "methods")
-    methods, scores = (frame[frame["rules"] == experiment.scoring[0]] for frame in (methods, scores))
+def _points(experiment: Experiment, tables: Tables) -> _Points:
+    """Return the means of the methods and the single runs by the first scoring, averages included."""
+    methods, scores = (
+        frame[frame["rules"] == experiment.scoring[0]] for frame in (tables["methods"], tables["scores"])
+    )
     trained = scores[scores["dataset"].notna()]
     if AVERAGE in set(methods["benchmark"]):
         keys = ["method", "dataset", "run", "gen_length"]
@@ -105,49 +108,44 @@ def _load_points(experiment: AnyExperiment, tables: Path) -> _Points:
     return _Points(methods, trained)
 
 
-def _note(experiment: AnyExperiment) -> str:
-    level = level_text(experiment.statistics.confidence)
-    if isinstance(experiment, StoredGenerations):
-        units = [f"{unit} by {rules}" for (_, rules), unit in UNITS.items() if rules in experiment.scoring]
-        return (
-            f"Bars: {level} interval over questions. Diamonds: as published, where known. Sudoku: "
-            f"{', '.join(units)}."
-        )
-    return f"Large: mean; bars: {level} interval over questions and seeds; small: single seeds."
+def _stored_points(experiment: Experiment, tables: Tables) -> _Points:
+    """Return the accuracies by all scorings, and the published ones beside the first scoring."""
+    scores = tables["scores"]
+    scores = scores.assign(method=scores["rules"], mean=scores["accuracy"])
+    known = scores[scores["published_accuracy"].notna() & (scores["rules"] == experiment.scoring[0])]
+    return _Points(scores, known.assign(accuracy=known["published_accuracy"]))
 
 
-def _draw_panel(ax: Axes, experiment: AnyExperiment, points: _Points, panel: _Points) -> None:
+def _draw_panel(ax: Axes, experiment: Experiment, points: _Points, panel: _Points) -> None:
     """Draw a point per benchmark and method; the methods of a benchmark stand side by side."""
     gap = 0.7 / max(3, len(points.methods))
     for index, method in enumerate(points.methods):
         left = (index - (len(points.methods) - 1) / 2) * gap
         means = panel.means[panel.means["method"] == method].set_index("benchmark")
         means = 100 * means[["mean", "ci_low", "ci_high"]].reindex(points.benchmarks)
-        below, above = means["mean"] - means["ci_low"], means["ci_high"] - means["mean"]
         ax.errorbar(
             np.arange(len(means)) + left,
             means["mean"],
-            yerr=np.maximum([below, above], 0),
+            yerr=error_bars(means["mean"], means["ci_low"], means["ci_high"]),
             fmt="o",
             markersize=6,
             elinewidth=1.6,
             color=method_colour(experiment, method),
             label=_label(experiment, method),
         )
-        runs = panel.runs[panel.runs["method"] == method]
-        places = [points.benchmarks.index(name) + left + 0.35 * gap for name in runs["benchmark"]]
+        dots = panel.dots[panel.dots["method"] == method]
+        places = [points.benchmarks.index(name) + left + 0.35 * gap for name in dots["benchmark"]]
         if places:
-            look = _run_look(experiment, method)
-            ax.plot(places, 100 * runs["accuracy"], linestyle="none", **look)
+            ax.plot(places, 100 * dots["accuracy"], linestyle="none", **_dot_style(experiment, method))
 
 
-def _draw_rows(experiment: AnyExperiment, points: _Points) -> Figure:
+def _draw_rows(experiment: Experiment, results: Results, points: _Points) -> Figure:
     """Draw a row per method and a panel per benchmark, so that any number of methods can be read."""
     places = [(dataset, length) for dataset in points.datasets for length in points.lengths]
     num_columns, num_methods = len(points.benchmarks), len(points.methods)
     size = (1.6 + ROW_PANEL_WIDTH * num_columns, 1.9 + len(places) * (0.5 + ROW_HEIGHT * num_methods))
-    note = f"{_note(experiment)} Each panel has its own scale."
-    with titled_figure(experiment, title="Accuracy", notes=note, size=size) as fig:
+    note = "Each panel has its own scale."
+    with titled_figure(experiment, results, "accuracy", size=size, note=note) as fig:
         axes = fig.subplots(len(places), num_columns, squeeze=False, sharex="col", sharey=True)
         for row, (dataset, length) in zip(axes, places, strict=True):
             panel = points.panel(dataset, length)
@@ -158,49 +156,45 @@ def _draw_rows(experiment: AnyExperiment, points: _Points) -> Figure:
                 row[0].set_ylabel(f"{dataset}, {length} tokens")
         for ax in axes[-1]:
             ax.set_xlabel("accuracy, %")
-        axes[0, 0].set_yticks(range(num_methods), [_label(experiment, one) for one in points.methods])
+        axes[0, 0].set_yticks(range(num_methods), [_label(experiment, name) for name in points.methods])
         axes[0, 0].set_ylim(num_methods - 0.4, -0.6)
     return fig
 
 
 def _draw_benchmark(
-    ax: Axes, experiment: AnyExperiment, methods: list[str], panel: _Points, benchmark: str
+    ax: Axes, experiment: Experiment, methods: list[str], panel: _Points, benchmark: str
 ) -> None:
-    assert isinstance(experiment, FineTuning), (
-        "stored generations have a set of rules or two in place of methods"
-    )
     for height, method in enumerate(methods):
         colour = method_colour(experiment, method)
-        own, runs = (
+        means, dots = (
             frame[(frame["method"] == method) & (frame["benchmark"] == benchmark)]
-            for frame in (panel.means, panel.runs)
+            for frame in (panel.means, panel.dots)
         )
-        means = 100 * own[["mean", "ci_low", "ci_high"]]
-        below, above = means["mean"] - means["ci_low"], means["ci_high"] - means["mean"]
-        look: dict[str, Any] = {"fmt": "o", "markersize": 5, "elinewidth": 1.5, "color": colour}
-        ax.errorbar(means["mean"], [height] * len(own), xerr=np.maximum([below, above], 0), **look)
-        heights = [height + 0.3] * len(runs)
-        ax.plot(100 * runs["accuracy"], heights, "o", color=colour, markersize=2.4, alpha=0.55)
+        mean, low, high = (100 * means[name] for name in ("mean", "ci_low", "ci_high"))
+        style: dict[str, Any] = {"fmt": "o", "markersize": 5, "elinewidth": 1.5, "color": colour}
+        ax.errorbar(mean, [height] * len(means), xerr=error_bars(mean, low, high), **style)
+        heights = [height + 0.3] * len(dots)
+        ax.plot(100 * dots["accuracy"], heights, "o", color=colour, markersize=2.4, alpha=0.55)
     ax.grid(visible=False, axis="y")
 
 
-def _label(experiment: AnyExperiment, method: str) -> str:
-    return f"rules {method}" if isinstance(experiment, StoredGenerations) else method_label(method)
+def _label(experiment: Experiment, method: str) -> str:
+    return method_label(method) if experiment.trained_runs else f"rules {method}"
 
 
-def _run_look(experiment: AnyExperiment, method: str) -> dict[str, Any]:
-    """Say how single seeds look, or published numbers."""
-    if isinstance(experiment, StoredGenerations):
+def _dot_style(experiment: Experiment, method: str) -> dict[str, Any]:
+    """Return the style of single seeds, or of published numbers."""
+    if not experiment.trained_runs:
         return {"color": INK, "marker": "D", "markersize": 5, "fillstyle": "none", "label": "as published"}
     return {"color": method_colour(experiment, method), "marker": "o", "markersize": 2.6, "alpha": 0.55}
 
 
 def _label_benchmarks(
-    axes: np.ndarray, experiment: AnyExperiment, benchmarks: list[str], *, panel_width: float
+    axes: np.ndarray, experiment: Experiment, benchmarks: list[str], *, panel_width: float
 ) -> None:
-    label = benchmark_name if isinstance(experiment, StoredGenerations) else benchmark_label
-    room = max(9, int(panel_width / len(benchmarks) * 11))  # characters beside each other, per benchmark
-    labels = [textwrap.fill(label(experiment, name), room) for name in benchmarks]
+    label = benchmark_label if experiment.trained_runs else benchmark_name
+    width = max(9, int(panel_width / len(benchmarks) * 11))  # characters
+    labels = [textwrap.fill(label(experiment, name), width) for name in benchmarks]
     for ax in axes.flat:
         ax.set_xticks(range(len(benchmarks)), labels, fontsize=8)
         ax.set_xlim(-0.6, len(benchmarks) - 0.4)

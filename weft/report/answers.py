@@ -1,45 +1,49 @@
-"""How answers end, and what becomes of a Sudoku puzzle: counted from what the scorers noted."""
+"""Counts of how the answers end, and of what the answers to Sudoku puzzles do with the puzzle."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from weft.report.load import load_details
-from weft.report.outputs import AnyExperiment
+from weft.config import Experiment
+from weft.report.results import Results
 
 ANSWER_COLUMNS = (
     "method", "dataset", "benchmark", "gen_length", "n", "mean_length", "median_length", "num_no_end",
     "num_unclosed", "num_copies", "num_with_zeros", "zero_share", "right_share", "num_solved",
 )  # fmt: skip
 
+Details = Mapping[str, int | bool | None]
 
-def count_answers(experiment: AnyExperiment, root: Path) -> pd.DataFrame:
-    """Count how the answers of an experiment end.
+
+def count_answers(experiment: Experiment, results: Results) -> pd.DataFrame:
+    """Count how the answers of an experiment end, from the details in the scores of the first scoring.
 
     Args:
         experiment: the experiment.
-        root: its results folder, with scores/.
+        results: its results.
 
     Returns:
-        A row per method, data set, benchmark and length, the runs of a method together:
+        One row per method, data set, benchmark and generation length; the runs of a method are counted
+        together. The columns are
 
-        - n, in answers; mean_length and median_length, in tokens before the first end token;
-        - num_no_end and num_unclosed, answers without an end token, and without a closing answer tag;
-        - of Sudoku: num_copies, boards that repeat the puzzle; num_with_zeros, boards with an empty cell
-          left at 0; zero_share and right_share, shares of the empty cells, 0 to 1, right by the valid
-          completion that agrees most; num_solved, boards that are a valid completion.
+        - n: number of answers;
+        - mean_length, median_length: number of tokens before the first end token;
+        - num_no_end: number of answers without an end token;
+        - num_unclosed: number of answers without a closing answer tag;
+        - num_copies: number of Sudoku boards that repeat the puzzle;
+        - num_with_zeros: number of Sudoku boards in which an empty cell is left at 0;
+        - zero_share: share of the empty cells that are left at 0;
+        - right_share: share of the empty cells that agree with the closest valid completion;
+        - num_solved: number of Sudoku boards that are a valid completion.
 
-        What a scorer did not note is missing.
-
-    Raises:
-        ScoringError: a score file is missing or cut off.
+        A value is missing where the scorer has not noted it.
     """
-    groups: dict[tuple[Any, ...], list[Mapping[str, Any]]] = {}
-    for run, benchmark, length, details in load_details(experiment, root):
-        groups.setdefault((run.method, run.dataset, benchmark, length), []).extend(details)
+    groups: dict[tuple[Any, ...], list[Details]] = {}
+    for file in results.scored_by(experiment.scoring[0]):
+        key = file.run.method, file.run.dataset, file.benchmark, file.gen_length
+        groups.setdefault(key, []).extend(score.details for score in file.scores)
     rows = [dict(zip(ANSWER_COLUMNS, key, strict=False)) | _count(group) for key, group in groups.items()]
     frame = pd.DataFrame(rows, columns=list(ANSWER_COLUMNS))
     frame["dataset"] = pd.Series([row["dataset"] for row in rows], dtype=object)  # None stays None
@@ -47,34 +51,30 @@ def count_answers(experiment: AnyExperiment, root: Path) -> pd.DataFrame:
     return frame.astype(dict.fromkeys(counts, "Int64"))
 
 
-def _count(details: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    lengths = _noted(details, "effective_length")
-    num_cells = sum(_noted(details, "num_empty_cells"))
-    num_zero_cells, num_right_cells = (_noted(details, f"num_{kind}_cells") for kind in ("zero", "right"))
+def _count(details: Sequence[Details]) -> dict[str, int | float | None]:
+    lengths = _values(details, "effective_length")
+    num_cells = sum(_values(details, "num_empty_cells"))
+    num_zero, num_right = _values(details, "num_zero_cells"), _values(details, "num_right_cells")
     return {
         "n": len(details),
         "mean_length": float(np.mean(lengths)) if lengths else None,
         "median_length": float(np.median(lengths)) if lengths else None,
-        "num_no_end": _count_false(details, "has_end"),
-        "num_unclosed": _count_false(details, "is_closed"),
-        "num_copies": _count_true(details, "is_copy"),
-        "num_with_zeros": sum(number > 0 for number in num_zero_cells) if num_zero_cells else None,
-        "zero_share": sum(num_zero_cells) / num_cells if num_cells else None,
-        "right_share": sum(num_right_cells) / num_cells if num_cells else None,
-        "num_solved": _count_true(details, "is_solved"),
+        "num_no_end": _count_values(details, "has_end", wanted=False),
+        "num_unclosed": _count_values(details, "is_closed", wanted=False),
+        "num_copies": _count_values(details, "is_copy", wanted=True),
+        "num_with_zeros": sum(number > 0 for number in num_zero) if num_zero else None,
+        "zero_share": sum(num_zero) / num_cells if num_cells else None,
+        "right_share": sum(num_right) / num_cells if num_cells else None,
+        "num_solved": _count_values(details, "is_solved", wanted=True),
     }
 
 
-def _noted(details: Sequence[Mapping[str, Any]], name: str) -> list[Any]:
-    """List what was noted under a name; an unscorable answer has not everything."""
-    return [one[name] for one in details if one.get(name) is not None]
+def _values(details: Sequence[Details], name: str) -> list[int | bool]:
+    """Return all values with this name; the details of an unscorable answer do not have all names."""
+    found = (noted.get(name) for noted in details)
+    return [value for value in found if value is not None]
 
 
-def _count_true(details: Sequence[Mapping[str, Any]], name: str) -> int | None:
-    noted = _noted(details, name)
-    return sum(map(bool, noted)) if noted else None
-
-
-def _count_false(details: Sequence[Mapping[str, Any]], name: str) -> int | None:
-    noted = _noted(details, name)
-    return sum(not one for one in noted) if noted else None
+def _count_values(details: Sequence[Details], name: str, *, wanted: bool) -> int | None:
+    values = _values(details, name)
+    return sum(bool(value) == wanted for value in values) if values else None

@@ -1,123 +1,137 @@
-"""Captions made from the numbers of a figure, so that they say what these are, whatever they are."""
+"""Titles and captions of the figures, which stand in the figures themselves and on the page."""
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
 
-import pandas as pd
+from weft.config import Experiment, FineTuning
+from weft.report.labels import UNITS, level_text
+from weft.report.results import Results
 
-from weft.config import FineTuning
-from weft.report.gradient_figures import one_row_per_method
-from weft.report.labels import method_label, percent
-from weft.report.outputs import AnyExperiment
-from weft.report.presentation import corrected_rows, count_readings
-from weft.report.ratios import LARGE
+MIN_OCCURRENCES = 20
+"""Number of answer tokens that a word must have to be ranked by its entropy."""
+SHOWN_SHARE = 0.999
+"""Share of the answer tokens whose ratios lie within the histogram."""
+TITLES = {
+    "accuracy": "Accuracy",
+    "contrasts": "Differences of accuracy",
+    "training_loss": "Training loss",
+    "token_entropy": "Token entropy",
+    "ratios": "Masking-rate ratios",
+    "gradient_share": "Origin of the gradient",
+    "gradient_variance": "Noise of the gradient",
+    "time_per_step": "Time per optimiser step",
+}
+"""Name of a figure -> its title."""
 
-Frames = Mapping[str, pd.DataFrame]
 
-
-def caption(experiment: AnyExperiment, figure: str, tables: Frames) -> str:
-    """Say in sentences what a figure's numbers are.
+def figure_caption(experiment: Experiment, results: Results, name: str) -> str:
+    """Return the caption of a figure: what it shows, of how many, and the kind of its intervals.
 
     Args:
         experiment: the experiment.
-        figure: one of `weft.report.outputs.list_figures`.
-        tables: the experiment's tables by name.
+        results: its results.
+        name: one of `weft.report.outputs.list_figures`.
 
     Returns:
-        The sentences; none for a figure that has no such caption.
+        Whole sentences.
     """
-    if not isinstance(experiment, FineTuning) or figure not in _CAPTIONS:
-        return ""
-    return " ".join(filter(None, _CAPTIONS[figure](experiment, tables)))
+    return _CAPTIONS[name](experiment, results)
 
 
-def _contrasts(experiment: FineTuning, tables: Frames) -> Iterable[str]:
-    rows = corrected_rows(experiment, tables["contrasts"])
-    level = 1 - experiment.statistics.confidence
-    num_found = int((rows["p_holm"] < level).sum())
-    yield f"{len(rows)} comparisons on the average; their intervals: {count_readings(rows)}."
-    yield f"Corrected for their number by Holm's method, {num_found} of {len(rows)} have p below {level:.2g}."
-
-
-def _gradient_share(experiment: FineTuning, tables: Frames) -> Iterable[str]:
-    for dataset, rows in tables["gradients"].groupby("dataset", sort=False):
-        yield _where(experiment, str(dataset))
-        distances = {str(method): _weight_distance(own) for method, own in rows.groupby("method", sort=False)}
-        named = [name for name in reversed(experiment.contrast) if name in distances]
-        farthest = max(distances, key=distances.__getitem__)
-        shown = ", ".join(f"{method_label(one)} {percent(distances[one])}" for one in named)
-        yield (
-            "Largest distance, in points, of a quintile's share of the loss weight from its share of the "
-            f"tokens, both among the five: {shown}; the largest of all methods: {method_label(farthest)} "
-            f"{percent(distances[farthest])}."
+def _accuracy(experiment: Experiment, results: Results) -> str:
+    level = level_text(experiment.statistics.confidence)
+    sizes = sorted({len(file.scores) for file in results.scores})
+    questions = " to ".join(map(str, dict.fromkeys((sizes[0], sizes[-1]))))
+    if isinstance(experiment, FineTuning):
+        num_seeds = len(experiment.seeds)
+        return (
+            f"The figure shows the accuracy on {questions} questions per benchmark. Large points are means "
+            f"over training seeds (n = {num_seeds}), bars are {level} bootstrap intervals over questions and "
+            "seeds, and small points are single seeds. Intervals of a single run are over questions only."
         )
-        for method in named:
-            own = rows[rows["method"] == method].set_index("quintile")["gradient_share"]
-            yield (
-                f"Of {method_label(method)}'s mean gradient {percent(own.iloc[0])} % come from the surest "
-                f"quintile and {percent(own.iloc[-1])} % from the least sure."
-            )
-
-
-def _weight_distance(rows: pd.DataFrame) -> float:
-    """Return the largest distance between shares of weight and of tokens, both among the five quintiles."""
-    weight = rows["weight_share"] / rows["weight_share"].sum()
-    return float((weight - rows["num_tokens"] / rows["num_tokens"].sum()).abs().max())
-
-
-def _gradient_variance(experiment: FineTuning, tables: Frames) -> Iterable[str]:
-    for dataset, rows in one_row_per_method(tables["gradients"]).groupby("dataset", sort=False):
-        yield _where(experiment, str(dataset))
-        of = {row["method"]: row for row in rows.to_dict("records")}
-        extremes = (min(of.values(), key=_variance), max(of.values(), key=_variance))
-        low, high = (f"{method_label(row['method'])} ({_variance(row):.3g})" for row in extremes)
-        yield f"The relative variance is smallest with {low} and largest with {high}."
-        if set(experiment.contrast) <= set(of):
-            yield _variance_sentence(*(of[name] for name in experiment.contrast))
-
-
-def _variance(row: Mapping[Any, Any]) -> float:
-    return float(row["relative_variance"])
-
-
-def _variance_sentence(treatment: Mapping[Any, Any], control: Mapping[Any, Any]) -> str:
-    if treatment["relative_variance_low"] > control["relative_variance_high"]:
-        place = "above"
-    elif treatment["relative_variance_high"] < control["relative_variance_low"]:
-        place = "below"
-    else:
-        place = "overlapping"
-    first, second = (
-        f"{method_label(row['method'])} ({_variance(row):.3g}, {row['relative_variance_low']:.3g} to "
-        f"{row['relative_variance_high']:.3g})"
-        for row in (treatment, control)
+    units = [f"{unit} by {scoring}" for (_, scoring), unit in UNITS.items() if scoring in experiment.scoring]
+    return (
+        f"The figure shows the accuracy of stored answers to {questions} questions per benchmark. Bars are "
+        f"{level} intervals over questions, by Wilson's method or, for partial credit, by the bootstrap. "
+        f"Diamonds are published numbers. For Sudoku the accuracy counts {', '.join(units)}."
     )
-    if place == "overlapping":
-        return f"The intervals of {first} and {second} overlap."
-    return f"The whole interval of {first} lies {place} that of {second}."
 
 
-def _ratios(experiment: FineTuning, tables: Frames) -> Iterable[str]:
-    for dataset, rows in tables["ratios"].groupby("dataset", sort=False):
-        yield _where(experiment, str(dataset))
-        cells = rows.set_index(["kind", "reference"])
-        means, larges = (cells[name].to_dict() for name in ("mean", "share_large"))
-        if "padding" not in set(rows["kind"]):
-            yield "There is no padding, so that both references are the same."
-        yield (
-            f"With padding in the mean the answer tokens' mean ratio is {means['answer', 'all']:.2f} instead "
-            f"of {means['answer', 'answer']:.2f}, and {percent(larges['answer', 'all'])} % instead of "
-            f"{percent(larges['answer', 'answer'])} % of them have a ratio above {LARGE:g}."
+def _contrasts(experiment: Experiment, results: Results) -> str:
+    return (
+        "The figure shows the accuracy of a method minus that of the control in the heading above it, with "
+        f"the same training data and questions. Bars are {level_text(experiment.statistics.confidence)} "
+        "intervals from a paired bootstrap over questions and training seeds, not corrected for the number "
+        f"of contrasts (n = {len(experiment.contrasts)}). A hollow point marks an interval that holds zero."
+    )
+
+
+def _training_loss(experiment: Experiment, results: Results) -> str:
+    caption = (
+        "The figure shows the loss of each optimiser step. Thin lines are single training seeds, thick lines "
+        "are their mean; both are smoothed by a centred running mean over a tenth of the steps."
+    )
+    if len({method.divisor for method in getattr(experiment, "methods", {}).values()}) > 1:
+        caption += (
+            " The methods divide the summed loss by different counts, so that the scales of the panels "
+            "cannot be compared."
         )
+    return caption
 
 
-def _where(experiment: FineTuning, dataset: str) -> str:
-    return f"{dataset}:" if len(experiment.datasets) > 1 else ""
+def _token_entropy(experiment: Experiment, results: Results) -> str:
+    return (
+        "The figure shows the entropy of each answer token under the base model when the whole answer is "
+        f"masked. Words are ranked by the mean over their tokens, if they have at least {MIN_OCCURRENCES}."
+    )
 
 
-_CAPTIONS: Mapping[str, Callable[[FineTuning, Frames], Iterable[str]]] = {
+def _ratios(experiment: Experiment, results: Results) -> str:
+    return (
+        "The figure shows the ratio r = √H / mean √H of the entropy H of each answer token under the base "
+        "model when the whole answer is masked. The mean is over the answer tokens of the example, or over "
+        "these and its padding. A token with ratio r is masked with probability r/(1 + r) on average. At "
+        f"most {100 * (1 - SHOWN_SHARE):.1f} % of a distribution lie beyond the right end."
+    )
+
+
+def _gradient_share(experiment: Experiment, results: Results) -> str:
+    return (
+        "The figure shows shares of the loss weight and of the mean gradient that come from five groups of "
+        "answer tokens of equal size, ordered by their entropy under the base model; group 1 has the lowest. "
+        "Padding makes up the rest to 100 %. The share of the gradient is its projection on the whole; bars "
+        f"are 95 % jackknife intervals over {_num_draws(results)} draws of times and masks."
+    )
+
+
+def _gradient_variance(experiment: Experiment, results: Results) -> str:
+    return (
+        "The figure shows the relative variance E|g − E g|² / |E g|² of the gradient g of one optimiser step "
+        f"before training. Bars are 95 % jackknife intervals over {_num_draws(results)} draws of times and "
+        "masks. The dashed line is the control. A smaller value means less noise."
+    )
+
+
+def _time_per_step(experiment: Experiment, results: Results) -> str:
+    kinds = sorted({f"{timing.num_processes} × {timing.device}" for timing in results.timings.values()})
+    return (
+        "The figure shows the wall time of an optimiser step. Bars are medians over runs of the median step "
+        "of each run, dots are single runs. Other jobs may have shared the machine. Processes × device: "
+        f"{', '.join(kinds)}."
+    )
+
+
+def _num_draws(results: Results) -> str:
+    counts = {int(count) for frame in results.gradients.values() for count in frame["num_draws"]}
+    return " to ".join(map(str, sorted({min(counts), max(counts)})))
+
+
+_CAPTIONS: Mapping[str, Callable[[Experiment, Results], str]] = {
+    "accuracy": _accuracy,
     "contrasts": _contrasts,
+    "training_loss": _training_loss,
+    "token_entropy": _token_entropy,
     "ratios": _ratios,
     "gradient_share": _gradient_share,
     "gradient_variance": _gradient_variance,
+    "time_per_step": _time_per_step,
 }

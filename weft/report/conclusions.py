@@ -1,20 +1,20 @@
-"""What the numbers allow to say, in plain sentences.
+"""The result of an experiment in sentences.
 
     WeFT minus SFT on average: +0.8 points, 95 % interval −1.2 to +2.9 (p = 0.412): not
     distinguishable from zero (trained on s1k, 256 tokens).
 
-No sentence claims more than its interval: a difference whose interval holds zero is called not
+No sentence claims more than its interval does: a difference whose interval holds zero is called not
 distinguishable from zero, whatever its sign.
 """
 
 import math
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
-from weft.config import FineTuning, StoredGenerations
+from weft.config import Experiment, FineTuning, StoredGenerations
 from weft.report.labels import (
     benchmark_label,
     level_text,
@@ -23,12 +23,15 @@ from weft.report.labels import (
     percent,
     percent_interval,
 )
-from weft.report.outputs import AnyExperiment, has_ablations
-from weft.report.presentation import corrected_rows, count_readings, reading
-from weft.report.published import NUM_QUESTIONS
+from weft.report.outputs import has_ablations
+from weft.report.presentation import corrected_rows, reading
+from weft.report.published_numbers import NUM_QUESTIONS
+from weft.report.tables import Tables
 from weft.stats import AVERAGE
 
-ROUNDING = 0.0005  # half of the last printed digit of a published percentage, as a fraction
+ROUNDING = 0.0005 + 1e-6
+"""Half of the last printed digit of a published percentage, as a fraction, and that of our tables."""
+READINGS = ("above zero", "below zero", "not distinguishable from zero")
 
 
 @dataclass(frozen=True)
@@ -36,84 +39,65 @@ class Conclusions:
     """The result of an experiment in sentences.
 
     Attributes:
-        lead: the most important one.
-        averages: one per training set and length, if there are several.
-        benchmarks: one per benchmark, training set and length.
-        further: one per further contrast, training set and length.
-        reservations: what to keep in mind.
+        lead: the most important sentence.
+        comparisons: one sentence per comparison, if the lead counts several of them.
+        reservations: sentences about what the result does not say.
     """
 
     lead: str
-    averages: tuple[str, ...] = ()
-    benchmarks: tuple[str, ...] = ()
-    further: tuple[str, ...] = ()
+    comparisons: tuple[str, ...] = ()
     reservations: tuple[str, ...] = ()
 
 
-def draw_conclusions(experiment: AnyExperiment, tables: Mapping[str, pd.DataFrame]) -> Conclusions:
-    """Put the result of an experiment into sentences.
+def draw_conclusions(experiment: Experiment, tables: Tables) -> Conclusions:
+    """Put the result of an experiment into sentences, by the first scoring.
 
     Args:
-        experiment: the experiment; its first set of rules counts.
-        tables: its tables by name; of a fine-tuning the contrasts, of stored generations the scores.
+        experiment: the experiment.
+        tables: its tables.
+
+    Returns:
+        The sentences: for a fine-tuning, about the main contrast on the average over benchmarks; for
+        stored generations, about their agreement with the published accuracies.
     """
     if isinstance(experiment, StoredGenerations):
-        return _agreement(experiment, _by_first_rules(experiment, tables["scores"]))
-    every_contrast = _by_first_rules(experiment, tables["contrasts"])
-    is_main = (every_contrast[["treatment", "control"]] == list(experiment.contrast)).all(axis="columns")
-    contrasts = every_contrast[is_main]
+        return _agreement(experiment, tables["scores"])
+    contrasts = tables["contrasts"]
+    contrasts = contrasts[contrasts["rules"] == experiment.scoring[0]]
+    is_main = (contrasts[["treatment", "control"]] == list(experiment.contrast)).all(axis="columns")
     is_average = contrasts["benchmark"] == AVERAGE
-    averages = [_comparison(experiment, row) for row in contrasts[is_average].to_dict("records")]
-    benchmarks = [_comparison(experiment, row) for row in contrasts[~is_average].to_dict("records")]
-    main = contrasts[is_average] if averages else contrasts
-    others = (
-        corrected_rows(experiment, every_contrast[~is_main]) if has_ablations(experiment) else contrasts[:0]
-    )
-    lead, rest = _lead(experiment, main, averages or benchmarks)
-    return Conclusions(
-        lead,
-        averages=tuple(rest if averages else ()),
-        benchmarks=tuple(benchmarks if averages else rest),
-        further=tuple(_comparison(experiment, row) for row in others.to_dict("records")),
-        reservations=tuple(_reservations(experiment, every_contrast)),
-    )
+    main = contrasts[is_main & is_average] if is_average.any() else contrasts[is_main]
+    sentences = [_comparison(experiment, row) for row in main.to_dict("records")]
+    reservations = tuple(_reservations(experiment, contrasts))
+    if len(sentences) == 1:
+        return Conclusions(sentences[0], reservations=reservations)
+    treatment, control = (method_label(name) for name in experiment.contrast)
+    place = "the average over benchmarks" if is_average.any() else "single benchmarks"
+    lead = f"{treatment} minus {control}, {place}, {len(main)} comparisons: {_count_readings(main)}."
+    return Conclusions(lead, tuple(sentences), reservations)
 
 
-def compare_rules(experiment: AnyExperiment, scores: pd.DataFrame) -> str:
-    """Say what a further set of rules changes, and how many answers no verdict was found for.
+def compare_scorings(experiment: Experiment, scores: pd.DataFrame) -> str:
+    """Return a sentence on the number of correct answers by each scoring.
 
     Args:
         experiment: the experiment.
         scores: its scores table.
 
     Returns:
-        One sentence; empty if there is one set of rules.
+        The sentence; empty if there is one scoring only.
     """
     if len(experiment.scoring) == 1:
         return ""
     totals = scores.groupby("rules")[["n", "num_correct", "num_unscorable"]].sum()
     correct, unscorable = (
-        " and ".join(f"{totals[column][rules]:,} by {rules}" for rules in experiment.scoring)
+        " and ".join(f"{totals[column][scoring]:,} by {scoring}" for scoring in experiment.scoring)
         for column in ("num_correct", "num_unscorable")
     )
     return (
-        f"Of {int(totals['n'].iloc[0]):,} answers {correct} are right, {unscorable} cannot be scored; these "
-        f"count as not right. Sentences above are by {experiment.scoring[0]}."
+        f"Of {int(totals['n'].iloc[0]):,} answers {correct} are correct; {unscorable} cannot be scored and "
+        f"count as not correct. The sentences above are by {experiment.scoring[0]}."
     )
-
-
-def _by_first_rules(experiment: AnyExperiment, frame: pd.DataFrame) -> pd.DataFrame:
-    return frame[frame["rules"] == experiment.scoring[0]]
-
-
-def _lead(experiment: FineTuning, rows: pd.DataFrame, sentences: list[str]) -> tuple[str, list[str]]:
-    """Choose the first sentence: the only one, or a count over several."""
-    if len(sentences) == 1:
-        return sentences[0], []
-    treatment, control = (method_label(name) for name in experiment.contrast)
-    what = "the average over benchmarks" if set(rows["benchmark"]) == {AVERAGE} else "single benchmarks"
-    counts = count_readings(rows)
-    return f"{treatment} minus {control}, {what}, {len(rows)} comparisons: {counts}.", sentences
 
 
 def _comparison(experiment: FineTuning, row: Mapping[Hashable, Any]) -> str:
@@ -136,36 +120,42 @@ def _equation(name: str, p_value: float) -> str:
     return f"{name} {text}" if text.startswith("<") else f"{name} = {text}"
 
 
-def _reservations(experiment: FineTuning, contrasts: pd.DataFrame) -> Iterable[str]:
+def _count_readings(rows: pd.DataFrame) -> str:
+    sides = [reading(low, high) for low, high in zip(rows["ci_low"], rows["ci_high"], strict=True)]
+    return ", ".join(f"{sides.count(side)} {side}" for side in READINGS)
+
+
+def _reservations(experiment: FineTuning, contrasts: pd.DataFrame) -> Iterator[str]:
     num_seeds = len(experiment.seeds)
     if num_seeds == 1:
-        yield "There is one training seed: what another would change is not known, nor in the intervals."
+        yield (
+            "There is one training seed: the intervals do not cover what another training seed would change."
+        )
     else:
         yield (
-            "The intervals cover the choice of questions and of training seeds, as far as "
-            f"{num_seeds} seeds can tell."
+            f"The intervals cover the choice of questions and of training seeds, as far as {num_seeds} seeds "
+            "can show it."
         )
-    by_rules = f" by {experiment.scoring[0]}" if len(experiment.scoring) > 1 else ""
-    chance = f"{100 * (1 - experiment.statistics.confidence):g} %"
+    by_scoring = f" by {experiment.scoring[0]}" if len(experiment.scoring) > 1 else ""
+    level = f"{100 * (1 - experiment.statistics.confidence):g} %"
     yield (
-        f"{len(contrasts)} intervals{by_rules} are shown ({count_readings(contrasts)}); were there no "
-        f"difference anywhere, about {chance} of them would still exclude zero."
+        f"The tables show {len(contrasts)} intervals{by_scoring} ({_count_readings(contrasts)}); if there "
+        f"were no difference anywhere, about {level} of them would still exclude zero."
     )
     if has_ablations(experiment):
         rows = corrected_rows(experiment, contrasts)
-        num_found = int((rows["p_holm"] < 1 - experiment.statistics.confidence).sum())
+        num_small = int((rows["p_holm"] < 1 - experiment.statistics.confidence).sum())
         yield (
-            f"{len(rows)} comparisons on the average were tested; with p corrected for their number by "
-            f"Holm's method, {num_found} of them differ from zero at the level of {chance}."
+            f"Of {len(rows)} comparisons on the average, {num_small} differ from zero at the level of "
+            f"{level} after the correction for their number by Holm's method."
         )
 
 
 def _agreement(experiment: StoredGenerations, scores: pd.DataFrame) -> Conclusions:
-    known = scores[scores["published_accuracy"].notna()]
+    known = scores[(scores["rules"] == experiment.scoring[0]) & scores["published_accuracy"].notna()]
     if known.empty:
         return Conclusions(f"No published numbers are known for {experiment.generations.model}.")
-    gaps = (known["accuracy"] - known["published_accuracy"]).abs()
-    is_equal = gaps <= ROUNDING + 1e-6  # the tables hold six decimals
+    is_equal = (known["accuracy"] - known["published_accuracy"]).abs() <= ROUNDING
     is_within = known["published_accuracy"].between(known["ci_low"], known["ci_high"])
     lead = (
         f"{int(is_equal.sum())} of {len(known)} accuracies equal the published ones to the printed digit; "
@@ -174,20 +164,7 @@ def _agreement(experiment: StoredGenerations, scores: pd.DataFrame) -> Conclusio
     )
     num_partial = int((known["n"] < known["benchmark"].map(NUM_QUESTIONS)).sum())
     partial = (
-        f"{num_partial} of {len(known)} accuracies are over a part of the benchmark's questions only; there "
-        "equality is not to be expected.",
+        f"{num_partial} of {len(known)} accuracies are over a part of the benchmark's questions only, so "
+        "that they need not equal the published ones."
     )
-    return Conclusions(
-        lead,
-        benchmarks=tuple(_gap(experiment, row) for row in known[~is_equal].to_dict("records")),
-        reservations=partial if num_partial else (),
-    )
-
-
-def _gap(experiment: StoredGenerations, row: Mapping[Hashable, Any]) -> str:
-    gap = percent(row["accuracy"] - row["published_accuracy"], is_signed=True)
-    return (
-        f"{benchmark_label(experiment, row['benchmark'])}, {row['gen_length']} tokens: "
-        f"{percent(row['accuracy'])} here ({row['n']} of {NUM_QUESTIONS[row['benchmark']]} questions), "
-        f"{percent(row['published_accuracy'])} published, {gap} points."
-    )
+    return Conclusions(lead, reservations=(partial,) if num_partial else ())

@@ -2,54 +2,49 @@
 
 import itertools
 import textwrap
-from pathlib import Path
 
-import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from weft.config import FineTuning
-from weft.report.drawing import INK, method_colour, titled_figure
-from weft.report.labels import benchmark_label, level_text, method_label
-from weft.report.load import load_table
+from weft.report.drawing import INK, error_bars, method_colour, titled_figure
+from weft.report.labels import benchmark_label, method_label
+from weft.report.results import Results
+from weft.report.tables import Tables
 
 PANEL_WIDTH, LABEL_WIDTH, ROW_HEIGHT = 2.3, 1.7, 0.24  # inches
 TITLE_WIDTH = 28  # characters
 AVERAGE_BACKGROUND = "#f4f4f4"
 
+Line = tuple[str | None, str]
+"""Treatment and control of a row; a row without treatment is the heading of its control."""
 
-def draw_contrasts(experiment: FineTuning, root: Path, tables: Path) -> Figure:
-    """Draw every contrast's differences with their intervals.
+
+def draw_contrasts(experiment: FineTuning, results: Results, tables: Tables) -> Figure:
+    """Draw the differences of all contrasts with their intervals, by the first scoring.
 
     Args:
-        experiment: the experiment; its first set of rules counts.
-        root: not needed.
-        tables: folder with its tables.
+        experiment: the experiment.
+        results: its results.
+        tables: its tables.
 
-    Raises:
-        DataError: the table is missing.
+    Returns:
+        The figure.
     """
-    contrasts = load_table(tables, "contrasts")
+    contrasts = tables["contrasts"]
     contrasts = contrasts[contrasts["rules"] == experiment.scoring[0]]
     benchmarks = list(dict.fromkeys(contrasts["benchmark"]))
     places = list(dict.fromkeys(zip(contrasts["dataset"], contrasts["gen_length"], strict=True)))
     lines = list_lines(experiment)
-    note = (
-        "Accuracy of the method minus that of the one in the heading, trained on the same data, on the same "
-        f"questions. Bars: paired {level_text(experiment.statistics.confidence)} interval over questions and "
-        "seeds, not corrected for the number of contrasts; hollow: the interval holds zero."
-    )
     size = (LABEL_WIDTH + PANEL_WIDTH * len(benchmarks), 1.9 + len(places) * (0.5 + ROW_HEIGHT * len(lines)))
-    title = "Differences of accuracy"
-    with titled_figure(experiment, title=title, notes=note, size=size) as fig:
+    with titled_figure(experiment, results, "contrasts", size=size) as fig:
         axes = fig.subplots(len(places), len(benchmarks), squeeze=False, sharex=True, sharey=True)
         for row, (dataset, length) in zip(axes, places, strict=True):
             is_here = (contrasts["dataset"] == dataset) & (contrasts["gen_length"] == length)
             for ax, benchmark in zip(row, benchmarks, strict=True):
-                _draw_differences(
-                    ax, experiment, contrasts[is_here & (contrasts["benchmark"] == benchmark)], lines
-                )
+                chosen = contrasts[is_here & (contrasts["benchmark"] == benchmark)]
+                _draw_differences(ax, experiment, chosen, lines)
                 ax.set_title(textwrap.fill(benchmark_label(experiment, benchmark), TITLE_WIDTH), fontsize=9)
                 if len(benchmarks) > 1 and benchmark == benchmarks[-1]:
                     ax.set_facecolor(AVERAGE_BACKGROUND)
@@ -62,35 +57,28 @@ def draw_contrasts(experiment: FineTuning, root: Path, tables: Path) -> Figure:
     return fig
 
 
-def list_lines(experiment: FineTuning) -> list[tuple[str | None, str]]:
-    """List the figure's lines: treatment and control; contrasts with one control stand together.
-
-    Returns:
-        Pairs in the order of the experiment; a pair without treatment is the heading of its control.
-    """
+def list_lines(experiment: FineTuning) -> list[Line]:
+    """Return the rows of the figure; the contrasts with one control follow the heading of the control."""
     controls = list(dict.fromkeys(control for _, control in experiment.contrasts))
     groups = ([pair for pair in experiment.contrasts if pair[1] == control] for control in controls)
     headed = ([(None, control), *group] for control, group in zip(controls, groups, strict=True))
     return list(itertools.chain.from_iterable(headed))
 
 
-def _draw_differences(
-    ax: Axes, experiment: FineTuning, rows: pd.DataFrame, lines: list[tuple[str | None, str]]
-) -> None:
+def _draw_differences(ax: Axes, experiment: FineTuning, rows: pd.DataFrame, lines: list[Line]) -> None:
     for row in rows.to_dict("records"):
-        height = lines.index((row["treatment"], row["control"]))
-        is_main = (row["treatment"], row["control"]) == experiment.contrast
-        colour = method_colour(experiment, row["treatment"]) if is_main else INK
+        pair = row["treatment"], row["control"]
+        colour = method_colour(experiment, row["treatment"]) if pair == experiment.contrast else INK
         difference, low, high = (100 * row[name] for name in ("difference", "ci_low", "ci_high"))
         ax.errorbar(
             [difference],
-            [height],
-            xerr=np.maximum([[difference - low], [high - difference]], 0),
+            [lines.index(pair)],
+            xerr=error_bars(difference, low, high),
             fmt="o",
             markersize=5.5,
             elinewidth=1.5,
             color=colour,
-            markerfacecolor=colour if row["ci_low"] > 0 or row["ci_high"] < 0 else "white",
+            markerfacecolor=colour if low > 0 or high < 0 else "white",
         )
     ax.axvline(0, color=INK, linewidth=0.8)
     ax.grid(visible=False, axis="y")
@@ -99,7 +87,7 @@ def _draw_differences(
             ax.axhline(height - 0.5, color="#cccccc", linewidth=0.8)
 
 
-def _label_lines(ax: Axes, lines: list[tuple[str | None, str]]) -> None:
+def _label_lines(ax: Axes, lines: list[Line]) -> None:
     labels = [
         f"minus {method_label(control)}" if treatment is None else method_label(treatment)
         for treatment, control in lines

@@ -1,6 +1,6 @@
-"""What all figures share: style, colours, title and footer, and how they are saved.
+"""Style, colours, title and footer of all figures, and how they are saved.
 
-Colours are those of Okabe and Ito, which colour-blind readers can tell apart.
+The colours are those of Okabe and Ito, which readers with any colour vision can tell apart.
 """
 
 import textwrap
@@ -10,12 +10,16 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
+import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties, findfont, get_font
 
-from weft.config import BASE_RUN, StoredGenerations
+from weft.config import BASE_RUN, Experiment
+from weft.layout import FIGURE_FORMATS
+from weft.records.files import atomic_file
+from weft.report.captions import TITLES, figure_caption
 from weft.report.labels import full_caption
-from weft.report.outputs import FIGURE_FORMATS, AnyExperiment
+from weft.report.results import Results
 
 DPI = 150
 INK, PALE = "#222222", "#8c8c8c"
@@ -45,74 +49,87 @@ STYLE: dict[Any, Any] = {
     "pdf.fonttype": 42,
     "svg.hashsalt": "weft",
 }
-LONGEST_WORD = 18  # characters
+METADATA: dict[str, dict[str, Any]] = {
+    "png": {"Software": None},
+    "pdf": {"Creator": None, "Producer": None, "CreationDate": None},
+}
+"""Format -> values that remove date and version from the file."""
+LONGEST_WORD = 18
+"""Number of characters to which a word is shortened."""
 
 
 @contextmanager
 def titled_figure(
-    experiment: AnyExperiment, *, title: str, notes: str, size: tuple[float, float]
+    experiment: Experiment, results: Results, name: str, *, size: tuple[float, float], note: str = ""
 ) -> Iterator[Figure]:
-    """Give an empty figure, in our style, with a title above, and notes and caption below.
+    """Yield an empty figure in the common style, with its title above and its caption below.
 
     Args:
-        experiment: supplies the caption.
-        title: above the figure.
-        notes: how to read it.
+        experiment: the experiment.
+        results: its results.
+        name: name of the figure.
         size: width and height, in inches.
+        note: sentence behind the caption.
     """
     with mpl.rc_context(STYLE):
-        yield _empty_figure(experiment, title, notes, size)
+        fig = Figure(figsize=size, layout="constrained", dpi=DPI)
+        fig.suptitle(TITLES[name], x=0.01, ha="left", fontsize=12, fontweight="bold")
+        caption = f"{figure_caption(experiment, results, name)} {note}".strip()
+        width = int(size[0] * 17.5)  # characters of the footer's font in a line
+        paragraphs = [caption, f"{experiment.title}. {full_caption(experiment)}"]
+        footer = "\n".join(textwrap.fill(paragraph, width) for paragraph in paragraphs)
+        label = fig.supxlabel(footer, x=0.01, ha="left", fontsize=7, color="#555555", linespacing=1.4)
+        label.set_parse_math(False)
+        yield fig
 
 
-def _empty_figure(experiment: AnyExperiment, title: str, notes: str, size: tuple[float, float]) -> Figure:
-    fig = Figure(figsize=size, layout="constrained", dpi=DPI)
-    fig.suptitle(title, x=0.01, ha="left", fontsize=12, fontweight="bold")
-    paragraphs = [notes, f"{experiment.title}. {full_caption(experiment)}"]
-    width = int(size[0] * 17.5)  # characters of the footer's font in a line
-    footer = "\n".join(textwrap.fill(paragraph, width) for paragraph in paragraphs)
-    label = fig.supxlabel(footer, x=0.01, ha="left", fontsize=7, color="#555555", linespacing=1.4)
-    label.set_parse_math(False)
-    return fig
+def save_figure(fig: Figure, out: Path) -> None:
+    """Write a figure in all formats, without dates and versions.
 
-
-def save_figure(fig: Figure, path: Path) -> None:
-    """Write all formats without dates and versions."""
-    metadata: dict[str, dict[str, Any]] = {
-        "png": {"Software": None},
-        "pdf": {"Creator": None, "Producer": None, "CreationDate": None},
-    }
+    Args:
+        fig: the figure.
+        out: path of the files without their ending.
+    """
     with mpl.rc_context(STYLE):
         for ending in FIGURE_FORMATS:
-            fig.savefig(path.with_suffix(f".{ending}"), dpi=DPI, metadata=metadata[ending])
+            with atomic_file(out.with_name(f"{out.name}.{ending}")) as temporary:
+                fig.savefig(temporary, dpi=DPI, format=ending, metadata=METADATA[ending])
 
 
-def method_colour(experiment: AnyExperiment, method: str) -> str:
-    """Give a method the same colour in all figures; for stored generations a set of rules.
+def method_colour(experiment: Experiment, method: str) -> str:
+    """Return the colour of a method in all figures; for stored generations, the colour of a scoring.
 
-    Where there are more methods than colours, all but the base model and the main contrast are muted, so
-    that no two are taken for each other; names tell them apart.
+    If there are more methods than colours, all but the base model and the main contrast share one
+    colour, so that no two of them are mistaken for each other.
     """
-    if isinstance(experiment, StoredGenerations):
-        return (CONTROL_COLOUR, TREATMENT_COLOUR)[[str(one) for one in experiment.scoring].index(method) % 2]
-    fixed = {
-        BASE_RUN: BASE_COLOUR,
-        experiment.contrast[0]: TREATMENT_COLOUR,
-        experiment.contrast[1]: CONTROL_COLOUR,
-    }
-    others = [name for name in experiment.methods if name not in fixed]
+    if not experiment.contrasts:
+        return (CONTROL_COLOUR, TREATMENT_COLOUR)[
+            [str(name) for name in experiment.scoring].index(method) % 2
+        ]
+    treatment, control = experiment.contrasts[0]
+    fixed = {BASE_RUN: BASE_COLOUR, treatment: TREATMENT_COLOUR, control: CONTROL_COLOUR}
+    others = list(dict.fromkeys(run.method for run in experiment.runs if run.method not in fixed))
     if method in fixed:
         return fixed[method]
     return MUTED_COLOUR if len(others) > len(OTHER_COLOURS) else OTHER_COLOURS[others.index(method)]
 
 
-def printable(word: str) -> str:
-    """Replace what the font cannot show by escapes, and shorten.
+def error_bars(value: Any, low: Any, high: Any) -> Any:
+    """Return the lengths of error bars below and above a value, at least 0."""
+    below, above = np.subtract(value, low), np.subtract(high, value)
+    return np.maximum([np.atleast_1d(below), np.atleast_1d(above)], 0)
 
-    The words come from training data in any script.
+
+def printable(word: str) -> str:
+    """Escape the characters that the font lacks, and shorten a long word.
+
+    Words are from training data and may be in any script.
     """
     known = get_font(findfont(FontProperties(family=str(STYLE["font.family"])))).get_charmap()
     shown = "".join(
-        one if one.isprintable() and ord(one) in known else one.encode("unicode_escape").decode()
-        for one in word
+        character
+        if character.isprintable() and ord(character) in known
+        else character.encode("unicode_escape").decode()
+        for character in word
     )
     return shown if len(shown) <= LONGEST_WORD else f"{shown[: LONGEST_WORD - 1]}…"

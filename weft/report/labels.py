@@ -1,11 +1,12 @@
-"""Numbers and names as readers see them; the only place where fractions become percent."""
+"""Numbers and names in the form in which tables, figures and the page show them.
+
+This is the only module that turns fractions into percent.
+"""
 
 import math
-from typing import Any
 
-from weft.config import BASE_RUN, FineTuning, Run
+from weft.config import BASE_RUN, Experiment, FineTuning, Run
 from weft.config.sources import GeneratedBenchmark
-from weft.report.outputs import AnyExperiment
 from weft.stats import AVERAGE
 
 MINUS = "\N{MINUS SIGN}"
@@ -13,19 +14,14 @@ PLUS_MINUS = "\N{PLUS-MINUS SIGN}"
 BENCHMARKS = {"sudoku": "Sudoku 4×4", "countdown": "Countdown", "gsm8k": "GSM8K", "math500": "MATH-500"}
 GENERATED = BENCHMARKS | {"gsm8k": "arithmetic (GSM8K rules)", "math500": "algebra (MATH-500 rules)"}
 UNITS = {("sudoku", "d1"): "cells", ("sudoku", "strict"): "boards"}
-"""What is counted, where a benchmark's units are not the questions."""
+"""(Benchmark, scoring) -> name of the units that are counted, if these are not the questions."""
 METHODS = {
     BASE_RUN: "base model",
     "sft": "SFT",
     "sft-2x": "SFT, two masks",
     "sft-masked": "SFT / masked tokens",
-    "sft-complementary": "SFT, complementary",
-    "sft-stratified": "SFT, stratified t",
-    "sft-antithetic": "SFT, antithetic t",
     "weft": "WeFT",
     "weft-answer": "WeFT / answer tokens",
-    "weft-padding": "WeFT with padding",
-    "weft-half": "WeFT, half power",
     "weft-noweight": "WeFT, no weight",
     "weft-elbo": "WeFT, exact bound",
     "weft-raw": "WeFT, raw entropy",
@@ -38,29 +34,29 @@ METHODS = {
     "cart-lift": "CART × 1/t (LIFT)",
     "gift-lift": "GIFT (LIFT)",
 }
-"""Names of methods; short, since they stand beside each other in figures.  Others are shown as they are."""
+"""Method -> short name for tables and figures; other methods are shown under their own names."""
 
 
-def benchmark_name(experiment: AnyExperiment, benchmark: str) -> str:
-    """Name a benchmark; one with generated questions is not called by the name of the published one."""
+def benchmark_name(experiment: Experiment, benchmark: str) -> str:
+    """Return the name of a benchmark; generated questions do not get the name of a published benchmark."""
     if benchmark == AVERAGE:
         return "average"
-    if isinstance(experiment, FineTuning):
-        sources: dict[str, Any] = dict(experiment.benchmarks)
-        if isinstance(sources.get(benchmark), GeneratedBenchmark):
-            return GENERATED[benchmark]
+    if isinstance(experiment, FineTuning) and isinstance(
+        experiment.benchmarks.get(benchmark), GeneratedBenchmark
+    ):
+        return GENERATED[benchmark]
     return BENCHMARKS.get(benchmark, benchmark)
 
 
-def benchmark_label(experiment: AnyExperiment, benchmark: str, *, rules: str | None = None) -> str:
-    """Name a benchmark with its unit by some rules, the experiment's first if none are given."""
+def benchmark_label(experiment: Experiment, benchmark: str, *, scoring: str | None = None) -> str:
+    """Return the name of a benchmark with the units that a scoring counts; by default the first scoring."""
     name = benchmark_name(experiment, benchmark)
-    unit = UNITS.get((benchmark, rules or experiment.scoring[0]))
+    unit = UNITS.get((benchmark, scoring or experiment.scoring[0]))
     return name if unit is None else f"{name} ({unit})"
 
 
-def full_caption(experiment: AnyExperiment) -> str:
-    """Give what stands under every table and figure; approximate sampling is named first."""
+def full_caption(experiment: Experiment) -> str:
+    """Return the caption of all tables and figures, which begins with the approximation if there is one."""
     caption = experiment.caption.strip()
     if experiment.approximation is None:
         return caption
@@ -68,22 +64,22 @@ def full_caption(experiment: AnyExperiment) -> str:
 
 
 def method_label(method: str) -> str:
-    """Name a method."""
+    """Return the name of a method."""
     return METHODS.get(method, method)
 
 
 def group_label(method: str, dataset: str | None) -> str:
-    """Name a method together with what it was trained on."""
+    """Return the name of a method and its training set."""
     return method_label(method) if dataset is None else f"{method_label(method)}, {dataset}"
 
 
 def run_label(run: Run) -> str:
-    """Name a run: method, training set and seed."""
+    """Return the name of a run: its method, training set and seed."""
     return group_label(run.method, run.dataset) + ("" if run.seed is None else f", seed {run.seed}")
 
 
 def percent(fraction: float, *, is_signed: bool = False) -> str:
-    """Write a fraction in percent, or a difference of fractions in points; nothing if it is unknown."""
+    """Format a fraction in percent, or a difference of fractions in points; NaN becomes an empty text."""
     if math.isnan(fraction):
         return ""
     text = f"{abs(100 * fraction):.1f}"
@@ -93,20 +89,20 @@ def percent(fraction: float, *, is_signed: bool = False) -> str:
 
 
 def percent_interval(low: float, high: float, *, is_signed: bool = False) -> str:
-    """Write an interval of fractions in percent."""
+    """Format an interval of fractions in percent."""
     return f"{percent(low, is_signed=is_signed)} to {percent(high, is_signed=is_signed)}"
 
 
 def percent_spread(mean: float, sd: float) -> str:
-    """Write a mean and, if there is one, a standard deviation in percent."""
+    """Format a mean and its standard deviation, unless this is NaN, in percent."""
     return percent(mean) if math.isnan(sd) else f"{percent(mean)} {PLUS_MINUS} {percent(sd)}"
 
 
 def p_value_text(p_value: float) -> str:
-    """Write a p-value."""
+    """Format a p-value with three decimals."""
     return "< 0.001" if p_value < 0.001 else f"{p_value:.3f}"
 
 
 def level_text(confidence: float) -> str:
-    """Write a confidence level, such as 95 %."""
+    """Format a confidence level, such as 95 %."""
     return f"{100 * confidence:g} %"

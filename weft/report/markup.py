@@ -1,60 +1,58 @@
-"""Tables as Markdown and LaTeX."""
+"""Tables as Markdown and LaTeX.
+
+pandas could write both, but its LaTeX needs a package and does not escape ``<``, ``>`` and ``|``, which
+print as other characters in LaTeX's default encoding.
+"""
 
 from collections.abc import Iterable
 
 from weft.report.presentation import TEXT_HEADINGS, Table
 
-WIDE = 8  # columns; wider tables are set smaller in LaTeX
-LATEX = {
-    "\\": r"\textbackslash{}",
-    "&": r"\&",
-    "%": r"\%",
-    "$": r"\$",
-    "#": r"\#",
-    "_": r"\_",
-    "{": r"\{",
-    "}": r"\}",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    "<": r"$<$",
-    ">": r"$>$",
-    "|": r"$|$",
-    "±": r"$\pm$",
-    "×": r"$\times$",
-    "−": r"$-$",
-    "–": "--",
-    "√": r"$\surd$",
-    "²": r"$^2$",
-    "·": r"$\cdot$",
-    "\n": " ",
-}
+WIDE = 8
+"""Number of columns above which a LaTeX table is set in a smaller font."""
+LATEX = str.maketrans(
+    {
+        "\\": r"\textbackslash{}",
+        "~": r"\textasciitilde{}",
+        "^": r"\textasciicircum{}",
+        "±": r"$\pm$",
+        "×": r"$\times$",
+        "−": r"$-$",
+        "–": "--",
+        "√": r"$\surd$",
+        "²": r"$^2$",
+        "·": r"$\cdot$",
+        "\n": " ",
+    }
+    | {character: rf"\{character}" for character in "&%$#_{}"}
+    | {character: f"${character}$" for character in "<>|"}
+)
+MARKDOWN = str.maketrans({"\\": "\\\\", "|": "\\|", "\n": " "})
 
 
 def to_markdown(table: Table) -> str:
-    """Write a table as Markdown: title, table, notes, caption."""
-    rules = [":---" if heading in TEXT_HEADINGS else "---:" for heading in table.cells.columns]
-    rows = [_markdown_row(row) for row in table.cells.itertuples(index=False)]
-    lines = [_markdown_row(table.cells.columns), _markdown_row(rules), *rows]
-    notes = " ".join(table.notes)
-    return "\n".join(
-        [f"**{table.title}**", "", *lines, "", *([notes, ""] if notes else []), f"*{table.caption}*", ""]
-    )
+    """Return a table as Markdown: title, table, notes and caption."""
+    headings = list(table.cells.columns)
+    rule = [":---" if heading in TEXT_HEADINGS else "---:" for heading in headings]
+    rows = [_markdown_row(row) for row in (headings, rule, *table.cells.itertuples(index=False))]
+    notes = [" ".join(table.notes), ""] if table.notes else []
+    return "\n".join([f"**{table.title}**", "", *rows, "", *notes, f"*{table.caption}*", ""])
 
 
 def to_latex(table: Table) -> str:
-    """Write a table as a LaTeX float that needs no package; notes and caption stand below."""
-    columns = "".join("l" if heading in TEXT_HEADINGS else "r" for heading in table.cells.columns)
+    """Return a table as a LaTeX float that needs no package, with the notes in its caption."""
+    headings = list(table.cells.columns)
     caption = " ".join((f"{table.title}.", *table.notes, table.caption))
-    size = r"\scriptsize" if len(columns) > WIDE else r"\small"
+    rows = [_latex_row(row) for row in table.cells.itertuples(index=False)]
     lines = [
         r"\begin{table}",
         r"\centering",
-        size,
-        rf"\begin{{tabular}}{{{columns}}}",
+        r"\scriptsize" if len(headings) > WIDE else r"\small",
+        rf"\begin{{tabular}}{{{''.join('l' if heading in TEXT_HEADINGS else 'r' for heading in headings)}}}",
         r"\hline",
-        _latex_row(table.cells.columns),
+        _latex_row(headings),
         r"\hline",
-        *(_latex_row(row) for row in table.cells.itertuples(index=False)),
+        *rows,
         r"\hline",
         r"\end{tabular}",
         rf"\caption{{{escape_latex(caption)}}}",
@@ -64,13 +62,12 @@ def to_latex(table: Table) -> str:
 
 
 def escape_latex(text: str) -> str:
-    """Make any text safe to compile, outside of mathematics."""
-    return "".join(LATEX.get(character, character) for character in text)
+    """Return the text with all characters escaped that LaTeX would not print as they are."""
+    return text.translate(LATEX)
 
 
 def _markdown_row(cells: Iterable[object]) -> str:
-    escaped = (str(cell).replace("\\", "\\\\").replace("|", "\\|").replace("\n", " ") for cell in cells)
-    return f"| {' | '.join(escaped)} |"
+    return f"| {' | '.join(str(cell).translate(MARKDOWN) for cell in cells)} |"
 
 
 def _latex_row(cells: Iterable[object]) -> str:

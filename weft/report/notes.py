@@ -1,145 +1,162 @@
-"""What a reader must know about each table, a sentence each."""
+"""Sentences below each table that define its numbers."""
 
 import pandas as pd
 
-from weft.config import StoredGenerations
+from weft.config import Experiment, FineTuning
 from weft.report.labels import PLUS_MINUS
-from weft.report.outputs import AnyExperiment, is_paper
-from weft.report.published import MIXED, TABLE_1_LENGTHS
+from weft.report.outputs import is_paper
+from weft.report.published_numbers import MIXED, TABLE_1_LENGTHS
 
-RULES = {
-    "d1": "Rules d1: verdict for verdict what the evaluation code of d1 says; Sudoku counts the empty cells.",
+SCORINGS = {
+    "d1": (
+        "The rules d1 give the verdicts of the evaluation code of d1; the accuracy on Sudoku is the share of "
+        "correct empty cells."
+    ),
     "strict": (
-        "Rules strict: the last stated answer by its value, exact arithmetic, whole Sudoku boards by any "
-        "valid completion."
+        "The rules strict compare the value of the last stated answer, with exact arithmetic; a Sudoku board "
+        "is correct as a whole if it is a valid completion."
     ),
 }
+PUBLISHED = (
+    "Published numbers are those of d1 for this model and cover all questions; n is the number of answers "
+    "that are available here."
+)
 
 
-def on_scores(experiment: AnyExperiment, frame: pd.DataFrame) -> tuple[str, ...]:
-    """Say what the intervals of the runs cover, and what counts."""
-    notes: tuple[str, ...] = (
-        "The intervals say how far an accuracy could be off because other questions might have been asked; "
-        "they do not cover another training seed.",
-        "Unscorable answers count as not right. Where Sudoku's units are its empty cells, correct still "
-        "counts whole boards.",
+def on_headline(experiment: Experiment, scoring: str) -> tuple[str, ...]:
+    """Return the notes on the headline table of a scoring."""
+    if not isinstance(experiment, FineTuning):
+        published = (
+            " The second row is the published table; a cell is empty if nothing is published. The published "
+            "numbers cover all questions, of which the available answers may be a part; see n in the scores "
+            "table."
+        )
+        return (
+            f"Accuracies are in percent.{published if scoring == experiment.scoring[0] else ''}",
+            SCORINGS[scoring],
+        )
+    num_seeds = len(experiment.seeds)
+    spread = f"{PLUS_MINUS} sample standard deviation" if num_seeds > 1 else "without a spread"
+    sentences = (
+        f"Accuracies are in percent: mean over {num_seeds} training seeds, {spread}.",
+        "The spread covers training seeds only; intervals that also cover the choice of questions are in "
+        "the contrasts table.",
+        SCORINGS[scoring],
     )
-    if "published_accuracy" in frame:
-        notes += ("Published: d1's own table for this model, over all questions; empty where it has none.",)
-    return notes
+    return (*sentences, _mixed_note()) if is_paper(experiment) else sentences
 
 
-def on_methods(experiment: AnyExperiment, frame: pd.DataFrame) -> tuple[str, ...]:
-    """Say what is averaged over training seeds."""
+def on_scores(experiment: Experiment, frame: pd.DataFrame) -> tuple[str, ...]:
+    """Return the notes on the accuracies of the runs."""
+    sentences = (
+        "Intervals cover the choice of questions; they do not cover another training seed.",
+        "Unscorable answers count as not correct. The column correct counts whole Sudoku boards, also where "
+        "the accuracy is a share of cells.",
+    )
+    return (*sentences, PUBLISHED) if "published_accuracy" in frame else sentences
+
+
+def on_methods(experiment: Experiment, frame: pd.DataFrame) -> tuple[str, ...]:
+    """Return the notes on the accuracies of the methods."""
     return (
-        "Mean, sample standard deviation (sd), minimum and maximum over training seeds, in percent.",
-        "Intervals by bootstrap over examples and seeds; of a single run over examples only.",
+        "Mean, sample standard deviation (sd), minimum and maximum over training seeds are in percent.",
+        "Intervals are from a bootstrap over examples and training seeds; for a single run, over examples "
+        "only.",
         "The average is the unweighted mean over the benchmarks.",
     )
 
 
-def on_contrasts(experiment: AnyExperiment, frame: pd.DataFrame) -> tuple[str, ...]:
-    """Say what the paired intervals cover, and how many of them would exclude zero by chance."""
+def on_contrasts(experiment: Experiment, frame: pd.DataFrame) -> tuple[str, ...]:
+    """Return the notes on the paired comparisons."""
     if len(frame) and min(frame["num_seeds_treatment"].min(), frame["num_seeds_control"].min()) == 1:
         covered = (
-            "With a single seed per method the intervals cover the questions only, not the noise of training."
+            "Intervals are from a paired bootstrap over examples. With a single seed per method they do not "
+            "cover what another training seed would change."
         )
     else:
         covered = (
-            "Paired bootstrap over examples, the same for both methods, and over training seeds, "
-            "within each method."
+            "Intervals are from a paired bootstrap over examples, which both methods share, and over the "
+            "training seeds of each method."
         )
     level = 1 - experiment.statistics.confidence
     chance = (
-        f"Were there no difference anywhere, about {100 * level:g} % of such intervals would still exclude "
-        f"zero; here are {len(frame)}."
+        f"If there were no difference anywhere, about {100 * level:g} % of the intervals would still exclude "
+        f"zero; the table has {len(frame)}."
     )
     if "p_holm" not in frame:
         return covered, chance
-    tested = frame["p_holm"].notna() & (frame["rules"] == experiment.scoring[0])
+    num_tests = int((frame["p_holm"].notna() & (frame["rules"] == experiment.scoring[0])).sum())
+    smallest = 2 * num_tests / (experiment.statistics.num_resamples + 1)
     corrected = (
-        f"{int(tested.sum())} comparisons on the average over benchmarks were tested"
-        f"{' by each set of rules' if len(experiment.scoring) > 1 else ''}; p, Holm is corrected for that "
-        f"number. It cannot be below {2 * tested.sum() / (experiment.statistics.num_resamples + 1):.2g}, "
-        "however large the smallest difference. The intervals are not corrected."
+        f"There are {num_tests} comparisons on the average over benchmarks"
+        f"{' by each set of rules' if len(experiment.scoring) > 1 else ''}; the column p, Holm is corrected "
+        f"for this number. It cannot be below {smallest:.2g}, "
+        "however large the differences are. The intervals are not corrected."
     )
     return covered, chance, corrected
 
 
-def on_rules(experiment: AnyExperiment, frame: pd.DataFrame) -> tuple[str, ...]:
-    """Say what each set of rules counts."""
+def on_rules(experiment: Experiment, frame: pd.DataFrame) -> tuple[str, ...]:
+    """Return the notes on the comparison of the scoring rules."""
+    return (*(SCORINGS[scoring] for scoring in experiment.scoring), PUBLISHED)
+
+
+def on_answers(experiment: Experiment, frame: pd.DataFrame) -> tuple[str, ...]:
+    """Return the notes on the ends of the answers."""
     return (
-        *(RULES[rules] for rules in experiment.scoring),
-        "Published: d1's own table for this model, over all questions; n is what is at hand.",
+        "Tokens are counted up to the first end-of-text or end-of-turn token. An answer with no end fills "
+        "its canvas. An answer that is not closed has no closing answer tag before its end.",
+        "For Sudoku, the table counts boards that repeat the puzzle, boards with empty cells left at 0, "
+        "the share of empty cells at 0, the share of empty cells that agree with the closest valid "
+        "completion, and boards that are a valid completion.",
     )
 
 
-def on_answers(experiment: AnyExperiment, frame: pd.DataFrame) -> tuple[str, ...]:
-    """Say what is counted about the answers."""
+def on_costs(experiment: Experiment, frame: pd.DataFrame) -> tuple[str, ...]:
+    """Return the notes on the cost of an optimiser step."""
     return (
-        "Tokens: of the canvas, without end-of-text and end-of-turn. No end: the answer fills its canvas. "
-        "Not closed: no closing answer tag before the end.",
-        "Sudoku: boards that repeat the puzzle; boards with cells left at 0; shares of the empty cells, "
-        "right by the valid completion that agrees most; boards that are a valid completion.",
-    )
-
-
-def on_costs(experiment: AnyExperiment, frame: pd.DataFrame) -> tuple[str, ...]:
-    """Say what the ratios are of."""
-    return (
-        "Wall time of an optimiser step, probe pass included: median over seeds of each run's median; its "
-        "ratio to the control's, and the smallest and largest ratio of two runs with the same seed.",
+        "Seconds per step are the wall time of an optimiser step, probe pass included: the median over seeds "
+        "of the median of each run. The ratio is that of two such medians; the range is that of the ratios "
+        "of two runs with the same seed.",
         "Other jobs may have shared the machine.",
     )
 
 
-def on_gradients(experiment: AnyExperiment, frame: pd.DataFrame) -> tuple[str, ...]:
-    """Say what the shares and the variance are."""
-    num_draws = " to ".join(str(one) for one in sorted({frame["num_draws"].min(), frame["num_draws"].max()}))
+def on_gradients(experiment: Experiment, frame: pd.DataFrame) -> tuple[str, ...]:
+    """Return the notes on the gradient study."""
+    num_draws = " to ".join(map(str, sorted({frame["num_draws"].min(), frame["num_draws"].max()})))
     return (
-        f"Before training, {num_draws} draws of times and masks. Quintile 1: the answer tokens that the base "
-        "model is surest about; padding is in no quintile, and has what is missing to 100 %.",
-        "Weight and loss: shares of their expectations. Gradient: E g_q · E g / |E g|², the part of the mean "
-        "gradient that comes from the quintile. Relative variance: E|g − E g|² / |E g|² of a step's "
-        "gradient. Intervals: 95 %, over draws.",
+        f"Gradients are those of the base model over {num_draws} draws of times and masks. Quintile 1 holds "
+        "the answer tokens with the lowest entropy under the base model. Padding is in no quintile and makes "
+        "up the rest to 100 %.",
+        "Shares of weight and loss are those of their expectations. The share of the gradient is "
+        "E g_q · E g / |E g|², the part of the mean gradient that comes from the quintile. The relative "
+        "variance is E|g − E g|² / |E g|² of the gradient of one optimiser step. Intervals are 95 % "
+        "jackknife intervals over draws.",
     )
 
 
-def on_ratios(experiment: AnyExperiment, frame: pd.DataFrame) -> tuple[str, ...]:
-    """Say what a ratio is."""
+def on_ratios(experiment: Experiment, frame: pd.DataFrame) -> tuple[str, ...]:
+    """Return the notes on the masking-rate ratios."""
     return (
-        "Ratio: root of a token's entropy over the mean root of its example, r = √H / mean √H, under the "
-        "base model with the whole answer masked; a token with ratio r is masked with probability "
-        "r/(1 + r) on average.",
+        "The ratio of a token is the root of its entropy over the mean root in its example, "
+        "r = √H / mean √H, under the base model with the whole answer masked. A token with ratio r is "
+        "masked with probability r/(1 + r) on average.",
     )
 
 
-def on_headline(experiment: AnyExperiment, rules: str) -> tuple[str, ...]:
-    """Say what the numbers of a set of rules are."""
-    if isinstance(experiment, StoredGenerations):
-        published = (
-            " The second row is the published table, empty where it has nothing, over all questions; the "
-            "generations at hand may answer a part of them, see n in the scores table."
-        )
-        return (f"Accuracy in percent.{published if rules == experiment.scoring[0] else ''}", RULES[rules])
-    spread = f"{PLUS_MINUS} sample standard deviation" if len(experiment.seeds) > 1 else "one seed, no spread"
-    counts = f"Accuracy in percent: mean over {len(experiment.seeds)} training seeds, {spread}."
-    notes = (
-        counts,
-        "The spread is that of the seeds; uncertainty from the questions is in the contrasts table.",
-        RULES[rules],
-    )
-    return (*notes, _mixed_note()) if is_paper(experiment) else notes
-
-
-def on_published(experiment: AnyExperiment, frame: pd.DataFrame) -> tuple[str, ...]:
-    """Say what an empty cell means."""
+def on_published(experiment: Experiment, frame: pd.DataFrame) -> tuple[str, ...]:
+    """Return the notes on the comparison with published numbers."""
     return (
-        "Empty: not published, or not known to us. Published numbers come from one seed.",
+        "A cell is empty if the number is not published, or not known to us. Published numbers are from one "
+        "training seed.",
         _mixed_note(),
     )
 
 
 def _mixed_note() -> str:
     lengths = ", ".join(f"{name} {length}" for name, length in TABLE_1_LENGTHS.items())
-    return f"Lengths of the paper ({MIXED}): its averages most likely use {lengths} tokens; an inference."
+    return (
+        f"The averages of the paper (length {MIXED}) most likely use answers of {lengths} tokens; this is an "
+        "inference."
+    )

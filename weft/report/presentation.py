@@ -1,12 +1,12 @@
-"""The tables as readers see them: percent and labels; made from the tables as numbers."""
+"""The tables in the form in which readers see them: text cells in percent, with labels and notes."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
-from weft.config import FineTuning, StoredGenerations
+from weft.config import Experiment
 from weft.report import notes
 from weft.report.labels import (
     MINUS,
@@ -21,26 +21,16 @@ from weft.report.labels import (
     percent_interval,
     percent_spread,
 )
-from weft.report.outputs import AnyExperiment, is_paper, list_headlines
-from weft.report.published import D1, MIXED, NUM_QUESTIONS, WEFT_PAPER
+from weft.report.outputs import is_paper, list_headlines
+from weft.report.published_numbers import D1, MIXED, NUM_QUESTIONS, WEFT_PAPER
 from weft.report.ratios import LARGE, QUANTILES, REFERENCES
 from weft.stats import AVERAGE
 
-READINGS = ("above zero", "below zero", "not distinguishable from zero")
 TEXT_HEADINGS = {
-    "run",
-    "model",
-    "method",
-    "training set",
-    "benchmark",
-    "interval by",
-    "contrast",
-    "reading",
-    "rules",
-    "tokens",
-    "mean over",
-}
-"""Headings of the columns that are set flush left."""
+    "run", "model", "method", "training set", "benchmark", "interval by", "contrast", "reading", "rules",
+    "tokens", "mean over",
+}  # fmt: skip
+"""Headings of the columns that are aligned to the left."""
 
 
 @dataclass(frozen=True)
@@ -48,12 +38,12 @@ class Table:
     """A table for readers.
 
     Attributes:
-        name: its file name without ending.
-        experiment: the experiment's title.
-        subject: what the table shows, a few words.
-        cells: text only, a column per heading.
-        caption: what the numbers are and are not.
-        notes: what a reader must know, a sentence each.
+        name: name of the table's files without their ending.
+        experiment: title of the experiment.
+        subject: what the table shows, in a few words.
+        cells: the cells as text, with the headings as column names.
+        caption: caption of the experiment.
+        notes: sentences that define the numbers.
     """
 
     name: str
@@ -61,47 +51,45 @@ class Table:
     subject: str
     cells: pd.DataFrame
     caption: str
-    notes: tuple[str, ...] = field(default=())
+    notes: tuple[str, ...] = ()
 
     @property
     def title(self) -> str:
-        """Experiment and subject in one line."""
+        """Title of the experiment and subject of the table."""
         return f"{self.experiment}: {self.subject}"
 
 
-def present(experiment: AnyExperiment, name: str, frame: pd.DataFrame) -> Table:
-    """Make a table readable.
+def present(experiment: Experiment, name: str, frame: pd.DataFrame) -> Table:
+    """Turn the numbers of a table into text.
 
     Args:
-        experiment: where it comes from.
+        experiment: the experiment.
         name: one of `weft.report.outputs.list_tables`.
-        frame: its numbers.
+        frame: the numbers.
+
+    Returns:
+        The table for readers.
     """
-    rules = list_headlines(experiment).get(name)
-    if rules is not None:
-        show, subject, tell = _headline_presentation(experiment, rules)
+    scoring = list_headlines(experiment).get(name)
+    if scoring is not None:
+        by_scoring = f" by the rules {scoring}" if len(experiment.scoring) > 1 else ""
+        subject, cells = f"accuracy{by_scoring}", _headline_cells(experiment, frame, scoring)
+        sentences = notes.on_headline(experiment, scoring)
     else:
-        show, subject, tell = _PRESENTATIONS[name]
-    return Table(
-        name=name,
-        experiment=experiment.title,
-        subject=subject,
-        cells=show(experiment, frame),
-        caption=full_caption(experiment),
-        notes=tell(experiment, frame),
-    )
+        subject, make_cells, make_notes = _PRESENTATIONS[name]
+        cells, sentences = make_cells(experiment, frame), make_notes(experiment, frame)
+    table = pd.DataFrame(cells)
+    return Table(name, experiment.title, subject, table, full_caption(experiment), sentences)
 
 
-def headline_headings(experiment: AnyExperiment, rules: str) -> dict[str, str]:
-    """Give the headline's columns their headings by some rules: key, such as sudoku_48, to label."""
-    lengths = (
-        experiment.sampling.gen_lengths if isinstance(experiment, FineTuning) else experiment.gen_lengths
-    )
-    names = [str(benchmark) for benchmark in experiment.benchmarks]
+def headline_headings(experiment: Experiment, scoring: str) -> dict[str, str]:
+    """Return the columns of a headline table as a mapping from key, such as sudoku_48, to heading."""
+    lengths = experiment.gen_lengths
+    names = list(experiment.benchmark_names)
     if len(names) > 1:
         names.append(AVERAGE)
     headings = {
-        headline_key(name, length): benchmark_label(experiment, name, rules=rules)
+        headline_key(name, length): benchmark_label(experiment, name, scoring=scoring)
         + (f", {length}" if len(lengths) > 1 else "")
         for name in names
         for length in lengths
@@ -112,283 +100,230 @@ def headline_headings(experiment: AnyExperiment, rules: str) -> dict[str, str]:
 
 
 def headline_key(benchmark: str, gen_length: int | str) -> str:
-    """Name a column of the headline table."""
+    """Return the name of a column of a headline table."""
     return f"{benchmark}_{gen_length}"
 
 
-def _show_scores(experiment: AnyExperiment, frame: pd.DataFrame) -> pd.DataFrame:
-    cells = pd.DataFrame(
-        {
-            "run": frame["run"],
-            **_place(experiment, frame),
-            "n": frame["n"].astype(str),
-            "correct": frame["num_correct"].astype(str),
-            "unscorable": frame["num_unscorable"].astype(str),
-            "accuracy, %": frame["accuracy"].map(percent),
-            f"{level_text(experiment.statistics.confidence)} interval": _intervals(frame),
-            "interval by": frame["interval"],
-        }
-    )
-    if "published_accuracy" in frame:
-        cells["run"] = frame["method"]
-        cells = cells.rename(columns={"run": "model"})
-        sizes = frame["benchmark"].map(NUM_QUESTIONS).astype(str)
-        cells["n"] = frame["n"].astype(str) + " of " + sizes
-        cells.insert(
-            list(cells.columns).index("accuracy, %") + 1,
-            "published, %",
-            frame["published_accuracy"].map(percent),
-        )
-    return cells
-
-
-def _show_methods(experiment: AnyExperiment, frame: pd.DataFrame) -> pd.DataFrame:
-    return pd.DataFrame(
-        {
-            "method": frame["method"].map(method_label),
-            "training set": frame["dataset"].fillna(""),
-            **_place(experiment, frame),
-            "seeds": frame["num_seeds"].astype(str),
-            "mean, %": frame["mean"].map(percent),
-            "sd": frame["sd"].map(percent),
-            "minimum": frame["minimum"].map(percent),
-            "maximum": frame["maximum"].map(percent),
-            f"{level_text(experiment.statistics.confidence)} interval": _intervals(frame),
-        }
-    )
-
-
-def _show_contrasts(experiment: AnyExperiment, frame: pd.DataFrame) -> pd.DataFrame:
-    pairs = zip(frame["treatment"], frame["control"], strict=True)
-    return pd.DataFrame(
-        {
-            "contrast": [f"{method_label(one)} minus {method_label(other)}" for one, other in pairs],
-            "training set": frame["dataset"],
-            **_place(experiment, frame),
-            "difference, points": [percent(one, is_signed=True) for one in frame["difference"]],
-            f"{level_text(experiment.statistics.confidence)} interval": _intervals(frame, is_signed=True),
-            "p": frame["p_value"].map(p_value_text),
-            **({"p, Holm": _p_values(frame["p_holm"])} if "p_holm" in frame else {}),
-            "reading": [
-                reading(low, high) for low, high in zip(frame["ci_low"], frame["ci_high"], strict=True)
-            ],
-        }
-    )
-
-
-def _place(experiment: AnyExperiment, frame: pd.DataFrame) -> dict[str, Any]:
-    """Give the columns that say where a number belongs; the rules only if there are several."""
-    cells = zip(frame["benchmark"], frame["rules"], strict=True)
-    place = {
-        "benchmark": [benchmark_label(experiment, name, rules=rules) for name, rules in cells],
-        "length": frame["gen_length"].astype(str),
-    }
-    return place | ({"rules": frame["rules"]} if len(experiment.scoring) > 1 else {})
-
-
 def reading(low: float, high: float) -> str:
-    """Say on which side of zero an interval lies."""
+    """Return on which side of zero an interval lies."""
     return "above zero" if low > 0 else "below zero" if high < 0 else "not distinguishable from zero"
 
 
-def count_readings(rows: pd.DataFrame) -> str:
-    """Say how many intervals lie on which side of zero."""
-    found = [reading(low, high) for low, high in zip(rows["ci_low"], rows["ci_high"], strict=True)]
-    return ", ".join(f"{found.count(one)} {one}" for one in READINGS)
-
-
-def corrected_rows(experiment: AnyExperiment, contrasts: pd.DataFrame) -> pd.DataFrame:
-    """Select the rows of several contrasts whose p-values are corrected, by the first rules."""
+def corrected_rows(experiment: Experiment, contrasts: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of the first scoring that have a corrected p-value."""
     return contrasts[contrasts["p_holm"].notna() & (contrasts["rules"] == experiment.scoring[0])]
 
 
-def _headline_presentation(experiment: AnyExperiment, rules: str) -> "_Presentation":
-    by_rules = f" by the rules {rules}" if len(experiment.scoring) > 1 else ""
-    return (
-        lambda experiment, frame: _show_headline(experiment, frame, rules),
-        f"accuracy{by_rules}",
-        lambda experiment, frame: notes.on_headline(experiment, rules),
-    )
+Cells = dict[str, Any]
 
 
-def _show_headline(experiment: AnyExperiment, frame: pd.DataFrame, rules: str) -> pd.DataFrame:
-    rows = zip(frame["method"], frame["dataset"], strict=True)
-    if isinstance(experiment, StoredGenerations):
-        cells = {"model": pd.Series([f"{method}{dataset or ''}" for method, dataset in rows])}
+def _headline_cells(experiment: Experiment, frame: pd.DataFrame, scoring: str) -> Cells:
+    if experiment.trained_runs:
+        cells: Cells = {"method": _group_labels(frame)}
     else:
-        cells = {"method": pd.Series([group_label(method, dataset) for method, dataset in rows])}
-    for key, heading in headline_headings(experiment, rules).items():
+        cells = {"model": frame["method"]}
+    for key, heading in headline_headings(experiment, scoring).items():
         cells[heading] = frame[key].fillna("").astype(str)
-    return pd.DataFrame(cells)
+    return cells
 
 
-def _show_published(experiment: AnyExperiment, frame: pd.DataFrame) -> pd.DataFrame:
-    groups = zip(frame["method"], frame["dataset"], strict=True)
-    ours = zip(frame["ours"], frame["ours_sd"], strict=True)
-    return pd.DataFrame(
-        {
-            "method": [group_label(method, dataset) for method, dataset in groups],
-            "benchmark": [benchmark_label(experiment, name) for name in frame["benchmark"]],
-            "length": frame["gen_length"].astype(str),
-            "seeds": frame["num_seeds"].astype(str),
-            "ours, %": [percent_spread(mean, sd) for mean, sd in ours],
-            f"{WEFT_PAPER}, %": frame["weft_paper"].map(percent),
-            f"{D1}, %": frame["d1"].map(percent),
-        }
-    )
+def _score_cells(experiment: Experiment, frame: pd.DataFrame) -> Cells:
+    is_stored = "published_accuracy" in frame
+    sizes = frame["n"].astype(str)
+    if is_stored:
+        sizes += " of " + frame["benchmark"].map(NUM_QUESTIONS).astype(str)
+    return {
+        **({"model": frame["method"]} if is_stored else {"run": frame["run"]}),
+        **_place_cells(experiment, frame),
+        "n": sizes,
+        "correct": frame["num_correct"].astype(str),
+        "unscorable": frame["num_unscorable"].astype(str),
+        "accuracy, %": frame["accuracy"].map(percent),
+        **({"published, %": frame["published_accuracy"].map(percent)} if is_stored else {}),
+        _interval_heading(experiment): _intervals(frame),
+        "interval by": frame["interval"],
+    }
 
 
-def _show_rules(experiment: AnyExperiment, frame: pd.DataFrame) -> pd.DataFrame:
-    first, *further = experiment.scoring
+def _method_cells(experiment: Experiment, frame: pd.DataFrame) -> Cells:
+    return {
+        "method": frame["method"].map(method_label),
+        "training set": frame["dataset"].fillna(""),
+        **_place_cells(experiment, frame),
+        "seeds": frame["num_seeds"].astype(str),
+        "mean, %": frame["mean"].map(percent),
+        "sd": frame["sd"].map(percent),
+        "minimum": frame["minimum"].map(percent),
+        "maximum": frame["maximum"].map(percent),
+        _interval_heading(experiment): _intervals(frame),
+    }
+
+
+def _contrast_cells(experiment: Experiment, frame: pd.DataFrame) -> Cells:
+    pairs = zip(frame["treatment"], frame["control"], strict=True)
+    return {
+        "contrast": [
+            f"{method_label(treatment)} minus {method_label(control)}" for treatment, control in pairs
+        ],
+        "training set": frame["dataset"],
+        **_place_cells(experiment, frame),
+        "difference, points": [percent(value, is_signed=True) for value in frame["difference"]],
+        _interval_heading(experiment): _intervals(frame, is_signed=True),
+        "p": frame["p_value"].map(p_value_text),
+        **({"p, Holm": _texts(frame["p_holm"], p_value_text)} if "p_holm" in frame else {}),
+        "reading": [reading(low, high) for low, high in zip(frame["ci_low"], frame["ci_high"], strict=True)],
+    }
+
+
+def _place_cells(experiment: Experiment, frame: pd.DataFrame) -> Cells:
+    """Return benchmark and generation length, and the scoring rules if there are several."""
+    places = zip(frame["benchmark"], frame["rules"], strict=True)
     cells = {
+        "benchmark": [benchmark_label(experiment, name, scoring=scoring) for name, scoring in places],
+        "length": frame["gen_length"].astype(str),
+    }
+    return cells | ({"rules": frame["rules"]} if len(experiment.scoring) > 1 else {})
+
+
+def _published_cells(experiment: Experiment, frame: pd.DataFrame) -> Cells:
+    ours = zip(frame["ours"], frame["ours_sd"], strict=True)
+    return {
+        "method": _group_labels(frame),
+        "benchmark": [benchmark_label(experiment, name) for name in frame["benchmark"]],
+        "length": frame["gen_length"].astype(str),
+        "seeds": frame["num_seeds"].astype(str),
+        "ours, %": [percent_spread(mean, sd) for mean, sd in ours],
+        f"{WEFT_PAPER}, %": frame["weft_paper"].map(percent),
+        f"{D1}, %": frame["d1"].map(percent),
+    }
+
+
+def _scoring_cells(experiment: Experiment, frame: pd.DataFrame) -> Cells:
+    first, *further = experiment.scoring
+    cells: Cells = {
         "benchmark": [benchmark_name(experiment, name) for name in frame["benchmark"]],
         "length": frame["gen_length"].astype(str),
         "n": frame["n"].astype(str),
         "published, %": frame["published_accuracy"].map(percent),
     }
-    for rules in experiment.scoring:
-        cells[f"{rules}, %"] = frame[f"accuracy_{rules}"].map(percent)
-        bounds = zip(frame[f"ci_low_{rules}"], frame[f"ci_high_{rules}"], strict=True)
-        level = level_text(experiment.statistics.confidence)
-        cells[f"{rules}, {level} interval"] = [percent_interval(low, high) for low, high in bounds]
-    for rules in further:
-        differences = frame[f"difference_{rules}"]
-        cells[f"{rules} minus {first}, points"] = [percent(one, is_signed=True) for one in differences]
-    for rules in experiment.scoring:
-        cells[f"unscorable by {rules}"] = frame[f"num_unscorable_{rules}"].astype(str)
-    return pd.DataFrame(cells)
+    for scoring in experiment.scoring:
+        cells[f"{scoring}, %"] = frame[f"accuracy_{scoring}"].map(percent)
+        cells[f"{scoring}, {_interval_heading(experiment)}"] = _intervals(frame, suffix=f"_{scoring}")
+    for scoring in further:
+        differences = frame[f"difference_{scoring}"]
+        cells[f"{scoring} minus {first}, points"] = [percent(value, is_signed=True) for value in differences]
+    for scoring in experiment.scoring:
+        cells[f"unscorable by {scoring}"] = frame[f"num_unscorable_{scoring}"].astype(str)
+    return cells
 
 
-def _show_answers(experiment: AnyExperiment, frame: pd.DataFrame) -> pd.DataFrame:
-    if isinstance(experiment, StoredGenerations):
-        heading, who = "model", list(frame["method"])
-    else:
-        groups = zip(frame["method"], frame["dataset"], strict=True)
-        heading, who = "method", [group_label(method, dataset) for method, dataset in groups]
-    cells = {
-        heading: who,
+def _answer_cells(experiment: Experiment, frame: pd.DataFrame) -> Cells:
+    return {
+        **({"method": _group_labels(frame)} if experiment.trained_runs else {"model": frame["method"]}),
         "benchmark": [benchmark_name(experiment, name) for name in frame["benchmark"]],
         "length": frame["gen_length"].astype(str),
         "answers": frame["n"].astype(str),
-        "tokens, mean": [_number(value) for value in frame["mean_length"]],
-        "tokens, median": [_number(value) for value in frame["median_length"]],
-        "no end": _counts(frame["num_no_end"]),
-        "not closed": _counts(frame["num_unclosed"]),
-        "puzzle copied": _counts(frame["num_copies"]),
-        "with zeros": _counts(frame["num_with_zeros"]),
-        "cells at 0, %": [_percent_or_nothing(value) for value in frame["zero_share"]],
-        "cells right, %": [_percent_or_nothing(value) for value in frame["right_share"]],
-        "boards solved": _counts(frame["num_solved"]),
+        "tokens, mean": _texts(frame["mean_length"], "{:.1f}".format),
+        "tokens, median": _texts(frame["median_length"], "{:.1f}".format),
+        "no end": _texts(frame["num_no_end"], "{:.0f}".format),
+        "not closed": _texts(frame["num_unclosed"], "{:.0f}".format),
+        "puzzle copied": _texts(frame["num_copies"], "{:.0f}".format),
+        "with zeros": _texts(frame["num_with_zeros"], "{:.0f}".format),
+        "cells at 0, %": _texts(frame["zero_share"], percent),
+        "cells right, %": _texts(frame["right_share"], percent),
+        "boards solved": _texts(frame["num_solved"], "{:.0f}".format),
     }
-    return pd.DataFrame(cells)
 
 
-def _show_costs(experiment: AnyExperiment, frame: pd.DataFrame) -> pd.DataFrame:
+def _cost_cells(experiment: Experiment, frame: pd.DataFrame) -> Cells:
     ranges = zip(frame["ratio_low"], frame["ratio_high"], strict=True)
-    return pd.DataFrame(
-        {
-            "method": _groups(frame),
-            "seeds": frame["num_seeds"].astype(str),
-            "seconds per step": [f"{value:.3g}" for value in frame["seconds_per_step"]],
-            f"relative to {method_label(frame['control'].iloc[0])}": [f"{one:.2f}" for one in frame["ratio"]],
-            "range over seeds": [f"{low:.2f} to {high:.2f}" for low, high in ranges],
-        }
-    )
+    return {
+        "method": _short_labels(frame),
+        "seeds": frame["num_seeds"].astype(str),
+        "seconds per step": frame["seconds_per_step"].map("{:.3g}".format),
+        f"relative to {method_label(frame['control'].iloc[0])}": frame["ratio"].map("{:.2f}".format),
+        "range over seeds": [f"{low:.2f} to {high:.2f}" for low, high in ranges],
+    }
 
 
-def _show_gradients(experiment: AnyExperiment, frame: pd.DataFrame) -> pd.DataFrame:
-    """The variance and the cosine are the same in all rows of a method; they stand in the first."""
-    shares = zip(frame["gradient_share_low"], frame["gradient_share_high"], strict=True)
-    variances = zip(
-        frame["relative_variance"],
-        frame["relative_variance_low"],
-        frame["relative_variance_high"],
-        strict=True,
-    )
-    is_first = frame["quintile"] == frame["quintile"].min()
-    variance = [f"{value:.3g} ({low:.3g} to {high:.3g})" for value, low, high in variances]
-    cosine = [
-        "" if pd.isna(value) else f"{value:.2f}".replace("-", MINUS) for value in frame["cosine_to_sft"]
+def _gradient_cells(experiment: Experiment, frame: pd.DataFrame) -> Cells:
+    """Return the cells; variance and cosine belong to a method and stand in its first row only."""
+    names = ("relative_variance", "relative_variance_low", "relative_variance_high")
+    variances = [
+        f"{value:.3g} ({low:.3g} to {high:.3g})"
+        for value, low, high in zip(*(frame[name] for name in names), strict=True)
     ]
-    return pd.DataFrame(
-        {
-            "method": _groups(frame),
-            "quintile": frame["quintile"].astype(str),
-            "answer tokens": frame["num_tokens"].astype(str),
-            "entropy, nats": [f"{value:.2f}" for value in frame["mean_entropy"]],
-            "masking rate": [f"{value:.2f}" for value in frame["mean_rate"]],
-            "weight, %": frame["weight_share"].map(percent),
-            "loss, %": frame["loss_share"].map(percent),
-            "gradient, %": frame["gradient_share"].map(percent),
-            "interval": [percent_interval(low, high) for low, high in shares],
-            "relative variance": pd.Series(variance, index=frame.index).where(is_first, ""),
-            "cosine to SFT": pd.Series(cosine, index=frame.index).where(is_first, ""),
-        }
-    )
+    cosines = [text.replace("-", MINUS) for text in _texts(frame["cosine_to_sft"], "{:.2f}".format)]
+    shares = zip(frame["gradient_share_low"], frame["gradient_share_high"], strict=True)
+    is_first = frame["quintile"] == frame["quintile"].min()
+    return {
+        "method": _short_labels(frame),
+        "quintile": frame["quintile"].astype(str),
+        "answer tokens": frame["num_tokens"].astype(str),
+        "entropy, nats": frame["mean_entropy"].map("{:.2f}".format),
+        "masking rate": frame["mean_rate"].map("{:.2f}".format),
+        "weight, %": frame["weight_share"].map(percent),
+        "loss, %": frame["loss_share"].map(percent),
+        "gradient, %": frame["gradient_share"].map(percent),
+        "interval": [percent_interval(low, high) for low, high in shares],
+        "relative variance": pd.Series(variances, index=frame.index).where(is_first, ""),
+        "cosine to SFT": pd.Series(cosines, index=frame.index).where(is_first, ""),
+    }
 
 
-def _show_ratios(experiment: AnyExperiment, frame: pd.DataFrame) -> pd.DataFrame:
-    kinds = {"answer": "answer tokens", "padding": "padding"}
-    several = isinstance(experiment, FineTuning) and len(experiment.datasets) > 1
-    cells: dict[str, pd.Series] = {"training set": frame["dataset"]} if several else {}
+def _ratio_cells(experiment: Experiment, frame: pd.DataFrame) -> Cells:
+    cells: Cells = {"training set": frame["dataset"]} if len(experiment.dataset_names) > 1 else {}
     cells |= {
-        "tokens": frame["kind"].map(kinds),
+        "tokens": frame["kind"].map({"answer": "answer tokens", "padding": "padding"}),
         "mean over": frame["reference"].map(REFERENCES),
         "number": frame["num_tokens"].astype(str),
-        "mean": frame["mean"].map(_two_decimals),
+        "mean": frame["mean"].map("{:.2f}".format),
     }
     for quantile in QUANTILES:
-        cells[f"{100 * quantile:g} %"] = frame[f"q{100 * quantile:02.0f}"].map(_two_decimals)
+        cells[f"{100 * quantile:g} %"] = frame[f"q{100 * quantile:02.0f}"].map("{:.2f}".format)
     cells[f"r > {LARGE:g}, %"] = frame["share_large"].map(percent)
-    return pd.DataFrame(cells)
+    return cells
 
 
-def _groups(frame: pd.DataFrame) -> list[str]:
-    """Name the methods, with the data set only if there are several."""
+def _group_labels(frame: pd.DataFrame) -> list[str]:
+    groups = zip(frame["method"], frame["dataset"], strict=True)
+    return [group_label(method, dataset) for method, dataset in groups]
+
+
+def _short_labels(frame: pd.DataFrame) -> list[str]:
+    """Return the names of the methods, with the training set only if there are several."""
     if frame["dataset"].nunique() == 1:
         return [method_label(method) for method in frame["method"]]
-    return [
-        group_label(method, dataset)
-        for method, dataset in zip(frame["method"], frame["dataset"], strict=True)
-    ]
+    return _group_labels(frame)
 
 
-def _two_decimals(value: float) -> str:
-    return f"{value:.2f}"
+def _interval_heading(experiment: Experiment) -> str:
+    return f"{level_text(experiment.statistics.confidence)} interval"
 
 
-def _p_values(column: pd.Series) -> list[str]:
-    return ["" if pd.isna(value) else p_value_text(float(value)) for value in column]
-
-
-def _number(value: Any) -> str:
-    return "" if pd.isna(value) else f"{value:.1f}"
-
-
-def _percent_or_nothing(value: Any) -> str:
-    return "" if pd.isna(value) else percent(float(value))
-
-
-def _counts(column: pd.Series) -> list[str]:
-    return ["" if pd.isna(value) else str(int(value)) for value in column]
-
-
-def _intervals(frame: pd.DataFrame, *, is_signed: bool = False) -> list[str]:
-    bounds = zip(frame["ci_low"], frame["ci_high"], strict=True)
+def _intervals(frame: pd.DataFrame, *, is_signed: bool = False, suffix: str = "") -> list[str]:
+    bounds = zip(frame[f"ci_low{suffix}"], frame[f"ci_high{suffix}"], strict=True)
     return [percent_interval(low, high, is_signed=is_signed) for low, high in bounds]
 
 
-_Show = Callable[[AnyExperiment, pd.DataFrame], pd.DataFrame]
-_Notes = Callable[[AnyExperiment, pd.DataFrame], tuple[str, ...]]
-_Presentation = tuple[_Show, str, _Notes]
+def _texts(values: Iterable[Any], form: Callable[[float], str]) -> list[str]:
+    """Format numbers; missing ones become empty texts."""
+    return ["" if pd.isna(value) else form(float(value)) for value in values]
+
+
+_Presentation = tuple[
+    str,
+    Callable[[Experiment, pd.DataFrame], Cells],
+    Callable[[Experiment, pd.DataFrame], tuple[str, ...]],
+]
 _PRESENTATIONS: Mapping[str, _Presentation] = {
-    "scores": (_show_scores, "accuracy of every run", notes.on_scores),
-    "methods": (_show_methods, "accuracy of every method over training seeds", notes.on_methods),
-    "contrasts": (_show_contrasts, "paired comparison", notes.on_contrasts),
-    "rules": (_show_rules, "the rules beside each other", notes.on_rules),
-    "costs": (_show_costs, "cost of an optimiser step", notes.on_costs),
-    "gradients": (_show_gradients, "where the gradient comes from", notes.on_gradients),
-    "ratios": (_show_ratios, "masking-rate ratios", notes.on_ratios),
-    "answers": (_show_answers, "how the answers end", notes.on_answers),
-    "published": (_show_published, "beside the published numbers", notes.on_published),
+    "scores": ("accuracy of every run", _score_cells, notes.on_scores),
+    "methods": ("accuracy of every method over training seeds", _method_cells, notes.on_methods),
+    "contrasts": ("paired comparison", _contrast_cells, notes.on_contrasts),
+    "rules": ("comparison of the scoring rules", _scoring_cells, notes.on_rules),
+    "costs": ("cost of an optimiser step", _cost_cells, notes.on_costs),
+    "gradients": ("origin of the gradient", _gradient_cells, notes.on_gradients),
+    "ratios": ("masking-rate ratios", _ratio_cells, notes.on_ratios),
+    "answers": ("ends of the answers", _answer_cells, notes.on_answers),
+    "published": ("comparison with the published numbers", _published_cells, notes.on_published),
 }

@@ -1,6 +1,5 @@
-"""The figure of the masking-rate ratios: the answer tokens by both references."""
+"""The figure of the masking-rate ratios of the answer tokens."""
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,28 +8,22 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from weft.config import FineTuning
+from weft.report.captions import SHOWN_SHARE
 from weft.report.drawing import CONTROL_COLOUR, INK, TREATMENT_COLOUR, titled_figure
-from weft.report.load import load_probe
 from weft.report.ratios import LARGE, REFERENCES, compute_ratios
+from weft.report.results import Results
 
-SHOWN_SHARE = 0.999  # of the answer tokens; the histogram ends there
-HEADROOM = 1.45  # for the legend, which then never lies on bars or lines
+HEADROOM = 1.45
+"""Height of the panel relative to its bars, so that the legend does not cover them."""
 
 
-def draw_ratios(experiment: FineTuning, root: Path, tables: Path) -> Figure:
+def draw_ratios(experiment: FineTuning, results: Results) -> Figure:
     """Draw the distribution of the answer tokens' ratios by both references, a panel per data set."""
-    datasets = list(experiment.datasets)
-    note = (
-        "Ratio r = √H / mean √H of each answer token's entropy H under the base model with the whole answer "
-        "masked. The mean is over the example's answer tokens, or over these and its padding; a token with "
-        f"ratio r is masked with probability r/(1 + r) on average. Beyond the right end: at most "
-        f"{100 * (1 - SHOWN_SHARE):.1f} % of a distribution."
-    )
-    size = (8.5, 1.6 + 3.0 * len(datasets))
-    with titled_figure(experiment, title="Masking-rate ratios", notes=note, size=size) as fig:
+    datasets = experiment.dataset_names
+    with titled_figure(experiment, results, "ratios", size=(8.5, 1.6 + 3.0 * len(datasets))) as fig:
         axes = fig.subplots(len(datasets), 1, squeeze=False)[:, 0]
         for ax, dataset in zip(axes, datasets, strict=True):
-            ratios = compute_ratios(load_probe(root, dataset))
+            ratios = compute_ratios(results.probes[dataset])
             _draw_histograms(ax, ratios[~ratios["is_padding"]])
             ax.set_title("" if len(datasets) == 1 else dataset)
     return fig
@@ -47,9 +40,9 @@ def _draw_histograms(ax: Axes, ratios: pd.DataFrame) -> None:
             f"mean over {name}:\nmean {values.mean():.2f}, median {middle:.2f}, "
             f"5 to 95 %: {low:.2f} to {high:.2f}"
         )
-        look: dict[str, Any] = {"weights": np.full(len(values), 100 / len(values)), "histtype": "stepfilled"}
-        ax.hist(values, bins=bins, color=colour, alpha=0.4, edgecolor="none", **look)
-        ax.hist(values, bins=bins, color=colour, linewidth=1.4, label=label, **look | {"histtype": "step"})
+        style: dict[str, Any] = {"bins": bins, "weights": np.full(len(values), 100 / len(values))}
+        ax.hist(values, color=colour, alpha=0.4, edgecolor="none", histtype="stepfilled", **style)
+        ax.hist(values, color=colour, linewidth=1.4, label=label, histtype="step", **style)
         ax.axvline(values.mean(), ymax=1 / HEADROOM, color=colour, linewidth=1.2, linestyle="--")
     ax.axvline(1, ymax=1 / HEADROOM, color=INK, linewidth=0.7)
     ax.set_xlim(0, end)

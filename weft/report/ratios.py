@@ -1,41 +1,42 @@
-"""Ratios of the masking rates: each token's root entropy over the mean of its example.
+"""Ratios that decide how often each answer token is masked, with and without padding in their mean.
 
     t_i = 1 - (1 - t)^r_i,   r_i = sqrt(H_i) / mean sqrt(H)
 
-The mean may be over the answer tokens, or over them and the padding behind them.  Padding is nearly
-certain, so that with it the mean is smaller and all other ratios are larger.
+H_i is the entropy of token i under the base model. The mean is over the answer tokens of the example,
+or over the answer tokens and the padding behind them. The entropy of padding is almost zero, so that
+padding makes the mean smaller and the ratios of all answer tokens larger.
 """
-
-from pathlib import Path
 
 import pandas as pd
 
 from weft.config import FineTuning
-from weft.report.load import load_probe
+from weft.report.results import Results
 
-EXPONENT = 0.5  # of the entropy, as in the paper
-LARGE = 2.0  # ratio above which a token counts as masked much more often
+EXPONENT = 0.5
+"""Power of the entropy, as in the paper."""
+LARGE = 2.0
+"""Ratio above which a token counts as one that is masked much more often than others."""
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 REFERENCES = {"answer": "answer tokens", "all": "answer tokens and padding"}
-"""What the mean is over -> how it is called."""
+"""Name of the reference -> tokens that the mean is over."""
 RATIO_COLUMNS = (
-    "dataset", "kind", "reference", "num_tokens", "mean", *(f"q{100 * one:02.0f}" for one in QUANTILES),
-    "share_large",
+    "dataset", "kind", "reference", "num_tokens", "mean",
+    *(f"q{100 * quantile:02.0f}" for quantile in QUANTILES), "share_large",
 )  # fmt: skip
 
 
 def compute_ratios(probe: pd.DataFrame) -> pd.DataFrame:
-    """Divide each token's root entropy by the mean of its example.
+    """Divide the root entropy of each token by the mean root entropy of its example.
 
     Args:
-        probe: a row per answer token: example_id, entropy (nats), is_padding.
+        probe: one row per token with example_id, entropy (nats) and is_padding.
 
     Returns:
-        The same rows: is_padding, and a column per reference of `REFERENCES`; 1 where an example's mean
-        is 0, as in training.
+        The same rows with is_padding and one column of ratios per reference in `REFERENCES`. Ratios are
+        1 where the mean of an example is 0, as in training.
 
     Source:
-        `weft.diffusion.relative_rates`, with the reference of a single example.
+        `weft.diffusion.relative_rates`, for a single example.
     """
     beta = probe["entropy"].clip(lower=0) ** EXPONENT
     ratios = pd.DataFrame({"is_padding": probe["is_padding"]})
@@ -46,23 +47,21 @@ def compute_ratios(probe: pd.DataFrame) -> pd.DataFrame:
     return ratios
 
 
-def summarise_ratios(experiment: FineTuning, root: Path) -> pd.DataFrame:
-    """Summarise the ratios of every training set.
+def summarise_ratios(experiment: FineTuning, results: Results) -> pd.DataFrame:
+    """Summarise the ratios of each training set.
 
     Args:
         experiment: the experiment.
-        root: its results folder, with probe/.
+        results: its results.
 
     Returns:
-        A row per data set, kind (answer or padding) and reference (answer or all): num_tokens, mean,
-        quantiles (q05 is exceeded by 95 %), and share_large, the share of ratios above 2, 0 to 1.
-
-    Raises:
-        DataError: a probe file is missing or cut off.
+        One row per data set, kind of token (answer or padding) and reference (answer or all) with
+        num_tokens, the mean and the quantiles of the ratios, and share_large, the share of ratios above
+        `LARGE`, from 0 to 1.
     """
     rows = []
-    for dataset in experiment.datasets:
-        ratios = compute_ratios(load_probe(root, dataset))
+    for dataset in experiment.dataset_names:
+        ratios = compute_ratios(results.probes[dataset])
         for kind in ("answer", "padding"):
             of_kind = ratios[ratios["is_padding"] == (kind == "padding")]
             for reference in REFERENCES if len(of_kind) else ():

@@ -1,204 +1,228 @@
-"""The tables: computed from the scores, written as CSV, Markdown and LaTeX.
+"""The tables: computed from the results, and written as CSV, Markdown and LaTeX.
 
-The CSV files hold fractions and plain names, for programs, the other two percent and labels.  Only
-headline.csv is meant for readers too and holds percent.  Where sampling is approximate all have a last
-column, sampling, that says how; exact ones do not.
+The CSV files are for programs: they hold fractions and plain names, except for the headline tables,
+which hold percentages. The other two formats hold percentages and labels for readers. If sampling is
+approximate, each CSV file has a last column ``sampling`` that names the approximation.
 """
 
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
-from weft.config import FineTuning, StoredGenerations
+from weft.config import Experiment, FineTuning, StoredGenerations
+from weft.records.files import write_text
 from weft.report.answers import count_answers
-from weft.report.costs import compare_costs
+from weft.report.costs import compare_costs, list_timings
 from weft.report.labels import percent, percent_spread
-from weft.report.load import load_gradients, load_scores, load_timings
 from weft.report.markup import to_latex, to_markdown
-from weft.report.outputs import (
-    AnyExperiment,
-    has_ablations,
-    has_gradients,
-    is_paper,
-    list_headlines,
-    list_tables,
-)
+from weft.report.outputs import has_ablations, has_gradients, is_paper, list_headlines, list_tables
 from weft.report.presentation import headline_headings, headline_key, present
-from weft.report.published import (
+from weft.report.published_numbers import (
     D1,
     WEFT_PAPER,
-    find_published,
     load_published,
     mixed_averages,
+    published_accuracy,
     published_model,
 )
 from weft.report.ratios import summarise_ratios
-from weft.stats import AVERAGE, Aggregate, aggregate
+from weft.report.results import Results, ScoreFile
+from weft.stats import AVERAGE, Aggregate, ScoreSet, aggregate
 
-DECIMALS = 6  # of the fractions in the CSV files
+DECIMALS = 6
+"""Decimals of the numbers in all tables."""
+
+Tables = Mapping[str, pd.DataFrame]
 
 
-def make_tables(experiment: AnyExperiment, root: Path, out: Path) -> None:
-    """Compute an experiment's tables and write them.
+def compute_tables(experiment: Experiment, results: Results) -> dict[str, pd.DataFrame]:
+    """Compute the tables of an experiment.
 
     Args:
         experiment: the experiment.
-        root: its results folder, with scores/; of a fine-tuning also probe/, runs/ and gradients/, as
-            far as there are tables of these.
-        out: folder for the files of `weft.report.outputs.table_files`.
+        results: its results.
+
+    Returns:
+        The tables by name, in the order of `weft.report.outputs.list_tables`. Accuracies are fractions,
+        except in the headline tables, which hold text.
 
     Raises:
-        DataError: a probe, timing or gradient file is missing or cut off.
-        ScoringError: a score file is missing, cut off or does not fit the others.
+        ScoringError: two runs differ in their questions or in the weight of a question.
     """
-    results: dict[str, Aggregate] = {
-        rules: _aggregate(experiment, root, rules) for rules in experiment.scoring
-    }
-    if isinstance(experiment, StoredGenerations):
-        frames = _stored_frames(experiment, results)
+    aggregates = {str(scoring): _aggregate(experiment, results, scoring) for scoring in experiment.scoring}
+    if isinstance(experiment, FineTuning):
+        frames = _fine_tuning_tables(experiment, aggregates) | _measured_tables(experiment, results)
     else:
-        frames = _fine_tuning_frames(experiment, results) | _measured_frames(experiment, root)
-    frames["answers"] = count_answers(experiment, root)
-    out.mkdir(parents=True, exist_ok=True)
-    for name in list_tables(experiment):
-        write_table(experiment, name, frames[name], out)
+        frames = _stored_tables(experiment, aggregates)
+    frames["answers"] = count_answers(experiment, results)
+    return {name: _round(frames[name]) for name in list_tables(experiment)}
 
 
-def write_table(experiment: AnyExperiment, name: str, frame: pd.DataFrame, out: Path) -> None:
-    """Write one table in its three forms; the same numbers give the same bytes."""
+def write_table(experiment: Experiment, name: str, frame: pd.DataFrame, out: Path) -> None:
+    """Write one table in its three formats; the same numbers give the same bytes.
+
+    Args:
+        experiment: the experiment.
+        name: name of the table.
+        frame: its numbers.
+        out: folder to write to.
+    """
+    if experiment.approximation is not None:
+        csv = frame.assign(sampling=f"approximate: {experiment.approximation}")
+    else:
+        csv = frame
+    table = present(experiment, name, frame)
+    text = csv.to_csv(index=False, float_format=f"%.{DECIMALS}f", lineterminator="\n")
+    write_text(out / f"{name}.csv", text)
+    write_text(out / f"{name}.md", to_markdown(table))
+    write_text(out / f"{name}.tex", to_latex(table))
+
+
+def _round(frame: pd.DataFrame) -> pd.DataFrame:
+    """Round all numbers, so that each format and figure shows what the CSV file holds."""
     numbers = frame.select_dtypes("float").columns
-    rounded = frame.assign(**{str(column): frame[column].round(DECIMALS) + 0.0 for column in numbers})
-    approximation = experiment.approximation
-    told = {} if approximation is None else {"sampling": f"approximate: {approximation}"}
-    csv = rounded.assign(**told).to_csv(index=False, float_format=f"%.{DECIMALS}f", lineterminator="\n")
-    table = present(experiment, name, rounded)
-    for ending, text in (("csv", csv), ("md", to_markdown(table)), ("tex", to_latex(table))):
-        (out / f"{name}.{ending}").write_text(text, encoding="utf-8", newline="\n")
+    return frame.assign(**{str(column): frame[column].round(DECIMALS) + 0.0 for column in numbers})
 
 
-def _aggregate(experiment: AnyExperiment, root: Path, rules: str) -> Aggregate:
-    """Compute the tables of one set of rules; they do not depend on the other sets."""
+def _aggregate(experiment: Experiment, results: Results, scoring: str) -> Aggregate:
     statistics = experiment.statistics
     return aggregate(
-        load_scores(experiment, root, rules=rules),
-        contrasts=experiment.contrasts if isinstance(experiment, FineTuning) else (),
+        [_score_set(file) for file in results.scored_by(scoring)],
+        contrasts=experiment.contrasts,
         confidence=statistics.confidence,
         num_resamples=statistics.num_resamples,
         seed=statistics.seed,
     )
 
 
-def _stack(frames: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """Put a table of every set of rules below each other, and name the rules behind the length."""
+def _score_set(file: ScoreFile) -> ScoreSet:
+    verdicts = np.array([score.verdict for score in file.scores])
+    return ScoreSet(
+        run=file.run.run_id,
+        method=file.run.method,
+        dataset=file.run.dataset,
+        seed=file.run.seed,
+        benchmark=file.benchmark,
+        gen_length=file.gen_length,
+        scoring=file.scoring,
+        example_ids=tuple(score.example_id for score in file.scores),
+        credit=np.array([score.credit for score in file.scores], dtype=np.float64),
+        weight=np.array([score.weight for score in file.scores], dtype=np.float64),
+        is_correct=verdicts == "correct",
+        is_unscorable=verdicts == "unscorable",
+    )
+
+
+def _stack(frames: Tables) -> pd.DataFrame:
+    """Put the tables of all scorings below each other, with the column ``rules`` behind the length."""
     named = []
-    for rules, frame in frames.items():
-        if "rules" not in frame:
-            columns = list(frame.columns)
-            columns.insert(columns.index("gen_length") + 1, "rules")
-            named.append(frame.assign(rules=rules)[columns])
-        else:
-            named.append(frame)
+    for scoring, frame in frames.items():
+        columns = [name for name in frame.columns if name != "rules"]
+        columns.insert(columns.index("gen_length") + 1, "rules")
+        named.append(frame.assign(rules=scoring)[columns])
     stacked = pd.concat(named, ignore_index=True)
     stacked["dataset"] = stacked["dataset"].astype(object).where(stacked["dataset"].notna(), None)
     return stacked
 
 
-def _fine_tuning_frames(experiment: FineTuning, results: Mapping[str, Aggregate]) -> dict[str, pd.DataFrame]:
+def _fine_tuning_tables(
+    experiment: FineTuning, aggregates: Mapping[str, Aggregate]
+) -> dict[str, pd.DataFrame]:
     frames = {
-        "scores": _stack({rules: result.scores for rules, result in results.items()}),
-        "methods": _stack({rules: result.methods for rules, result in results.items()}),
-        "contrasts": _stack({rules: result.contrasts for rules, result in results.items()}),
+        "scores": _stack({scoring: result.scores for scoring, result in aggregates.items()}),
+        "methods": _stack({scoring: result.methods for scoring, result in aggregates.items()}),
+        "contrasts": _stack({scoring: result.contrasts for scoring, result in aggregates.items()}),
     }
-    for name, rules in list_headlines(experiment).items():
-        summary = results[rules].methods
+    for name, scoring in list_headlines(experiment).items():
+        summary = aggregates[scoring].methods
         if is_paper(experiment):
-            summary = pd.concat([summary, mixed_averages(results[rules].scores)], ignore_index=True)
-        frames[name] = _headline(experiment, summary, rules)
-        if is_paper(experiment) and rules == experiment.scoring[0]:
+            summary = pd.concat([summary, mixed_averages(aggregates[scoring].scores)], ignore_index=True)
+        frames[name] = _headline(experiment, summary, scoring)
+        if is_paper(experiment) and scoring == experiment.scoring[0]:
             frames["published"] = _published_comparison(summary)
     return frames
 
 
-def _measured_frames(experiment: FineTuning, root: Path) -> dict[str, pd.DataFrame]:
-    """Make the tables that do not come from scores."""
-    frames = {"ratios": summarise_ratios(experiment, root)}
+def _measured_tables(experiment: FineTuning, results: Results) -> dict[str, pd.DataFrame]:
+    """Compute the tables that do not depend on scores."""
+    frames = {"ratios": summarise_ratios(experiment, results)}
     if has_ablations(experiment):
-        frames["costs"] = compare_costs(experiment, load_timings(experiment, root))
+        frames["costs"] = compare_costs(experiment, list_timings(experiment, results))
     if has_gradients(experiment):
-        frames["gradients"] = load_gradients(experiment, root)
+        frames["gradients"] = list_gradients(results)
     return frames
 
 
-def _headline(experiment: AnyExperiment, summary: pd.DataFrame, rules: str) -> pd.DataFrame:
+def list_gradients(results: Results) -> pd.DataFrame:
+    """Put the gradient studies of all data sets below each other, with a first column ``dataset``."""
+    studies = [frame.assign(dataset=dataset) for dataset, frame in results.gradients.items()]
+    stacked = pd.concat(studies, ignore_index=True)
+    return stacked[["dataset", *stacked.columns.drop("dataset")]]
+
+
+def _headline(experiment: Experiment, summary: pd.DataFrame, scoring: str) -> pd.DataFrame:
     """Turn the summary of the methods into one row per method and data set, in percent."""
     rows: dict[tuple[Any, Any], dict[str, str]] = {}
     for cell in summary.to_dict("records"):
         row = rows.setdefault((cell["method"], cell["dataset"]), {})
         row[headline_key(cell["benchmark"], cell["gen_length"])] = percent_spread(cell["mean"], cell["sd"])
-    columns = list(headline_headings(experiment, rules))
+    columns = list(headline_headings(experiment, scoring))
     identities = pd.DataFrame(list(rows), columns=["method", "dataset"], dtype=object)
     return pd.concat([identities, pd.DataFrame(list(rows.values()), columns=columns)], axis="columns")
 
 
 def _published_comparison(summary: pd.DataFrame) -> pd.DataFrame:
-    """Put the published numbers beside ours, as fractions."""
+    """Put the published accuracies beside ours, as fractions."""
     published = load_published()
     identity = ["method", "dataset", "benchmark", "gen_length", "num_seeds"]
     rows = []
     for cell in summary.to_dict("records"):
+        model = published_model(cell["method"])
         row = {name: cell[name] for name in identity} | {"ours": cell["mean"], "ours_sd": cell["sd"]}
-        for column, source in (("weft_paper", WEFT_PAPER), ("d1", D1)):
-            row[column] = _published_fraction(published, source, published_model(cell["method"]), cell)
+        row["weft_paper"] = published_accuracy(published, WEFT_PAPER, model, cell)
+        row["d1"] = published_accuracy(published, D1, model, cell)
         rows.append(row)
     frame = pd.DataFrame(rows)
     frame["dataset"] = pd.Series([row["dataset"] for row in rows], dtype=object)  # None stays None
     return frame
 
 
-def _published_fraction(
-    published: pd.DataFrame, source: str, model: str | None, cell: Mapping[Any, Any]
-) -> float:
-    """Look up a published accuracy as a fraction; NaN where it is not known."""
-    if model is None:
-        return float("nan")
-    place = {name: cell[name] for name in ("dataset", "benchmark", "gen_length")}
-    found = find_published(published, source, model=model, **place)
-    return float("nan") if found is None else found / 100
-
-
-def _stored_frames(
-    experiment: StoredGenerations, results: Mapping[str, Aggregate]
+def _stored_tables(
+    experiment: StoredGenerations, aggregates: Mapping[str, Aggregate]
 ) -> dict[str, pd.DataFrame]:
-    """Put d1's own table beside the scores of its generations."""
+    """Put the table of d1 beside the scores of its generations."""
     published, model = load_published(), experiment.generations.model
-    scores = _stack({rules: result.scores for rules, result in results.items()})
-    cells = scores.to_dict("records")
-    known = pd.Series([_published_fraction(published, D1, model, cell) for cell in cells], dtype=float)
-    # Beside the first rules only: a share of cells says nothing about a share of boards.
-    scores = scores.assign(published_accuracy=known.where(scores["rules"] == experiment.scoring[0]))
-    frames = {"scores": scores, "rules": _rules_beside_each_other(experiment, scores)}
-    for name, rules in list_headlines(experiment).items():
-        frames[name] = _headline(experiment, results[rules].methods, rules)
+    scores = _stack({scoring: result.scores for scoring, result in aggregates.items()})
+    known = pd.Series(
+        [published_accuracy(published, D1, model, row) for row in scores.to_dict("records")], dtype=float
+    )
+    # Only beside the first scoring: a share of cells cannot be compared with a share of boards.
+    is_first = scores["rules"] == experiment.scoring[0]
+    scores = scores.assign(published_accuracy=known.where(is_first))
+    frames = {"scores": scores, "rules": _compare_scorings(experiment, scores)}
+    for name, scoring in list_headlines(experiment).items():
+        frames[name] = _headline(experiment, aggregates[scoring].methods, scoring)
     if scores["published_accuracy"].notna().any():
-        published_row = _published_row(scores[scores["rules"] == experiment.scoring[0]], model)
-        frames["headline"] = pd.concat([frames["headline"], published_row], ignore_index=True)
+        row = _published_row(scores[is_first], model)
+        frames["headline"] = pd.concat([frames["headline"], row], ignore_index=True)
     return frames
 
 
-def _rules_beside_each_other(experiment: StoredGenerations, scores: pd.DataFrame) -> pd.DataFrame:
-    """Make a row per benchmark and length: the published accuracy, and that by every set of rules."""
+def _compare_scorings(experiment: StoredGenerations, scores: pd.DataFrame) -> pd.DataFrame:
+    """Make a row per benchmark and length with the published accuracy and that by each scoring."""
     first, *further = experiment.scoring
-    by_rules = {
-        rules: scores[scores["rules"] == rules].reset_index(drop=True) for rules in experiment.scoring
+    parts = {
+        scoring: scores[scores["rules"] == scoring].reset_index(drop=True) for scoring in experiment.scoring
     }
-    table = by_rules[first][["benchmark", "gen_length", "n", "published_accuracy"]].copy()
-    for rules, frame in by_rules.items():
+    table = parts[first][["benchmark", "gen_length", "n", "published_accuracy"]].copy()
+    for scoring, frame in parts.items():
         for column in ("accuracy", "ci_low", "ci_high", "num_unscorable"):
-            table[f"{column}_{rules}"] = frame[column]
-    for rules in further:
-        table[f"difference_{rules}"] = table[f"accuracy_{rules}"] - table[f"accuracy_{first}"]
+            table[f"{column}_{scoring}"] = frame[column]
+    for scoring in further:
+        table[f"difference_{scoring}"] = table[f"accuracy_{scoring}"] - table[f"accuracy_{first}"]
     return table
 
 

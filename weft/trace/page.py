@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from weft.records.files import write_text
-from weft.report.html import load_template
+from weft.report.page_template import load_template
 from weft.trace.collect import (
     END_SIGN,
     Trace,

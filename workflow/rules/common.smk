@@ -13,7 +13,7 @@ from weft.data.offline import find_generations
 from weft.errors import WeftError
 from weft.layout import FIGURE_FORMATS, TABLE_FORMATS, ResultLayout, provenance_file
 from weft.provenance import source_digest
-from weft.report.outputs import has_ablations, has_gradients, list_figures, list_tables
+from weft.report.outputs import has_gradients, list_figures, list_tables
 
 try:
     SETTINGS = resolve_settings(

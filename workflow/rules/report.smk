@@ -1,12 +1,13 @@
-# Statistics, tables, figures and the report page: from small files, on any machine.
+# Statistics, tables, figures and the report page. All read small files and need no GPU.
+
+SAMPLES = [RESULTS.samples(*cell) for cell in CELLS] if IS_TRAINED else []
+REPORTED = [*SCORES, *SAMPLES, *MODELS, *PREPARED, *PROBES, *GRADIENTS]
+REPORT_CODE = source_digest("stats", "report", "records", "layout")
 
 
 rule tables:
     input:
-        scores=SCORES,
-        models=MODELS if has_ablations(EXPERIMENT) else [],
-        probe=PROBES,
-        gradients=GRADIENTS,
+        REPORTED,
     output:
         TABLES,
     log:
@@ -16,7 +17,7 @@ rule tables:
     params:
         file=SETTINGS.experiment,
         settings=settings_of("tables"),
-        code=source_digest("stats", "report"),
+        code=REPORT_CODE,
         root=lambda wildcards: str(RESULTS.root),
     shell:
         "python -m weft report tables --experiment {params.file:q} --out {params.root}/tables {params.root} "
@@ -25,10 +26,7 @@ rule tables:
 
 rule figures:
     input:
-        tables=rules.tables.output,
-        models=MODELS,
-        probe=PROBES,
-        gradients=GRADIENTS,
+        REPORTED,
     output:
         FIGURES,
     log:
@@ -38,18 +36,18 @@ rule figures:
     params:
         file=SETTINGS.experiment,
         settings=settings_of("figures"),
-        code=source_digest("report"),
+        code=REPORT_CODE,
         root=lambda wildcards: str(RESULTS.root),
     shell:
-        "python -m weft report figures --experiment {params.file:q} --tables {params.root}/tables "
-        "--out {params.root}/figures {params.root} > {log} 2>&1"
+        "python -m weft report figures --experiment {params.file:q} --out {params.root}/figures {params.root} "
+        "> {log} 2>&1"
 
 
 rule page:
     input:
+        REPORTED,
         tables=rules.tables.output,
         figures=rules.figures.output,
-        prepared=PREPARED,
         traces=TRACES,
     output:
         RESULTS.page,
@@ -60,8 +58,8 @@ rule page:
     params:
         file=SETTINGS.experiment,
         settings=settings_of("page"),
-        code=source_digest("report"),
+        code=REPORT_CODE,
         root=lambda wildcards: str(RESULTS.root),
     shell:
-        "python -m weft report page --experiment {params.file:q} --tables {params.root}/tables "
-        "--figures {params.root}/figures --out {output} {params.root} > {log} 2>&1"
+        "python -m weft report page --experiment {params.file:q} --figures {params.root}/figures --out {output} "
+        "{params.root} > {log} 2>&1"

@@ -1,16 +1,16 @@
-"""A small experiment with results of every kind, written anew for each test."""
+"""Small experiments with results of every kind; each is written and loaded once."""
 
 import json
-import shutil
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from weft.config import PUBLISHED_RUN, FineTuning, StoredGenerations
-from weft.report.figures import make_figures
-from weft.report.outputs import gradient_file, has_gradients, score_file
-from weft.report.tables import make_tables
+from weft.config import FineTuning, StoredGenerations
+from weft.layout import ResultLayout, provenance_file
+from weft.records import LengthSummary
+from weft.report.results import load_results
+from weft.report.tables import compute_tables
 
 STATISTICS = {"confidence": 0.95, "num_resamples": 200, "seed": 1}
 NUM_EXAMPLES = 24
@@ -153,72 +153,96 @@ def described_stored(**changes):
     return StoredGenerations.model_validate(small | changes)
 
 
-def write_scores(path, benchmark, skill, rng, *, rules="d1", num_examples=NUM_EXAMPLES):
-    """Write scores with about the given accuracy; by d1 Sudoku has eight cells a puzzle."""
+SUMMARY = dict.fromkeys(LengthSummary.model_fields, 8) | {
+    "num_examples": 1536,
+    "mean_length": 5.5,
+    "median_length": 5.0,
+    "p95_length": 8.0,
+    "mean_prompt_length": 2.0,
+    "median_prompt_length": 2.0,
+    "share_tokens_cut": 0.0,
+    "share_cut_off": 0.0313,
+    "share_end_of_turn_cut_off": 0.0,
+    "share_answer_tag_cut_off": None,
+    "layout": "exact",
+}
+
+
+def write_lines(path, records):
     path.parent.mkdir(parents=True, exist_ok=True)
-    weight = 8 if (benchmark, rules) == ("sudoku", "d1") else 1
-    with path.open("w") as file:
-        for index in range(num_examples):
-            credit = rng.binomial(weight, skill) / weight
-            verdict = "correct" if credit == 1 else "wrong"
-            record = {
+    path.write_text("".join(json.dumps(record) + "\n" for record in records))
+
+
+def write_scores(path, benchmark, skill, rng, *, scoring="d1", num_examples=NUM_EXAMPLES):
+    """Write scores with about the given accuracy; by d1 Sudoku has eight cells per puzzle."""
+    weight = 8 if (benchmark, scoring) == ("sudoku", "d1") else 1
+    records = []
+    for index in range(num_examples):
+        credit = float(rng.binomial(weight, skill) / weight)
+        details = {"effective_length": 10 + index, "has_end": index > 0, "is_closed": index > 1}
+        if benchmark == "sudoku":
+            details |= {
+                "num_empty_cells": 8,
+                "num_zero_cells": 8 if index == 0 else 0,
+                "num_right_cells": index % 2,
+                "is_copy": index == 0,
+                "is_solved": index == 5,
+            }
+        records.append(
+            {
                 "example_id": f"q{index}",
                 "benchmark": benchmark,
-                "rules": rules,
+                "rules": scoring,
                 "extracted": "7",
-                "verdict": verdict,
+                "verdict": "correct" if credit == 1 else "wrong",
                 "credit": credit,
                 "weight": weight,
                 "reason": "",
-                "details": {"effective_length": 10 + index, "has_end": index > 0, "is_closed": index > 1},
+                "details": details,
             }
-            if benchmark == "sudoku":
-                record["details"] |= {
-                    "num_empty_cells": 8,
-                    "num_zero_cells": 8 if index == 0 else 0,
-                    "num_right_cells": index % 2,
-                    "num_changed_givens": 0,
-                    "is_copy": index == 0,
-                    "is_solved": index == 5,
-                }
-            file.write(json.dumps(record) + "\n")
+        )
+    write_lines(path, records)
 
 
-def write_run(folder, run, rng):
-    """Write history, timing and provenance of a training run."""
-    folder.mkdir(parents=True)
+def write_samples(path, benchmark):
+    fields = {"benchmark": benchmark, "reference": "7"}
+    records = [
+        {"example_id": f"q{i}", "question": f"Q{i}", "generation": f"G{i}"} for i in range(NUM_EXAMPLES)
+    ]
+    write_lines(path, [record | fields for record in records])
+
+
+def write_run(layout, run, rng):
+    """Write log, timing and provenance of a training run."""
     steps = np.arange(1, 41)
     scale = 1 if run.method == "sft" else 3
     losses = scale * (2 * np.exp(-steps / 15) + 0.6 + 0.15 * rng.standard_normal(steps.size))
-    fields = {"epoch": 1.0, "learning_rate": 1e-3, "grad_norm": 1.0, "masked_share": 0.5, "mean_t": 0.5}
-    entropy = None if run.method == "sft" else 1.5
-    rows = [
-        {"optimizer_step": int(step), "loss": float(loss)} | fields | {"mean_entropy": entropy}
-        for step, loss in zip(steps, losses, strict=True)
-    ]
-    (folder / "history.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    write_lines(
+        layout.history(run.run_id),
+        [
+            {"optimizer_step": int(step), "loss": float(loss), "epoch": 1.0, "learning_rate": 1e-3}
+            for step, loss in zip(steps, losses, strict=True)
+        ],
+    )
     seconds = (0.5 if run.method == "sft" else 0.62) + 0.01 * run.seed
-    timing = {
-        "seconds_per_step": seconds,
-        "num_steps": 40,
-        "train_seconds": 40 * seconds,
-        "num_processes": 1,
-        "device": "cpu",
-    }
-    (folder / "timing.json").write_text(json.dumps(timing))
+    timing = {"seconds_per_step": seconds, "num_steps": 40, "train_seconds": 40 * seconds}
+    write_lines(layout.timing(run.run_id), [timing | {"num_processes": 1, "device": "cpu"}])
     provenance = {
         "weft_version": "0.1.0",
         "commit": "0123456789abcdef",
         "dirty": False,
+        "source_digest": "a" * 16,
         "experiment": "small",
         "experiment_digest": "f" * 64,
         "seed": run.seed,
         "versions": {"torch": "2.13.0"},
-        "device": "cpu",
         "python": "3.11.9",
+        "machine": "x86_64",
+        "device": "cpu",
         "inputs": {},
+        "sha256": "0" * 64,
     }
-    folder.with_name(f"{folder.name}.provenance.json").write_text(json.dumps(provenance))
+    write_lines(provenance_file(layout.run(run.run_id)), [provenance])
 
 
 def write_probe(path, rng, words=WORDS, num_tokens=900):
@@ -259,34 +283,66 @@ def write_gradients(path, methods):
 
 
 def write_results(experiment, root):
-    """Write everything that the report reads."""
+    """Write everything that the report reads of a fine-tuning; return the layout."""
+    layout = ResultLayout(root)
     rng = np.random.default_rng(0)
-    for rules in experiment.scoring:
-        scores_rng = np.random.default_rng(experiment.scoring.index(rules))
+    for index, scoring in enumerate(experiment.scoring):
+        scores_rng = np.random.default_rng(index)
         for run in experiment.runs:
-            for benchmark in experiment.benchmarks:
-                for length in experiment.sampling.gen_lengths:
-                    path = root / score_file(rules, run.run_id, benchmark, length)
-                    write_scores(path, benchmark, SKILL.get(run.method, 0.5), scores_rng, rules=rules)
-    for run in experiment.runs:
-        if run.dataset:
-            write_run(root / "runs" / run.run_id, run, rng)
-    for dataset in experiment.datasets:
-        write_probe(root / "probe" / f"{dataset}.parquet", rng)
-        if has_gradients(experiment):
-            write_gradients(root / gradient_file(dataset), experiment.methods)
-    return root
+            for benchmark in experiment.benchmark_names:
+                for length in experiment.gen_lengths:
+                    path = layout.scores(scoring, run.run_id, benchmark, length)
+                    write_scores(path, benchmark, SKILL.get(run.method, 0.5), scores_rng, scoring=scoring)
+    for run in experiment.trained_runs:
+        write_run(layout, run, rng)
+        for benchmark in experiment.benchmark_names:
+            write_samples(layout.samples(run.run_id, benchmark, max(experiment.gen_lengths)), benchmark)
+    for dataset in experiment.dataset_names:
+        write_probe(layout.probe(dataset), rng)
+        if experiment.gradient_study is not None:
+            write_gradients(layout.gradients(dataset), experiment.methods)
+    return layout
 
 
 def write_stored_results(experiment, root):
-    """Write scores of published generations."""
-    for rules in experiment.scoring:
-        rng = np.random.default_rng(experiment.scoring.index(rules))
-        for benchmark in experiment.benchmarks:
+    """Write scores of published generations; return the layout."""
+    layout = ResultLayout(root)
+    for index, scoring in enumerate(experiment.scoring):
+        rng = np.random.default_rng(index)
+        for benchmark in experiment.benchmark_names:
             for length in experiment.gen_lengths:
-                path = root / score_file(rules, PUBLISHED_RUN, benchmark, length)
-                write_scores(path, benchmark, 0.2, rng, rules=rules)
-    return root
+                path = layout.scores(scoring, experiment.run_ids[0], benchmark, length)
+                write_scores(path, benchmark, 0.2, rng, scoring=scoring)
+    return layout
+
+
+def written(experiment, root):
+    """Write results of any experiment; return the layout."""
+    write = write_stored_results if isinstance(experiment, StoredGenerations) else write_results
+    return write(experiment, root)
+
+
+@pytest.fixture
+def write():
+    """Write all results of an experiment below a folder and return the layout."""
+    return written
+
+
+@pytest.fixture
+def load(tmp_path):
+    """Write and load the results of an experiment."""
+    return lambda experiment: load_results(experiment, written(experiment, tmp_path / experiment.name))
+
+
+@pytest.fixture
+def compute(load):
+    """Write and load the results of an experiment, and compute its tables."""
+
+    def compute(experiment):
+        results = load(experiment)
+        return results, compute_tables(experiment, results)
+
+    return compute
 
 
 @pytest.fixture
@@ -295,35 +351,8 @@ def describe():
 
 
 @pytest.fixture
-def approximate():
-    """The small experiment with two approximations, but for its name the same."""
-    modes = {"kv_cache": "dual", "confidence_threshold": 0.9, "tokens_per_step": None}
-    return described(sampling=SAMPLING | modes)
-
-
-@pytest.fixture
 def describe_ablations():
     return described_ablations
-
-
-@pytest.fixture
-def ablations():
-    return described_ablations()
-
-
-@pytest.fixture(scope="session")
-def finished_ablations(tmp_path_factory):
-    """Results and tables of the ablations, made once; tests get copies."""
-    folder, experiment = tmp_path_factory.mktemp("finished") / "ablated", described_ablations()
-    write_results(experiment, folder)
-    make_tables(experiment, folder, folder / "tables")
-    return folder
-
-
-@pytest.fixture
-def ablated(finished_ablations, tmp_path):
-    """Results of the ablations, with tables."""
-    return shutil.copytree(finished_ablations, tmp_path / "ablated")
 
 
 @pytest.fixture
@@ -332,64 +361,83 @@ def describe_paper():
 
 
 @pytest.fixture
-def write():
-    """Write all results of a fine-tuning experiment below a folder."""
-    return write_results
-
-
-@pytest.fixture
-def experiment():
-    return described()
-
-
-@pytest.fixture(scope="session")
-def finished(tmp_path_factory):
-    """Results, tables and figures, made once; tests get copies."""
-    folder, experiment = tmp_path_factory.mktemp("finished") / "small", described()
-    write_results(experiment, folder)
-    make_tables(experiment, folder, folder / "tables")
-    make_figures(experiment, folder, folder / "tables", folder / "figures")
-    return folder
-
-
-@pytest.fixture
-def root(finished, tmp_path):
-    """Results only."""
-    return shutil.copytree(finished, tmp_path / "small", ignore=shutil.ignore_patterns("tables", "figures"))
-
-
-@pytest.fixture
-def tables(finished, root):
-    return shutil.copytree(finished / "tables", root / "tables")
-
-
-@pytest.fixture
-def figures(finished, root):
-    return shutil.copytree(finished / "figures", root / "figures")
-
-
-@pytest.fixture
-def write_stored():
-    """Write the scores of published generations below a folder."""
-    return write_stored_results
-
-
-@pytest.fixture
 def describe_stored():
     return described_stored
 
 
 @pytest.fixture
-def stored():
-    return described_stored()
+def approximate():
+    """The small experiment with two approximations."""
+    modes = {"kv_cache": "dual", "confidence_threshold": 0.9, "tokens_per_step": None}
+    return described(sampling=SAMPLING | modes)
 
 
 @pytest.fixture
-def stored_root(stored, tmp_path):
-    return write_stored_results(stored, tmp_path / "d1-small")
+def summary():
+    return LengthSummary.model_validate(SUMMARY)
+
+
+def once(experiment, tmp_path_factory):
+    results = load_results(experiment, written(experiment, tmp_path_factory.mktemp(experiment.name)))
+    return experiment, results, compute_tables(experiment, results)
+
+
+@pytest.fixture(scope="session")
+def small(tmp_path_factory):
+    return once(described(), tmp_path_factory)
 
 
 @pytest.fixture
-def stored_tables(stored, stored_root):
-    make_tables(stored, stored_root, stored_root / "tables")
-    return stored_root / "tables"
+def experiment(small):
+    return small[0]
+
+
+@pytest.fixture
+def results(small):
+    return small[1]
+
+
+@pytest.fixture
+def tables(small):
+    return small[2]
+
+
+@pytest.fixture(scope="session")
+def several(tmp_path_factory):
+    return once(described_ablations(), tmp_path_factory)
+
+
+@pytest.fixture
+def ablations(several):
+    return several[0]
+
+
+@pytest.fixture
+def ablated(several):
+    """Results of the ablations."""
+    return several[1]
+
+
+@pytest.fixture
+def ablated_tables(several):
+    return several[2]
+
+
+@pytest.fixture(scope="session")
+def published(tmp_path_factory):
+    return once(described_stored(), tmp_path_factory)
+
+
+@pytest.fixture
+def stored(published):
+    return published[0]
+
+
+@pytest.fixture
+def stored_results(published):
+    return published[1]
+
+
+@pytest.fixture
+def stored_tables(published):
+    return published[2]

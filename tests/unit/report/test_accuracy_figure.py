@@ -1,9 +1,6 @@
 import pytest
 
-from weft.errors import DataError
 from weft.report.accuracy_figure import draw_accuracy
-from weft.report.load import load_table
-from weft.report.tables import make_tables
 
 
 def series(ax):
@@ -15,8 +12,8 @@ def series(ax):
     return found
 
 
-def test_means_and_single_seeds_are_drawn(experiment, root, tables):
-    fig = draw_accuracy(experiment, root, tables)
+def test_means_and_single_seeds_are_drawn(experiment, results, tables):
+    fig = draw_accuracy(experiment, results, tables)
     (ax,) = fig.axes
     drawn = series(ax)
     assert {colour: len(values) for colour, values in drawn.items()} == {
@@ -24,23 +21,22 @@ def test_means_and_single_seeds_are_drawn(experiment, root, tables):
         "#0072B2": 3 + 9,  # SFT: and three seeds of each
         "#D55E00": 3 + 9,
     }
-    means = load_table(tables, "methods").set_index(["method", "benchmark"])["mean"]
+    means = tables["methods"].set_index(["method", "benchmark"])["mean"]
     assert drawn["#D55E00"][0] == pytest.approx(100 * means["weft", "sudoku"])
     assert [label.get_text() for label in ax.get_xticklabels()][-1] == "average"
 
 
-def test_published_numbers_stand_beside_stored_generations(stored, stored_root, stored_tables):
-    fig = draw_accuracy(stored, stored_root, stored_tables)
+def test_published_numbers_stand_beside_stored_generations(stored, stored_results, stored_tables):
+    fig = draw_accuracy(stored, stored_results, stored_tables)
     assert [ax.get_title(loc="left") for ax in fig.axes] == ["128 tokens", "256 tokens"]
     assert series(fig.axes[0])["#222222"] == pytest.approx([20.7, 11.7])
 
 
-def test_both_rules_stand_beside_the_published_numbers(describe_stored, write_stored, tmp_path):
+def test_both_rules_stand_beside_the_published_numbers(describe_stored, compute):
     both = describe_stored(scoring=["d1", "strict"])
-    root = write_stored(both, tmp_path)
-    make_tables(both, root, root / "tables")
-    fig = draw_accuracy(both, root, root / "tables")
-    scores = load_table(root / "tables", "scores").set_index(["rules", "gen_length", "benchmark"])["accuracy"]
+    results, tables = compute(both)
+    fig = draw_accuracy(both, results, tables)
+    scores = tables["scores"].set_index(["rules", "gen_length", "benchmark"])["accuracy"]
     drawn = series(fig.axes[1])
     for colour, rules in (("#0072B2", "d1"), ("#D55E00", "strict")):
         expected = [100 * scores[rules, 256, name] for name in ("countdown", "sudoku")]
@@ -50,46 +46,34 @@ def test_both_rules_stand_beside_the_published_numbers(describe_stored, write_st
     assert [label.get_text() for label in fig.axes[1].get_xticklabels()] == ["Countdown", "Sudoku 4×4"]
 
 
-def test_further_rules_do_not_change_the_figure_of_a_comparison(
-    describe, write, tmp_path, experiment, root, tables
-):
+def test_further_scorings_do_not_change_the_figure(describe, compute, experiment, results, tables):
     both = describe(scoring=["d1", "strict"])
-    other = write(both, tmp_path / "both")
-    make_tables(both, other, other / "tables")
-    one, two = draw_accuracy(experiment, root, tables), draw_accuracy(both, other, other / "tables")
+    one, two = draw_accuracy(experiment, results, tables), draw_accuracy(both, *compute(both))
     assert series(one.axes[0]) == series(two.axes[0])
 
 
-def test_several_data_sets_get_a_row_each(describe, write, tmp_path):
+def test_several_data_sets_get_a_row_each(describe, compute):
     one = {"source": "generated", "tasks": {"sudoku": 8}, "seed": 11}
     experiment = describe(datasets={"first": one, "second": one}, seeds=[1])
-    root = write(experiment, tmp_path)
-    make_tables(experiment, root, root / "tables")
-    fig = draw_accuracy(experiment, root, root / "tables")
+    fig = draw_accuracy(experiment, *compute(experiment))
     assert len(fig.axes) == 2
     assert all("#666666" in series(ax) for ax in fig.axes)
 
 
-def test_many_methods_get_a_row_each(describe, write, tmp_path):
+def test_many_methods_get_a_row_each(describe, compute):
     names = ["sft", "weft", *(f"m{index}" for index in range(6))]
     methods = {name: {"preset": "weft" if name == "weft" else "sft"} for name in names}
     experiment = describe(methods=methods, seeds=[1, 2])
-    root = write(experiment, tmp_path)
-    make_tables(experiment, root, root / "tables")
-    fig = draw_accuracy(experiment, root, root / "tables")
+    results, tables = compute(experiment)
+    fig = draw_accuracy(experiment, results, tables)
     assert len(fig.axes) == 3  # two benchmarks and the average
     labels = [label.get_text() for label in fig.axes[0].get_yticklabels()]
     assert labels == ["base model", "SFT", "WeFT", *names[2:]]
-    means = load_table(root / "tables", "methods").set_index(["method", "benchmark"])["mean"]
+    means = tables["methods"].set_index(["method", "benchmark"])["mean"]
     dots = [line for line in fig.axes[1].lines if line.get_markersize() == 5]
     assert [(dot.get_xdata()[0], dot.get_ydata()[0]) for dot in dots] == [
         (pytest.approx(100 * means[name, "gsm8k"]), height) for height, name in enumerate(["base", *names])
     ]
-    scores = load_table(root / "tables", "scores").set_index(["run", "benchmark"])["accuracy"]
+    scores = tables["scores"].set_index(["run", "benchmark"])["accuracy"]
     seeds = [line for line in fig.axes[1].lines if line.get_markersize() == 2.4]
     assert list(seeds[2].get_xdata()) == [100 * scores[f"weft-worked-seed{seed}", "gsm8k"] for seed in (1, 2)]
-
-
-def test_missing_tables_are_named(experiment, tmp_path):
-    with pytest.raises(DataError, match=r"scores\.csv"):
-        draw_accuracy(experiment, tmp_path, tmp_path)

@@ -1,8 +1,6 @@
 import pytest
 
-from weft.errors import DataError
 from weft.report.contrast_figure import draw_contrasts, list_lines
-from weft.report.load import load_table
 
 
 def test_contrasts_with_one_control_stand_together_under_its_name(describe_ablations):
@@ -19,15 +17,15 @@ def dots(ax):
     return [line for line in ax.lines if line.get_marker() == "o"]
 
 
-def test_every_contrast_has_a_dot_in_its_row_of_every_panel(ablations, ablated):
-    fig = draw_contrasts(ablations, ablated, ablated / "tables")
+def test_every_contrast_has_a_dot_in_its_row_of_every_panel(ablations, ablated, ablated_tables):
+    fig = draw_contrasts(ablations, ablated, ablated_tables)
     assert [ax.get_title(loc="left") for ax in fig.axes] == [
         "Sudoku 4×4 (cells)", "arithmetic (GSM8K rules)", "average",
     ]  # fmt: skip
     assert [label.get_text() for label in fig.axes[0].get_yticklabels()] == [
         "minus SFT", "WeFT", "CART", "minus WeFT", "WeFT, permuted",
     ]  # fmt: skip
-    differences = load_table(ablated / "tables", "contrasts").set_index(["treatment", "benchmark"])
+    differences = ablated_tables["contrasts"].set_index(["treatment", "benchmark"])
     found = [(dot.get_xdata()[0], dot.get_ydata()[0]) for dot in dots(fig.axes[2])]
     assert found == [
         (pytest.approx(100 * differences.loc[(name, "average"), "difference"]), height)
@@ -35,36 +33,26 @@ def test_every_contrast_has_a_dot_in_its_row_of_every_panel(ablations, ablated):
     ]
 
 
-def test_hollow_dots_hold_zero(ablations, ablated):
-    path = ablated / "tables/contrasts.csv"
-    frame = load_table(ablated / "tables", "contrasts")
+def test_hollow_dots_hold_zero(ablations, ablated, ablated_tables):
+    frame = ablated_tables["contrasts"].copy()
     is_average = frame["benchmark"] == "average"
     frame.loc[is_average, ["ci_low", "difference", "ci_high"]] = [
         [0.01, 0.02, 0.03], [-0.01, 0.02, 0.03], [-0.03, -0.02, -0.01],
     ]  # fmt: skip
-    frame.to_csv(path, index=False)
-    drawn = dots(draw_contrasts(ablations, ablated, ablated / "tables").axes[2])
+    drawn = dots(draw_contrasts(ablations, ablated, {"contrasts": frame}).axes[2])
     assert [dot.get_markerfacecolor() == "white" for dot in drawn] == [False, True, False]
 
 
-def test_lengths_and_further_rules_do_not_mix(describe_ablations, write, tmp_path):
-    from weft.report.tables import make_tables
-
+def test_lengths_and_further_rules_do_not_mix(describe_ablations, compute):
     both = describe_ablations(
         scoring=["d1", "strict"],
         sampling=describe_ablations().sampling.model_dump() | {"gen_lengths": [48, 96]},
         gradient_study=None,
         seeds=[1],
     )
-    make_tables(both, write(both, tmp_path), tmp_path / "tables")
-    fig = draw_contrasts(both, tmp_path, tmp_path / "tables")
+    fig = draw_contrasts(both, *compute(both))
     assert len(fig.axes) == 2 * 3
     assert [len(dots(ax)) for ax in fig.axes] == [3] * 6
     assert fig.axes[3].get_ylabel() == "worked, 96 tokens"
     weights = [[label.get_fontweight() for label in fig.axes[row].get_yticklabels()] for row in (0, 3)]
     assert weights == [["bold", "normal", "normal", "bold", "normal"]] * 2
-
-
-def test_missing_tables_are_named(ablations, tmp_path):
-    with pytest.raises(DataError, match=r"contrasts\.csv"):
-        draw_contrasts(ablations, tmp_path, tmp_path)

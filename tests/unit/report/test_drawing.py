@@ -1,6 +1,7 @@
 import matplotlib as mpl
 import pytest
 
+from weft.report.captions import figure_caption
 from weft.report.drawing import LONGEST_WORD, method_colour, printable, save_figure, titled_figure
 
 
@@ -43,24 +44,28 @@ def test_rules_have_distinct_colours(describe_stored):
     assert method_colour(both, "d1") != method_colour(both, "strict")
 
 
-def test_the_caption_stands_below_and_global_settings_stay(experiment):
-    with titled_figure(experiment, title="T", notes="How to read it.", size=(6.0, 3.0)) as fig:
+def footer_of(experiment, results):
+    with titled_figure(experiment, results, "accuracy", size=(6.0, 3.0), note="Own scales.") as fig:
         fig.subplots()
-    assert experiment.caption in fig._supxlabel.get_text()
-    assert "How to read it." in fig._supxlabel.get_text()
+    return " ".join(fig.get_supxlabel().split())
+
+
+def test_the_captions_stand_below_and_global_settings_stay(experiment, results):
+    footer = footer_of(experiment, results)
+    assert footer.startswith(figure_caption(experiment, results, "accuracy") + " Own scales.")
+    assert footer.endswith(experiment.caption)
     assert mpl.rcParams["axes.spines.top"] == mpl.rcParamsDefault["axes.spines.top"]
 
 
-def test_saved_files_hold_no_date(experiment, tmp_path):
-    with titled_figure(experiment, title="T", notes="", size=(3.0, 2.0)) as fig:
+def test_saved_files_hold_no_date(experiment, results, tmp_path):
+    with titled_figure(experiment, results, "accuracy", size=(3.0, 2.0)) as fig:
         fig.subplots()
     save_figure(fig, tmp_path / "a")
     assert b"CreationDate" not in (tmp_path / "a.pdf").read_bytes()
     assert b"Software" not in (tmp_path / "a.png").read_bytes()
 
 
-def test_a_figure_says_that_sampling_is_approximate(experiment, approximate):
-    for one, is_told in ((experiment, False), (approximate, True)):
-        with titled_figure(one, title="T", notes="N", size=(6.0, 3.0)) as fig:
-            footer = " ".join(fig.get_supxlabel().split())
-        assert ("approximate sampling: dual cache, threshold 0.9" in footer) == is_told
+def test_a_figure_says_that_sampling_is_approximate(experiment, approximate, results):
+    note = "approximate sampling: dual cache, threshold 0.9"
+    assert note in footer_of(approximate, results)
+    assert note not in footer_of(experiment, results)

@@ -1,17 +1,14 @@
-import pandas as pd
+from dataclasses import replace
+
 import pytest
 
-from weft.errors import DataError
 from weft.report.gradient_figures import draw_gradient_share, draw_gradient_variance, one_row_per_method
-from weft.report.load import load_gradients
 
 
 def test_every_method_has_a_panel_with_weights_gradients_and_the_controls_gradients(ablations, ablated):
-    path = ablated / "gradients/worked.parquet"
-    frame = pd.read_parquet(path)
+    frame = ablated.gradients["worked"].copy()
     frame.loc[frame["method"] == "weft", "gradient_share"] += 0.01
-    frame.to_parquet(path)
-    fig = draw_gradient_share(ablations, ablated, ablated)
+    fig = draw_gradient_share(ablations, replace(ablated, gradients={"worked": frame}))
     assert [ax.get_title(loc="left") for ax in fig.axes] == ["SFT", "WeFT", "CART", "WeFT, permuted"]
     panel = fig.axes[1]
     assert [bar.get_height() for bar in panel.patches] == pytest.approx([15] * 5)
@@ -25,24 +22,23 @@ def test_every_method_has_a_panel_with_weights_gradients_and_the_controls_gradie
 
 
 def test_a_study_without_the_control_still_has_its_panels(ablations, ablated):
-    path = ablated / "gradients/worked.parquet"
-    frame = pd.read_parquet(path)
-    frame[frame["method"] == "cart"].to_parquet(path)
-    (panel,) = draw_gradient_share(ablations, ablated, ablated).axes
+    frame = ablated.gradients["worked"]
+    study = replace(ablated, gradients={"worked": frame[frame["method"] == "cart"]})
+    (panel,) = draw_gradient_share(ablations, study).axes
     assert panel.get_title(loc="left") == "CART"
     assert panel.get_xlabel() == "entropy quintile"
 
 
-def test_panels_of_the_last_row_may_be_fewer(describe_ablations, write, tmp_path):
+def test_panels_of_the_last_row_may_be_fewer(describe_ablations, load):
     methods = {name: {"preset": "sft"} for name in ("sft", "weft", "a", "b", "c", "d", "e")}
     experiment = describe_ablations(methods=methods, further_contrasts=[["a", "sft"]], seeds=[1])
-    fig = draw_gradient_share(experiment, write(experiment, tmp_path), tmp_path)
+    fig = draw_gradient_share(experiment, load(experiment))
     assert len([ax for ax in fig.axes if ax.axison]) == 7
     assert [ax.get_xlabel() != "" for ax in fig.axes[:7]] == [False] * 2 + [True] * 5
 
 
 def test_variances_are_drawn_with_their_intervals(ablations, ablated):
-    (ax,) = draw_gradient_variance(ablations, ablated, ablated).axes
+    (ax,) = draw_gradient_variance(ablations, ablated).axes
     assert [label.get_text() for label in ax.get_yticklabels()] == ["SFT", "WeFT", "CART", "WeFT, permuted"]
     assert [text.get_text() for text in ax.texts] == ["4", "2", "4", "4"]
     ends = [tuple(bars.get_segments()[0][:, 0]) for bars in ax.collections]
@@ -51,22 +47,14 @@ def test_variances_are_drawn_with_their_intervals(ablations, ablated):
 
 
 def test_variances_far_apart_have_a_logarithmic_scale(ablations, ablated):
-    path = ablated / "gradients/worked.parquet"
-    frame = pd.read_parquet(path)
+    frame = ablated.gradients["worked"].copy()
     is_cart = frame["method"] == "cart"
     for name in ("relative_variance", "relative_variance_low", "relative_variance_high"):
         frame.loc[is_cart, name] *= 10
-    frame.to_parquet(path)
-    (ax,) = draw_gradient_variance(ablations, ablated, ablated).axes
+    (ax,) = draw_gradient_variance(ablations, replace(ablated, gradients={"worked": frame})).axes
     assert ax.get_xscale() == "log"
 
 
 def test_one_row_is_left_per_method(ablations, ablated):
-    rows = one_row_per_method(load_gradients(ablations, ablated))
+    rows = one_row_per_method(ablated.gradients["worked"])
     assert rows["method"].tolist() == list(ablations.methods)
-
-
-def test_a_missing_study_is_named(ablations, tmp_path):
-    for draw in (draw_gradient_share, draw_gradient_variance):
-        with pytest.raises(DataError, match=r"gradients/worked\.parquet"):
-            draw(ablations, tmp_path, tmp_path)

@@ -39,7 +39,7 @@ def test_generated_questions_are_not_called_by_the_published_name(experiment, de
 def test_sudoku_is_named_with_its_unit(describe):
     both = describe(scoring=["strict", "d1"])
     assert labels.benchmark_label(both, "sudoku") == "Sudoku 4×4 (boards)"
-    assert labels.benchmark_label(both, "sudoku", rules="d1") == "Sudoku 4×4 (cells)"
+    assert labels.benchmark_label(both, "sudoku", scoring="d1") == "Sudoku 4×4 (cells)"
     assert labels.benchmark_name(both, "sudoku") == "Sudoku 4×4"
     assert labels.benchmark_label(both, "capitals") == "capitals"
 

@@ -2,8 +2,7 @@ import pandas as pd
 import pytest
 
 from weft.report.answers import ANSWER_COLUMNS
-from weft.report.load import load_gradients
-from weft.report.presentation import corrected_rows, count_readings, headline_headings, present, reading
+from weft.report.presentation import corrected_rows, headline_headings, present, reading
 from weft.report.ratios import summarise_ratios
 
 CONTRAST = {
@@ -53,11 +52,6 @@ def test_only_corrected_rows_of_the_first_rules_count_as_tested(describe_ablatio
     assert len(corrected_rows(both, pd.DataFrame(rows))) == 1
 
 
-def test_intervals_are_counted_by_side():
-    frame = pd.DataFrame({"ci_low": [0.1, -0.1, -0.2, 0.0], "ci_high": [0.2, 0.1, -0.1, 0.1]})
-    assert count_readings(frame) == "1 above zero, 1 below zero, 2 not distinguishable from zero"
-
-
 def test_costs_are_relative_to_the_control(ablations):
     row = {"method": "cart", "dataset": "worked", "num_seeds": 3, "seconds_per_step": 0.2345}
     row |= {"control": "sft", "ratio": 1.174, "ratio_low": 1.1, "ratio_high": 1.25}
@@ -71,17 +65,17 @@ def test_costs_are_relative_to_the_control(ablations):
     }
 
 
-def test_what_all_quintiles_share_is_said_once(ablations, ablated):
-    cells = present(ablations, "gradients", load_gradients(ablations, ablated)).cells
+def test_values_that_all_quintiles_share_stand_once(ablations, ablated_tables):
+    cells = present(ablations, "gradients", ablated_tables["gradients"]).cells
     assert cells["method"].tolist()[4:6] == ["SFT", "WeFT"]
     assert cells["relative variance"].tolist()[4:7] == ["", "2 (1.8 to 2.4)", ""]
     assert cells["cosine to SFT"].tolist()[4:7] == ["", "−0.50", ""]
     assert cells["interval"].tolist()[:2] == ["3.0 to 8.0", "8.0 to 13.0"]
 
 
-def test_ratios_name_the_data_set_only_if_there_are_several(describe, experiment, root):
+def test_ratios_name_the_data_set_only_if_there_are_several(describe, experiment, results):
     one = {"source": "generated", "tasks": {"sudoku": 8}, "seed": 11}
-    frame = summarise_ratios(experiment, root)
+    frame = summarise_ratios(experiment, results)
     assert list(present(experiment, "ratios", frame).cells.columns)[:2] == ["tokens", "mean over"]
     several = present(describe(datasets={"worked": one, "other": one}), "ratios", frame).cells
     assert several.iloc[0].tolist()[:3] == ["worked", "answer tokens", "answer tokens"]
@@ -115,8 +109,8 @@ def test_the_rules_stand_beside_each_other(describe_stored):
         "unscorable by d1": "0",
         "unscorable by strict": "2",
     }
-    assert "counts the empty cells" in table.notes[0]
-    assert "whole Sudoku boards" in table.notes[1]
+    assert "rules d1" in table.notes[0]
+    assert "rules strict" in table.notes[1]
 
 
 def test_what_is_not_known_about_answers_is_left_empty(experiment):

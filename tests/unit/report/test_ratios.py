@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pandas as pd
 import pytest
 
@@ -32,12 +34,10 @@ def test_an_entropy_that_rounding_made_negative_counts_as_none():
     assert compute_ratios(probe(("a", 1, False), ("a", -1e-8, False)))["answer"].tolist() == [2, 0]
 
 
-def test_the_summary_has_both_kinds_by_both_references(experiment, root):
-    path = root / "probe/worked.parquet"
+def test_the_summary_has_both_kinds_by_both_references(experiment, results):
     tokens = [(1.0, False)] * 3 + [(25.0, False)] + [(0.0, True)] * 4
-    rows = [("a", "w", entropy, is_padding) for entropy, is_padding in tokens]
-    pd.DataFrame(rows, columns=["example_id", "word", "entropy", "is_padding"]).to_parquet(path)
-    found = summarise_ratios(experiment, root)
+    probes = {"worked": probe(*(("a", entropy, is_padding) for entropy, is_padding in tokens))}
+    found = summarise_ratios(experiment, replace(results, probes=probes))
     assert list(found.columns) == list(RATIO_COLUMNS)
     cells = found.set_index(["kind", "reference"])
     assert cells.index.tolist() == [
@@ -49,10 +49,8 @@ def test_the_summary_has_both_kinds_by_both_references(experiment, root):
     assert cells.loc[("padding", "answer"), "mean"] == 0
 
 
-def test_without_padding_there_are_no_rows_of_it(experiment, root):
-    path = root / "probe/worked.parquet"
-    frame = pd.read_parquet(path)
-    frame[~frame["is_padding"]].to_parquet(path)
-    found = summarise_ratios(experiment, root)
+def test_without_padding_there_are_no_rows_of_it(experiment, results):
+    frame = results.probes["worked"]
+    found = summarise_ratios(experiment, replace(results, probes={"worked": frame[~frame["is_padding"]]}))
     assert found["kind"].tolist() == ["answer", "answer"]
     assert found["mean"].tolist() == pytest.approx([1, 1])

@@ -2,181 +2,150 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from weft.errors import ScoringError
-from weft.report.load import load_table
-from weft.report.outputs import table_files
-from weft.report.tables import make_tables
+from weft.layout import TABLE_FORMATS
+from weft.report.tables import compute_tables, write_table
 
 
-def test_exactly_the_listed_files_are_written(experiment, tables):
-    assert sorted(path.name for path in tables.iterdir()) == sorted(table_files(experiment))
+def write_all(experiment, tables, out):
+    for name, frame in tables.items():
+        write_table(experiment, name, frame, out)
+    return {path.name: path.read_text() for path in out.iterdir()}
 
 
-def test_the_same_scores_give_the_same_bytes(experiment, root, tables):
-    make_tables(experiment, root, root / "again")
-    for name in table_files(experiment):
-        assert (root / "again" / name).read_bytes() == (tables / name).read_bytes(), name
+@pytest.fixture
+def files(experiment, tables, tmp_path):
+    """Name -> text of the files of all tables."""
+    return write_all(experiment, tables, tmp_path)
 
 
-def test_accuracies_are_fractions_with_six_decimals(tables):
-    line = (tables / "scores.csv").read_text().splitlines()[1]
+def test_every_table_is_written_in_every_format(tables, files):
+    assert sorted(files) == sorted(f"{name}.{ending}" for name in tables for ending in TABLE_FORMATS)
+
+
+def test_the_same_results_give_the_same_bytes(experiment, results, files, tmp_path):
+    assert write_all(experiment, compute_tables(experiment, results), tmp_path / "again") == files
+
+
+def test_csv_files_hold_fractions_with_six_decimals(files):
+    line = files["scores.csv"].splitlines()[1]
     assert line.startswith("base,base,,,sudoku,48,d1,24,")
-    assert len(line.split(",")[10].split(".")[1]) == 6
-    assert load_table(tables, "scores")["accuracy"].between(0, 1).all()
+    accuracy = line.split(",")[10]
+    assert len(accuracy.split(".")[1]) == 6
+    assert 0 <= float(accuracy) <= 1
 
 
-def test_headline_rows_and_columns(tables):
-    headline = pd.read_csv(tables / "headline.csv", keep_default_na=False)
-    assert list(headline.columns) == ["method", "dataset", "sudoku_48", "gsm8k_48", "average_48"]
-    assert headline["method"].tolist() == ["base", "sft", "weft"]
-    assert "±" not in headline["gsm8k_48"][0]
-    assert "±" in headline["gsm8k_48"][1]
-
-
-def test_headline_agrees_with_the_scores(tables):
-    scores = load_table(tables, "scores")
-    own = scores[(scores["method"] == "weft") & (scores["benchmark"] == "gsm8k")]["accuracy"]
-    headline = pd.read_csv(tables / "headline.csv").set_index("method")
-    assert headline.loc["weft", "gsm8k_48"] == f"{100 * own.mean():.1f} ± {100 * own.std():.1f}"
+def test_the_headline_agrees_with_the_scores(tables, files):
+    headline = tables["headline"].set_index("method")
+    assert list(headline.columns) == ["dataset", "sudoku_48", "gsm8k_48", "average_48"]
+    assert headline.index.tolist() == ["base", "sft", "weft"]
+    assert "±" not in headline["gsm8k_48"]["base"]
+    scores = tables["scores"]
+    chosen = scores[(scores["method"] == "weft") & (scores["benchmark"] == "gsm8k")]["accuracy"]
+    assert headline.loc["weft", "gsm8k_48"] == f"{100 * chosen.mean():.1f} ± {100 * chosen.std():.1f}"
+    assert headline.loc["weft", "gsm8k_48"] in files["headline.md"]
 
 
 def test_contrasts_agree_with_the_methods(tables):
-    means = load_table(tables, "methods").set_index(["method", "benchmark"])["mean"]
-    for row in load_table(tables, "contrasts").itertuples():
+    means = tables["methods"].set_index(["method", "benchmark"])["mean"]
+    for row in tables["contrasts"].itertuples():
         expected = means["weft", row.benchmark] - means["sft", row.benchmark]
         assert row.difference == pytest.approx(expected, abs=2e-6)
 
 
-def test_the_caption_stands_under_every_table(experiment, tables):
-    for path in tables.glob("*.md"):
-        assert path.read_text().endswith(f"*{experiment.caption}*\n"), path
-    for path in tables.glob("*.tex"):
-        assert r"tests \& nothing else, 100\_\% synthetic.}" in path.read_text(), path
+def test_the_caption_stands_under_every_table(experiment, files):
+    for name, text in files.items():
+        if name.endswith(".md"):
+            assert text.endswith(f"*{experiment.caption}*\n"), name
+        if name.endswith(".tex"):
+            assert r"tests \& nothing else, 100\_\% synthetic.}" in text, name
 
 
-def test_a_small_model_never_stands_beside_published_numbers(experiment, tables):
-    for path in tables.iterdir():
-        text = path.read_text()
-        assert "WeFT v1" not in text, path
-        assert "published" not in text, path
+def test_a_small_model_never_stands_beside_published_numbers(files):
+    for name, text in files.items():
+        assert "WeFT v1" not in text, name
+        assert "published" not in text, name
 
 
-def test_the_paper_experiment_puts_published_numbers_beside_ours(describe_paper, write, tmp_path):
+def test_the_paper_experiment_puts_published_numbers_beside_ours(describe_paper, compute, tmp_path):
     paper = describe_paper()
-    make_tables(paper, write(paper, tmp_path / "paper"), tmp_path / "tables")
-    table = load_table(tmp_path / "tables", "published")
+    tables = compute(paper)[1]
+    files = write_all(paper, tables, tmp_path / "tables")
+    table = tables["published"]
     place = ["method", "dataset", "benchmark", "gen_length"]
     rows = table.assign(dataset=table["dataset"].fillna("")).set_index(place)
-    assert rows.loc[("sft", "s1k", "sudoku", "512"), ["weft_paper", "d1"]].tolist() == [0.046, 0.046]
+    assert rows.loc[("sft", "s1k", "sudoku", 512), ["weft_paper", "d1"]].tolist() == [0.046, 0.046]
     assert rows.loc[("base", "", "average", "mixed"), "weft_paper"] == 0.326
-    assert np.isnan(rows.loc[("weft", "s1k", "gsm8k", "256"), "weft_paper"])
+    assert np.isnan(rows.loc[("weft", "s1k", "gsm8k", 256), "weft_paper"])
     assert len(rows) == 5 * (5 * 2 + 1)
-    text = (tmp_path / "tables/published.md").read_text()
-    assert "| base model | average | mixed | 1 |" in text
-    assert "nan" not in text
-    assert "average, lengths of the paper" in (tmp_path / "tables/headline.md").read_text()
+    assert "| base model | average | mixed | 1 |" in files["published.md"]
+    assert "nan" not in files["published.md"]
+    assert "average, lengths of the paper" in files["headline.md"]
 
 
-def test_stored_generations_stand_beside_d1s_numbers(stored, stored_tables):
-    assert sorted(path.name for path in stored_tables.iterdir()) == sorted(table_files(stored))
-    assert load_table(stored_tables, "scores")["published_accuracy"].tolist() == [0.207, 0.195, 0.117, 0.067]
-    headline = pd.read_csv(stored_tables / "headline.csv")
+def test_stored_generations_stand_beside_d1s_numbers(stored_tables):
+    assert stored_tables["scores"]["published_accuracy"].tolist() == [0.207, 0.195, 0.117, 0.067]
+    headline = stored_tables["headline"]
     assert headline["method"].tolist() == ["LLaDA-8B-Instruct", "LLaDA-8B-Instruct, as published"]
-    assert headline["average_128"][1] == 16.2
+    assert headline["average_128"][1] == "16.2"
 
 
-def test_another_model_has_no_published_row(stored, stored_root):
+def test_another_model_has_no_published_row(stored, stored_results):
     other = stored.model_copy(update={"generations": stored.generations.model_copy(update={"model": "mine"})})
-    make_tables(other, stored_root, stored_root / "tables")
-    assert len(pd.read_csv(stored_root / "tables/headline.csv")) == 1
+    assert len(compute_tables(other, stored_results)["headline"]) == 1
 
 
-def test_further_rules_leave_the_first_ones_numbers_as_they_are(describe, write, tmp_path):
-    one, both = describe(), describe(scoring=["d1", "strict"])
-    for experiment, name in ((one, "one"), (both, "both")):
-        make_tables(experiment, write(experiment, tmp_path / name), tmp_path / name / "tables")
-    assert (tmp_path / "one/tables/headline.csv").read_bytes() == (
-        tmp_path / "both/tables/headline.csv"
-    ).read_bytes()
-    for table in ("scores", "methods", "contrasts"):
-        alone, beside = (
-            (tmp_path / name / "tables" / f"{table}.csv").read_text() for name in ("one", "both")
-        )
-        assert beside.startswith(alone), table
-        strict = load_table(tmp_path / "both/tables", table).query("rules == 'strict'")
-        assert len(strict) == alone.count("\n") - 1, table
-
-
-def test_strict_scores_have_their_own_headline(describe, write, tmp_path):
-    both = describe(scoring=["d1", "strict"])
-    make_tables(both, write(both, tmp_path), tmp_path / "tables")
-    methods = load_table(tmp_path / "tables", "methods").set_index(["rules", "method", "benchmark"])["mean"]
-    headline = pd.read_csv(tmp_path / "tables/headline_strict.csv").set_index("method")
-    assert headline.loc["sft", "sudoku_48"].startswith(f"{100 * methods['strict', 'sft', 'sudoku']:.1f} ± ")
+def test_further_scorings_leave_the_numbers_of_the_first_as_they_are(describe, compute, tables):
+    both = compute(describe(scoring=["d1", "strict"]))[1]
+    pd.testing.assert_frame_equal(both["headline"], tables["headline"])
+    for name in ("scores", "methods", "contrasts"):
+        alone, beside = tables[name], both[name]
+        pd.testing.assert_frame_equal(beside[: len(alone)], alone)
+        assert beside[len(alone) :]["rules"].tolist() == ["strict"] * len(alone)
+    methods = both["methods"].set_index(["rules", "method", "benchmark"])["mean"]
+    strict = both["headline_strict"].set_index("method").loc["sft", "sudoku_48"]
+    assert strict.startswith(f"{100 * methods['strict', 'sft', 'sudoku']:.1f} ± ")
     assert methods["strict", "sft", "sudoku"] != methods["d1", "sft", "sudoku"]
-    assert "Sudoku 4×4 (boards)" in (tmp_path / "tables/headline_strict.md").read_text()
 
 
-def test_the_rules_of_stored_generations_stand_beside_each_other(describe_stored, write_stored, tmp_path):
+def test_the_scorings_of_stored_generations_stand_beside_each_other(describe_stored, compute):
     both = describe_stored(scoring=["d1", "strict"])
-    make_tables(both, write_stored(both, tmp_path), tmp_path / "tables")
-    scores = load_table(tmp_path / "tables", "scores").set_index(["rules", "benchmark", "gen_length"])
-    for row in load_table(tmp_path / "tables", "rules").itertuples():
-        ours = [scores.loc[(rules, row.benchmark, row.gen_length)] for rules in both.scoring]
-        assert [row.accuracy_d1, row.accuracy_strict] == [one["accuracy"] for one in ours]
+    tables = compute(both)[1]
+    scores = tables["scores"].set_index(["rules", "benchmark", "gen_length"])
+    for row in tables["rules"].itertuples():
+        d1, strict = (scores.loc[(name, row.benchmark, row.gen_length)] for name in both.scoring)
+        assert [row.accuracy_d1, row.accuracy_strict] == [d1["accuracy"], strict["accuracy"]]
         assert row.difference_strict == pytest.approx(row.accuracy_strict - row.accuracy_d1, abs=2e-6)
-        assert row.published_accuracy == ours[0]["published_accuracy"]
-        assert np.isnan(ours[1]["published_accuracy"]), "a share of cells is no share of boards"
-    assert len(pd.read_csv(tmp_path / "tables/headline.csv")) == 2
-    assert len(pd.read_csv(tmp_path / "tables/headline_strict.csv")) == 1
+        assert row.published_accuracy == d1["published_accuracy"]
+        assert np.isnan(strict["published_accuracy"]), "a share of cells is no share of boards"
+    assert (len(tables["headline"]), len(tables["headline_strict"])) == (2, 1)
 
 
-def test_further_contrasts_leave_the_first_ones_numbers_as_they_are(
-    describe_ablations, write, tmp_path, ablated
-):
-    alone = describe_ablations(further_contrasts=[], gradient_study=None)
-    make_tables(alone, write(alone, tmp_path / "alone"), tmp_path / "alone/tables")
-    one, several = (load_table(folder / "tables", "contrasts") for folder in (tmp_path / "alone", ablated))
-    pd.testing.assert_frame_equal(several[: len(one)][one.columns], one)
+def test_further_contrasts_leave_the_first_as_it_is(describe_ablations, compute, ablated_tables):
+    first = compute(describe_ablations(further_contrasts=[], gradient_study=None))[1]["contrasts"]
+    several = ablated_tables["contrasts"]
+    pd.testing.assert_frame_equal(several[: len(first)][first.columns], first)
     assert several["treatment"].tolist() == ["weft"] * 3 + ["cart"] * 3 + ["weft-permuted"] * 3
     assert several["control"].tolist() == ["sft"] * 6 + ["weft"] * 3
     assert several["p_holm"].notna().tolist() == [False, False, True] * 3
-    assert "p_holm" not in one
+    assert "p_holm" not in first
 
 
-def test_ablations_have_exactly_the_listed_tables(ablations, ablated):
-    assert sorted(path.name for path in (ablated / "tables").iterdir()) == sorted(table_files(ablations))
-    costs = load_table(ablated / "tables", "costs").set_index("method")
+def test_ablations_have_tables_of_costs_and_gradients(ablations, ablated_tables, tmp_path):
+    costs = ablated_tables["costs"].set_index("method")
     assert costs.loc["sft", ["ratio", "ratio_low", "ratio_high"]].tolist() == [1, 1, 1]
     assert costs.loc["weft", "ratio"] == pytest.approx(0.64 / 0.52, abs=1e-6)
-
-
-def test_latex_writes_roots_and_powers_without_a_package(ablated):
-    text = (ablated / "tables/gradients.tex").read_text() + (ablated / "tables/ratios.tex").read_text()
+    files = write_all(ablations, ablated_tables, tmp_path)
+    text = files["gradients.tex"] + files["ratios.tex"]
     assert r"$\surd$H" in text
-    assert text.isascii()
+    assert text.isascii(), "roots and powers need no package"
 
 
-def test_a_missing_score_file_stops_the_tables(experiment, root):
-    (root / "scores/d1/base/gsm8k/48.jsonl").unlink()
-    with pytest.raises(ScoringError, match=r"base/gsm8k/48\.jsonl"):
-        make_tables(experiment, root, root / "tables")
-    assert not (root / "tables").exists()
-
-
-def test_every_table_says_that_sampling_is_approximate(approximate, root):
-    make_tables(approximate, root, root / "tables")
-    for file in table_files(approximate):
-        text = (root / "tables" / file).read_text()
-        if file.endswith(".csv"):
-            assert "approximate: dual cache, threshold 0.9" in text, file
-            frame = load_table(root / "tables", file.removesuffix(".csv"))
-            assert set(frame["sampling"]) == {"approximate: dual cache, threshold 0.9"}, file
+def test_every_table_says_that_sampling_is_approximate(approximate, tables, files, tmp_path):
+    note = "dual cache, threshold 0.9"
+    for name, text in write_all(approximate, tables, tmp_path / "approximate").items():
+        if name.endswith(".csv"):
+            assert text.count(f"approximate: {note}") == text.count("\n") - 1, name
         else:
-            assert "approximate sampling: dual cache, threshold 0.9" in text, file
-
-
-def test_exact_sampling_needs_no_word(tables):
-    for file in tables.iterdir():
-        assert "approximate" not in file.read_text(), file
-        assert not file.name.endswith(".csv") or "sampling" not in file.read_text().partition("\n")[0]
+            assert f"approximate sampling: {note}" in text, name
+    for name, text in files.items():
+        assert "approximate" not in text, name

@@ -1,10 +1,17 @@
-"""Pages that need nothing from outside: text is escaped, and their own policy lets browsers load nothing."""
+"""Templates of HTML pages that load nothing: text is escaped, and a policy in the page forbids scripts."""
 
 import jinja2
 
 
 def load_template(name: str) -> jinja2.Template:
-    """Load a page's template; what is put into it is escaped, and what is missing is an error."""
+    """Load a template of a page. Values are escaped, and a missing value is an error.
+
+    Args:
+        name: file name in ``weft/report/templates``.
+
+    Returns:
+        The template.
+    """
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("weft.report"),
         autoescape=True,

@@ -1,11 +1,13 @@
-"""The published numbers, read from published.csv.
+"""Accuracies published by WeFT and d1, read from ``published.csv``.
 
-A length of ``mixed`` stands for the paper's average, which can only be made of one length per
-benchmark (`TABLE_1_LENGTHS`): no other choice of d1's lengths gives both of its averages that are
-copied from d1.  It is an inference, not something the paper says.
+The generation length ``mixed`` stands for the average in Table 1 of the WeFT paper. It can only be an
+average of one length per benchmark (`TABLE_1_LENGTHS`), since no other choice of the lengths in d1
+gives both of the averages that the paper copies from d1. The paper does not say so; it is an inference.
 """
 
+from collections.abc import Mapping
 from importlib import resources
+from typing import Any
 
 import pandas as pd
 
@@ -14,20 +16,21 @@ from weft.stats import AVERAGE
 
 MIXED = "mixed"
 TABLE_1_LENGTHS = {"sudoku": 512, "countdown": 512, "gsm8k": 256, "math500": 256}
-"""Benchmark -> generation length, in tokens, of the paper's Table 1; inferred."""
+"""Benchmark -> generation length, in tokens, in Table 1 of the paper; inferred."""
 NUM_QUESTIONS = {"sudoku": 256, "countdown": 256, "gsm8k": 1319, "math500": 500}
-"""Benchmark -> questions behind a published accuracy (d1's evaluation code)."""
+"""Benchmark -> number of questions behind a published accuracy, from the evaluation code of d1."""
 WEFT_PAPER, D1 = "WeFT v1", "d1"
 SUFFIXES = {"base": "", "sft": " + SFT", "weft": " + WeFT"}
-"""Our method's name -> what is behind the base model's name in published.csv."""
+"""Method -> text that follows the name of the base model in published.csv."""
 
 
 def load_published() -> pd.DataFrame:
-    """Read the published accuracies.
+    """Load the published accuracies.
 
     Returns:
-        A row per number: source, model, dataset, benchmark, gen_length, accuracy_percent, note; all
-        text except accuracy_percent; an empty dataset means that the model was not fine-tuned on one.
+        One row per number with source, model, dataset, benchmark, gen_length, accuracy_percent and note.
+        All columns but accuracy_percent are text. The data set is empty for a model that is not
+        fine-tuned on one of ours.
     """
     with resources.files("weft.report").joinpath("published.csv").open(encoding="utf-8") as file:
         table = pd.read_csv(file, dtype=str, keep_default_na=False)
@@ -35,31 +38,30 @@ def load_published() -> pd.DataFrame:
     return table
 
 
-def find_published(
-    table: pd.DataFrame,
-    source: str,
-    *,
-    model: str,
-    dataset: str | None,
-    benchmark: str,
-    gen_length: int | str,
-) -> float | None:
-    """Look up a published accuracy, in percent; None where it is not known."""
+def published_accuracy(table: pd.DataFrame, source: str, model: str | None, row: Mapping[Any, Any]) -> float:
+    """Return a published accuracy, from 0 to 1; NaN if it is not known.
+
+    Args:
+        table: the published accuracies.
+        source: `WEFT_PAPER` or `D1`.
+        model: name of the model; None for a model about which nothing is published.
+        row: dataset (None if the model is not fine-tuned), benchmark and gen_length.
+    """
     wanted = {
         "source": source,
         "model": model,
-        "dataset": dataset or "",
-        "benchmark": benchmark,
-        "gen_length": str(gen_length),
+        "dataset": row["dataset"] or "",
+        "benchmark": row["benchmark"],
+        "gen_length": str(row["gen_length"]),
     }
     rows = table
     for column, value in wanted.items():
         rows = rows[rows[column] == value]
-    return None if rows.empty else float(rows["accuracy_percent"].iloc[0])
+    return float("nan") if rows.empty else float(rows["accuracy_percent"].iloc[0]) / 100
 
 
 def published_model(method: str) -> str | None:
-    """Name the published model that one of our methods stands for; None if it stands for none."""
+    """Return the name of the published model that a method reproduces; None if there is no such model."""
     return None if method not in SUFFIXES else f"{PAPER_MODEL}{SUFFIXES[method]}"
 
 
@@ -70,8 +72,8 @@ def mixed_averages(scores: pd.DataFrame) -> pd.DataFrame:
         scores: the scores table.
 
     Returns:
-        A row per method and data set: method, dataset, benchmark, gen_length, num_seeds, mean and sd
-        over seeds (fractions); no rows if a cell is missing.
+        One row per method and data set with method, dataset, benchmark, gen_length, num_seeds, and the
+        mean and sd over training seeds, from 0 to 1; no rows if a benchmark or length is missing.
     """
     columns = ["method", "dataset", "benchmark", "gen_length", "num_seeds", "mean", "sd"]
     lengths = scores["benchmark"].map(TABLE_1_LENGTHS)

@@ -1,0 +1,30 @@
+import pandas as pd
+
+from weft.report.page_tables import PageTable, show_lengths, show_provenance
+from weft.report.presentation import Table
+
+
+def test_a_wide_headline_is_transposed_unless_it_is_longer_than_wide():
+    cells = pd.DataFrame({"method": ["SFT", "WeFT"]} | {f"c{index}": ["1", "2"] for index in range(9)})
+    transposed = PageTable.of(Table("headline", "E", "accuracy", cells, caption=""))
+    assert transposed.headings == ["method", "SFT", "WeFT"]
+    assert transposed.rows[0] == ["c0", "1", "2"]
+    assert transposed.title == "Accuracy"
+    long = pd.concat([cells] * 6)
+    assert PageTable.of(Table("headline", "E", "accuracy", long, caption="")).headings[1] == "c0"
+
+
+def test_quantities_that_no_data_set_has_are_left_out(summary):
+    tagged = summary.model_copy(update={"share_answer_tag_cut_off": 0.5})
+    rows = {row[0]: row[1:] for row in show_lengths({"one": summary, "two": tagged}).rows}
+    assert rows["examples"] == ["1,536", "1,536"]
+    assert rows["of these the tag is cut off, %"] == ["", "50.0"]
+    assert "of these the tag is cut off, %" not in [row[0] for row in show_lengths({"one": summary}).rows]
+
+
+def test_results_that_were_made_in_another_way_have_their_own_row(results):
+    first = results.provenance[0]
+    changed = first.model_copy(update={"dirty": True, "commit": None})
+    rows = show_provenance([*results.provenance, changed]).rows
+    assert [row[5] for row in rows] == ["6", "1"]
+    assert rows[1][0] == "no commit with changes"

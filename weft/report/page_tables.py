@@ -1,0 +1,132 @@
+"""The tables of the page, among them those that have no file: lengths, times and provenance."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from weft.records import LengthSummary, Provenance
+from weft.report.labels import percent
+from weft.report.markup import WIDE
+from weft.report.presentation import Table
+
+LENGTHS = {
+    "num_examples": "examples",
+    "mean_length": "tokens per example, mean",
+    "median_length": "tokens per example, median",
+    "p95_length": "tokens per example, 95th percentile",
+    "max_length": "tokens per example, largest",
+    "mean_prompt_length": "tokens per prompt, mean",
+    "median_prompt_length": "tokens per prompt, median",
+    "max_prompt_length": "tokens per prompt, largest",
+    "length_limit": "tokens that are kept per example",
+    "num_tokens": "tokens",
+    "num_tokens_cut": "tokens cut off",
+    "num_cut_off": "examples cut off",
+    "share_tokens_cut": "tokens cut off, %",
+    "share_cut_off": "examples cut off, %",
+    "share_end_of_turn_cut_off": "examples without end of turn, %",
+    "num_with_answer_tag": "examples with answer tag",
+    "share_answer_tag_cut_off": "of these the tag is cut off, %",
+    "num_heldout": "examples held out",
+}
+"""Field of `weft.records.LengthSummary` -> heading of its row."""
+TEXT_HEADINGS = {"quantity", "commit", "settings", "versions", "device", "python", "training seeds"}
+"""Headings of the columns that are aligned to the left."""
+SHORT_DIGEST = 12
+"""Number of characters of a commit or digest that the page shows."""
+
+
+@dataclass(frozen=True)
+class PageTable:
+    """A table in the form that the template shows.
+
+    Attributes:
+        title: heading of the table.
+        headings: headings of the columns.
+        rows: cells as text.
+        notes: sentences that define the numbers.
+    """
+
+    title: str
+    headings: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    notes: str = ""
+
+    @classmethod
+    def of(cls, table: Table) -> "PageTable":
+        """Return a table for readers; a wide headline table is transposed."""
+        headings = [str(heading) for heading in table.cells.columns]
+        rows = [[str(cell) for cell in row] for row in table.cells.itertuples(index=False)]
+        if table.name.startswith("headline") and len(headings) > max(WIDE, len(rows)):
+            headings, *rows = [list(column) for column in zip(headings, *rows, strict=True)]
+        return cls(table.subject[0].upper() + table.subject[1:], headings, rows, " ".join(table.notes))
+
+
+def show_lengths(summaries: Mapping[str, LengthSummary]) -> PageTable:
+    """Return the lengths of the training sets, a column per data set and a row per quantity."""
+    rows = []
+    for name, heading in LENGTHS.items():
+        values = [getattr(summary, name) for summary in summaries.values()]
+        if values != [None] * len(values):
+            rows.append([heading, *(_length(name, value) for value in values)])
+    notes = (
+        "Held-out examples are not counted. Lengths are in tokens of the model, without padding and before "
+        "examples are cut."
+    )
+    return PageTable("Training data", ["quantity", *summaries], rows, notes)
+
+
+def _length(name: str, value: int | float | None) -> str:
+    if value is None:
+        return ""
+    return percent(value) if name.startswith("share_") else f"{value:,.10g}"
+
+
+def show_timings(timings: pd.DataFrame) -> PageTable:
+    """Return the wall times of the training runs, see `weft.report.costs.list_timings`."""
+    cells = pd.DataFrame(
+        {
+            "run": timings["run"],
+            "optimiser steps": timings["num_steps"].astype(str),
+            "seconds per step": timings["seconds_per_step"].map("{:.3g}".format),
+            "training, s": timings["train_seconds"].map("{:.1f}".format),
+            "processes": timings["num_processes"].astype(str),
+            "device": timings["device"],
+        }
+    )
+    notes = (
+        "Times are wall times of the optimiser steps; the seconds per step are a median. Other jobs may have "
+        "shared the machine."
+    )
+    return PageTable("Cost", list(cells.columns), cells.to_numpy().tolist(), notes)
+
+
+def show_provenance(provenance: Sequence[Provenance]) -> PageTable:
+    """Return the provenance, with one row for all results that were made in the same way."""
+    groups: dict[tuple[object, ...], list[Provenance]] = {}
+    for item in provenance:
+        versions = tuple(sorted(item.versions.items()))
+        made_by = item.commit, item.dirty, item.experiment_digest, item.source_digest
+        groups.setdefault((*made_by, item.device, item.python, versions), []).append(item)
+    headings = ["commit", "settings", "device", "python", "training seeds", "results", "versions"]
+    notes = (
+        "A row holds all results that were made in the same way. The column settings is the digest of the "
+        "experiment file."
+    )
+    return PageTable("Provenance", headings, [_provenance_row(group) for group in groups.values()], notes)
+
+
+def _provenance_row(group: Sequence[Provenance]) -> list[str]:
+    first = group[0]
+    seeds = sorted({item.seed for item in group if item.seed is not None})
+    versions = ", ".join(f"{name} {version}" for name, version in sorted(first.versions.items()))
+    return [
+        (first.commit or "no commit")[:SHORT_DIGEST] + (" with changes" if first.dirty else ""),
+        first.experiment_digest[:SHORT_DIGEST],
+        first.device,
+        first.python,
+        ", ".join(map(str, seeds)),
+        str(len(group)),
+        f"weft {first.weft_version}, {versions}",
+    ]

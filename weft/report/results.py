@@ -1,0 +1,260 @@
+"""All files of an experiment that the report reads, loaded into one `Results` object.
+
+Tables, figures and the page are computed from ``(experiment, results)`` and open no files themselves.
+A file that is missing, cut off or of another form raises an error with its name.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from weft.config import Experiment, FineTuning, Run
+from weft.errors import DataError, ScoringError
+from weft.layout import PROVENANCE_ENDING, SUMMARY_FILE, ResultLayout
+from weft.records import Generation, LengthSummary, Provenance, ScoredExample, StepMetrics, Timing, Verdict
+from weft.records.files import read_json, read_lines
+
+PROBE_COLUMNS = ("example_id", "word", "entropy", "is_padding")
+GRADIENT_COLUMNS = (
+    "method", "quintile", "num_tokens", "mean_entropy", "mean_rate", "weight_share", "loss_share",
+    "gradient_share", "gradient_share_low", "gradient_share_high", "relative_variance",
+    "relative_variance_low", "relative_variance_high", "gradient_norm", "num_draws", "cosine_to_sft",
+)  # fmt: skip
+QUINTILES = (1, 2, 3, 4, 5)
+SCORE_AGAIN = "score the answers again"
+NOT_SHOWN = ("figures", "report")
+"""Folders whose provenance the page does not show, since they are made together with the page."""
+
+
+@dataclass(frozen=True)
+class ScoreFile:
+    """The scores of one run on one benchmark at one generation length.
+
+    Attributes:
+        run: the run.
+        benchmark: name of the benchmark.
+        gen_length: length of the answers, in tokens.
+        scoring: name of the scoring rules.
+        scores: one score per question, in file order.
+    """
+
+    run: Run
+    benchmark: str
+    gen_length: int
+    scoring: str
+    scores: list[ScoredExample]
+
+
+@dataclass(frozen=True)
+class Sample:
+    """An answer to show on the page.
+
+    Attributes:
+        run_id: name of the run that gave the answer.
+        generation: the question and the answer; both are untrusted text.
+        score: the score of the answer.
+    """
+
+    run_id: str
+    generation: Generation
+    score: ScoredExample
+
+
+@dataclass(frozen=True)
+class Results:
+    """Everything that the report shows. Stored generations have scores and provenance only.
+
+    Attributes:
+        scores: all score files, in the order of the tables.
+        samples: answers to show.
+        logs: training log of each trained run, by the name of the run.
+        timings: wall times of each trained run, by the name of the run.
+        probes: for each data set, a row per answer token under the base model: example_id, word,
+            entropy (nats) and is_padding.
+        gradients: gradient study of each data set, with the columns `GRADIENT_COLUMNS`; a row per
+            method and quintile, in the order of the experiment.
+        summaries: lengths of each prepared data set, where they are known.
+        provenance: where the results come from.
+        traces: runs whose answers are shown step by step on a page of their own.
+    """
+
+    scores: list[ScoreFile]
+    samples: list[Sample] = field(default_factory=list)
+    logs: dict[str, list[StepMetrics]] = field(default_factory=dict)
+    timings: dict[str, Timing] = field(default_factory=dict)
+    probes: dict[str, pd.DataFrame] = field(default_factory=dict)
+    gradients: dict[str, pd.DataFrame] = field(default_factory=dict)
+    summaries: dict[str, LengthSummary] = field(default_factory=dict)
+    provenance: list[Provenance] = field(default_factory=list)
+    traces: list[Run] = field(default_factory=list)
+
+    def scored_by(self, scoring: str) -> list[ScoreFile]:
+        """Return the score files of one set of scoring rules."""
+        return [file for file in self.scores if file.scoring == scoring]
+
+
+def load_results(experiment: Experiment, layout: ResultLayout) -> Results:
+    """Load all results of an experiment.
+
+    Args:
+        experiment: the experiment.
+        layout: its results folder.
+
+    Returns:
+        The results.
+
+    Raises:
+        DataError: a file other than a score file is missing, cut off or of another form.
+        ScoringError: a score file is missing, cut off or of another form, or does not have a score
+            for each question.
+    """
+    scores = list(_load_scores(experiment, layout))
+    provenance = [read_json(path, Provenance) for path in _provenance_files(layout.root)]
+    if not isinstance(experiment, FineTuning):
+        return Results(scores, provenance=provenance)
+    run_ids = [run.run_id for run in experiment.trained_runs]
+    names = experiment.dataset_names
+    summaries = {name: layout.prepared(name) / SUMMARY_FILE for name in names}
+    known = {name: path for name, path in summaries.items() if path.is_file()}
+    studied = names if experiment.gradient_study is not None else []
+    return Results(
+        scores,
+        samples=list(_choose_samples(experiment, layout, scores)),
+        logs={run_id: _load_log(layout.history(run_id)) for run_id in run_ids},
+        timings={run_id: read_json(layout.timing(run_id), Timing) for run_id in run_ids},
+        probes={name: _load_probe(layout.probe(name)) for name in names},
+        gradients={name: _load_gradients(experiment, layout.gradients(name)) for name in studied},
+        summaries={name: read_json(path, LengthSummary) for name, path in known.items()},
+        provenance=provenance,
+        traces=[run for run in experiment.traced_runs if layout.trace(run.run_id).is_file()],
+    )
+
+
+def _load_scores(experiment: Experiment, layout: ResultLayout) -> Iterator[ScoreFile]:
+    for scoring in experiment.scoring:
+        for run in experiment.runs:
+            for benchmark in experiment.benchmark_names:
+                for length in experiment.gen_lengths:
+                    path = layout.scores(scoring, run.run_id, benchmark, length)
+                    scores = read_lines(path, ScoredExample, error=ScoringError, remedy=SCORE_AGAIN)
+                    _check_scores(scores, path, benchmark, scoring, experiment.num_questions(benchmark))
+                    yield ScoreFile(run, benchmark, length, scoring, scores)
+
+
+def _check_scores(
+    scores: list[ScoredExample], path: Path, benchmark: str, scoring: str, num_questions: int | None
+) -> None:
+    for number, score in enumerate(scores, start=1):
+        if (score.benchmark, score.scoring) != (benchmark, scoring):
+            raise ScoringError(
+                f"{path}, line {number}: expected a score of {benchmark} by {scoring}, got one of "
+                f"{score.benchmark} by {score.scoring}; {SCORE_AGAIN}"
+            )
+    ids = [score.example_id for score in scores]
+    if len(set(ids)) < len(ids):
+        repeated = next(name for index, name in enumerate(ids) if name in ids[:index])
+        raise ScoringError(
+            f"{path}: every example must have one score, got several of {repeated!r}; {SCORE_AGAIN}"
+        )
+    if not ids or num_questions not in (None, len(ids)):
+        raise ScoringError(
+            f"{path}: expected {num_questions or 'at least 1'} scores, got {len(ids)}; {SCORE_AGAIN}"
+        )
+
+
+def _choose_samples(experiment: FineTuning, layout: ResultLayout, files: list[ScoreFile]) -> Iterator[Sample]:
+    """Yield the first answer of each verdict to each benchmark, by the first scoring rules.
+
+    The answers are those of the main contrast's treatment on the first data set with the first seed, at
+    the largest generation length.
+    """
+    run_id = next(run.run_id for run in experiment.runs if run.method == experiment.contrast[0])
+    place = experiment.scoring[0], run_id, max(experiment.gen_lengths)
+    for file in files:
+        if (file.scoring, file.run.run_id, file.gen_length) != place:
+            continue
+        path = layout.samples(run_id, file.benchmark, file.gen_length)
+        generations = read_lines(path, Generation, error=ScoringError, remedy="sample the answers again")
+        by_id = {generation.example_id: generation for generation in generations}
+        for verdict in Verdict:
+            score = next((score for score in file.scores if score.verdict is verdict), None)
+            if score is None:
+                continue
+            if score.example_id not in by_id:
+                raise ScoringError(
+                    f"{path}: expected an answer to example {score.example_id!r}, which has a score, got "
+                    f"none; {SCORE_AGAIN}"
+                )
+            yield Sample(run_id, by_id[score.example_id], score)
+
+
+def _load_log(path: Path) -> list[StepMetrics]:
+    steps = read_lines(path, StepMetrics, remedy="train this run again")
+    if not steps:
+        raise DataError(f"{path}: expected at least one optimiser step, got none; train this run again")
+    return steps
+
+
+def _load_probe(path: Path) -> pd.DataFrame:
+    frame = _read_parquet(path, PROBE_COLUMNS, remedy="run the probe again")
+    if frame.empty:
+        raise DataError(f"{path}: expected at least one answer token, got none; run the probe again")
+    return frame
+
+
+def _load_gradients(experiment: FineTuning, path: Path) -> pd.DataFrame:
+    frame = _read_parquet(path, GRADIENT_COLUMNS, remedy="run the gradient study again")
+    _check_gradients(experiment, frame, path)
+    methods = list(experiment.methods)
+    order = frame.assign(place=frame["method"].map(methods.index)).sort_values(["place", "quintile"])
+    return order[list(GRADIENT_COLUMNS)].reset_index(drop=True)
+
+
+def _check_gradients(experiment: FineTuning, frame: pd.DataFrame, path: Path) -> None:
+    again = "run the gradient study again"
+    unknown = sorted(set(frame["method"]) - set(experiment.methods))
+    if unknown or frame.empty:
+        raise DataError(
+            f"{path}: expected rows of the methods {', '.join(experiment.methods)}, got "
+            f"{', '.join(unknown) or 'none'}; {again}"
+        )
+    for method, rows in frame.groupby("method"):
+        if sorted(rows["quintile"]) != list(QUINTILES):
+            raise DataError(
+                f"{path}: expected the quintiles 1 to 5 of each method, got {rows['quintile'].tolist()} of "
+                f"{method}; {again}"
+            )
+    is_too_noisy = ~(frame["gradient_norm"] > 0)
+    if is_too_noisy.any():
+        method = frame["method"][is_too_noisy].iloc[0]
+        raise DataError(
+            f"{path}: the estimate of |E g|² must be above 0, which it is not for {method}, since there are "
+            f"too few draws; raise gradient_study.num_draws and {again}"
+        )
+    for name in frame.columns.difference(["method", "cosine_to_sft"]):
+        if not np.isfinite(frame[name].to_numpy(dtype=np.float64)).all():
+            raise DataError(f"{path}: expected a finite {name} in every row, got others; {again}")
+
+
+def _read_parquet(path: Path, columns: tuple[str, ...], *, remedy: str) -> pd.DataFrame:
+    if not path.is_file():
+        raise DataError(f"{path}: expected a file, got none; {remedy}")
+    try:
+        return pd.read_parquet(path, columns=list(columns))
+    except (OSError, ValueError, KeyError) as error:  # the errors of pyarrow are subclasses of these
+        raise DataError(
+            f"{path}: expected Parquet with the columns {', '.join(columns)}, "
+            f"got {type(error).__name__}: {error}; delete the file and {remedy}"
+        ) from error
+
+
+def _provenance_files(root: Path) -> Iterator[Path]:
+    """Yield the provenance files of all results that the page shows, those of folders first."""
+    for folder in sorted(path for path in root.iterdir() if path.name not in NOT_SHOWN):
+        for path in sorted(folder.rglob(f"*{PROVENANCE_ENDING}")):
+            if "/." not in f"/{path.relative_to(root).as_posix()}":
+                yield path
+    yield from sorted(root.glob(f"*{PROVENANCE_ENDING}"))

@@ -1,0 +1,162 @@
+"""The figures of the training runs: loss, entropy of the training tokens, and time per step."""
+
+import itertools
+import math
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from weft.config import FineTuning
+from weft.report.captions import MIN_OCCURRENCES
+from weft.report.costs import list_timings, time_ratio
+from weft.report.drawing import (
+    CONTROL_COLOUR,
+    INK,
+    PALE,
+    TREATMENT_COLOUR,
+    method_colour,
+    printable,
+    titled_figure,
+)
+from weft.report.labels import method_label
+from weft.report.results import Results
+
+NUM_WORDS = 12
+"""Number of words at each end of the ranking by entropy."""
+MOST_PANELS = 4
+"""Number of panels side by side."""
+
+
+def draw_training_loss(experiment: FineTuning, results: Results) -> Figure:
+    """Draw the smoothed loss of each optimiser step, a panel per data set and method."""
+    methods, datasets = list(experiment.methods), experiment.dataset_names
+    divisors = {method: settings.divisor.replace("_", " ") for method, settings in experiment.methods.items()}
+    num_columns = min(MOST_PANELS, len(methods))
+    rows_per_dataset = math.ceil(len(methods) / num_columns)
+    size = (max(6.5, 3.4 * num_columns), 1.5 + 2.5 * rows_per_dataset * len(datasets))
+    with titled_figure(experiment, results, "training_loss", size=size) as fig:
+        axes = fig.subplots(rows_per_dataset * len(datasets), num_columns, squeeze=False, sharex=True)
+        for block, dataset in zip(np.split(axes, len(datasets)), datasets, strict=True):
+            for ax, method in itertools.zip_longest(block.flat, methods):
+                if method is None:
+                    ax.set_axis_off()
+                    continue
+                losses = {
+                    run.seed: pd.Series({step.optimizer_step: step.loss for step in results.logs[run.run_id]})
+                    for run in experiment.trained_runs
+                    if (run.method, run.dataset) == (method, dataset)
+                }
+                _draw_losses(ax, pd.DataFrame(losses), colour=method_colour(experiment, method))
+                place = "" if len(datasets) == 1 else f" on {dataset}"
+                ax.set_title(f"{method_label(method)}{place}: sum / {divisors[method]}")
+        for ax in axes[-1]:
+            ax.set_xlabel("optimiser step")
+        for ax in axes[:, 0]:
+            ax.set_ylabel("loss, nats")
+    return fig
+
+
+def draw_token_entropy(experiment: FineTuning, results: Results) -> Figure:
+    """Draw the distribution of the token entropies, and the words with the highest and lowest entropy."""
+    datasets = experiment.dataset_names
+    with titled_figure(experiment, results, "token_entropy", size=(8.5, 1.3 + 4.4 * len(datasets))) as fig:
+        axes = fig.subplots(len(datasets), 2, squeeze=False, width_ratios=(1.15, 1))
+        for (left, right), dataset in zip(axes, datasets, strict=True):
+            probe = results.probes[dataset]
+            place = "" if len(datasets) == 1 else f", {dataset}"
+            _draw_entropy_histogram(left, probe)
+            left.set_title(f"All tokens{place}")
+            _draw_words(right, rank_words(probe))
+            right.set_title(f"Most and least uncertain words{place}")
+    return fig
+
+
+def rank_words(probe: pd.DataFrame, *, min_occurrences: int = MIN_OCCURRENCES) -> pd.DataFrame:
+    """Rank words by their mean entropy and keep both ends of the ranking.
+
+    Args:
+        probe: one row per answer token with word, entropy (nats) and is_padding.
+        min_occurrences: number of answer tokens that a word must have.
+
+    Returns:
+        At most twice `NUM_WORDS` different words, the most uncertain one first, as the index of the
+        columns entropy (mean, nats), num_tokens and is_uncertain.
+    """
+    words = probe[~probe["is_padding"]].groupby("word")["entropy"].agg(["mean", "size"])
+    words = words[words["size"] >= min_occurrences].reset_index()
+    words = words.sort_values(["mean", "word"], ascending=[False, True], ignore_index=True)
+    words = words.rename(columns={"mean": "entropy", "size": "num_tokens"}).set_index("word")
+    per_end = min(NUM_WORDS, (len(words) + 1) // 2)
+    top, bottom = words.iloc[:per_end], words.iloc[max(per_end, len(words) - per_end) :]
+    return pd.concat([top.assign(is_uncertain=True), bottom.assign(is_uncertain=False)])
+
+
+def draw_time_per_step(experiment: FineTuning, results: Results) -> Figure:
+    """Draw the wall time of an optimiser step per method, with the ratio of the main contrast."""
+    timings = list_timings(experiment, results)
+    methods, datasets = list(experiment.methods), experiment.dataset_names
+    size = (7.0, 1.5 + len(datasets) * (0.5 + 0.42 * len(methods)))
+    treatment, control = (method_label(name) for name in experiment.contrast)
+    with titled_figure(experiment, results, "time_per_step", size=size) as fig:
+        axes = fig.subplots(len(datasets), 1, squeeze=False, sharex=True)[:, 0]
+        for ax, dataset in zip(axes, datasets, strict=True):
+            for height, method in enumerate(methods):
+                chosen = timings[(timings["dataset"] == dataset) & (timings["method"] == method)]
+                _draw_time(ax, chosen["seconds_per_step"], height, method_colour(experiment, method))
+            ax.set_yticks(range(len(methods)), [method_label(method) for method in methods])
+            ax.grid(visible=False, axis="y")
+            ax.invert_yaxis()
+            ax.set_xlim(0, 1.18 * timings["seconds_per_step"].max())
+            place = "" if len(datasets) == 1 else f"{dataset}: "
+            ax.set_title(f"{place}{treatment} / {control} = {time_ratio(experiment, timings, dataset):.2f}")
+        axes[-1].set_xlabel("seconds per optimiser step")
+    return fig
+
+
+def _draw_losses(ax: Axes, losses: pd.DataFrame, *, colour: str) -> None:
+    smooth = losses.rolling(max(1, len(losses) // 10), center=True, min_periods=1).mean()
+    ax.plot(smooth.index, smooth, color=colour, linewidth=0.7, alpha=0.45)
+    ax.plot(smooth.index, smooth.mean(axis="columns"), color=colour, linewidth=2)
+    ax.set_ylim(bottom=0)
+    ax.tick_params(labelbottom=True)  # there may be no panel below
+
+
+def _draw_time(ax: Axes, seconds: pd.Series, height: int, colour: str) -> None:
+    ax.barh(height, seconds.median(), height=0.6, color=colour, alpha=0.85)
+    ax.plot(seconds, [height] * len(seconds), "o", color=INK, markersize=3, alpha=0.7)
+    place: dict[str, Any] = {"xytext": (8, 0), "textcoords": "offset points", "va": "center"}
+    ax.annotate(f"{seconds.median():.3g} s", (seconds.max(), height), **place)
+
+
+def _draw_entropy_histogram(ax: Axes, probe: pd.DataFrame) -> None:
+    bins = list(np.linspace(0, max(1e-6, float(probe["entropy"].max())), 41))
+    kinds = (("padding", True, PALE), ("answer tokens", False, TREATMENT_COLOUR))
+    for label, is_padding, colour in kinds:
+        entropy = probe["entropy"][probe["is_padding"] == is_padding].clip(lower=0)  # rounding: -1e-8
+        if len(entropy):
+            weights = np.full(len(entropy), 100 / len(entropy))
+            name = f"{label} (n = {len(entropy):,})"
+            ax.hist(entropy, bins=bins, weights=weights, color=colour, alpha=0.65, label=name)
+    ax.set_yscale("log")
+    ax.set_xlabel("entropy, nats")
+    ax.set_ylabel("share of the tokens of a kind, % (log scale)")
+    ax.legend(loc="upper right", fontsize=8)
+
+
+def _draw_words(ax: Axes, words: pd.DataFrame) -> None:
+    if words.empty:
+        ax.text(0.5, 0.5, "no word occurs often enough", ha="center", va="center", transform=ax.transAxes)
+        ax.set_axis_off()
+        return
+    heights = np.arange(len(words)) + np.where(words["is_uncertain"], 0.0, 1.0)  # a gap between the two ends
+    colours = np.where(words["is_uncertain"], TREATMENT_COLOUR, CONTROL_COLOUR)
+    ax.barh(heights, words["entropy"], color=list(colours), alpha=0.85, height=0.75)
+    ax.set_yticks(heights, [printable(str(word)) for word in words.index], fontsize=7.5)
+    for label in ax.get_yticklabels():
+        label.set_parse_math(False)
+    ax.invert_yaxis()
+    ax.grid(visible=False, axis="y")
+    ax.set_xlabel("mean entropy, nats")
