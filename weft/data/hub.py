@@ -44,37 +44,22 @@ def fetch_hub_file(source: HubFile, *, offline: Sequence[str], pins: Path | None
     pin = find_pin(pins, "dataset", source.repo, source.revision)
     path = find_offline(name, offline)
     if path is None:
-        import huggingface_hub
+        from huggingface_hub import hf_hub_download
 
         revision = pin.commit if pin else source.revision
         with _hub_errors(f"{source.file} of data set {source.repo} at {revision}", name, offline):
-            path = Path(
-                huggingface_hub.hf_hub_download(
-                    source.repo, source.file, revision=revision, repo_type="dataset"
-                )
-            )
+            path = Path(hf_hub_download(source.repo, source.file, revision=revision, repo_type="dataset"))
     if source.sha256 is not None:
         check_sha256(path, source.sha256, name=str(path))
     elif pin is not None and source.file in pin.files:
-        check_sha256(path, pin.files[source.file], name=_pinned_name(path, pins))
+        check_sha256(path, pin.files[source.file], name=f"{path}, as pinned in {pins},")
     else:
         _check_hash_of_hub(path)
     return path
 
 
 def pin_hub_file(source: HubFile, path: Path, *, pins: Path) -> None:
-    """Pin the commit and the hash of a downloaded file.
-
-    An offline copy is not pinned, nor is a file whose hash the experiment gives.
-
-    Args:
-        source: repository, file and revision.
-        path: the file, as returned by `fetch_hub_file`.
-        pins: lock file of the experiment.
-
-    Raises:
-        DataError: the lock file disagrees, or cannot be written.
-    """
+    """Pin commit and hash of a file from `fetch_hub_file`, unless it is offline or its hash is given."""
     commit = cached_commit(path)
     if commit is not None and source.sha256 is None:
         hashes = {source.file: file_sha256(path)}
@@ -99,34 +84,22 @@ def fetch_hub_model(source: HubModel, *, offline: Sequence[str], pins: Path | No
     pin = find_pin(pins, "model", source.repo, source.revision)
     folder = find_offline(source.repo, offline)
     if folder is None:
-        import huggingface_hub
+        from huggingface_hub import snapshot_download
 
         revision = pin.commit if pin else source.revision
+        patterns = [f"*{suffix}" for suffix in MODEL_SUFFIXES]
         with _hub_errors(f"model {source.repo} at {revision}", source.repo, offline):
-            folder = Path(
-                huggingface_hub.snapshot_download(
-                    source.repo, revision=revision, allow_patterns=[f"*{suffix}" for suffix in MODEL_SUFFIXES]
-                )
-            )
-    for name, sha256 in source.sha256.items():
-        check_sha256(folder / name, sha256, name=str(folder / name))
-    for name, sha256 in pin.files.items() if pin else ():
-        if name not in source.sha256:
-            check_sha256(folder / name, sha256, name=_pinned_name(folder / name, pins))
+            folder = Path(snapshot_download(source.repo, revision=revision, allow_patterns=patterns))
+    for name, sha256 in {**(pin.files if pin else {}), **source.sha256}.items():
+        origin = "" if name in source.sha256 else f", as pinned in {pins},"
+        check_sha256(folder / name, sha256, name=f"{folder / name}{origin}")
     return folder
 
 
 def pin_hub_model(source: HubModel, folder: Path, *, pins: Path) -> None:
-    """Pin the commit of a downloaded checkpoint and the hashes of its files.
+    """Pin commit and hashes of a checkpoint from `fetch_hub_model`, unless it is offline.
 
-    Args:
-        source: repository, revision and hashes; a file whose hash is given is not pinned.
-        folder: the directory, as returned by `fetch_hub_model`.
-        pins: lock file of the experiment.
-
-    Raises:
-        DataError: a hash is not the one that the hub gives, the lock file disagrees, or it cannot be
-            written.
+    A file whose hash the experiment gives is not pinned. The hashes that the hub gives are checked.
     """
     commit = cached_commit(folder)
     if commit is not None:
@@ -148,10 +121,6 @@ def cached_commit(path: Path) -> str | None:
     return match[1] if match else None
 
 
-def _pinned_name(path: Path, pins: Path | None) -> str:
-    return f"{path}, as pinned in {pins},"
-
-
 def _check_hash_of_hub(path: Path) -> None:
     """Check a cached file against the hash that the hub gave.
 
@@ -164,13 +133,7 @@ def _check_hash_of_hub(path: Path) -> None:
 
 @contextmanager
 def _hub_errors(source: str, name: str, offline: Sequence[str]) -> Iterator[None]:
-    """Raise every error of the hub client as a DataError in one sentence.
-
-    Args:
-        source: what is being downloaded, for the message.
-        name: offline name.
-        offline: the offline folders.
-    """
+    """Raise every error of the hub client as a DataError in one sentence."""
     from huggingface_hub import errors
 
     reasons = {

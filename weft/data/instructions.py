@@ -38,15 +38,7 @@ ALTERNATIVE = "or choose an instruction that weft contains, such as instruction:
 
 
 def find_instruction(name: str, *, offline: Sequence[str]) -> str:
-    """Return the text of an instruction. A text of d1 is read from its source file.
-
-    Args:
-        name: name of the instruction.
-        offline: folders searched before the download.
-
-    Raises:
-        DataError: d1's source file is neither offline nor reachable, or does not contain the text.
-    """
+    """Return the text of an instruction; a text of d1 is read by `fetch_instruction`."""
     source = D1_TEXTS.get(name)
     return INSTRUCTIONS[name] if source is None else fetch_instruction(source, offline=offline)
 

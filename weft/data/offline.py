@@ -51,16 +51,7 @@ def find_generations(
 
 
 def check_sha256(path: Path, expected: str, *, name: str) -> None:
-    """Check the SHA-256 of a file.
-
-    Args:
-        path: the file.
-        expected: the SHA-256, 64 hexadecimal digits.
-        name: name of the file in the message.
-
-    Raises:
-        DataError: the file does not exist, or its SHA-256 differs.
-    """
+    """Raise a DataError, which calls the file ``name``, if its SHA-256 is not the expected one."""
     if not path.is_file():
         raise DataError(f"{name} must have sha256 {expected}, but the file does not exist; fetch it again")
     actual = file_sha256(path)
@@ -72,8 +63,5 @@ def check_sha256(path: Path, expected: str, *, name: str) -> None:
 
 
 def explain_renewal(path: Path) -> str:
-    """Return a sentence on how to replace a bad copy.
-
-    The hub client's cache holds symbolic links; the file that a link points to must be deleted.
-    """
+    """Return how to replace a bad copy; in the hub client's cache, the target of a link must be deleted."""
     return f"delete {path.resolve() if path.is_symlink() else 'it'} and fetch it again"

@@ -38,17 +38,7 @@ def pins_path(experiment_file: Path) -> Path:
 
 
 def find_pin(pins: Path | None, repo_type: RepoType, repo: str, revision: str) -> Pin | None:
-    """Return the pin of a revision, or None if it is not pinned yet.
-
-    Args:
-        pins: the lock file; None if there is no experiment.
-        repo_type: type of the repository.
-        repo: owner/name.
-        revision: commit, tag or branch.
-
-    Raises:
-        DataError: the lock file cannot be read.
-    """
+    """Return the pin of a revision; None if it is not pinned yet, or if there is no lock file."""
     return None if pins is None else _read(pins).get(_key(repo_type, repo, revision))
 
 

@@ -44,7 +44,10 @@ def load_questions(
     if isinstance(source, GeneratedBenchmark):
         return Loaded(records=generate_questions(benchmark, source))
     if isinstance(source, CustomBenchmark):
-        return Loaded(records=read_custom(benchmark, source), inputs=[Path(source.path)])
+        custom = load_custom_benchmark(Path(source.path))
+        pairs = custom.list_questions(source.num_examples)
+        questions = [_question(benchmark, *pair, instruction=custom.instruction) for pair in pairs]
+        return Loaded(records=questions, inputs=[Path(source.path)])
     if isinstance(source.file, HubFile):
         path = fetch_hub_file(source.file, offline=offline, pins=pins)
     else:
@@ -64,21 +67,8 @@ def load_questions(
 def generate_questions(benchmark: str, source: GeneratedBenchmark) -> list[Question]:
     """Generate test questions. The keys of their problems never occur in training data."""
     stream = draw_problems(TASKS[benchmark], split="test", seed=source.seed)
-    return [
-        _question(benchmark, problem.question, problem.reference)
-        for problem in itertools.islice(stream, source.num_examples)
-    ]
-
-
-def read_custom(benchmark: str, source: CustomBenchmark) -> list[Question]:
-    """Read the questions of a custom benchmark, in the order of its file.
-
-    Raises:
-        ConfigError: the questions have the wrong form, or are too few.
-    """
-    custom = load_custom_benchmark(Path(source.path))
-    pairs = custom.list_questions(source.num_examples)
-    return [_question(benchmark, *pair, instruction=custom.instruction) for pair in pairs]
+    problems = itertools.islice(stream, source.num_examples)
+    return [_question(benchmark, problem.question, problem.reference) for problem in problems]
 
 
 def read_published(

@@ -57,14 +57,7 @@ def read_web_file(url: str, name: str, *, offline: Sequence[str], max_bytes: int
 
 
 def describe_failure(source: str, name: str, offline: Sequence[str], error: BaseException) -> str:
-    """Return the message of a failed download: the first line of the error, and where to put a copy.
-
-    Args:
-        source: the address, or another name of what was to be downloaded.
-        name: offline name.
-        offline: the offline folders.
-        error: the error of the client.
-    """
+    """Return the message of a failed download: the first line of the error, and where to put a copy."""
     first_line = str(error).strip().partition("\n")[0] or type(error).__name__
     return (
         f"{source} cannot be downloaded ({type(error).__name__}: {first_line}); "

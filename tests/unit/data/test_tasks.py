@@ -11,7 +11,7 @@ from weft.benchmarks.sudoku_boards import find_completions
 from weft.data.tasks import TASKS, draw_problems, split_of
 from weft.data.tasks.countdown_problems import find_solutions
 from weft.data.tasks.equations import to_latex
-from weft.data.tasks.examples import chain_of_thought, generate_examples, generate_mixture, join_answer
+from weft.data.tasks.examples import generate_examples, generate_mixture, join_answer, make_example
 from weft.errors import DataError
 
 
@@ -36,7 +36,7 @@ def test_the_same_seed_gives_the_same_problems(task):
 @pytest.mark.parametrize("task", TASKS)
 def test_generated_answers_are_correct_by_the_scorer_of_the_benchmark(task):
     for problem in draw(task, "train"):
-        answer = chain_of_thought(problem).answer.removeprefix("<reasoning>")
+        answer = make_example(problem).answer.removeprefix("<reasoning>")
         score = find_scorer(task, "d1")(answer, question=problem.question, reference=problem.reference)
         assert score.verdict == "correct", (problem, score)
 

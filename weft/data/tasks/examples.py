@@ -15,23 +15,14 @@ def join_answer(rationale: str, answer: str) -> str:
     return f"<reasoning>{rationale}</reasoning>\n<answer>{answer}</answer>"
 
 
-def chain_of_thought(problem: Problem) -> Example:
-    """Return a problem as an example with its rationale."""
+def make_example(problem: Problem, *, has_rationale: bool = True) -> Example:
+    """Return a problem as an example: with chain of thought, or as a direct answer without rationale."""
+    source = f"generated/{problem.benchmark}"
     return Example(
         example_id=problem.example_id,
         question=problem.question,
-        answer=join_answer(problem.rationale, problem.answer),
-        source=f"generated/{problem.benchmark}",
-    )
-
-
-def direct_answer(problem: Problem) -> Example:
-    """Return a problem as an example with an empty rationale."""
-    return Example(
-        example_id=problem.example_id,
-        question=problem.question,
-        answer=join_answer("", problem.answer),
-        source=f"generated/{problem.benchmark}/terse",
+        answer=join_answer(problem.rationale if has_rationale else "", problem.answer),
+        source=source if has_rationale else f"{source}/terse",
     )
 
 
@@ -55,8 +46,8 @@ def generate_mixture(
         for task in shares
     }
     for task in rng.choices(list(shares), weights=list(shares.values()), k=num_examples):
-        make_example = chain_of_thought if rng.random() < rationale_share else direct_answer
-        yield make_example(next(streams[task]))
+        has_rationale = rng.random() < rationale_share
+        yield make_example(next(streams[task]), has_rationale=has_rationale)
 
 
 def generate_examples(counts: Mapping[Task, int], *, seed: int) -> list[Example]:
@@ -67,7 +58,7 @@ def generate_examples(counts: Mapping[Task, int], *, seed: int) -> list[Example]
         seed: seed of problems and order.
     """
     examples = [
-        chain_of_thought(problem)
+        make_example(problem)
         for task, count in counts.items()
         for problem in itertools.islice(draw_problems(TASKS[task], split="train", seed=seed), count)
     ]
