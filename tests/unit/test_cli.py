@@ -36,17 +36,8 @@ def weft(*arguments):
 def test_score_writes_a_record_per_example_and_prints_one_line(tmp_path):
     (tmp_path / "g.jsonl").write_text(json.dumps(EXAMPLE) + "\n")
     out = tmp_path / "s.jsonl"
-    arguments = [
-        "score",
-        "--benchmark",
-        "gsm8k",
-        "--rules",
-        "d1",
-        "--out",
-        str(out),
-        str(tmp_path / "g.jsonl"),
-    ]
-    result = RUN.invoke(app, arguments)
+    arguments = ["--benchmark", "gsm8k", "--rules", "d1", "--out", str(out), str(tmp_path / "g.jsonl")]
+    result = RUN.invoke(app, ["score", *arguments])
     assert result.exit_code == 0
     assert result.output.count("\n") == 1
     assert "accuracy 100.00 % of 1 examples" in result.output
@@ -118,7 +109,7 @@ def test_scoring_imports_no_torch(tmp_path):
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
 
 
-def test_a_wrong_run_lists_the_right_ones():
+def test_a_wrong_run_lists_the_existing_runs():
     files = ["--questions", "q", "--base", "b", "--out", "o"]
     result = weft("sample", "--experiment", "tiny", "--run", "dpo", "--gen-length", 32, *files)
     assert result.returncode == 2
@@ -158,34 +149,34 @@ def test_ranks_of_a_machine_have_a_gpu_each(monkeypatch, name, device):
     ("name", "message"),
     [("tpu", "must be cpu, cuda or auto, got 'tpu'"), ("cuda", "needs a GPU that torch can use")],
 )
-def test_a_device_that_is_not_there_is_refused(monkeypatch, name, message):
+def test_a_device_that_does_not_exist_is_refused(monkeypatch, name, message):
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     with pytest.raises(ConfigError, match=message):
         choose_device(name)
 
 
-def test_what_is_to_be_read_must_be_there():
+def test_the_files_to_read_must_exist():
     result = sampling("--gen-length", 32, "--out", "o")
-    assert "found nothing at" in str(result.exception)
+    assert "base model and adapter must exist, got q" in str(result.exception)
 
 
-def test_merging_joins_shards_and_tells_what_is_wrong(tmp_path):
+def test_merging_joins_shards_and_refuses_missing_answers(tmp_path):
     rows = [
         {"example_id": f"q{n}", "benchmark": "b", "question": "", "prompt": "", "reference": n}
         for n in (0, 1)
     ]
     settings = {"gen_length": 8, "diffusion_steps": 4, "block_length": 4}
-    made = {"generation": "a"} | settings | {"seed": None, "model": "m", "digest": ""}
+    fields = {"generation": "a"} | settings | {"seed": None, "model": "m", "digest": ""}
     for row in rows:
-        (tmp_path / row["example_id"]).write_text(json.dumps(row | made) + "\n")
+        (tmp_path / row["example_id"]).write_text(json.dumps(row | fields) + "\n")
     (tmp_path / "questions").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    whole = ["merge", "--questions", tmp_path / "questions", "--out", tmp_path / "out", tmp_path / "q1"]
-    result = weft(*whole)
+    arguments = ["merge", "--questions", tmp_path / "questions", "--out", tmp_path / "out", tmp_path / "q1"]
+    result = weft(*arguments)
     assert result.returncode == 2
     assert "answered; not so for q0" in result.stderr
     assert "Traceback" not in result.stderr
-    result = weft(*whole, tmp_path / "q0")
-    assert (result.returncode, result.stdout) == (0, f"2 records of 2 shards -> {tmp_path / 'out'}\n")
+    result = weft(*arguments, tmp_path / "q0")
+    assert (result.returncode, result.stdout) == (0, f"2 answers of 2 shards -> {tmp_path / 'out'}\n")
     assert [json.loads(line)["example_id"] for line in (tmp_path / "out").read_text().splitlines()] == [
         "q0",
         "q1",
@@ -198,7 +189,7 @@ def test_a_step_of_the_wrong_kind_is_refused():
 
 
 @pytest.mark.parametrize("command", [["plan", "tiny"], ["config", "show", "paper"], ["doctor"], ["--help"]])
-def test_commands_that_only_tell(command):
+def test_commands_that_print_information(command):
     assert RUN.invoke(app, command).exit_code == 0
 
 

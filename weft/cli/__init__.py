@@ -3,7 +3,7 @@
 Subcommands import heavy libraries inside their functions, so that commands without a model start at once.
 """
 
-from weft.cli import data, inspect, report, sample, score, trace, train
+from weft.cli import data, export, inspect, report, sample, score, trace, train
 from weft.cli.shared import app
 
-__all__ = ["app", "data", "inspect", "report", "sample", "score", "trace", "train"]
+__all__ = ["app", "data", "export", "inspect", "report", "sample", "score", "trace", "train"]

@@ -1,4 +1,4 @@
-"""``weft pretrain``, ``train``, ``probe``, ``gradients``: what changes or examines parameters."""
+"""``weft pretrain``, ``train``, ``probe`` and ``gradients``: train models and examine their gradients."""
 
 from pathlib import Path
 from typing import Annotated
@@ -36,7 +36,7 @@ def pretrain(
 @app.command()
 def train(
     experiment: ExperimentOption,
-    run: Annotated[str, typer.Option(help="Which run, for example weft-s1k-seed1.")],
+    run: Annotated[str, typer.Option(help="Name of the run, for example weft-s1k-seed1.")],
     base: BaseOption,
     prepared: PreparedOption,
     out: OutOption,
@@ -99,7 +99,7 @@ def gradients(
     threads: ThreadsOption = 1,
     device: DeviceOption = "auto",
 ) -> None:
-    """Compare the methods' gradients at the base model: whose they are, and how much they vary."""
+    """Compare the methods' gradients at the base model: share by token uncertainty, and variance."""
     import datasets
 
     from weft.data.collate import PadToLength, move_to_device
@@ -109,7 +109,7 @@ def gradients(
     described = load_fine_tuning(experiment)
     study, training = described.gradient_study, described.training
     if study is None:
-        raise ConfigError("gradient_study must be in the experiment for this step, it is not there")
+        raise ConfigError("gradient_study must be in the experiment for this step, got none")
     model = load_on_device(base, "float32", device, threads)
     tokenizer = load_tokenizer(base, mask_token_id=model.config.mask_token_id)
     examples = list(datasets.load_from_disk(str(prepared)).take(study.num_examples))

@@ -33,7 +33,7 @@ rule train:
 rule export:
     input:
         base=RESULTS.base,
-        tuned=RESULTS.run("{run}"),
+        finetuned=RESULTS.run("{run}"),
     output:
         directory(RESULTS.export("{run}")),
     log:
@@ -44,7 +44,7 @@ rule export:
         mem_mb=40000 if SETTINGS.device == "cuda" else 4000,
         runtime="1h",
     shell:
-        "python -m weft export --base {input.base} --tuned {input.tuned} --out {output} > {log} 2>&1"
+        "python -m weft export --base {input.base} --finetuned {input.finetuned} --out {output} > {log} 2>&1"
 
 
 rule probe:

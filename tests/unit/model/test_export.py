@@ -41,7 +41,7 @@ def adapter(family, tokenizer, tmp_path):
 def test_an_adapter_is_merged_into_a_whole_checkpoint_with_its_tokenizer(
     directory, adapter, family, tmp_path
 ):
-    line = export("--base", directory, "--tuned", adapter, "--out", tmp_path / "out")
+    line = export("--base", directory, "--finetuned", adapter, "--out", tmp_path / "out")
     assert line.startswith(f"{family}: checkpoint of ")
     assert " parameters in float32 -> " in line
     merged = load_model(tmp_path / "out")
@@ -55,13 +55,15 @@ def test_an_adapter_is_merged_into_a_whole_checkpoint_with_its_tokenizer(
 
 def test_a_base_in_bf16_stays_in_bf16(directory, adapter, tmp_path):
     save_model(load_model(directory, torch.bfloat16), tmp_path / "base")
-    assert "in bfloat16" in export("--base", tmp_path / "base", "--tuned", adapter, "--out", tmp_path / "out")
+    assert "in bfloat16" in export(
+        "--base", tmp_path / "base", "--finetuned", adapter, "--out", tmp_path / "out"
+    )
     assert stored_dtype(tmp_path / "out") == torch.bfloat16
 
 
 def test_a_whole_checkpoint_is_written_as_it_is(directory, family, tokenizer, tmp_path):
     save_model(MAKERS[family](tokenizer, seed=4), tmp_path / "tuned")
-    export("--base", directory, "--tuned", tmp_path / "tuned", "--out", tmp_path / "out")
+    export("--base", directory, "--finetuned", tmp_path / "tuned", "--out", tmp_path / "out")
     made, wanted = (load_file(tmp_path / name / "model.safetensors") for name in ("out", "tuned"))
     assert made.keys() == wanted.keys()
     assert all(torch.equal(made[name], wanted[name]) for name in wanted)
@@ -70,7 +72,7 @@ def test_a_whole_checkpoint_is_written_as_it_is(directory, family, tokenizer, tm
 
 
 def test_an_adapter_is_written_under_published_names(directory, adapter, predictor, tmp_path):
-    arguments = ("--base", directory, "--tuned", adapter, "--form", "adapter", "--out", tmp_path / "out")
+    arguments = ("--base", directory, "--finetuned", adapter, "--form", "adapter", "--out", tmp_path / "out")
     assert "adapter of 4 modules" in export(*arguments)
     expected = logits_of(load_tuned(directory, adapter))
     assert torch.equal(logits_of(load_adapter(predictor, tmp_path / "out")), expected)
@@ -81,9 +83,9 @@ def test_what_cannot_be_written_is_refused_and_nothing_is_lost(directory, adapte
     with pytest.raises(ConfigError, match="must name the adapter"):
         export("--base", directory, "--form", "adapter", "--out", tmp_path / "out")
     for out in (directory, directory.parent, adapter):
-        with pytest.raises(ConfigError, match="another directory than what is read"):
-            export("--base", directory, "--tuned", adapter, "--out", out)
+        with pytest.raises(ConfigError, match="--out must"):
+            export("--base", directory, "--finetuned", adapter, "--out", out)
     with pytest.raises(CheckpointError, match=r"adapter_config\.json, none found"):
-        export("--base", directory, "--tuned", directory, "--form", "adapter", "--out", tmp_path / "out")
+        export("--base", directory, "--finetuned", directory, "--form", "adapter", "--out", tmp_path / "out")
     assert not (tmp_path / "out").exists()
     load_tuned(directory, adapter)
