@@ -65,6 +65,7 @@ def main() -> int:
         Exit status: 0 if all numbers are the same, 1 if any differs.
     """
     options = _parse_options()
+    _link_shared_data(options.shared)
     base = _existing_tree(options.base_tree) if options.base_tree else _checkout(options.base)
     comparisons: list[Comparison] = []
     groups = [_compare_scores(base, options.shared), _compare_models(base, options.shared)]
@@ -95,6 +96,14 @@ def _parse_options() -> argparse.Namespace:
     return parser.parse_args()
 
 
+def _link_shared_data(shared: Path) -> None:
+    """Link the test data beside the trees, where experiments look for it (``offline`` in config.yaml)."""
+    link = CACHE / "shared"
+    if shared.is_dir() and not link.exists():
+        CACHE.mkdir(exist_ok=True)
+        link.symlink_to(shared.resolve(), target_is_directory=True)
+
+
 def _existing_tree(folder: Path) -> Tree:
     python = folder.resolve() / ".venv/bin/python"
     if not python.exists():
@@ -115,13 +124,19 @@ def _checkout(commit: str) -> Tree:
 
 
 def _copy_of_working_tree() -> Tree:
-    """Copy the files that git tracks or does not ignore to a folder named by their contents."""
+    """Copy the files that git tracks or does not ignore to a folder named by their contents.
+
+    Copies of other contents are removed.
+    """
     listed = _git("ls-files", "-z", "--cached", "--others", "--exclude-standard").split("\0")
     files = sorted(name for name in listed if name and (REPOSITORY / name).is_file())
     digest = hashlib.sha256()
     for name in files:
         digest.update(name.encode() + b"\0" + hashlib.sha256((REPOSITORY / name).read_bytes()).digest())
     folder = CACHE / f"working-{digest.hexdigest()[:12]}"
+    for other in CACHE.glob("working-*"):
+        if other != folder:
+            shutil.rmtree(other)
     for name in files:
         target = folder / name
         target.parent.mkdir(parents=True, exist_ok=True)
