@@ -3,6 +3,7 @@
 import importlib
 import re
 import subprocess
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,7 @@ ROOMS_WITH_MIRROR = (
 )
 TESTED_ELSEWHERE = {
     "weft/benchmarks/sudoku_boards.py": "tests/unit/benchmarks/test_sudoku.py",
+    "weft/config/sampling.py": "tests/unit/config/test_experiment.py",
     "weft/config/sources.py": "tests/unit/config/test_experiment.py",
     "weft/config/training.py": "tests/unit/config/test_experiment.py",
     "weft/training/environment.py": "tests/unit/test_cli.py",
@@ -140,3 +142,13 @@ def test_the_version_is_the_same_everywhere():
     )
     assert releases[0] == (weft.__version__, str(citation["date-released"]))
     assert citation["version"] == weft.__version__
+
+
+def test_the_picture_of_the_packages_matches_the_import_contracts():
+    contracts = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["tool"]["importlinter"][
+        "contracts"
+    ]
+    layers = next(contract["layers"] for contract in contracts if contract["type"] == "layers")
+    picture = (REPOSITORY / "docs/architecture.md").read_text().partition("```mermaid")[2].partition("```")[0]
+    drawn = [re.findall(r"^ +(\w+)\[", part, flags=re.M) for part in picture.split("subgraph ")[1:]]
+    assert drawn == [re.findall(r"\w+", layer) for layer in layers]
