@@ -11,7 +11,6 @@ d1's form is one JSON object, written by eval/eval.py of dllm-reasoning/d1 @ 837
 A file is read and checked as a whole before anything is scored.
 """
 
-import hashlib
 from pathlib import Path
 
 from pydantic import ConfigDict, JsonValue
@@ -19,6 +18,7 @@ from pydantic import ConfigDict, JsonValue
 from weft.errors import ScoringError
 from weft.records import Generation, Record
 from weft.records.files import numbered_lines, parse_json, parse_record, read_text
+from weft.records.ids import stored_question_id
 
 REMEDY = (
     "a generation file must be weft's JSON Lines or d1's JSON; if it is cut off, let the sampling finish, "
@@ -74,11 +74,6 @@ def read_generations(path: Path, benchmark: str) -> list[Generation]:
     return generations
 
 
-def make_example_id(question: str) -> str:
-    """Return an id of 16 hexadecimal digits that depends on the question only, for files without ids."""
-    return hashlib.sha256(question.encode("utf-8", "surrogatepass")).hexdigest()[:16]
-
-
 def _is_one_object(text: str) -> bool:
     """Return True if the file is one object, as in d1's form, or damaged, rather than JSON Lines."""
     try:
@@ -114,7 +109,7 @@ def _read_d1_form(text: str, benchmark: str, path: Path) -> list[Generation]:
     file = parse_record(text, _D1File, place=str(path), error=ScoringError, remedy=REMEDY, allow_nan=True)
     return [
         Generation(
-            example_id=make_example_id(item.question),
+            example_id=stored_question_id(item.question),
             benchmark=benchmark,
             question=item.question,
             reference=item.ground_truth,

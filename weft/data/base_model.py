@@ -25,12 +25,15 @@ class _Pretrained(Record):
 
 
 def locate_base(source: BaseModelSource, *, offline: Sequence[str], pins: Path | None = None) -> Path:
-    """Return the directory of the base model, downloaded if necessary.
+    """Find the base model, and download it if necessary.
 
     Args:
         source: where the base model comes from.
         offline: folders searched before a download.
         pins: lock file of the experiment, see `weft.data.pins`.
+
+    Returns:
+        Its checkpoint directory.
 
     Raises:
         DataError: the model is missing, unreachable or damaged, or a shipped model was trained by another

@@ -67,10 +67,8 @@ def load_dataset(
 def find_leaks(examples: Iterable[Example], questions: Collection[str]) -> list[str]:
     """Find examples that contain a test question in any of the user's turns.
 
-    Only the end of a turn is compared, because an instruction may precede the question.
-
-    Returns:
-        Ids of the examples, sorted.
+    Only the end of a turn is compared, because an instruction may precede the question. The ids of the
+    examples are returned, sorted.
     """
     ends = tuple({question.strip() for question in questions})
     return sorted(

@@ -25,6 +25,9 @@ def encode_prompt(
         question: text of the user's last turn.
         prefill: text that the answer is made to begin with.
         history: turns before the question.
+
+    Returns:
+        The token ids.
     """
     text = _apply_template(tokenizer, [*history, Message(role="user", content=question)])
     return list(tokenizer(text + prefill, add_special_tokens=False)["input_ids"])
@@ -40,6 +43,9 @@ def encode_example(
         example: the example.
         layout: ``exact`` tokenizes prompt and answer separately, so that the boundary is exact, and
             ends with the end-of-turn token; ``d1`` gives the tokens that d1 trains, see `encode_as_d1`.
+
+    Returns:
+        The token ids of prompt and answer.
     """
     if layout == "d1":
         prompt_ids, answer_ids = encode_as_d1(tokenizer, example)
@@ -85,11 +91,7 @@ def encode_as_d1(tokenizer: PreTrainedTokenizerBase, example: Example) -> tuple[
 
 
 def turn_end_id(tokenizer: PreTrainedTokenizerBase) -> int:
-    """Return the id of the token that ends an answer.
-
-    Raises:
-        DataError: the tokenizer has none of `TURN_END_TOKENS`.
-    """
+    """Return the id of the token that ends an answer: the first of `TURN_END_TOKENS` in the vocabulary."""
     vocabulary = tokenizer.get_vocab()
     for token in TURN_END_TOKENS:
         if token in vocabulary:

@@ -62,6 +62,9 @@ def fetch_instruction(source: InstructionFile, *, offline: Sequence[str]) -> str
         source: address of the file, name of the constant, and hash of the text.
         offline: folders searched before the download.
 
+    Returns:
+        The text.
+
     Raises:
         DataError: the file is neither offline nor reachable, is too large, or does not contain the
             constant as plain text; or the hash of the text differs.
@@ -80,14 +83,15 @@ def fetch_instruction(source: InstructionFile, *, offline: Sequence[str]) -> str
 
 
 def read_text_constant(code: bytes, name: str, *, origin: str) -> str:
-    """Return a string that is assigned at the top level of a Python file, without running the file.
-
-    String literals joined by ``+`` are accepted.
+    """Read a string that is assigned at the top level of a Python file, without running the file.
 
     Args:
         code: content of the file.
         name: name of the constant.
         origin: path or address of the file, for messages.
+
+    Returns:
+        The text; string literals joined by ``+`` are put together.
 
     Raises:
         DataError: the file is not Python, or does not assign the name exactly once and to a string.

@@ -26,13 +26,16 @@ def list_places(name: str, folders: Sequence[str]) -> str:
 def find_generations(
     source: PublishedGenerations, benchmark: str, gen_length: int, offline: Sequence[str]
 ) -> list[Path]:
-    """Return the files of published generations for a benchmark and length, ordered by their numbers.
+    """Find the files of published generations for a benchmark and a length.
 
     Args:
         source: folder and name pattern of the files.
         benchmark: value of ``{benchmark}`` in the pattern.
         gen_length: value of ``{gen_length}``, in tokens.
         offline: folders in which the folder of the files is looked up.
+
+    Returns:
+        The files, ordered by the numbers in their names.
 
     Raises:
         DataError: the folder does not exist, or it holds no file of that name.

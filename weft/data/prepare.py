@@ -36,6 +36,9 @@ def prepare_examples(
         heldout_share: share of the examples, from the front, that is left out.
         layout: how prompt and answer become tokens, see `encode_example`.
 
+    Returns:
+        The summary.
+
     Raises:
         DataError: a prompt leaves no room for its answer, or no example is left for training.
 

@@ -37,6 +37,9 @@ def load_questions(
         offline: folders searched before any download.
         pins: lock file of the experiment, see `weft.data.pins`.
 
+    Returns:
+        The questions and their origin.
+
     Raises:
         ConfigError: the questions of a custom benchmark have the wrong form, or are too few.
         DataError: a file is missing, unreachable, damaged or malformed, or has too few questions.
@@ -76,14 +79,15 @@ def read_published(
 ) -> list[Question]:
     """Read a published test file, and select questions as d1 does.
 
-    Question and reference have the form of d1's stored generations. A GSM8K reference is the true number,
-    also where d1's file has null.
-
     Args:
         benchmark: benchmark whose published form the file has.
         path: JSON Lines, CSV or Parquet file.
         num_examples: number of questions to select; None for all, in file order.
         instruction: text in front of every question.
+
+    Returns:
+        Questions and references in the form of d1's stored generations. A GSM8K reference is the true
+        number, also where d1's file has null.
 
     Raises:
         DataError: the file or a row of it cannot be read, or there are too few rows.

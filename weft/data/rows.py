@@ -42,9 +42,6 @@ def read_rows(path: Path) -> list[JsonObject]:
     """Read the rows of a file: CSV or Parquet by its ending, otherwise JSON Lines.
 
     All values of a CSV file are texts, so that a Sudoku puzzle keeps its leading zeros.
-
-    Raises:
-        DataError: the file cannot be read in its format.
     """
     remedy = explain_renewal(path)
     if path.suffix not in {".csv", ".parquet"}:
@@ -61,11 +58,7 @@ def read_rows(path: Path) -> list[JsonObject]:
 
 
 def take_text(row: JsonObject, field: str) -> str:
-    """Return the text in a field of a row; of a list of texts the first one.
-
-    Raises:
-        ValueError: the field is missing, or it holds no text.
-    """
+    """Return the text in a field of a row, or the first text of a list; raise a ValueError without one."""
     value = row.get(field)
     first = value[0] if isinstance(value, list) and value else value
     if not isinstance(first, str) or not first.strip():

@@ -7,6 +7,7 @@ from weft.records.ids import example_id, example_key, question_id, stored_questi
 def test_ids_stay_the_same():
     turn = Message(role="system", content="Be\u2028brief.")
     assert question_id("gsm8k", "How many?") == "deb675dc42b6b5a5"
+    # printf 'How many?' | sha256sum
     assert stored_question_id("How many?") == "ba352e24c64c7137"
     assert example_id("mine", "q", "a") == "2e68c21869bc7c5f"
     assert example_id("mine", "q", "a", [turn]) == "e3f878ef3b5466a3"
@@ -20,3 +21,4 @@ def test_keys_are_63_bit_integers():
 
 def test_halves_of_a_surrogate_pair_have_an_id():
     assert len(question_id("gsm8k", "\ud800")) == len(example_id("mine", "\ud800", "a")) == 16
+    assert len(stored_question_id("\ud800")) == 16

@@ -27,13 +27,7 @@ class Solution(NamedTuple):
 
 
 def sample_problem(rng: random.Random, *, largest: int = 9, largest_target: int = 30) -> Problem:
-    """Sample a problem that has a solution.
-
-    Args:
-        rng: random generator.
-        largest: largest number.
-        largest_target: largest target.
-    """
+    """Sample a problem with a solution; numbers and target lie between 1 and the given limits."""
     while True:
         numbers = [rng.randint(1, largest) for _ in range(3)]
         solutions = find_solutions(tuple(sorted(numbers)))

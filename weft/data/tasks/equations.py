@@ -14,12 +14,9 @@ from weft.data.tasks.problem import Problem, canonical
 
 
 def sample_problem(rng: random.Random, *, largest: int = 9, fraction_share: float = 0.2) -> Problem:
-    """Sample an equation ax + b = c.
+    """Sample an equation ax + b = c, where the given share of the solutions are not whole numbers.
 
-    Args:
-        rng: random generator.
-        largest: largest absolute value of a and b.
-        fraction_share: share of the equations whose solution is not a whole number.
+    The absolute values of a and b are at most ``largest``.
     """
     wants_fraction = rng.random() < fraction_share
     while True:

@@ -51,12 +51,7 @@ def generate_mixture(
 
 
 def generate_examples(counts: Mapping[Task, int], *, seed: int) -> list[Example]:
-    """Generate distinct training examples with rationales, shuffled.
-
-    Args:
-        counts: task -> number of examples.
-        seed: seed of problems and order.
-    """
+    """Generate distinct training examples with rationales, ``counts`` of each task, shuffled."""
     examples = [
         make_example(problem)
         for task, count in counts.items()

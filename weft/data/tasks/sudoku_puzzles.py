@@ -15,12 +15,7 @@ from weft.data.tasks.problem import Problem
 
 
 def sample_problem(rng: random.Random, *, blanks: tuple[int, int] = (4, 8)) -> Problem:
-    """Sample a puzzle.
-
-    Args:
-        rng: random generator.
-        blanks: smallest and largest number of empty cells.
-    """
+    """Sample a puzzle; ``blanks`` are the smallest and the largest number of empty cells."""
     while True:
         solution = rng.choice(list_boards())
         empty = set(rng.sample(range(NUM_CELLS), rng.randint(*blanks)))

@@ -32,12 +32,7 @@ STORIES = (
 
 
 def sample_problem(rng: random.Random, *, largest: int = 20) -> Problem:
-    """Sample a word problem.
-
-    Args:
-        rng: random generator.
-        largest: largest number in the question; results lie between 1 and twice this number.
-    """
+    """Sample a word problem with numbers up to ``largest`` and results from 1 to twice ``largest``."""
     while True:
         story, first, second = rng.choice(STORIES)
         limit = 9 if first == "*" else largest
