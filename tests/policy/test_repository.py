@@ -30,9 +30,7 @@ TESTED_ELSEWHERE = {
     "weft/config/training.py": "tests/unit/config/test_experiment.py",
     "weft/training/environment.py": "tests/unit/test_cli.py",
     "weft/training/finetune.py": "tests/integration/test_micro_reproduction.py",
-    "weft/training/metrics.py": "tests/unit/training/test_objective.py",
     "weft/training/pretrain.py": "tests/integration/test_micro_reproduction.py",
-    "weft/training/probe.py": "tests/unit/training/test_objective.py",
     "weft/training/rank.py": "tests/integration/test_training.py",
     "perf/training.py": "Makefile",
 }

@@ -2,7 +2,6 @@
 
 from weft.diffusion.forward_process import (
     antithetic_uniform,
-    mask_complement,
     mask_tokens,
     require_maskable,
     stratified_uniform,
@@ -23,7 +22,6 @@ __all__ = [
     "cart_weight",
     "elbo_weight",
     "inverse_rate",
-    "mask_complement",
     "mask_tokens",
     "num_loss_tokens",
     "permute_within_examples",

@@ -109,24 +109,6 @@ def mask_tokens(
     return torch.where(is_masked, mask_token_id, clean_ids), is_masked
 
 
-def mask_complement(
-    clean_ids: TokenIds, is_masked: TokenMask, is_maskable: TokenMask, *, mask_token_id: int
-) -> tuple[TokenIds, TokenMask]:
-    """Mask exactly those maskable tokens that a first mask leaves visible.
-
-    Args:
-        clean_ids: clean token ids.
-        is_masked: True where the first mask replaced a token.
-        is_maskable: True on the answer, False on the prompt.
-        mask_token_id: id of the mask token.
-
-    Returns:
-        The noisy token ids, and True where a token was masked.
-    """
-    is_complement = is_maskable & ~is_masked
-    return torch.where(is_complement, mask_token_id, clean_ids), is_complement
-
-
 def require_maskable(is_maskable: TokenMask) -> None:
     """Check that every example has a maskable position.
 

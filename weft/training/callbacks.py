@@ -43,14 +43,7 @@ class BufferCallback(TrainerCallback):
 
 
 def history_rows(log_history: list[dict[str, Any]]) -> list[StepMetrics]:
-    """Return the metrics of each optimiser step, without wall times.
-
-    Args:
-        log_history: the Trainer's log.
-
-    Returns:
-        One record per optimiser step, in order.
-    """
+    """Return the metrics of each optimiser step in the Trainer's log, without wall times."""
     steps = [entry | {"optimizer_step": entry["step"]} for entry in log_history if "loss" in entry]
     return [
         StepMetrics.model_validate({name: step.get(name) for name in StepMetrics.model_fields})
@@ -61,17 +54,7 @@ def history_rows(log_history: list[dict[str, Any]]) -> list[StepMetrics]:
 def timing_summary(
     log_history: list[dict[str, Any]], *, num_processes: int, device: str, setup_seconds: float
 ) -> Timing:
-    """Summarise the wall times of the optimiser steps.
-
-    Args:
-        log_history: the Trainer's log.
-        num_processes: number of processes.
-        device: kind of device, cpu or cuda.
-        setup_seconds: time for loading model and data.
-
-    Returns:
-        The record of ``timing.json``.
-    """
+    """Summarise the wall times of the optimiser steps in the Trainer's log."""
     seconds = [entry["seconds"] for entry in log_history if "seconds" in entry]
     return Timing(
         seconds_per_step=statistics.median(seconds),

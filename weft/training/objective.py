@@ -28,7 +28,6 @@ from weft.diffusion import (
     cart_weight,
     elbo_weight,
     inverse_rate,
-    mask_complement,
     mask_tokens,
     num_loss_tokens,
     permute_within_examples,
@@ -59,21 +58,6 @@ class ForwardProcess:
     method: Method
     t_min: float
     mask_token_id: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class TokenRoles:
-    """The part that each token plays under a method.
-
-    Attributes:
-        is_noised: True where a token may be masked.
-        is_predictable: True where a masked token is predicted and counts in the loss.
-        has_rate: True where a token has its own masking rate; all others are masked at rate t.
-    """
-
-    is_noised: TokenMask
-    is_predictable: TokenMask
-    has_rate: TokenMask
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,39 +127,31 @@ def add_noise(
         Paper, steps 1 to 6 of the method; SFT as in d1 @ 837888f.
     """
     method, clean_ids = process.method, batch["clean_ids"]
-    roles = token_roles(batch, method)
-    require_maskable(roles.is_noised)
+    is_noised, has_rate = batch["is_maskable"], has_token_rate(batch, method)
+    if not method.padding_masked:
+        is_noised = is_noised & ~batch["is_padding"]
+    require_maskable(is_noised)
     uncertainty, relative = None, torch.ones(clean_ids.shape, device=clean_ids.device)
     if method.has_probe:
         if cached is not None:  # step 1
-            uncertainty = cached.of_batch(batch["example_key"], roles.has_rate)
+            uncertainty = cached.of_batch(batch["example_key"], has_rate)
         else:
             uncertainty = probe_uncertainty(
                 predictor, batch, method=method, mask_token_id=process.mask_token_id
             )
-        relative = relative_rates(  # step 2
-            uncertainty, roles.has_rate, uniforms, method=method, cached=cached
-        )
-    copies = draw_masks(clean_ids, roles.is_noised, relative, uniforms, process)  # steps 3 to 5
+        relative = relative_rates(uncertainty, has_rate, uniforms, method=method, cached=cached)  # step 2
+    copies = draw_masks(clean_ids, is_noised, relative, uniforms, process)  # steps 3 to 5
     weights = [token_weights(copy, relative, method) for copy in copies]  # step 6
-    return join_copies(batch, roles, copies, weights, uncertainty=uncertainty, method=method)
-
-
-def token_roles(batch: TrainingBatch, method: Method) -> TokenRoles:
-    """Find the tokens that are masked, those that are predicted, and those with their own masking rate.
-
-    Args:
-        batch: the training batch.
-        method: settings; those for padding are used.
-
-    Returns:
-        One mask for each role.
-    """
-    is_answer, is_text = batch["is_maskable"], ~batch["is_padding"]
-    is_noised = is_answer if method.padding_masked else is_answer & is_text
-    is_predictable = is_noised if method.padding_in_loss else is_noised & is_text
-    has_rate = has_token_rate(batch, method)
-    return TokenRoles(is_noised=is_noised, is_predictable=is_predictable, has_rate=has_rate)
+    is_predictable = is_noised if method.padding_in_loss else is_noised & ~batch["is_padding"]
+    return join_copies(
+        batch,
+        copies,
+        weights,
+        is_predictable=is_predictable,
+        has_rate=has_rate,
+        uncertainty=uncertainty,
+        method=method,
+    )
 
 
 def relative_rates(
@@ -239,9 +215,8 @@ def draw_masks(
     for index in range(method.masks_per_example):
         if is_complementary and index == 1:
             t, rate = copies[0].t, 1 - copies[0].rate
-            noisy_ids, is_masked = mask_complement(
-                clean_ids, copies[0].is_masked, is_noised, mask_token_id=process.mask_token_id
-            )
+            is_masked = is_noised & ~copies[0].is_masked
+            noisy_ids = torch.where(is_masked, process.mask_token_id, clean_ids)
         else:
             t = time_from_uniform(uniforms.time(index).to(device), t_min=process.t_min)  # step 3
             if is_complementary:
@@ -288,28 +263,17 @@ def token_weights(copy: MaskCopy, relative: TokenFloats, method: Method) -> Toke
 
 def join_copies(
     batch: TrainingBatch,
-    roles: TokenRoles,
     copies: Sequence[MaskCopy],
     weights: Sequence[TokenFloats],
     *,
+    is_predictable: TokenMask,
+    has_rate: TokenMask,
     uncertainty: TokenFloats | None,
     method: Method,
 ) -> NoisyBatch:
-    """Put all masks of a micro-batch below each other and count its tokens, rows and metrics.
-
-    Args:
-        batch: the training batch.
-        roles: which tokens are predicted.
-        copies: masks of every example.
-        weights: loss weights of each mask.
-        uncertainty: uncertainties in nats, for the metrics; None without a probe.
-        method: settings.
-
-    Returns:
-        The noisy batch, one row for each mask of each example.
-    """
+    """Stack all masks of a micro-batch, one row for each mask of each example, and count its tokens."""
     row_weight = (~batch["is_pad_row"]).to(torch.float32).repeat(len(copies))
-    is_predictable = roles.is_predictable.repeat(len(copies), 1)
+    is_predictable = is_predictable.repeat(len(copies), 1)
     is_predicted = torch.cat([copy.is_masked for copy in copies]) & is_predictable
     num_tokens = num_loss_tokens(is_predicted, is_predictable, divisor=method.divisor)
     return NoisyBatch(
@@ -325,7 +289,7 @@ def join_copies(
             row_weight=row_weight,
             t=torch.cat([copy.t for copy in copies]),
             rate=copies[0].rate,
-            has_rate=roles.has_rate,
+            has_rate=has_rate,
             uncertainty=uncertainty,
             min_rate=method.min_token_masking_rate,
         ),

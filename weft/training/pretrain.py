@@ -88,7 +88,7 @@ def pretrain(recipe: Pretraining, out: Path, *, state: Path, device: str) -> Jso
     trainer = DiffusionTrainer(
         model=model,
         args=_arguments(recipe, state, device),
-        train_dataset=[encode_example(tokenizer, example) for example in examples],  # type: ignore[misc]
+        train_dataset=[encode_example(tokenizer, example) for example in examples],
         collate=PadToLength(max_length=recipe.max_length, pad_token_id=tokenizer.pad_token_id),
         process=ForwardProcess(
             method=Method.model_validate({"preset": "sft"}),

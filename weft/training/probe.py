@@ -63,15 +63,7 @@ def probe_uncertainty(
 
 
 def has_token_rate(batch: TrainingBatch, method: Method) -> TokenMask:
-    """Find the tokens that have their own masking rate; all others are masked at rate t.
-
-    Args:
-        batch: the training batch.
-        method: settings; ``padding_reference`` gives padding its own rates.
-
-    Returns:
-        True where a token has its own rate.
-    """
+    """Return True where a token has its own masking rate; all others are masked at rate t."""
     if method.padding_reference:
         return batch["is_maskable"]
     return batch["is_maskable"] & ~batch["is_padding"]

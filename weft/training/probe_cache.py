@@ -32,15 +32,7 @@ class CachedUncertainty:
         self.values = values
 
     def of_batch(self, example_keys: BatchIds, has_rate: TokenMask) -> TokenFloats:
-        """Arrange the uncertainties of a batch by position.
-
-        Args:
-            example_keys: integer that identifies each example.
-            has_rate: True where a token has its own masking rate.
-
-        Returns:
-            Uncertainties in nats, 0 where ``has_rate`` is False.
-        """
+        """Return the uncertainties of a batch by position, 0 where ``has_rate`` is False."""
         flat = torch.cat([self.values[key] for key in example_keys.tolist()]).to(has_rate.device)
         return torch.zeros(has_rate.shape, device=has_rate.device).masked_scatter(has_rate, flat)
 
@@ -52,17 +44,7 @@ class CachedUncertainty:
 def probe_batch(
     predictor: Predictor, batch: TrainingBatch, *, method: Method, mask_token_id: int
 ) -> list[tuple[int, FlatFloats]]:
-    """Probe one batch.
-
-    Args:
-        predictor: the model.
-        batch: the training batch.
-        method: settings of the probe.
-        mask_token_id: id of the mask token.
-
-    Returns:
-        Key and values in nats of each example, on the CPU.
-    """
+    """Probe one batch; return the key and the values in nats of each example, on the CPU."""
     uncertainty = probe_uncertainty(predictor, batch, method=method, mask_token_id=mask_token_id)
     rows = zip(batch["example_key"].tolist(), uncertainty, has_token_rate(batch, method), strict=True)
     return [(key, values[has_rate].cpu()) for key, values, has_rate in rows]

@@ -62,14 +62,7 @@ def probe_table(
 
 
 def words_of(pieces: list[str]) -> list[str]:
-    """Join consecutive tokens whose adjacent characters are letters to words.
-
-    Args:
-        pieces: decoded tokens.
-
-    Returns:
-        The word of each token.
-    """
+    """Return the word of each token; tokens whose adjacent characters are letters form a word."""
     words: list[list[int]] = []
     for index, piece in enumerate(pieces):
         is_continued = index > 0 and piece[:1].isalpha() and pieces[index - 1][-1:].isalpha()

@@ -132,20 +132,7 @@ class DiffusionTrainer(Trainer):
         return_outputs: bool = False,
         num_items_in_batch: Any = None,
     ) -> Tensor:
-        """Compute the loss of one micro-batch.
-
-        Args:
-            model: the wrapped model.
-            inputs: an item of `get_batch_samples`.
-            return_outputs: ignored.
-            num_items_in_batch: ignored; `normalize_weights` counts the tokens.
-
-        Returns:
-            The loss, with a gradient.
-
-        Raises:
-            TrainingError: the loss is not finite.
-        """
+        """Return the loss of one micro-batch; raise a TrainingError if it is not finite."""
         del return_outputs, num_items_in_batch
         micro_batch = inputs["micro_batch"]
         self._seed_dropout(str(micro_batch.number))
