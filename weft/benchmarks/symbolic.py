@@ -1,9 +1,9 @@
 r"""Equality of mathematical expressions in LaTeX, by value.
 
-    are_equal("\\frac{1}{2}", "0.5")  is True
+    are_equal("\\frac{1}{2}", "0.5")  returns  True
 
-A computer algebra system finds out, in a process of its own and under limits: see
-`weft.benchmarks.symbolic_process`, which is started with the first question and ends with this process.
+A computer algebra system compares them in a separate process under limits on time and memory
+(`weft.benchmarks.symbolic_process`). That process starts with the first comparison and ends with this one.
 """
 
 import atexit
@@ -13,36 +13,38 @@ import json
 import subprocess
 import sys
 import threading
-from typing import IO, Any
+from typing import IO
 
 from weft.errors import ScoringError, ScoringSetupError
+from weft.records import JsonObject
+
+MAX_SECONDS = 1.8
+"""Longest time that a comparison may take on the clock, in seconds, however busy the machine is."""
 
 
 class ComparisonError(ScoringError):
-    """Two expressions could not be compared within the limits; that says nothing about the answer."""
+    """Two expressions could not be compared within the limits; the answer may be right or wrong."""
 
 
 def are_equal(reference: str, prediction: str) -> bool:
-    """Say whether two expressions have the same value.
+    """Return True if two expressions have the same value.
 
-    The first call starts the comparing process, which takes a second beside the comparison's own limits.
+    The first call also starts the comparing process, which takes about a second.
 
     Args:
         reference: the right answer, in LaTeX, on one line and without dollar signs.
-        prediction: the stated answer, likewise.
-
-    Returns:
-        Whether they do; an expression that cannot be read equals only the same text.
+        prediction: the stated answer, in the same form. An expression that cannot be read equals only
+            the same text.
 
     Raises:
-        ComparisonError: the comparison took too long or too much memory, failed or died.
+        ComparisonError: the comparison exceeded its time or memory, failed, or its process died.
         ScoringSetupError: the comparing process does not start.
     """
-    process = _process()
-    answer = process.ask([reference, prediction])
+    process = _start_process()
+    answer = process.ask(reference, prediction)
     if answer is None:
         process.end()
-        _process.cache_clear()
+        _start_process.cache_clear()
         raise ComparisonError("the comparing process died")
     if "error" in answer:
         raise ComparisonError(answer["error"])
@@ -50,48 +52,48 @@ def are_equal(reference: str, prediction: str) -> bool:
 
 
 class _Process:
-    """The process that compares; it takes one question at a time."""
+    """The comparing process. It handles one comparison at a time."""
 
     def __init__(self) -> None:
-        command = [sys.executable, "-m", "weft.benchmarks.symbolic_process"]
+        command = [sys.executable, "-m", "weft.benchmarks.symbolic_process", str(MAX_SECONDS)]
         self._process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
         )
-        self._turn = threading.Lock()
+        self._lock = threading.Lock()
         atexit.register(self.end)
         if self._read() != {"is_ready": True}:
             self.end()
             raise ScoringSetupError(
-                f"{' '.join(command)} must start to compare expressions, it ended with exit code "
-                f"{self._process.returncode}; is math-verify installed as in envs/weft.lock.txt?"
+                f"the process that compares expressions must start, but {' '.join(command)} ended with exit "
+                f"code {self._process.returncode}; is math-verify installed as in envs/weft.lock.txt?"
             )
 
-    def ask(self, question: Any) -> Any:
-        """Send a question and wait for its answer; None if the process died."""
-        with self._turn:
+    def ask(self, reference: str, prediction: str) -> JsonObject | None:
+        """Send two expressions and return the answer; None if the process died."""
+        with self._lock:
             try:
-                _open(self._process.stdin).write(json.dumps(question).encode() + b"\n")
-                _open(self._process.stdin).flush()
+                _get_pipe(self._process.stdin).write(json.dumps([reference, prediction]).encode() + b"\n")
+                _get_pipe(self._process.stdin).flush()
                 return self._read()
             except OSError:
                 return None
 
     def end(self) -> None:
-        """Close the pipes, upon which the process ends, and wait for it."""
-        with self._turn, self._process, contextlib.suppress(OSError):
-            _open(self._process.stdin).close()
+        """Close the pipes, which ends the process, and wait for it."""
+        with self._lock, self._process, contextlib.suppress(OSError):
+            _get_pipe(self._process.stdin).close()
         atexit.unregister(self.end)
 
-    def _read(self) -> Any:
-        line = _open(self._process.stdout).readline()
-        return json.loads(line) if line else None
+    def _read(self) -> JsonObject | None:
+        line = _get_pipe(self._process.stdout).readline()
+        return dict(json.loads(line)) if line else None
 
 
-def _open(pipe: IO[bytes] | None) -> IO[bytes]:
-    assert pipe is not None, "both pipes are asked for when the process is started"
+def _get_pipe(pipe: IO[bytes] | None) -> IO[bytes]:
+    assert pipe is not None, "the process is started with both pipes"
     return pipe
 
 
 @functools.cache
-def _process() -> _Process:
+def _start_process() -> _Process:
     return _Process()

@@ -1,9 +1,10 @@
-r"""Equality of mathematical expressions by a computer algebra system: the far side of `symbolic`.
+r"""The process in which a computer algebra system compares expressions, for `weft.benchmarks.symbolic`.
 
-    ["\\frac{1}{2}", "0.5"]  on standard input gives  {"is_equal": true}  on standard output
+A line ["\\frac{1}{2}", "0.5"] on standard input is answered by {"is_equal": true} on standard output.
 
-The work is done by `math-verify` on SymPy, which may hang, exhaust the memory or crash on hostile text.
-So comparisons are made by a copy of this process, under limits; nothing else imports this module.
+math-verify and SymPy do the work. On hostile text they may hang, exhaust the memory or crash. Therefore a
+forked worker compares under limits, and is killed and replaced when it exceeds them. No other module
+imports this one.
 """
 
 import json
@@ -24,18 +25,18 @@ import sympy
 from math_verify import LatexExtractionConfig, parse, verify
 from sympy.parsing import sympy_parser
 
+from weft.records import JsonObject
+
 MAX_CPU_SECONDS = 1.0
-"""Processor time that a comparison may take; honest ones were seen to take up to 0.3 seconds."""
-MAX_SECONDS = 1.8
-"""Longest time that a comparison may take by the clock, beside whatever else the machine does."""
+"""Processor time of a comparison, in seconds. Ordinary comparisons took up to 0.3 seconds."""
 MAX_MEMORY = 1024**3
-"""Address space that a comparison may take beyond what its process has already, in bytes."""
+"""Address space that a comparison may add to that of its process, in bytes."""
 WORN_MEMORY = 128 * 1024**2
-"""Memory, in bytes, beyond which a copy has grown so much that the next comparison gets a fresh one."""
+"""Growth of a worker, in bytes, beyond which a fresh worker makes the next comparison."""
 DECIMALS = 12
-"""Decimals at which a decimal number must agree; math-verify's 6 would make 0.333333 a third."""
-MAX_ANSWER = 1_000
-"""Longest message from a copy, in bytes."""
+"""Decimals in which a decimal number must agree; with math-verify's 6, 0.333333 would equal 1/3."""
+MAX_ANSWER_BYTES = 1_000
+"""Longest message from a worker."""
 
 WARM_UP = (
     (r"-\frac{1}{2}\sqrt{3}x^2 + 0.5", r"\frac{x}{3} - 1.5"),
@@ -46,142 +47,158 @@ WARM_UP = (
     ("y = 2x + 3", "2y - x = 7"),
     (r"x \in [-2, 7]", r"-2 \le x \le 8"),
 )
-"""What is compared before the first copy is made: parsers and libraries load as they are used."""
+"""Pairs that are compared before the first fork, because parsers and libraries load when first used."""
 
-# Only the plain process is copied: it has no threads.
-_COPIES = multiprocessing.get_context("fork")
+# Only this process is forked, which has no threads.
+_FORK = multiprocessing.get_context("fork")
 
 
 def compare(reference: str, prediction: str) -> bool:
-    """Say whether two expressions have the same value.
+    """Return True if math-verify finds two expressions equal.
 
     Args:
         reference: the right answer, in LaTeX, on one line and without dollar signs.
-        prediction: the stated answer, likewise.
-
-    Returns:
-        What math-verify says; an expression that it cannot read equals only the same text.
+        prediction: the stated answer, in the same form. An expression that cannot be read equals only
+            the same text.
 
     Raises:
-        Exception: the comparison failed; that says nothing about the answer.
+        Exception: the comparison failed, which says nothing about the answer.
     """
-    right, stated = _read(reference), _read(prediction)
-    if right is None or stated is None:
+    expected, stated = _read(reference), _read(prediction)
+    if expected is None or stated is None:
         return reference == prediction
-    return bool(verify(right, stated, float_rounding=DECIMALS, timeout_seconds=None, raise_on_error=True))
+    return bool(verify(expected, stated, float_rounding=DECIMALS, timeout_seconds=None, raise_on_error=True))
 
 
-class Copy:
-    """A copy of this process that makes comparisons; killed and replaced when it exceeds its limits.
+class Worker:
+    """A fork of this process that makes comparisons, replaced when it exceeds its limits.
 
-    A copy goes on as long as it can: a parser that is warm is ten times as fast.
+    A worker is kept as long as possible, because a warm parser is ten times as fast.
+
+    Args:
+        max_seconds: time on the clock that a comparison may take, in seconds.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, max_seconds: float) -> None:
+        self._max_seconds = max_seconds
         self._start()
 
-    def compare(self, reference: str, prediction: str) -> dict[str, Any]:
-        """Have two expressions compared.
+    def compare(self, reference: str, prediction: str) -> JsonObject:
+        """Compare two expressions.
+
+        Args:
+            reference: see the function `compare`.
+            prediction: see the function `compare`.
 
         Returns:
-            `{"is_equal": …}`, or `{"error": …}` if the copy exceeded its limits, failed or died.
+            `{"is_equal": ...}`, or `{"error": ...}` if the worker exceeded its limits, failed or died.
         """
-        if not self._process.is_alive():  # of something that has nothing to do with this comparison
+        if not self._process.is_alive():  # for a reason that has nothing to do with this comparison
             self._replace()
         answer = self._ask(reference, prediction)
-        if answer.pop("is_worn", True):  # also where the copy did not live to say so
+        if answer.pop("is_worn", True):  # the key is missing if the worker did not survive
             self._replace()
         return answer
 
-    def _ask(self, reference: str, prediction: str) -> dict[str, Any]:
-        try:
-            self._pipe.send_bytes(json.dumps([reference, prediction]).encode())
-            if not self._pipe.poll(MAX_SECONDS):
-                return {"error": f"the comparison took longer than {MAX_SECONDS} seconds"}
-            answer: dict[str, Any] = json.loads(self._pipe.recv_bytes(MAX_ANSWER))
-            return answer
-        except (EOFError, OSError, ValueError):
-            self._process.join(0.2)  # its end of the pipe is closed, so it is about to end
-        if self._process.exitcode == -signal.SIGPROF:
-            return {"error": f"the comparison took longer than {MAX_CPU_SECONDS} seconds of computing"}
-        return {"error": "the comparing process died"}
-
     def end(self) -> None:
-        """Kill the copy."""
+        """Kill the worker."""
         self._process.kill()
         self._process.join()
         self._pipe.close()
+
+    def _ask(self, reference: str, prediction: str) -> JsonObject:
+        try:
+            self._pipe.send_bytes(json.dumps([reference, prediction]).encode())
+            if not self._pipe.poll(self._max_seconds):
+                return {"error": f"the comparison took longer than {self._max_seconds} seconds"}
+            return dict(json.loads(self._pipe.recv_bytes(MAX_ANSWER_BYTES)))
+        except (EOFError, OSError, ValueError):
+            self._process.join(0.2)  # the worker has closed the pipe, so it is about to end
+        if self._process.exitcode == -signal.SIGPROF:
+            return {"error": f"the comparison took longer than {MAX_CPU_SECONDS} seconds of computing"}
+        return {"error": "the comparing process died"}
 
     def _replace(self) -> None:
         self.end()
         self._start()
 
     def _start(self) -> None:
-        self._pipe, far_end = _COPIES.Pipe()
-        self._process = _COPIES.Process(target=_answer, args=(far_end, self._pipe), daemon=True)
+        self._pipe, far_end = _FORK.Pipe()
+        self._process = _FORK.Process(target=_work, args=(far_end, self._pipe), daemon=True)
         self._process.start()
-        far_end.close()  # so that the end of the copy is seen as the end of the pipe
+        far_end.close()  # the pipe then ends when the worker ends
 
 
-def serve() -> None:
-    """Answer requests, a line each, until standard input ends."""
-    # Libraries may print; the answers have a way of their own.
+def serve(max_seconds: float) -> None:
+    """Answer requests, one per line, until standard input ends.
+
+    Args:
+        max_seconds: time on the clock that a comparison may take, in seconds.
+    """
+    # Libraries may print; their output must not mix with the answers.
     with os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="ascii") as answers:
-        with open(os.devnull, "w") as nowhere:  # noqa: PTH123 - a device, not a path
-            os.dup2(nowhere.fileno(), sys.stdout.fileno())
+        with open(os.devnull, "w") as null:  # noqa: PTH123 - a device, not a path
+            os.dup2(null.fileno(), sys.stdout.fileno())
         for pair in WARM_UP:
             compare(*pair)
-        copy = Copy()
+        worker = Worker(max_seconds)
         print(json.dumps({"is_ready": True}), file=answers, flush=True)
         for line in sys.stdin:
-            print(json.dumps(copy.compare(*json.loads(line))), file=answers, flush=True)
-        copy.end()
+            print(json.dumps(worker.compare(*json.loads(line))), file=answers, flush=True)
+        worker.end()
 
 
-def _answer(pipe: Connection, near_end: Connection) -> None:
-    """Make comparisons in the copy, until the pipe ends."""
+def _work(pipe: Connection, near_end: Connection) -> None:
+    """Make comparisons in the worker, until the pipe ends."""
     near_end.close()
-    _limit(resource.RLIMIT_AS, _measure_address_space() + MAX_MEMORY)
-    _limit(resource.RLIMIT_CORE, 0)
+    _lower_limit(resource.RLIMIT_AS, _measure_address_space() + MAX_MEMORY)
+    _lower_limit(resource.RLIMIT_CORE, 0)
+    # The signal ends the process, even during the computation of a single integer power.
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGPROF})
-    signal.signal(signal.SIGPROF, signal.SIG_DFL)  # ends the process, also inside one large integer power
+    signal.signal(signal.SIGPROF, signal.SIG_DFL)
     worn_size = _measure_peak_memory() + WORN_MEMORY
     while True:
         try:
             reference, prediction = json.loads(pipe.recv_bytes())
         except EOFError:
             return
-        answer: dict[str, Any]
         signal.setitimer(signal.ITIMER_PROF, MAX_CPU_SECONDS)
-        with _watch_resources() as exhausted:
-            try:
-                answer = {"is_equal": compare(reference, prediction)}
-            except Exception as error:
-                answer = {"error": f"the comparison failed ({type(error).__name__})"}
-        if MemoryError in exhausted:
-            answer = {"error": f"the comparison took more than {MAX_MEMORY >> 20} MiB of memory"}
-        elif exhausted:
-            answer = {"error": "the comparison ran out of stack or memory"}
+        answer = _compare_or_report(reference, prediction)
         signal.setitimer(signal.ITIMER_PROF, 0)
-        is_worn = "error" in answer or _measure_peak_memory() > worn_size
-        pipe.send_bytes(json.dumps(answer | {"is_worn": is_worn}).encode())
+        answer["is_worn"] = "error" in answer or _measure_peak_memory() > worn_size
+        pipe.send_bytes(json.dumps(answer).encode())
+
+
+def _compare_or_report(reference: str, prediction: str) -> JsonObject:
+    """Compare two expressions, or report what failed or ran out."""
+    answer: JsonObject
+    with _watch_resources() as exhausted:
+        try:
+            answer = {"is_equal": compare(reference, prediction)}
+        except Exception as error:
+            answer = {"error": f"the comparison failed ({type(error).__name__})"}
+    if MemoryError in exhausted:
+        return {"error": f"the comparison took more than {MAX_MEMORY >> 20} MiB of memory"}
+    if exhausted:
+        return {"error": "the comparison ran out of stack or memory"}
+    return answer
 
 
 def _measure_peak_memory() -> int:
-    """Say how much memory this process has taken at most, in bytes."""
+    """Return the largest memory that this process has taken, in bytes."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024
 
 
-def _limit(kind: int, limit: int) -> None:
-    """Lower a limit of this process; one that is lower already stays."""
+def _lower_limit(kind: int, limit: int) -> None:
+    """Lower a limit of this process; a limit that is lower already stays."""
     present = [value for value in resource.getrlimit(kind) if value != resource.RLIM_INFINITY]
     limit = min(limit, *present) if present else limit
     resource.setrlimit(kind, (limit, limit))
 
 
 def _measure_address_space() -> int:
-    """Say how large the address space of this process is, in bytes; 0 where the system does not tell."""
+    """Return the size of the address space of this process, in bytes; 0 where the system has no /proc."""
     try:
         return int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     except OSError:
@@ -190,10 +207,10 @@ def _measure_address_space() -> int:
 
 @contextmanager
 def _watch_resources() -> Iterator[set[type]]:
-    """Collect the kinds of exceptions that say that something ran out, raised anywhere within.
+    """Collect MemoryError and RecursionError if either is raised anywhere within, even if it is caught.
 
-    math-verify and SymPy catch every exception in many places and go on as if the expressions differed,
-    also when the memory is exhausted: a failure would become a verdict.
+    math-verify and SymPy catch every exception in many places and continue as if the expressions
+    differed, so that an exhausted memory would become a verdict.
     """
     exhausted: set[type] = set()
 
@@ -203,7 +220,7 @@ def _watch_resources() -> Iterator[set[type]]:
         return watch_frame
 
     def enter_frame(frame: Any, event: str, _: Any) -> Any:
-        frame.f_trace_lines = False  # or it would take five times as long, not two
+        frame.f_trace_lines = False  # tracing lines too would take five times as long, instead of twice
         return watch_frame
 
     before = sys.gettrace()
@@ -211,28 +228,28 @@ def _watch_resources() -> Iterator[set[type]]:
     try:
         yield exhausted
     finally:
-        if sys.gettrace() is not enter_frame:  # Python drops a watcher that itself runs out of either
+        if sys.gettrace() is not enter_frame:  # Python drops a trace function that raises an exception
             exhausted.add(RecursionError)
         sys.settrace(before)
 
 
 def _read(latex: str) -> Any:
     """Parse an expression; None if it cannot be read."""
-    # ExprExtractionConfig is left out: it hands text to SymPy's parse_expr, which calls eval.
-    found = parse(
+    # ExprExtractionConfig is left out, because it passes text to SymPy's parse_expr, which calls eval.
+    expressions = parse(
         f"${latex}$",
         extraction_config=[LatexExtractionConfig()],
         fallback_mode="no_fallback",
         parsing_timeout=None,
         raise_on_error=True,
     )
-    return found[0] if found else None
+    return expressions[0] if expressions else None
 
 
 def _build(code: str, *_: Any) -> Any:
-    """Stand in for SymPy's eval: build the single numbers and symbols that SymPy itself asks for.
+    """Build a single number or symbol. This function replaces SymPy's eval.
 
-    SymPy turns some text into Python code, even that of a number; no text may become more than that.
+    SymPy turns even the text of a number into Python code; anything longer is refused.
     """
     match = _LEAF.fullmatch(code)
     if match is None:
@@ -240,10 +257,10 @@ def _build(code: str, *_: Any) -> Any:
     return sympy.E if match["kind"] is None else getattr(sympy, match["kind"])(match["text"])
 
 
-# What SymPy's parser makes of "12", "1.5", "x" and "E".
+# The code that SymPy's parser writes for "12", "1.5", "x" and "E".
 _LEAF = re.compile(r"(?:(?P<kind>Integer|Float|Symbol) ?\('?(?P<text>[\w.]+)'? ?\)|E) ?")
 sympy_parser.eval_expr = _build
-logging.getLogger("math_verify").setLevel(logging.ERROR)  # it warns that we keep the time ourselves
+logging.getLogger("math_verify").setLevel(logging.ERROR)  # it warns that its own timeouts are switched off
 
 if __name__ == "__main__":
-    serve()
+    serve(float(sys.argv[1]))

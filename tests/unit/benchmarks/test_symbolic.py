@@ -28,25 +28,25 @@ def test_a_limit_is_an_error_and_no_verdict():
 
 
 def test_a_process_that_died_is_an_error_once():
-    symbolic._process()._process.kill()
-    symbolic._process()._process.wait()
+    symbolic._start_process()._process.kill()
+    symbolic._start_process()._process.wait()
     with pytest.raises(ComparisonError, match="died"):
         are_equal("5", "4 + 1")
     assert are_equal("5", "4 + 1")
 
 
 def test_a_process_that_cannot_start_is_a_matter_of_the_set_up(monkeypatch):
-    symbolic._process.cache_clear()
+    symbolic._start_process.cache_clear()
     monkeypatch.setattr(sys, "executable", "/bin/false")
     with pytest.raises(ScoringSetupError, match="is math-verify installed"):
         are_equal("5", "4 + 1")
-    symbolic._process.cache_clear()
+    symbolic._start_process.cache_clear()
 
 
 def test_nothing_is_left_running_when_the_caller_is_killed():
     code = (
         "from weft.benchmarks import symbolic; symbolic.are_equal('5', '4+1');"
-        "print(symbolic._process()._process.pid, flush=True); input()"
+        "print(symbolic._start_process()._process.pid, flush=True); input()"
     )
     with subprocess.Popen(
         [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
