@@ -136,40 +136,6 @@ def test_keys_without_default_are_required(tmp_path, place):
         load_experiment(write(tmp_path, edit))
 
 
-def change_sampling(**changes):
-    def edit(content):
-        content["sampling"] |= changes
-
-    return edit
-
-
-THRESHOLD = {"confidence_threshold": 0.9, "tokens_per_step": None}
-
-
-@pytest.mark.parametrize(
-    ("changes", "key", "got"),
-    [
-        ({"remasking": "worst"}, "remasking", "'worst'"),
-        ({"cfg_scale": -1.0}, "cfg_scale", "-1"),
-        ({"temperature": 0.5}, "seed", "none"),
-        ({"remasking": "random"}, "seed", "none"),
-        ({"seed": 3}, "seed", "3"),
-        ({"kv_cache": "all"}, "kv_cache", "'all'"),
-        ({"kv_cache": "dual", "cfg_scale": 0.5}, "cfg_scale", "0.5"),
-        (THRESHOLD | {"confidence_threshold": 0.0}, "confidence_threshold", "0.0"),
-        (THRESHOLD | {"confidence_threshold": 1.5}, "confidence_threshold", "1.5"),
-        (THRESHOLD | {"tokens_per_step": 2}, "tokens_per_step", "2"),
-        ({"tokens_per_step": None}, "tokens_per_step", "neither"),
-        (THRESHOLD | {"remasking": "random", "seed": 1}, "remasking", "'random'"),
-        ({"attend_padding": True, "batch_size": 1}, "batch_size", "1"),
-        ({"early_stop": "yes"}, "early_stop", "'yes'"),
-    ],
-)
-def test_sampling_settings_that_are_wrong_or_have_no_effect_are_refused(tmp_path, changes, key, got):
-    with pytest.raises(ConfigError, match=rf"  sampling.*{key}.* got {got}"):
-        load_experiment(write(tmp_path, change_sampling(**changes)))
-
-
 def test_adapters_are_merged_only_if_there_are_some(tmp_path):
     def edit(content):
         content["sampling"]["merge_adapters"] = True
@@ -177,29 +143,6 @@ def test_adapters_are_merged_only_if_there_are_some(tmp_path):
 
     with pytest.raises(ConfigError, match=r"training.lora .*sampling.merge_adapters"):
         load_experiment(write(tmp_path, edit))
-
-
-@pytest.mark.parametrize(
-    ("changes", "name"),
-    [
-        ({}, None),
-        ({"remasking": "random", "temperature": 0.7, "seed": 1, "cfg_scale": 1.0}, None),
-        ({"kv_cache": "prefix"}, "prefix cache"),
-        (THRESHOLD, "threshold 0.9"),
-        (THRESHOLD | {"kv_cache": "dual"}, "dual cache, threshold 0.9"),
-        (THRESHOLD | {"confidence_threshold": 0.99999999}, "threshold 0.99999999"),
-        (THRESHOLD | {"confidence_threshold": 1.0}, "threshold 1"),
-    ],
-)
-def test_approximate_sampling_has_a_name(tmp_path, changes, name):
-    assert load_experiment(write(tmp_path, change_sampling(**changes))).sampling.approximation == name
-
-
-def test_the_batch_size_is_decisive_only_if_padding_is_attended_to(tmp_path):
-    settings = load_experiment(write(tmp_path, change_sampling(attend_padding=True))).sampling.decisive()
-    plain = load_experiment(write(tmp_path, change_sampling())).sampling.decisive()
-    assert set(settings) - set(plain) == {"batch_size"}
-    assert "gen_lengths" not in settings
 
 
 def test_all_wrong_values_are_in_one_message(tmp_path):
