@@ -4,7 +4,8 @@ Writing is atomic. The content goes to a hidden temporary file beside the target
 and renamed, so that a reader sees the whole file or none, whatever interrupts the writer. The one
 exception is `LineAppender`, whose file grows a line at a time and is read up to the last whole line.
 
-A record that cannot be read raises one form of error::
+All functions that read take ``error``, the class of the exception that they raise, and ``remedy``, which
+tells the reader of the message what to do. The message has one form::
 
     FILE, line N: FIELD: expected ..., got ...; REMEDY
 """
@@ -43,7 +44,10 @@ def atomic_file(out: Path) -> Iterator[Path]:
     Nothing is left behind, and ``out`` stays as it was, if the block raises.
 
     Args:
-        out: file to write; its folder is made if need be.
+        out: file to write; its folder is created if necessary.
+
+    Yields:
+        The temporary path.
     """
     out.parent.mkdir(parents=True, exist_ok=True)
     temporary = out.with_name(f".{out.name}.{os.getpid()}.new")
@@ -63,6 +67,9 @@ def atomic_directory(out: Path) -> Iterator[Path]:
 
     Args:
         out: directory to write.
+
+    Yields:
+        The temporary directory.
     """
     growing = growing_directory(out)
     shutil.rmtree(growing, ignore_errors=True)
@@ -191,16 +198,7 @@ def _read_whole_lines(path: Path, kind: type[RecordT]) -> tuple[list[RecordT], i
 
 
 def read_text(path: Path, *, error: type[WeftError] = DataError, remedy: str = "check the path") -> str:
-    """Read a UTF-8 text file, with or without a byte order mark.
-
-    Args:
-        path: the file.
-        error: class of the exception.
-        remedy: what the reader of the message should do.
-
-    Raises:
-        WeftError: the file is missing, unreadable or not UTF-8.
-    """
+    """Read a UTF-8 text file, with or without a byte order mark."""
     try:
         return path.read_bytes().decode("utf-8-sig", "surrogatepass")
     except FileNotFoundError as cause:
@@ -220,17 +218,7 @@ def read_json(
     error: type[WeftError] = DataError,
     remedy: str = "make the file again",
 ) -> RecordT:
-    """Read one record from a JSON file.
-
-    Args:
-        path: the file.
-        kind: class of the record.
-        error: class of the exception.
-        remedy: what the reader of the message should do.
-
-    Raises:
-        WeftError: the file is missing or not JSON, or a field is missing or has another type.
-    """
+    """Read one record of class ``kind`` from a JSON file."""
     text = read_text(path, error=error, remedy=remedy)
     return parse_record(text, kind, place=str(path), error=error, remedy=remedy)
 
@@ -242,17 +230,7 @@ def read_lines(
     error: type[WeftError] = DataError,
     remedy: str = "make the file again",
 ) -> list[RecordT]:
-    """Read records from a JSON Lines file, in file order.
-
-    Args:
-        path: the file.
-        kind: class of the records.
-        error: class of the exception.
-        remedy: what the reader of the message should do.
-
-    Raises:
-        WeftError: the file is missing, or a line is no such record; file, line and field are named.
-    """
+    """Read records of class ``kind`` from a JSON Lines file, in file order."""
     return [
         parse_record(line, kind, place=place, error=error, remedy=remedy)
         for place, line in numbered_lines(path, error=error, remedy=remedy)
@@ -262,16 +240,7 @@ def read_lines(
 def read_objects(
     path: Path, *, error: type[WeftError] = DataError, remedy: str = "correct the file"
 ) -> list[JsonObject]:
-    """Read JSON objects of unknown form from a JSON Lines file, in file order.
-
-    Args:
-        path: the file.
-        error: class of the exception.
-        remedy: what the reader of the message should do.
-
-    Raises:
-        WeftError: the file is missing, or a line is not a JSON object; file and line are named.
-    """
+    """Read JSON objects of unknown form from a JSON Lines file, in file order."""
     lines = numbered_lines(path, error=error, remedy=remedy)
     return [_parse_object(line, place=place, error=error, remedy=remedy) for place, line in lines]
 
@@ -295,18 +264,9 @@ def parse_record(
     remedy: str,
     allow_nan: bool = False,
 ) -> RecordT:
-    """Make a record of JSON text.
+    """Return a record from JSON text that stands at ``place``, such as "FILE, line N".
 
-    Args:
-        text: the JSON object.
-        kind: class of the record.
-        place: where the text stands, for the message.
-        error: class of the exception.
-        remedy: what the reader of the message should do.
-        allow_nan: whether NaN and Infinity are read, which Python's own writer produces.
-
-    Raises:
-        WeftError: the text is not JSON, or a field is missing or has another type.
+    With ``allow_nan``, NaN and Infinity are read, which Python's own writer produces.
     """
     return validate_record(
         _parse_object(text, place=place, error=error, remedy=remedy, allow_nan=allow_nan),
@@ -317,18 +277,7 @@ def parse_record(
 def validate_record(
     content: JsonObject, kind: type[RecordT], *, place: str, error: type[WeftError], remedy: str
 ) -> RecordT:
-    """Make a record of a JSON object.
-
-    Args:
-        content: the JSON object.
-        kind: class of the record.
-        place: where the object stands, for the message.
-        error: class of the exception.
-        remedy: what the reader of the message should do.
-
-    Raises:
-        WeftError: a field is missing or has another type.
-    """
+    """Return a record from a JSON object that stands at ``place``, such as "FILE, line N"."""
     try:
         return kind.model_validate(content)
     except ValidationError as cause:
@@ -336,17 +285,9 @@ def validate_record(
 
 
 def parse_json(text: str, *, allow_nan: bool = False) -> Any:
-    """Parse JSON text as RFC 8259 has it, escaped halves of characters included.
+    """Parse JSON text, including escaped halves of surrogate pairs; raise a ValueError or RecursionError.
 
-    Pydantic's own parser refuses such halves, which a byte-level tokenizer can produce.
-
-    Args:
-        text: the JSON value.
-        allow_nan: whether NaN and Infinity are read.
-
-    Raises:
-        ValueError: the text is not JSON, or holds NaN or Infinity where these are not allowed.
-        RecursionError: it is nested too deeply.
+    Pydantic's own parser rejects such halves, which a byte-level tokenizer can produce.
     """
     return json.loads(text, parse_constant=None if allow_nan else _refuse_constant)
 

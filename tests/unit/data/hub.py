@@ -1,7 +1,7 @@
-"""A server on this machine that speaks the hub's file protocol, and can be told to misbehave.
+"""A local server with the file protocol of the hub, whose failures can be chosen.
 
-Two repositories, a data set and a model, at one commit with the branch ``main``.  What it serves is what
-the client needs: metadata by HEAD, content by GET with ranges, revisions and trees by the API.
+It answers the requests of the hub's client: metadata by HEAD, content by GET with ranges, and revisions and
+file trees by the API.
 """
 
 import hashlib
@@ -16,13 +16,13 @@ NEXT_COMMIT = "fedcba9876543210fedcba9876543210fedcba98"
 
 @dataclass
 class Hub:
-    """What the server holds, and what it has seen.
+    """Content of the server, its planned failures, and the requests that it has received.
 
     Attributes:
         files: "datasets/owner/name" or "owner/name" -> commit -> path -> content.
         branches: the same names -> commit of ``main``.
-        promised: path -> SHA-256 that the server claims, where it is not that of the content.
-        cut_after: bytes after which the next bodies break off; one entry per request.
+        promised: path -> wrong SHA-256 that the server sends.
+        cut_after: numbers of bytes after which the next bodies are cut off; one entry per request.
         requests: (method, path, Range header) of every request.
     """
 
@@ -42,7 +42,7 @@ class Hub:
         return self.branches.get(repo) if revision == "main" else revision
 
     def fetched(self, name):
-        """List the Range headers of the GET requests for files whose path ends so."""
+        """Return the Range headers of the GET requests for files whose path ends with ``name``."""
         return [
             range_
             for method, path, range_ in self.requests
@@ -63,15 +63,15 @@ def handler(hub):
         def answer(self, *, with_body):
             hub.requests.append((self.command, self.path, self.headers.get("Range")))
             path = self.path.partition("?")[0]
-            if found := re.fullmatch(
+            if match := re.fullmatch(
                 r"/api/(?:models|(datasets))/([^/]+/[^/]+)/(revision|tree)/([^/]+)", path
             ):
-                kind, repo, what, revision = found.groups()
+                kind, repo, what, revision = match.groups()
                 return self.describe(f"datasets/{repo}" if kind else repo, what, revision)
-            found = re.fullmatch(r"/((?:datasets/)?[^/]+/[^/]+)/resolve/([^/]+)/(.+)", path)
-            if not found or found[1] not in hub.files:
+            match = re.fullmatch(r"/((?:datasets/)?[^/]+/[^/]+)/resolve/([^/]+)/(.+)", path)
+            if not match or match[1] not in hub.files:
                 return self.refuse("RepoNotFound", "Repository not found")
-            repo, revision, name = found.groups()
+            repo, revision, name = match.groups()
             commit = hub.commit(repo, revision)
             if commit not in hub.files[repo]:
                 return self.refuse("RevisionNotFound", f"Invalid rev id: {revision}")
