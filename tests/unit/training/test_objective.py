@@ -228,19 +228,24 @@ def test_the_reference_of_the_data_set_is_the_mean_over_its_tokens():
     assert relative[0, 1:4].tolist() == [4, 4, 4]
 
 
+def noisy_piece(chosen, piece):
+    rows = {name: tensor[piece] for name, tensor in batch().items()}
+    given = GivenUniforms(uniforms().times[piece], uniforms().masks[piece])
+    return add_noise(random_model(), rows, given, process(chosen))
+
+
+def keep(counts):
+    def sum_over_processes(local):
+        counts.append(local)
+        return local
+
+    return sum_over_processes
+
+
 def mean_loss(chosen, pieces):
     """Compute the loss over several micro-batches as the Trainer averages it."""
-    parts = [
-        add_noise(
-            random_model(),
-            {name: tensor[piece] for name, tensor in batch().items()},
-            GivenUniforms(uniforms().times[piece], uniforms().masks[piece]),
-            process(chosen),
-        )
-        for piece in pieces
-    ]
-    losses = [masked_token_loss(random_model(), part)[0] for part in normalize_weights(parts, chosen)]
-    return (sum(losses) / len(losses)).item()
+    parts = normalize_weights([noisy_piece(chosen, piece) for piece in pieces], chosen)
+    return sum(masked_token_loss(random_model(), part)[0] for part in parts).item() / len(parts)
 
 
 @pytest.mark.parametrize("scope", ["batch", "example"])
@@ -249,6 +254,28 @@ def test_the_loss_does_not_depend_on_how_a_batch_is_divided(preset, scope):
     chosen = method(preset, divisor_scope=scope)
     whole, split = mean_loss(chosen, [slice(0, 2)]), mean_loss(chosen, [slice(0, 1), slice(1, 2)])
     assert split == pytest.approx(whole, rel=1e-5)
+
+
+@pytest.mark.parametrize("scope", ["batch", "example"])
+def test_the_loss_does_not_depend_on_the_number_of_processes(scope):
+    chosen = method("weft", divisor_scope=scope)
+    pieces = [slice(0, 1), slice(1, 2)]
+    counts = []
+    for piece in pieces:  # the first pass collects the counts of each process
+        normalize_weights([noisy_piece(chosen, piece)], chosen, sum_over_processes=keep(counts))
+    losses = [
+        masked_token_loss(
+            random_model(),
+            normalize_weights(
+                [noisy_piece(chosen, piece)],
+                chosen,
+                sum_over_processes=lambda _: sum(counts),
+                num_processes=2,
+            )[0],
+        )[0]
+        for piece in pieces
+    ]
+    assert sum(losses).item() / 2 == pytest.approx(mean_loss(chosen, [slice(0, 2)]), rel=1e-5)
 
 
 def test_counting_over_micro_batches_of_one_is_counting_over_examples():
