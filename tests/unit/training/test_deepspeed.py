@@ -49,7 +49,7 @@ def test_only_visible_devices_are_used(monkeypatch):
     assert command[command.index("--include") + 1] == "localhost:2"
 
 
-def test_cpu_ranks_are_told_so():
+def test_cpu_ranks_get_the_cpu_accelerator():
     environment = launch_environment(device="cpu", threads_per_process=3)
     assert environment["DS_ACCELERATOR"] == "cpu"
     assert environment["OMP_NUM_THREADS"] == "3"

@@ -25,7 +25,7 @@ def study(tokenizer, methods, settings=STUDY, modules=("q_proj", "v_proj")):
     batch = PadToLength(max_length=80, pad_token_id=tokenizer.pad_token_id)(examples)
     model = tiny_model(tokenizer)
     with torch.no_grad():
-        model.lm_head.weight *= 6  # sure of some tokens, less so of others
+        model.lm_head.weight *= 6  # low entropy at some tokens, higher at others
     return study_gradients(
         model,
         batch,
@@ -80,11 +80,11 @@ def test_the_weight_shares_of_the_quintiles_exclude_padding(frame):
 def test_the_square_of_a_mean_is_estimated_without_bias():
     rng = np.random.default_rng(0)
     mean, noise = np.array([3.0, 4.0]), 5.0
-    found = []
+    estimates = []
     for _ in range(2000):
         draws = mean + noise * rng.standard_normal((6, 2))
-        found.append(square_of_mean(draws @ draws.T))
-    square, variance = np.mean(found, axis=0)
+        estimates.append(square_of_mean(draws @ draws.T))
+    square, variance = np.mean(estimates, axis=0)
     assert square == pytest.approx(25, rel=0.05)
     assert variance == pytest.approx(2 * noise**2, rel=0.05)
 

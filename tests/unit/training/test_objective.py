@@ -50,7 +50,7 @@ def cache(predictor, chosen, inputs=None, mask_token_id=MASK):
 
 
 def even_model():
-    return ScriptedModel(torch.zeros(5, 10))  # every position equally unsure
+    return ScriptedModel(torch.zeros(5, 10))  # equal entropy at all positions
 
 
 EQUAL_TO_SFT = {
@@ -135,7 +135,7 @@ def test_tokens_with_high_entropy_are_masked_more_often():
 @pytest.mark.parametrize(("inside", "low", "high"), [(False, 0.4, 0.6), (True, 0.0, 0.2)])
 def test_padding_is_masked_at_rate_t_unless_it_has_token_rates(inside, low, high):
     logits = torch.zeros(5, 10)
-    logits[3:, PAD] = 9.0  # sure of the padding
+    logits[3:, PAD] = 9.0  # low entropy of the padding
     chosen = method(padding_reference=inside)
     masked = [noisy_batch(ScriptedModel(logits), chosen, s).is_predicted[0, 4] for s in range(300)]
     assert low < torch.stack(masked).float().mean() < high
@@ -355,15 +355,15 @@ def test_sft_loss_equals_a_plain_transcription_of_the_published_step(model, toke
 
 
 class LargestTensor(TorchDispatchMode):
-    """Remembers the size of the largest tensor that any operation makes."""
+    """Records the size of the largest tensor that any operation returns."""
 
     numel = 0
 
     def __torch_dispatch__(self, function, types, args=(), kwargs=None):
-        made = function(*args, **(kwargs or {}))
-        sizes = [leaf.numel() for leaf in tree_leaves(made) if isinstance(leaf, torch.Tensor)]
+        result = function(*args, **(kwargs or {}))
+        sizes = [leaf.numel() for leaf in tree_leaves(result) if isinstance(leaf, torch.Tensor)]
         self.numel = max([self.numel, *sizes])
-        return made
+        return result
 
 
 @pytest.mark.parametrize("preset", ["sft", "weft", "weft-nll", "sft-2x"])

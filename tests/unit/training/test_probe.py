@@ -22,7 +22,7 @@ def test_the_probe_sees_the_padding_only_where_a_method_shows_it():
 
 
 @pytest.mark.parametrize(("preset", "expected"), [("weft", [False]), ("gift-lift", [True])])
-def test_dropout_in_the_probe_is_off_unless_asked_for(preset, expected):
+def test_dropout_in_the_probe_is_off_unless_the_method_keeps_it(preset, expected):
     class Dropping(nn.Module):
         def __init__(self):
             super().__init__()
