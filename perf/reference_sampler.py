@@ -12,7 +12,7 @@ from jaxtyping import Int
 from torch import Tensor
 
 from weft.axes import BatchIds, TokenIds
-from weft.sampling.noise import Noise
+from weft.sampling.noise import HashedNoise
 
 Predict = Callable[[Tensor], Tensor]
 """Token ids, batch x length, to logits, batch x length x vocab, as the published class returns them."""
@@ -31,7 +31,7 @@ def generate_plainly(
     cfg_scale: float = 0.0,
     remasking: Literal["low_confidence", "random"] = "low_confidence",
     shift: bool = False,
-    noise: Noise | None = None,
+    noise: HashedNoise | None = None,
     keys: BatchIds | None = None,
 ) -> Int[Tensor, "batch answer"]:
     """Answer prompts of equal length.

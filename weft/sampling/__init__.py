@@ -1,4 +1,4 @@
-"""The reverse process: from prompts to answers, and the files they are kept in."""
+"""The reverse process: sample answers to prompts, from question file to generation file."""
 
 from weft.sampling.sampler import generate
 

@@ -24,7 +24,7 @@ from weft.model.head import HEAD_CHUNK, LogitsFn, in_chunks
 from weft.model.key_values import BlockCache
 from weft.model.predictor import Prediction, Predictor
 from weft.sampling.config import SamplingConfig
-from weft.sampling.noise import Noise
+from weft.sampling.noise import HashedNoise
 from weft.sampling.remasking import num_transfer_tokens, rank_by_confidence
 
 NOISE_CHUNK = 64
@@ -190,7 +190,7 @@ def denoise_block(
     model: Predictor,
     batch: CanvasBatch,
     *,
-    noise: Noise | None,
+    noise: HashedNoise | None,
     assume_no_mask_predicted: bool,
     callback: BatchCallback | None = None,
 ) -> BlockResult:
@@ -283,7 +283,7 @@ class _MaskedColumns:
 
 
 def _draw_columns(
-    batch: CanvasBatch, masked: _MaskedColumns, steps: BatchIds, num_tokens: int, noise: Noise | None
+    batch: CanvasBatch, masked: _MaskedColumns, steps: BatchIds, num_tokens: int, noise: HashedNoise | None
 ) -> tuple[Columns, ColumnMask]:
     """Draw the masked columns to reveal; random remasking needs predictions at these columns only."""
     assert noise is not None, "random remasking must come with noise"
@@ -319,7 +319,7 @@ class _BatchPredictor:
     """Calls the model for the masked columns of a batch, with guidance, noise and a cache if configured."""
 
     def __init__(
-        self, model: Predictor, batch: CanvasBatch, noise: Noise | None, *, wants_entropy: bool
+        self, model: Predictor, batch: CanvasBatch, noise: HashedNoise | None, *, wants_entropy: bool
     ) -> None:
         self.model = model
         self.batch = batch

@@ -1,4 +1,4 @@
-"""Which predictions are kept in a step, and how many."""
+"""How many predictions a step keeps, and in which order."""
 
 from jaxtyping import Int
 from torch import Tensor
@@ -7,11 +7,11 @@ from weft.axes import TokenFloats
 
 
 def num_transfer_tokens(block_length: int, steps_per_block: int) -> list[int]:
-    """Spread the tokens of a block over its steps as evenly as possible, larger shares first.
+    """Divide the tokens of a block among its steps as evenly as possible, larger numbers first.
 
     Args:
         block_length: tokens to reveal.
-        steps_per_block: steps to do it in.
+        steps_per_block: denoising steps of the block.
 
     Returns:
         Tokens to reveal in each step; they sum to ``block_length``.
@@ -24,16 +24,16 @@ def num_transfer_tokens(block_length: int, steps_per_block: int) -> list[int]:
 
 
 def rank_by_confidence(confidence: TokenFloats) -> Int[Tensor, "batch length"]:
-    """Order the candidates of each row, the surest first.
+    """Return the order of confidence in each row, the highest first.
 
     Args:
-        confidence: minus infinity where a position is no candidate.
+        confidence: confidence of each position; minus infinity for positions that must come last.
 
     Returns:
-        Indices into each row.
+        Indices, batch x length.
 
     Source:
-        Low-confidence remasking as in d1 @ 837888f.  Ties: the lowest position first, which is one
-        of the orders that the published top-k may return.
+        Low-confidence remasking as in d1 @ 837888f. Of equal values the lowest position goes first, which is
+        one of the orders that the published top-k may return.
     """
     return confidence.argsort(dim=1, descending=True, stable=True)

@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
 
 from weft.errors import SamplingError
 from weft.model import Predictor
@@ -23,7 +22,7 @@ from weft.sampling.denoise import (
     SequenceState,
     denoise_block,
 )
-from weft.sampling.noise import Noise
+from weft.sampling.noise import HashedNoise
 
 LOG = logging.getLogger("weft.sampling")
 
@@ -67,27 +66,30 @@ class Answer:
 
 @dataclass(frozen=True)
 class StepOutput:
-    """One denoising step of one sequence; columns count from the start of its answer.
+    """One denoising step of one sequence; one entry per position of the answer with a prediction, ascending.
+
+    With random remasking only the positions drawn are predicted, otherwise all masked positions up to the
+    end of the block. Masks in the prompt, which the published loop fills in as well, are left out.
 
     Attributes:
         index: number of the prompt.
         block: number of the block, from 0.
         step_in_block: number of the step in its block, from 0.
-        columns: masked columns at which tokens were predicted, ascending; negative ones lie in the prompt.
-        token_ids: the most probable token (with a temperature: the drawn one) at each column.
+        columns: positions in the answer, from 0.
+        token_ids: the most probable token of each position; with a temperature the drawn token.
         confidence: probability of that token.
-        entropy: entropy of the predicted distribution at each column, in nats.
-        is_revealed: True where the prediction was kept.
+        entropy: entropy of the predicted distribution, in nats.
+        is_revealed: True if the prediction was kept.
     """
 
     index: int
     block: int
     step_in_block: int
-    columns: Tensor
-    token_ids: Tensor
-    confidence: Tensor
-    entropy: Tensor
-    is_revealed: Tensor
+    columns: list[int]
+    token_ids: list[int]
+    confidence: list[float]
+    entropy: list[float]
+    is_revealed: list[bool]
 
 
 StepCallback = Callable[[StepOutput], None]
@@ -99,7 +101,7 @@ def stream_answers(
     config: SamplingConfig,
     *,
     batch_size: int,
-    noise: Noise | None = None,
+    noise: HashedNoise | None = None,
     callback: StepCallback | None = None,
 ) -> Iterator[Answer]:
     """Answer prompts and yield each answer as soon as it is finished, in no particular order.
@@ -150,7 +152,7 @@ def _denoise_if_it_fits(
     model: Predictor,
     active: Sequence[SequenceState],
     config: SamplingConfig,
-    noise: Noise | None,
+    noise: HashedNoise | None,
     callback: StepCallback | None,
     *,
     assume_no_mask_predicted: bool,
@@ -233,19 +235,21 @@ def _split_by_sequence(callback: StepCallback, batch: CanvasBatch) -> BatchCallb
     def call_for_each_sequence(step: BatchStep) -> None:
         entropy = step.prediction.entropy
         assert entropy is not None, "with a callback the entropy is computed"
-        tensors = (step.columns, *step.prediction[:2], entropy, step.is_revealed)
+        columns, num_masked = step.columns - batch.prompt_length, step.is_masked.sum(dim=1).tolist()
+        tensors = (columns, *step.prediction[:2], entropy, step.is_revealed)
         for row, sequence in enumerate(batch.sequences):
-            values = [tensor[row][step.is_masked[row]].cpu() for tensor in tensors]
-            order = values[0].argsort()
-            if len(order):
-                columns, *others = (value[order] for value in values)
-                columns = columns - batch.prompt_length
-                callback(StepOutput(sequence.index, sequence.block, step.step_in_block, columns, *others))
+            shown = (columns[row] >= 0) & step.is_masked[row]
+            order = columns[row][shown].argsort()
+            if num_masked[row]:
+                values = (tensor[row][shown][order].tolist() for tensor in tensors)
+                callback(StepOutput(sequence.index, sequence.block, step.step_in_block, *values))
 
     return call_for_each_sequence
 
 
-def _check_model(model: Predictor, config: SamplingConfig, noise: Noise | None, batch_size: int) -> None:
+def _check_model(
+    model: Predictor, config: SamplingConfig, noise: HashedNoise | None, batch_size: int
+) -> None:
     """Raise SamplingError if model, settings and noise do not fit together."""
     if batch_size < 1:
         raise SamplingError(f"batch_size must be at least 1, got {batch_size}")

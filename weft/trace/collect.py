@@ -1,7 +1,7 @@
 """The data of a trace: how one answer is unmasked step by step, and how confident the model is.
 
-`TraceCollector` gathers the steps while `weft.sampling` samples the answer. `weft.trace.terminal` prints a
-trace and `weft.trace.page` writes an HTML page with several.
+`weft.trace.job` samples answers and keeps their steps, `weft.trace.terminal` prints a trace, and
+`weft.trace.page` writes an HTML page with several.
 """
 
 from collections.abc import Sequence
@@ -19,29 +19,6 @@ SIGNS = {"\n": "↵", "\t": "⇥"}
 SPACE_SIGN = "␣"
 END_SIGN = "∎"
 """Stands for the end-of-text token, whose long name would otherwise fill the canvas."""
-
-
-@dataclass(frozen=True)
-class TraceStep:
-    """Predictions of one denoising step; one entry per predicted position, ascending.
-
-    With random remasking only the positions drawn are predicted, otherwise all masked positions.
-
-    Attributes:
-        block: number of the block, from 0.
-        columns: positions in the answer, from 0.
-        token_ids: the most probable token of each position; with a temperature the drawn token.
-        confidence: probability of that token.
-        entropy: entropy of the predicted distribution, in nats.
-        is_revealed: True if the prediction was kept.
-    """
-
-    block: int
-    columns: list[int]
-    token_ids: list[int]
-    confidence: list[float]
-    entropy: list[float]
-    is_revealed: list[bool]
 
 
 @dataclass(frozen=True)
@@ -82,7 +59,7 @@ class Trace:
     prompt: str
     config: SamplingConfig
     token_ids: Sequence[int]
-    steps: Sequence[TraceStep]
+    steps: Sequence[StepOutput]
     texts: dict[int, str]
     ended_early: bool = False
 
@@ -137,31 +114,11 @@ class Trace:
         return text if text.strip(" ") else SPACE_SIGN * len(text)
 
 
-class TraceCollector:
-    """A callback of `weft.sampling.stream.stream_answers` that keeps the steps of every prompt.
-
-    Masks in the prompt, which the published loop fills in as well, are left out.
-
-    Attributes:
-        steps: index of the prompt -> its steps, in order.
-    """
-
-    def __init__(self) -> None:
-        self.steps: dict[int, list[TraceStep]] = {}
-
-    def __call__(self, step: StepOutput) -> None:
-        """Keep one step of one sequence."""
-        in_answer = step.columns >= 0
-        values = (step.columns, step.token_ids, step.confidence, step.entropy, step.is_revealed)
-        kept = TraceStep(step.block, *(tensor[in_answer].tolist() for tensor in values))
-        self.steps.setdefault(step.index, []).append(kept)
-
-
 def make_trace(
     question: Question,
     prompt_ids: Sequence[int],
     answer: Answer,
-    steps: Sequence[TraceStep],
+    steps: Sequence[StepOutput],
     *,
     config: SamplingConfig,
     tokenizer: PreTrainedTokenizerBase,
@@ -172,7 +129,7 @@ def make_trace(
         question: the question.
         prompt_ids: token ids that the model saw before its answer.
         answer: the finished answer.
-        steps: its steps, from a `TraceCollector`.
+        steps: its denoising steps, in order.
         config: settings of the sampler.
         tokenizer: tokenizer of the model.
 

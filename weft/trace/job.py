@@ -1,5 +1,6 @@
 """Answer a few questions as a sampling job would, and keep every denoising step."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 
 from transformers import PreTrainedTokenizerBase
@@ -7,8 +8,8 @@ from transformers import PreTrainedTokenizerBase
 from weft.model import Predictor
 from weft.records import Question
 from weft.sampling.job import SamplingJob
-from weft.sampling.stream import stream_answers
-from weft.trace.collect import Trace, TraceCollector, make_trace
+from weft.sampling.stream import StepOutput, stream_answers
+from weft.trace.collect import Trace, make_trace
 
 
 def custom_question(text: str) -> Question:
@@ -40,21 +41,21 @@ def trace_questions(
     """
     prompts = job.make_prompts(tokenizer, questions)
     config = job.config(mask_token_id=tokenizer.mask_token_id, eos_token_id=tokenizer.eos_token_id)
-    collector = TraceCollector()
+    steps: dict[int, list[StepOutput]] = defaultdict(list)
     answers = stream_answers(
         model,
         [prompts[index] for index in chosen],
         config,
         batch_size=job.sampling.batch_size,
         noise=job.noise,
-        callback=collector,
+        callback=lambda step: steps[step.index].append(step),
     )
     traces = {
         answer.index: make_trace(
             questions[answer.index],
             prompts[answer.index].token_ids,
             answer,
-            collector.steps[answer.index],
+            steps[answer.index],
             config=config,
             tokenizer=tokenizer,
         )

@@ -11,11 +11,11 @@ from typing import Any
 
 from weft.records.files import write_text
 from weft.report.page_template import load_template
+from weft.sampling.stream import StepOutput
 from weft.trace.collect import (
     END_SIGN,
     Trace,
     TracedToken,
-    TraceStep,
     describe,
     describe_confidence,
     visible,
@@ -147,7 +147,7 @@ def _entropy_shade(entropy: float) -> int:
     return min(SHADES - 1, int(max(entropy, 0.0) / NATS_PER_SHADE))
 
 
-def _paths(trace: Trace, shades_of: Callable[[TraceStep], Iterable[int]]) -> list[str]:
+def _paths(trace: Trace, shades_of: Callable[[StepOutput], Iterable[int]]) -> list[str]:
     """Return an SVG path for each shade, with a row for each step; neighbours of one shade are joined."""
     paths = [""] * SHADES
     for number, step in enumerate(trace.steps):
@@ -186,7 +186,7 @@ def _label(trace: Trace, token_id: int) -> str:
     return trace.sign(token_id) if token_id == trace.config.eos_token_id else trace.label(token_id)
 
 
-def _cells(trace: Trace, step: TraceStep) -> dict[int, dict[str, Any]]:
+def _cells(trace: Trace, step: StepOutput) -> dict[int, dict[str, Any]]:
     """Return the table cells of a step by column."""
     return {
         column: {

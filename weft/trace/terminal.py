@@ -13,12 +13,12 @@ from rich.cells import cell_len
 from rich.console import Console, Group
 from rich.text import Text
 
+from weft.sampling.stream import StepOutput
 from weft.trace.collect import (
     END_SIGN,
     SPACE_SIGN,
     Trace,
     TracedToken,
-    TraceStep,
     describe,
     describe_confidence,
     visible,
@@ -81,7 +81,7 @@ def _head(console: Console, trace: Trace) -> Group:
     return Group(Text("Question", "bold"), question, Text(), settings, legend)
 
 
-def _step_line(console: Console, trace: Trace, number: int, step: TraceStep) -> Text:
+def _step_line(console: Console, trace: Trace, number: int, step: StepOutput) -> Text:
     line = Text(
         f"\nstep {number + 1} of {len(trace.steps)}, block {step.block + 1} of {trace.config.num_blocks}",
         "bold",

@@ -27,7 +27,7 @@ class Recorder:
         return [call[row].tolist() for call in self.model.calls]
 
 
-class GivenNoise:
+class GivenNoise(HashedNoise):
     """Uniform numbers that are given; what they are asked for is remembered."""
 
     def __init__(self, *, tokens=None, places=None):

@@ -1,7 +1,7 @@
 import scipy.stats
 import torch
 
-from weft.sampling.noise import HashedNoise, Noise, key_of_name, key_of_prompt
+from weft.sampling.noise import HashedNoise, key_of_name, key_of_prompt
 
 KEYS, STEPS = torch.tensor([7, -(2**62)]), torch.tensor([0, 5])
 POSITIONS = torch.arange(40).expand(2, 40)
@@ -49,7 +49,3 @@ def test_keys_are_signed_64_bit_integers_made_from_content():
     assert key_of_prompt([1, 23]) != key_of_prompt([12, 3])
     assert key_of_name("a") == key_of_name("a") != key_of_name("b")
     torch.tensor([key_of_name(str(n)) for n in range(50)])  # fits
-
-
-def test_it_is_what_the_sampler_asks_for():
-    assert isinstance(HashedNoise(0), Noise)

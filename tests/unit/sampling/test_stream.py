@@ -190,7 +190,7 @@ def test_a_prompt_may_fill_the_whole_context(model, tokenizer):
     assert len(answer(model, [[11] * 250], config)[0].token_ids) == 6
 
 
-def test_onlookers_see_each_row_with_columns_counted_from_its_answer(model, tokenizer):
+def test_a_callback_gets_each_sequence_with_columns_counted_from_its_answer(model, tokenizer):
     views = []
     config = config_of(mask_token_id=tokenizer.mask_token_id)
     answers = {one.index: one for one in answer(model, [[11], [11, 12, 13]], config, callback=views.append)}
@@ -198,11 +198,19 @@ def test_onlookers_see_each_row_with_columns_counted_from_its_answer(model, toke
         (1, 0, 0), (0, 0, 0), (1, 1, 0), (0, 1, 0), (1, 2, 0), (0, 2, 0)
     ]  # fmt: skip
     for view in views:
-        assert view.columns.tolist() == [2 * view.block, 2 * view.block + 1]
-        assert view.token_ids.tolist() == answers[view.index].token_ids[2 * view.block : 2 * view.block + 2]
+        assert view.columns == [2 * view.block, 2 * view.block + 1]
+        assert view.token_ids == answers[view.index].token_ids[2 * view.block : 2 * view.block + 2]
 
 
-def test_onlookers_change_nothing(stuck_model, tokenizer):
+def test_a_callback_does_not_get_masks_of_the_prompt(model, tokenizer):
+    views = []
+    config = config_of(mask_token_id=tokenizer.mask_token_id)
+    answer(model, [[11, tokenizer.mask_token_id, 12]], config, callback=views.append)
+    assert views[0].columns == [0, 1]
+    assert min(min(view.columns) for view in views) == 0
+
+
+def test_a_callback_changes_nothing(stuck_model, tokenizer):
     config = config_of(
         mask_token_id=tokenizer.mask_token_id, gen_length=12, block_length=4, diffusion_steps=6
     )

@@ -4,15 +4,13 @@ import pytest
 import torch
 
 from tests.support.models import ScriptedModel
-from tests.support.sampling import sampling_config
+from tests.support.sampling import sampling_config, step_output
 from weft.records import Question
 from weft.sampling.noise import HashedNoise
-from weft.sampling.stream import Answer, Prompt, StepOutput, stream_answers
+from weft.sampling.stream import Answer, Prompt, stream_answers
 from weft.trace.collect import (
     Trace,
-    TraceCollector,
     TracedToken,
-    TraceStep,
     describe,
     describe_confidence,
     make_trace,
@@ -35,7 +33,7 @@ def trace_of(token_ids, steps, **changes):
 
 def step(block, *candidates):
     """A step from (column, token, confidence, entropy, kept)."""
-    return TraceStep(block, *(list(values) for values in zip(*candidates, strict=True)))
+    return step_output(block, *(list(values) for values in zip(*candidates, strict=True)))
 
 
 TWO_BLOCKS = [
@@ -115,14 +113,6 @@ def test_line_ends_may_be_kept():
     assert visible("a\nb\r", keep="\n") == "a\nb\\r"
 
 
-def test_masks_in_the_prompt_are_left_out():
-    collector = TraceCollector()
-    numbers = torch.tensor([0.5, 0.25])
-    kept = torch.tensor([True, False])
-    collector(StepOutput(7, 0, 0, torch.tensor([-3, 1]), torch.tensor([A, B]), numbers, numbers * 2, kept))
-    assert collector.steps == {7: [TraceStep(0, [1], [B], [0.25], [0.5], [False])]}
-
-
 def test_only_texts_that_occur_are_decoded(tokenizer):
     config = settings(mask_token_id=tokenizer.mask_token_id, eos_token_id=tokenizer.eos_token_id)
     considered = [step(0, (0, 9, 0.5, 0.5, False), (1, 10, 0.6, 0.5, True))]
@@ -170,16 +160,16 @@ def test_confidence_is_the_softmax_whatever_decides_where_to_reveal(remasking, t
     generator = torch.Generator().manual_seed(0)
     logits = torch.randn(5, 6, generator=generator)
     logits[:, MASK] = -50.0
-    collector, config = TraceCollector(), settings(remasking=remasking, temperature=temperature)
+    steps, config = [], settings(remasking=remasking, temperature=temperature)
     (answer,) = stream_answers(
         ScriptedModel(logits),
         [Prompt(0, [B])],
         config,
         batch_size=1,
         noise=HashedNoise(1),
-        callback=collector,
+        callback=steps.append,
     )
-    steps, probabilities = collector.steps[0], logits[1:].softmax(dim=1)
+    probabilities = logits[1:].softmax(dim=1)
     for one in steps:
         expected = probabilities[one.columns, one.token_ids]
         assert one.confidence == pytest.approx(expected.tolist(), rel=1e-5)
@@ -205,16 +195,16 @@ def test_a_scripted_model_is_unmasked_in_the_order_of_its_confidence():
     """
     logits = torch.zeros(5, 6)
     logits[torch.arange(1, 5), A] = torch.tensor([3.0, 1.0, 2.0, 4.0])
-    collector, config = TraceCollector(), settings()
+    steps, config = [], settings()
     (answer,) = stream_answers(
         ScriptedModel(logits),
         [Prompt(0, [B])],
         config,
         batch_size=1,
         noise=HashedNoise(0),
-        callback=collector,
+        callback=steps.append,
     )
-    trace = Trace(QUESTION, "p", config, answer.token_ids, collector.steps[0], TEXTS)
+    trace = Trace(QUESTION, "p", config, answer.token_ids, steps, TEXTS)
     assert [token.column for token in trace.in_order] == [0, 1, 3, 2], "the second block has its turn later"
     assert [one.columns for one in trace.steps] == [[0, 1], [1], [2, 3], [2]]
     surest = trace.in_order[2]

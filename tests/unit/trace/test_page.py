@@ -6,11 +6,11 @@ import pytest
 import torch
 
 from tests.support.models import ScriptedModel
-from tests.support.sampling import sampling_config
+from tests.support.sampling import sampling_config, step_output
 from weft.records import Question
 from weft.sampling.noise import HashedNoise
 from weft.sampling.stream import Prompt, stream_answers
-from weft.trace.collect import Trace, TraceCollector, TraceStep
+from weft.trace.collect import Trace
 from weft.trace.page import write_trace_page
 
 MASK, END, ONE, TWO, HOSTILE = range(5)
@@ -24,8 +24,8 @@ def settings(**changes):
 
 
 STEPS = [
-    TraceStep(0, [0, 1], [ONE, ONE], [0.31, 0.95], [1.3, 0.1], [False, True]),
-    TraceStep(0, [0], [TWO], [0.5], [0.7], [True]),
+    step_output(0, [0, 1], [ONE, ONE], [0.31, 0.95], [1.3, 0.1], [False, True]),
+    step_output(0, [0], [TWO], [0.5], [0.7], [True]),
 ]
 
 
@@ -95,7 +95,7 @@ def test_style_needs_nothing_from_outside(page):
 
 
 def test_text_of_the_model_is_escaped_everywhere(page):
-    steps = [TraceStep(0, [0, 1], [HOSTILE, HOSTILE], [0.9, 0.8], [0.1, 0.1], [True, True])]
+    steps = [step_output(0, [0, 1], [HOSTILE, HOSTILE], [0.9, 0.8], [0.1, 0.1], [True, True])]
     hostile = trace_of(
         (HOSTILE, HOSTILE, END, MASK),
         steps=steps,
@@ -140,7 +140,7 @@ def test_maps_have_a_row_per_step_and_a_dot_where_a_token_was_revealed(page):
 
 
 def test_neighbours_of_one_shade_are_drawn_at_once(page):
-    steps = [TraceStep(0, [0, 1, 3], [ONE] * 3, [0.71, 0.79, 0.75], [9.0] * 3, [False] * 3)]
+    steps = [step_output(0, [0, 1, 3], [ONE] * 3, [0.71, 0.79, 0.75], [9.0] * 3, [False] * 3)]
     assert page(trace_of(steps=steps)).count('d="M0 0h2M3 0h1"') == 2, "also what is beyond the scale"
 
 
@@ -178,16 +178,16 @@ def test_what_was_run_is_told(page):
 def test_with_random_remasking_the_page_shows_probabilities_at_the_positions_drawn(page):
     logits = torch.randn(5, len(TEXTS), generator=torch.Generator().manual_seed(0))
     logits[:, MASK] = -50.0
-    collector, config = TraceCollector(), settings(remasking="random")
+    steps, config = [], settings(remasking="random")
     (answer,) = stream_answers(
         ScriptedModel(logits),
         [Prompt(0, [ONE])],
         config,
         batch_size=1,
         noise=HashedNoise(1),
-        callback=collector,
+        callback=steps.append,
     )
-    text = page(trace_of(answer.token_ids, steps=collector.steps[0], config=config))
+    text = page(trace_of(answer.token_ids, steps=steps, config=config))
     shown = re.findall(r'title="[^"]*position (\d), step \d, confidence ([\d.]+),', text)
     probability = logits.softmax(dim=1)
     expected = [f"{probability[column, token]:.3f}" for column, token in enumerate(answer.token_ids, start=1)]
@@ -242,7 +242,7 @@ def long_trace(gen_length, block_length):
             kept = draws.sample(left, 2)
             numbers = [draws.random() for _ in left]
             ids = [draws.randrange(2, 500) for _ in left]
-            steps.append(TraceStep(block, left, ids, numbers, numbers, [one in kept for one in left]))
+            steps.append(step_output(block, left, ids, numbers, numbers, [one in kept for one in left]))
             left = [one for one in left if one not in kept]
     final = {
         c: i

@@ -4,8 +4,8 @@ import io
 import pytest
 from rich.console import Console
 
-from tests.support.sampling import sampling_config
-from weft.trace.collect import Trace, TraceStep
+from tests.support.sampling import sampling_config, step_output
+from weft.trace.collect import Trace
 from weft.trace.job import custom_question
 from weft.trace.terminal import print_answer, print_trace
 
@@ -26,7 +26,7 @@ def trace_of(
         **settings,
     )
     one_by_one = [
-        TraceStep(column // block_length, [column], [one], [0.95 - 0.3 * (column % 3)], [0.5], [True])
+        step_output(column // block_length, [column], [one], [0.95 - 0.3 * (column % 3)], [0.5], [True])
         for column, one in enumerate(token_ids)
     ]
     return Trace(
@@ -127,7 +127,7 @@ def test_the_end_tells_the_answer_and_the_least_sure_tokens(shown):
 
 def test_many_tokens_at_once_are_counted(shown):
     trace = trace_of([SHORT] * 6, block_length=6)
-    once = [TraceStep(0, list(range(6)), [SHORT] * 6, [0.9] * 6, [0.1] * 6, [True] * 6)]
+    once = [step_output(0, list(range(6)), [SHORT] * 6, [0.9] * 6, [0.1] * 6, [True] * 6)]
     trace = dataclasses.replace(trace, steps=once)
     assert "x 0.90  x 0.90  x 0.90  x 0.90  and 2 more\n" in shown(trace)
 
