@@ -110,7 +110,7 @@ def test_ranks_that_are_not_asked_to_share_say_so(place, whole, tmp_path, monkey
     monkeypatch.setenv("RANK", "1")
     monkeypatch.setenv("WORLD_SIZE", "2")
     result = CliRunner().invoke(app, arguments(place, tmp_path / "out.jsonl"))
-    assert "rank 2/2 answers all questions; --shard auto would divide them among the ranks" in result.output
+    assert "rank 2/2 answers all questions; --shard auto would divide them" in result.output
     assert f"{NUM_QUESTIONS} answers, " in result.output, "what the work was is told"
     assert (tmp_path / "out.jsonl").read_bytes() == whole
 
