@@ -1,8 +1,8 @@
-"""Answers that end where those of LLaDA-8B end, made by a network that would not end them.
+"""A wrapper that makes a network with random weights end its answers at given lengths.
 
-What early stop is worth depends on how long answers are.  Random weights know no end, so end-of-text is
-forced upon them behind a given length; everything else, the sampler's recognition of the end included, is
-left to run.
+The gain of early stop depends on the lengths of the answers.  Random weights never predict end-of-text, so
+the wrapper makes it certain beyond a given length; the sampler has to detect the end as usual.  The lengths
+are those of LLaDA-8B's published answers.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,19 +21,27 @@ NUM_ENDING = {
     256: (0, 0, 6, 18, 37, 47, 54, 433),
     512: (0, 1, 6, 18, 32, 43, 77, 93, 79, 76, 52, 39, 27, 17, 15, 41),
 }
-"""How many of LLaDA-8B-Instruct's answers to GSM8K have their first trailing end-of-text in each block of 32.
+"""Number of LLaDA-8B-Instruct's answers to GSM8K that end in each block of 32 tokens, by answer length.
 
 Source:
     The generations published with d1 @ 837888f, eval/eval_baselines, gsm8k_instruct_*: 616, 595 and 616
-    of the 1,130 answers at each length; an answer without an end counts to the last block.
+    of the 1,130 answers at each length; an answer without an end counts in the last block.
 """
 
 SURE = 100.0
-"""A logit beyond all others."""
+"""Logit that is larger than all others."""
 
 
 def typical_blocks(gen_length: int, count: int) -> list[int]:
-    """Choose blocks, from 0, in which answers end: the middles of as many equal shares of the real ones."""
+    """Return the blocks in which ``count`` typical answers end, counted from 0.
+
+    Args:
+        gen_length: length of the answers, in tokens; a key of `NUM_ENDING`.
+        count: number of answers.
+
+    Returns:
+        The blocks at the midpoints of ``count`` quantile ranges of the published answers.
+    """
     ending = NUM_ENDING[gen_length]
     cumulative = torch.tensor(ending).cumsum(0)
     wanted = (torch.arange(count) + 0.5) / count * cumulative[-1]
@@ -41,15 +49,15 @@ def typical_blocks(gen_length: int, count: int) -> list[int]:
 
 
 class ImposedLengths:
-    """A mask predictor that is sure of end-of-text behind the length that a row's answer is to have.
+    """Mask predictor that is certain of end-of-text beyond the given length of each answer.
 
-    A row is known by the first token of its prompt.
+    The first token of its prompt identifies a sequence.
 
     Args:
         model: the network.
         eos_token_id: id of end-of-text.
-        ends: first token of a prompt -> position from which on there is only end-of-text, counted from the
-            beginning of the prompt.
+        ends: first token of a prompt -> first position with end-of-text, counted from the beginning of the
+            prompt.
     """
 
     def __init__(self, model: Any, *, eos_token_id: int, ends: Mapping[int, int]) -> None:
@@ -75,7 +83,7 @@ class ImposedLengths:
         cache: Any = None,
         **kwargs: Any,
     ) -> Any:
-        """Predict like the network, but for end-of-text; arguments as for `weft.model.predictor`."""
+        """Return the prediction of the network with end-of-text imposed; see `weft.model.predictor`."""
         is_behind = self._find_behind(input_ids, position_ids, cache)
         if cache is not None:
             kwargs["cache"] = cache
@@ -97,37 +105,43 @@ class ImposedLengths:
         return output
 
     def _find_behind(self, input_ids: Tensor, position_ids: Tensor, cache: Any) -> TokenMask:
-        """Say which columns lie behind the end; a cache's first call shows whole rows, the others windows."""
+        """Return True where a column lies behind the end; a cache's first call has whole sequences."""
         if cache is None or cache is not self._cache:
             self._cache = cache
             num_hidden = (position_ids == 0).sum(dim=1, keepdim=True) - 1  # padding has position 0 too
             self._ends_of_rows = self._ends[input_ids.gather(1, num_hidden)]
-        assert self._ends_of_rows is not None, "the first call shows whole rows"
+        assert self._ends_of_rows is not None, "the first call has whole sequences"
         return position_ids >= self._ends_of_rows
 
 
 def cut_behind_end(answer: Sequence[int], eos_token_id: int) -> list[int]:
-    """Drop what stands behind the first end-of-text."""
+    """Return the tokens of an answer up to and including its first end-of-text."""
     ids = list(answer)
     return ids[: ids.index(eos_token_id) + 1] if eos_token_id in ids else ids
 
 
 def require_equal(ours: Sequence[Sequence[int]], reference: Sequence[Sequence[int]], *, title: str) -> None:
-    """Make sure that two samplers made the same tokens.
+    """Check that two samplers returned the same tokens.
+
+    Args:
+        ours: answers of the sampler.
+        reference: answers of the reference.
+        title: name of the comparison, for the message.
 
     Raises:
-        SamplingError: they did not; the message names the first difference.
+        SamplingError: they differ; the message names the first difference.
     """
     if len(ours) != len(reference):
         raise SamplingError(
             f"{title}: there must be an answer to each prompt, got {len(ours)} and {len(reference)}"
         )
-    for number, (one, other) in enumerate(zip(ours, reference, strict=True)):
-        if list(one) != list(other):
-            pairs = zip([*one, None], [*other, None], strict=False)
+    for number, (answer, expected) in enumerate(zip(ours, reference, strict=True)):
+        if list(answer) != list(expected):
+            pairs = zip([*answer, None], [*expected, None], strict=False)
             column, pair = next((i, pair) for i, pair in enumerate(pairs) if pair[0] != pair[1])
             raise SamplingError(
-                f"{title}: the sampler must make the reference's tokens, but answer {number} has {pair[0]} "
-                f"at token {column} where the reference has {pair[1]}; speeds of unequal work mean nothing. "
-                "Look whether two predictions are equal to within rounding there"
+                f"{title}: the sampler must return the reference's tokens, but answer {number} has {pair[0]} "
+                f"at token {column} where the reference has {pair[1]}; "
+                "times of unequal work cannot be compared; "
+                "check whether two predictions are equal to within rounding there"
             )

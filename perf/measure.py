@@ -1,7 +1,6 @@
-"""Time and memory of things that are run side by side.
+"""Measure time and memory of functions that are compared with each other.
 
-Times are only compared with times of the same run, since a machine is never alone for long; they are taken
-in turns for the same reason.
+The load of a machine changes, so times are compared within one run only, and the functions run in turns.
 """
 
 import itertools
@@ -13,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 import torch
 
 Run = Callable[[int], object]
-"""What is measured; it is given the number of the round, from 0."""
+"""A function to measure; its argument is the number of the round, from 0."""
 
 
 def time_in_turns(
@@ -24,17 +23,17 @@ def time_in_turns(
     afterwards: Callable[[], object] | None = None,
     of_rounds: Callable[[Sequence[float]], float] = statistics.median,
 ) -> dict[str, float]:
-    """Time several things, one after the other, round by round.
+    """Time several functions in turns, round by round.
 
     Args:
-        runs: what to time, by name.
-        rounds: how often, warm-up included.
-        num_warm_up: rounds at the beginning that do not count.
-        afterwards: called after each run, outside the time.
-        of_rounds: what is taken of the rounds that count; the minimum where they are few and long.
+        runs: functions to time, by name.
+        rounds: number of rounds, warm-up included.
+        num_warm_up: number of rounds at the beginning that do not count.
+        afterwards: function that is called after each run and not timed.
+        of_rounds: statistic of the rounds that count, such as the minimum of a few long rounds.
 
     Returns:
-        The time of each, in seconds.
+        The time of each function, in seconds.
     """
     seconds: dict[str, list[float]] = {name: [] for name in runs}
     for number, (name, run) in itertools.product(range(rounds), runs.items()):
@@ -49,9 +48,14 @@ def time_in_turns(
 
 
 def peak_bytes(run: Callable[[], object], device: torch.device) -> int:
-    """Measure how much memory a run takes at most, beyond what is taken when it begins.
+    """Measure the peak memory of a run, beyond the memory in use when it begins.
 
-    On a CPU it is added up what the allocator gave and took back; on a GPU the allocator knows.
+    Args:
+        run: the function.
+        device: device whose memory is measured.
+
+    Returns:
+        Bytes. On a CPU the profiler's record of allocations is added up, on a GPU the allocator is asked.
     """
     if device.type == "cuda":
         torch.cuda.synchronize(device)
@@ -59,7 +63,7 @@ def peak_bytes(run: Callable[[], object], device: torch.device) -> int:
         before = torch.cuda.memory_allocated(device)
         run()
         return torch.cuda.max_memory_allocated(device) - before
-    os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # the profiler tells of every start and stop
+    os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # else the profiler logs every start and stop
     activities = [torch.profiler.ProfilerActivity.CPU]
     with torch.profiler.profile(activities=activities, profile_memory=True) as profile:
         run()

@@ -1,4 +1,4 @@
-"""Networks with random weights that have LLaDA-8B's proportions and predict something at every position."""
+"""Networks with random weights and LLaDA-8B's proportions that predict different tokens at each position."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -11,8 +11,8 @@ FIRST_LAYER = {"q_proj": 2.0, "k_proj": 2.0, "v_proj": 3.0, "o_proj": 3.0}
 LATER_LAYERS = 0.5
 """Gains of the projections.
 
-All masked positions hold the same token, so that only attention can tell them apart: in the first layer it is
-sharp.  The layers behind are tame, or 32 of them would make large differences of rounding errors.
+All masked positions hold the same token, so that only attention can distinguish them: in the first layer it
+is sharp.  The later layers have small gains, since 32 layers would amplify rounding errors.
 """
 
 
@@ -21,10 +21,10 @@ class Shape:
     """Size of a network.
 
     Attributes:
-        width: of the residual stream; 128 per head.
-        num_layers: blocks.
-        vocab_size: entries; the last two stand for the mask and end-of-text.
-        context: longest sequence.
+        width: width of the residual stream; 128 for each attention head.
+        num_layers: number of transformer blocks.
+        vocab_size: number of entries; the last two are the mask and end-of-text.
+        context: length of the longest sequence, in tokens.
     """
 
     width: int

@@ -1,4 +1,4 @@
-"""The reference side: the plain loop on prompts of any lengths, and a network that counts its calls."""
+"""The plain loop for prompts of different lengths, and a wrapper that counts forward passes."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -10,11 +10,14 @@ from perf.reference_sampler import generate_plainly
 
 
 class Counted:
-    """A mask predictor that counts what it is asked.
+    """Mask predictor that counts its forward passes.
+
+    Args:
+        model: the mask predictor.
 
     Attributes:
-        num_passes: forward passes of a row.
-        num_positions: positions of rows in them.
+        num_passes: number of forward passes, counted for each sequence.
+        num_positions: number of positions in these passes.
     """
 
     def __init__(self, model: Any) -> None:
@@ -26,7 +29,7 @@ class Counted:
         return getattr(self.model, name)
 
     def __call__(self, *, input_ids: Tensor, **kwargs: Any) -> Any:
-        """Predict like the model."""
+        """Count the sequences and positions and return the prediction of the model."""
         self.num_passes += input_ids.shape[0]
         self.num_positions += input_ids.numel()
         return self.model(input_ids=input_ids, **kwargs)
@@ -40,11 +43,14 @@ def answer_plainly(
     The padding is hidden, as in LLaDA's own code since October 2025; positions count from the first token.
 
     Args:
-        model: the mask predictor; logits are asked for everywhere.
-        prompts: token ids.
-        batch_size: prompts of a batch.
-        pad_token_id: what to pad with.
-        **settings: of `generate_plainly`, without noise.
+        model: the mask predictor; it computes logits at all positions.
+        prompts: token ids of each prompt.
+        batch_size: number of prompts in a batch.
+        pad_token_id: id of the padding token.
+        **settings: settings of `generate_plainly`, without noise.
+
+    Returns:
+        The token ids of each answer.
     """
     answers: list[list[int]] = []
     for start in range(0, len(prompts), batch_size):
@@ -59,13 +65,13 @@ def answer_plainly(
 
 
 class _Predict:
-    """Logits of whole canvases, padding hidden."""
+    """Function from canvases to their logits, with the padding hidden."""
 
     def __init__(self, model: Any, pads: Tensor, length: int) -> None:
         positions = torch.arange(length, device=pads.device) - pads[:, None]
         self.model = model
         self.position_ids = positions.clamp(min=0)
-        # Without padding no mask is passed, as ours does: it would cost attention its fast path.
+        # Without padding no mask is passed, as in the sampler: attention would lose its fast path.
         self.attention_mask = positions >= 0 if bool(pads.any()) else None
 
     def __call__(self, canvas_ids: Tensor) -> Tensor:

@@ -1,7 +1,7 @@
-"""The judge of the sampler: the published reverse process, written as plainly as it can be.
+"""The published reverse process, written as plainly as possible.
 
-Logits of the whole canvas at every step, a softmax over everything, a loop over the rows.  Nothing is
-left out and nothing is fast; `weft.sampling` has to make the same tokens.
+Each step computes logits and a softmax for the whole canvas, and a loop over the sequences reveals tokens.
+The tests require `weft.sampling` to return the same tokens.
 """
 
 from collections.abc import Callable
@@ -49,7 +49,7 @@ def generate_plainly(
         mask_token_id: id of the mask token.
         temperature: of the Gumbel noise, 0 for none.
         cfg_scale: classifier-free guidance, 0 for none.
-        remasking: the surest predictions are kept, or random ones.
+        remasking: whether the most confident or random predictions are kept.
         shift: the logits at position i - 1 predict position i, as Dream's do; position 0 keeps its own.
         noise: uniform numbers, for a temperature or random remasking.
         keys: of the rows' numbers; zeros where not given.
@@ -74,7 +74,7 @@ def generate_plainly(
         end = start + block_length
         num_masked = (canvas_ids[:, start:end] == mask_token_id).sum(dim=1).tolist()
         for step_in_block in range(steps_per_block):
-            # What the model says about every position of the canvas.
+            # The model predicts every position of the canvas.
             logits = predict(canvas_ids)
             if cfg_scale > 0:
                 unconditional = predict(canvas_ids.masked_fill(is_prompt, mask_token_id))
@@ -82,7 +82,7 @@ def generate_plainly(
             if shift:
                 logits = torch.cat([logits[:, :1], logits[:, :-1]], dim=1)
 
-            # Which token it would put there, by the Gumbel trick in float64, and how sure it is of it.
+            # The predicted token of each position, by the Gumbel trick in float64, and its confidence.
             purpose = (keys, torch.full_like(keys, block * steps_per_block + step_in_block), positions)
             scores = logits
             if temperature > 0:
@@ -100,7 +100,7 @@ def generate_plainly(
             confidence = confidence.masked_fill(~is_masked, -torch.inf)
             confidence[:, end:] = -torch.inf
 
-            # The surest of each row are kept, an equal share of the block in each step.
+            # The most confident predictions of each sequence are kept, an equal share in each step.
             predicted_ids = torch.where(is_masked, predicted_ids, canvas_ids)
             for row in range(batch):
                 share, rest = divmod(num_masked[row], steps_per_block)

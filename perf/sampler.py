@@ -1,7 +1,7 @@
-"""The sampler against the plain loop: time, forward passes and memory as ratios, tokens compared.
+"""Compare the sampler with the plain loop: ratios of time, forward passes and memory, and the tokens.
 
-Both sides run the same network on the same prompts, one after the other, in one process.  Where the sampler
-claims to make the plain loop's tokens this is checked, and the measurement stops if it is not so.
+Both sides run the same network on the same prompts, in turns, in one process.  Where the sampler promises
+the tokens of the plain loop, the measurement stops with an error if they differ.
 """
 
 import functools
@@ -26,13 +26,13 @@ from weft.sampling import generate
 
 Answers = list[list[int]]
 Answer = Callable[[Any], Answers]
-"""Answers the prompts of a setup by a model that it is given."""
+"""Function from a model to its answers to the prompts of a setup."""
 
 TOKENS_PER_STEP = 2
 SPREAD = 2.0
-"""Of the logits, where sureness does not matter."""
+"""Standard deviation of the logits where confidence does not matter."""
 SURE_SPREAD = 20.0
-"""Of the logits where a threshold is to let three to four tokens pass in a step."""
+"""Standard deviation of the logits with which three to four tokens per step pass the threshold."""
 THRESHOLD = 0.9
 
 EXACT_TITLE = "exact, without early stop"
@@ -47,24 +47,24 @@ APPROXIMATE: dict[str, dict[str, Any]] = {
         "early_stop": True,
     },
 }
-"""Settings of the sampler by which the tokens change."""
+"""Settings of the sampler that change tokens, by title."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Setup:
-    """What both sides are given.
+    """Network, prompts and settings that both sides use.
 
     Attributes:
-        shape: of the network.
-        prompt_lengths: in tokens.
-        batch_size: rows at a time.
-        gen_length: of the answers.
-        tokens_per_step: revealed in each step.
-        spread: of the network's logits.
-        blocks: in which the answers end, from 0; no end is imposed if empty.
-        rounds: how often both sides are timed.
-        device: where.
-        dtype: of the network.
+        shape: size of the network.
+        prompt_lengths: lengths of the prompts, in tokens.
+        batch_size: number of sequences in a batch.
+        gen_length: length of the answers, in tokens.
+        tokens_per_step: number of tokens revealed in each step.
+        spread: standard deviation of the network's logits.
+        blocks: blocks in which the answers end, from 0; no end is imposed if empty.
+        rounds: number of timed rounds.
+        device: device of the network.
+        dtype: data type of the network.
     """
 
     shape: Shape
@@ -79,7 +79,7 @@ class Setup:
     dtype: torch.dtype = torch.float32
 
     def settings(self, tokens_per_step: int | None = None) -> dict[str, Any]:
-        """Return what both sides are called with."""
+        """Return the settings with which both sides are called."""
         return {
             "gen_length": self.gen_length,
             "block_length": BLOCK_LENGTH,
@@ -90,11 +90,11 @@ class Setup:
 
     @property
     def prompts(self) -> Answers:
-        """The prompts."""
+        """Token ids of the prompts."""
         return random_prompts(self.shape, list(self.prompt_lengths))
 
     def model(self) -> Any:
-        """Make the network, with the ends imposed that are wanted."""
+        """Make the network; ends are imposed where the setup has blocks."""
         model = random_network(self.shape, spread=self.spread, device=self.device, dtype=self.dtype)
         ends = {
             prompt[0]: len(prompt) + block * BLOCK_LENGTH + BLOCK_LENGTH // 2
@@ -103,13 +103,13 @@ class Setup:
         return ImposedLengths(model, eos_token_id=self.shape.eos_token_id, ends=ends) if ends else model
 
     def plainly(self, model: Any, tokens_per_step: int | None = None) -> Answers:
-        """Answer by the plain loop."""
+        """Answer the prompts by the plain loop."""
         return answer_plainly(
             model, self.prompts, pad_token_id=self.shape.eos_token_id, **self.settings(tokens_per_step)
         )
 
     def ours(self, model: Any, tokens_per_step: int | None = None, **mode: Any) -> Answers:
-        """Answer by the sampler."""
+        """Answer the prompts by the sampler."""
         return generate(
             model,
             self.prompts,
@@ -119,19 +119,19 @@ class Setup:
         )
 
     def cut(self, answers: Answers) -> Answers:
-        """Drop what stands behind end-of-text."""
+        """Cut each answer after its first end-of-text."""
         return [cut_behind_end(answer, self.shape.eos_token_id) for answer in answers]
 
 
 @dataclass
 class Side:
-    """What one side did.
+    """Answers and costs of one side.
 
     Attributes:
-        answers: its tokens.
+        answers: token ids of the answers.
         seconds: time of the fastest round.
-        num_passes: forward passes of a row.
-        num_positions: positions in them.
+        num_passes: number of forward passes, counted for each sequence.
+        num_positions: number of positions in these passes.
     """
 
     answers: Answers
@@ -141,21 +141,30 @@ class Side:
 
 
 def run_sides(model: Any, sides: Mapping[str, Answer], *, rounds: int) -> dict[str, Side]:
-    """Let several sides answer in turns, and count what they ask the model."""
-    made: dict[str, tuple[Answers, Counted]] = {}
+    """Run several sides in turns and count their forward passes.
 
-    def watched(name: str, answer: Answer) -> Callable[[int], None]:
+    Args:
+        model: the network.
+        sides: functions that answer the prompts, by name.
+        rounds: number of timed rounds.
+
+    Returns:
+        Answers and costs of each side.
+    """
+    last_run: dict[str, tuple[Answers, Counted]] = {}
+
+    def counting(name: str, answer: Answer) -> Callable[[int], None]:
         def run(_: int) -> None:
             counted = Counted(model)
-            made[name] = answer(counted), counted
+            last_run[name] = answer(counted), counted
 
         return run
 
-    runs = {name: watched(name, answer) for name, answer in sides.items()}
+    runs = {name: counting(name, answer) for name, answer in sides.items()}
     seconds = time_in_turns(runs, rounds=rounds, of_rounds=min)
     return {
         name: Side(answers, seconds[name], counted.num_passes, counted.num_positions)
-        for name, (answers, counted) in made.items()
+        for name, (answers, counted) in last_run.items()
     }
 
 
@@ -165,13 +174,13 @@ def bench_sampler(*, threads: int, device: str, quick: bool = False) -> Iterator
     Args:
         threads: CPU threads.
         device: where the networks run.
-        quick: take a very small network, to see that all of this works.
+        quick: use a very small network, as a smoke test.
 
     Yields:
         Lines of text; speeds and memory are ratios, ours over the plain loop's.
 
     Raises:
-        SamplingError: the sampler does not make the plain loop's tokens where it should.
+        SamplingError: the sampler does not return the tokens of the plain loop where it must.
     """
     torch.set_num_threads(threads)
     shape = Shape(width=32, num_layers=2, vocab_size=31 * 32) if quick else IN_PROPORTION
@@ -294,11 +303,11 @@ def _approximate(shape: Shape, device: str) -> Iterator[str]:
 
 
 def share_of_equal(ours: Answers, exact: Answers) -> float:
-    """Say which share of the exact tokens stands at the same place in ours."""
+    """Return the share of the exact tokens that our answers have at the same place."""
     pairs = [
-        (index < len(one) and one[index]) == token
-        for one, other in zip(ours, exact, strict=True)
-        for index, token in enumerate(other)
+        (index < len(answer) and answer[index]) == token
+        for answer, expected in zip(ours, exact, strict=True)
+        for index, token in enumerate(expected)
     ]
     return sum(pairs) / len(pairs)
 

@@ -1,4 +1,4 @@
-"""What approximate sampling does to the answers of a network that has learnt something."""
+"""Measure how approximate sampling changes the answers of a trained network."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -32,9 +32,9 @@ class Questions:
     """Questions of all benchmarks, one after the other.
 
     Attributes:
-        rows: as in question files.
-        prompts: their token ids.
-        tokenizer: of the network.
+        rows: the questions.
+        prompts: token ids of the prompts.
+        tokenizer: tokenizer of the network.
     """
 
     rows: list[Question]
@@ -66,15 +66,15 @@ class Questions:
 
 
 def require_suitable(experiment: FineTuning, base: Path) -> None:
-    """Check, before anything is measured, that the plain loop can answer as an experiment asks.
+    """Check that the plain loop can sample with the settings of an experiment.
 
     Args:
-        experiment: says how to sample, and what is asked.
+        experiment: experiment with the sampling settings and the questions.
         base: checkpoint directory.
 
     Raises:
-        ConfigError: the experiment samples in another way, or has no questions that can be made here.
-        CheckpointError: the directory holds no network that is known.
+        ConfigError: the plain loop lacks a sampling setting, or no benchmark is generated.
+        CheckpointError: the directory holds no known network.
     """
     sampling = experiment.sampling
     unsuitable = {
@@ -84,11 +84,11 @@ def require_suitable(experiment: FineTuning, base: Path) -> None:
         "cfg_scale": sampling.cfg_scale > 0,
         "attend_padding": sampling.attend_padding,
     }
-    found = [f"{name}: {getattr(sampling, name)}" for name, is_so in unsuitable.items() if is_so]
-    if found:
+    settings = [f"{name}: {getattr(sampling, name)}" for name, is_set in unsuitable.items() if is_set]
+    if settings:
         raise ConfigError(
             f"experiment {experiment.name!r} must sample as the plain loop does, a fixed number of the "
-            f"surest tokens per step, to be compared with it; got sampling.{', '.join(found)}; "
+            f"most confident tokens per step, to be compared with it; got sampling.{', '.join(settings)}; "
             "caches and thresholds are measured anyway"
         )
     if not any(isinstance(source, GeneratedBenchmark) for source in experiment.benchmarks.values()):
@@ -102,10 +102,10 @@ def require_suitable(experiment: FineTuning, base: Path) -> None:
 def bench_trained(
     experiment: FineTuning, base: Path, *, threads: int, device: str, num_examples: int
 ) -> Iterator[str]:
-    """Answer questions with a trained network in every way, and compare with the exact answers.
+    """Answer questions with a trained network in every mode and compare with the exact answers.
 
     Args:
-        experiment: says how to sample, and what is asked.
+        experiment: experiment with the sampling settings and the questions.
         base: checkpoint directory.
         threads: CPU threads.
         device: where the network runs.
@@ -116,7 +116,7 @@ def bench_trained(
 
     Raises:
         ConfigError: the experiment cannot be compared, see `require_suitable`.
-        SamplingError: the sampler does not make the plain loop's tokens where it should.
+        SamplingError: the sampler does not return the tokens of the plain loop where it must.
     """
     require_suitable(experiment, base)
     torch.set_num_threads(threads)
@@ -174,27 +174,34 @@ def bench_trained(
 
 
 def _require_exact(name: str, ours: Answers, plain: Answers, *, eos: int) -> None:
-    """Stop where an exact way of sampling makes other tokens; early stop promises them up to the end."""
+    """Raise an error if an exact mode returns other tokens; early stop promises them up to the end."""
     if EXACT[name].get("early_stop"):
         ours, plain = ([cut_behind_end(answer, eos) for answer in side] for side in (ours, plain))
     require_equal(ours, plain, title=f"trained network, {name}")
 
 
 def describe_change(ours: dict[str, list[Score]], exact: dict[str, list[Score]]) -> str:
-    """Put the mean accuracy over benchmarks and its change into words.
+    """Format the mean accuracy over benchmarks and its change.
+
+    Args:
+        ours: scores of one mode, by benchmark.
+        exact: scores of the exact answers, by benchmark.
+
+    Returns:
+        Accuracy in percent, and its change in points with a 95 % interval.
 
     Source:
-        `weft.stats.paired`; only the questions are drawn anew, since there is one network.
+        `weft.stats.paired`; only questions are resampled, since there is one network.
     """
     pairs = [
         BenchmarkCredit((_credit(ours[name]), _credit(exact[name])), _weight(exact[name])) for name in exact
     ]
-    found = compare_means(
+    change = compare_means(
         pairs, confidence=0.95, num_resamples=2000, rng=np.random.default_rng(0), resample_seeds=False
     )
     accuracy = np.mean([pair.pooled_accuracies()[0] for pair in pairs])
-    low, high = 100 * found.low, 100 * found.high
-    return f"{100 * accuracy:.1f} ({100 * found.difference:+.1f}, {low:+.1f} to {high:+.1f})"
+    low, high = 100 * change.low, 100 * change.high
+    return f"{100 * accuracy:.1f} ({100 * change.difference:+.1f}, {low:+.1f} to {high:+.1f})"
 
 
 def _credit(scores: Sequence[Score]) -> Any:
@@ -206,7 +213,7 @@ def _weight(scores: Sequence[Score]) -> Any:
 
 
 def _line(name: str, side: Side, *, plain: Side, exact: Answers, ours: Answers, change: str) -> str:
-    num_equal = sum(one == other for one, other in zip(ours, exact, strict=True))
+    num_equal = sum(answer == expected for answer, expected in zip(ours, exact, strict=True))
     num_tokens = sum(map(len, plain.answers))
     return (
         f"  {name:<42} time {side.seconds / plain.seconds:.2f}, tokens per pass "

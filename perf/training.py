@@ -1,7 +1,7 @@
-"""Speed and memory of training as ratios, both sides measured in one run.
+"""Compare training steps with plain transcriptions of the published steps, in speed and memory.
 
 The model has LLaDA-8B's proportions (32 layers, feed-forward 3 x hidden, vocabulary 31 x hidden), so that
-head and body share the work as they do there: the head is 7 % of a forward pass.
+the head has the same share of a forward pass, 7 %.
 """
 
 import itertools
@@ -35,7 +35,7 @@ NUM_EPOCHS, NUM_BATCHES, REFRESH = 20, 2, 5
 LORA = Lora(rank=4, alpha=8, dropout=0.0, target_modules=["q_proj", "k_proj", "v_proj"])
 
 Step = Callable[[int], Tensor]
-"""Takes a step's number and returns its loss."""
+"""Function from the number of a step to its loss."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Measured:
 
 
 def bench_training(*, threads: int) -> Iterator[str]:
-    """Compare training steps with their references, side by side.
+    """Compare training steps with their references.
 
     Args:
         threads: CPU threads.
@@ -55,7 +55,7 @@ def bench_training(*, threads: int) -> Iterator[str]:
     Yields:
         Lines of text; speeds and memory are ratios, not times and sizes.
     """
-    os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # the profiler tells of every start and stop
+    os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # else the profiler logs every start and stop
     torch.set_num_threads(threads)
     yield (
         f"{BATCH} x {LENGTH} tokens, {LAYERS} layers of width {HIDDEN}, vocabulary {VOCAB}, {threads} "
@@ -95,7 +95,7 @@ def _against_published() -> Iterator[str]:
 
 
 def _live_probe() -> Iterator[str]:
-    """Compare WeFT's step, which asks the model first, with SFT's."""
+    """Compare the step of WeFT, which begins with a probe, with the step of SFT."""
     yield "WeFT with a live probe / SFT, time of a step  (goal 1.35; published 1.24):"
     for title, adapters, checkpointing in (
         ("all parameters", False, False),

@@ -183,10 +183,10 @@ def compare_folders(base: Path, current: Path) -> Iterator[Comparison]:
 
 
 def _paths(base: Path, current: Path, pattern: str) -> list[str]:
-    found = {
+    paths = {
         file.relative_to(folder).as_posix() for folder in (base, current) for file in folder.glob(pattern)
     }
-    return sorted(found)
+    return sorted(paths)
 
 
 def _missing(name: str, base: Path, current: Path) -> Comparison | None:
