@@ -35,22 +35,9 @@ class _Points:
     means: pd.DataFrame
     dots: pd.DataFrame
 
-    @property
-    def benchmarks(self) -> list[str]:
-        return list(dict.fromkeys(self.means["benchmark"]))
-
-    @property
-    def methods(self) -> list[str]:
-        return list(dict.fromkeys(self.means["method"]))
-
-    @property
-    def lengths(self) -> list[int]:
-        return list(dict.fromkeys(self.means["gen_length"]))
-
-    @property
-    def datasets(self) -> list[str | None]:
-        named = [name for name in dict.fromkeys(self.means["dataset"]) if name is not None]
-        return named or [None]
+    def names(self, column: str) -> list[Any]:
+        """Return the different values of a column of the means, in their order."""
+        return [name for name in dict.fromkeys(self.means[column]) if name is not None]
 
     def panel(self, dataset: str | None, length: int) -> "_Points":
         """Return the points of a data set and length; untrained models belong to all data sets."""
@@ -75,10 +62,11 @@ def draw_accuracy(experiment: Experiment, results: Results, tables: Tables) -> F
     points = (
         _stored_points(experiment, tables) if not experiment.trained_runs else _points(experiment, tables)
     )
-    if len(points.methods) > MOST_BESIDE:
+    if len(points.names("method")) > MOST_BESIDE:
         return _draw_rows(experiment, results, points)
-    datasets, lengths = points.datasets, points.lengths
-    panel_width = max(2.4, len(points.benchmarks) * (0.55 + 0.16 * len(points.methods)))
+    datasets, lengths = points.names("dataset") or [None], points.names("gen_length")
+    benchmarks = points.names("benchmark")
+    panel_width = max(2.4, len(benchmarks) * (0.55 + 0.16 * len(points.names("method"))))
     width = min(WIDEST, max(6.5, 0.9 + panel_width * len(lengths)))
     with titled_figure(experiment, results, "accuracy", size=(width, 1.6 + 2.6 * len(datasets))) as fig:
         axes = fig.subplots(len(datasets), len(lengths), squeeze=False, sharey=True, sharex=True)
@@ -89,7 +77,7 @@ def draw_accuracy(experiment: Experiment, results: Results, tables: Tables) -> F
                 title = [f"trained on {dataset}"] if len(datasets) > 1 else []
                 title += [f"{length} tokens"] if len(lengths) > 1 else []
                 ax.set_title(", ".join(title))
-        _label_benchmarks(axes, experiment, points.benchmarks, panel_width=width / len(lengths))
+        _label_benchmarks(axes, experiment, benchmarks, panel_width=width / len(lengths))
         handles, labels = axes[0, 0].get_legend_handles_labels()
         fig.legend(handles, labels, loc="outside upper right", ncols=min(5, len(labels)), fontsize=8.5)
     return fig
@@ -118,11 +106,12 @@ def _stored_points(experiment: Experiment, tables: Tables) -> _Points:
 
 def _draw_panel(ax: Axes, experiment: Experiment, points: _Points, panel: _Points) -> None:
     """Draw a point per benchmark and method; the methods of a benchmark stand side by side."""
-    gap = 0.7 / max(3, len(points.methods))
-    for index, method in enumerate(points.methods):
-        left = (index - (len(points.methods) - 1) / 2) * gap
+    methods, benchmarks = points.names("method"), points.names("benchmark")
+    gap = 0.7 / max(3, len(methods))
+    for index, method in enumerate(methods):
+        left = (index - (len(methods) - 1) / 2) * gap
         means = panel.means[panel.means["method"] == method].set_index("benchmark")
-        means = 100 * means[["mean", "ci_low", "ci_high"]].reindex(points.benchmarks)
+        means = 100 * means[["mean", "ci_low", "ci_high"]].reindex(benchmarks)
         ax.errorbar(
             np.arange(len(means)) + left,
             means["mean"],
@@ -134,29 +123,31 @@ def _draw_panel(ax: Axes, experiment: Experiment, points: _Points, panel: _Point
             label=_label(experiment, method),
         )
         dots = panel.dots[panel.dots["method"] == method]
-        places = [points.benchmarks.index(name) + left + 0.35 * gap for name in dots["benchmark"]]
+        places = [benchmarks.index(name) + left + 0.35 * gap for name in dots["benchmark"]]
         if places:
             ax.plot(places, 100 * dots["accuracy"], linestyle="none", **_dot_style(experiment, method))
 
 
 def _draw_rows(experiment: Experiment, results: Results, points: _Points) -> Figure:
     """Draw a row per method and a panel per benchmark, so that any number of methods can be read."""
-    places = [(dataset, length) for dataset in points.datasets for length in points.lengths]
-    num_columns, num_methods = len(points.benchmarks), len(points.methods)
+    datasets, lengths = points.names("dataset") or [None], points.names("gen_length")
+    places = [(dataset, length) for dataset in datasets for length in lengths]
+    methods, benchmarks = points.names("method"), points.names("benchmark")
+    num_columns, num_methods = len(benchmarks), len(methods)
     size = (1.6 + ROW_PANEL_WIDTH * num_columns, 1.9 + len(places) * (0.5 + ROW_HEIGHT * num_methods))
     note = "Each panel has its own scale."
     with titled_figure(experiment, results, "accuracy", size=size, note=note) as fig:
         axes = fig.subplots(len(places), num_columns, squeeze=False, sharex="col", sharey=True)
         for row, (dataset, length) in zip(axes, places, strict=True):
             panel = points.panel(dataset, length)
-            for ax, benchmark in zip(row, points.benchmarks, strict=True):
-                _draw_benchmark(ax, experiment, points.methods, panel, benchmark)
+            for ax, benchmark in zip(row, benchmarks, strict=True):
+                _draw_benchmark(ax, experiment, methods, panel, benchmark)
                 ax.set_title(textwrap.fill(benchmark_label(experiment, benchmark), TITLE_WIDTH), fontsize=9)
             if len(places) > 1:
                 row[0].set_ylabel(f"{dataset}, {length} tokens")
         for ax in axes[-1]:
             ax.set_xlabel("accuracy, %")
-        axes[0, 0].set_yticks(range(num_methods), [_label(experiment, name) for name in points.methods])
+        axes[0, 0].set_yticks(range(num_methods), [_label(experiment, name) for name in methods])
         axes[0, 0].set_ylim(num_methods - 0.4, -0.6)
     return fig
 

@@ -77,29 +77,6 @@ def draw_conclusions(experiment: Experiment, tables: Tables) -> Conclusions:
     return Conclusions(lead, tuple(sentences), reservations)
 
 
-def compare_scorings(experiment: Experiment, scores: pd.DataFrame) -> str:
-    """Return a sentence on the number of correct answers by each scoring.
-
-    Args:
-        experiment: the experiment.
-        scores: its scores table.
-
-    Returns:
-        The sentence; empty if there is one scoring only.
-    """
-    if len(experiment.scoring) == 1:
-        return ""
-    totals = scores.groupby("rules")[["n", "num_correct", "num_unscorable"]].sum()
-    correct, unscorable = (
-        " and ".join(f"{totals[column][scoring]:,} by {scoring}" for scoring in experiment.scoring)
-        for column in ("num_correct", "num_unscorable")
-    )
-    return (
-        f"Of {int(totals['n'].iloc[0]):,} answers {correct} are correct; {unscorable} cannot be scored and "
-        f"count as not correct. The sentences above are by {experiment.scoring[0]}."
-    )
-
-
 def _comparison(experiment: FineTuning, row: Mapping[Hashable, Any]) -> str:
     benchmark = row["benchmark"]
     methods = f"{method_label(row['treatment'])} minus {method_label(row['control'])}"

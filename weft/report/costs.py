@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from weft.config import FineTuning
+from weft.config import Experiment, FineTuning
 from weft.report.results import Results
 
 COST_COLUMNS = (
@@ -10,7 +10,7 @@ COST_COLUMNS = (
 )  # fmt: skip
 
 
-def list_timings(experiment: FineTuning, results: Results) -> pd.DataFrame:
+def list_timings(experiment: Experiment, results: Results) -> pd.DataFrame:
     """Return the wall times of all trained runs, one row per run.
 
     Args:

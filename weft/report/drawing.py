@@ -70,6 +70,9 @@ def titled_figure(
         name: name of the figure.
         size: width and height, in inches.
         note: sentence behind the caption.
+
+    Yields:
+        The figure.
     """
     with mpl.rc_context(STYLE):
         fig = Figure(figsize=size, layout="constrained", dpi=DPI)

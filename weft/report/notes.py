@@ -1,5 +1,7 @@
 """Sentences below each table that define its numbers."""
 
+from collections.abc import Callable, Mapping
+
 import pandas as pd
 
 from weft.config import Experiment, FineTuning
@@ -23,6 +25,58 @@ PUBLISHED = (
 )
 
 
+MIXED_NOTE = (
+    f"The averages of the paper (length {MIXED}) most likely use answers of "
+    f"{', '.join(f'{name} {length}' for name, length in TABLE_1_LENGTHS.items())} tokens; this is inferred."
+)
+FIXED: Mapping[str, tuple[str, ...]] = {
+    "methods": (
+        "Mean, sample standard deviation (sd), minimum and maximum over training seeds are in percent.",
+        "Intervals are from a bootstrap over examples and training seeds; for a single run, over examples "
+        "only.",
+        "The average is the unweighted mean over the benchmarks.",
+    ),
+    "answers": (
+        "Tokens are counted up to the first end-of-text or end-of-turn token. An answer with no end fills "
+        "its canvas. An answer that is not closed has no closing answer tag before its end.",
+        "For Sudoku, the table counts boards that repeat the puzzle, boards with empty cells left at 0, "
+        "the share of empty cells at 0, the share of empty cells that agree with the closest valid "
+        "completion, and boards that are a valid completion.",
+    ),
+    "costs": (
+        "Seconds per step are the wall time of an optimiser step, probe pass included: the median over seeds "
+        "of the median of each run. The ratio is that of two such medians; the range is that of the ratios "
+        "of two runs with the same seed.",
+        "Other jobs may have shared the machine.",
+    ),
+    "ratios": (
+        "The ratio of a token is the root of its entropy over the mean root in its example, "
+        "r = √H / mean √H, under the base model with the whole answer masked. A token with ratio r is "
+        "masked with probability r/(1 + r) on average.",
+    ),
+    "published": (
+        "A cell is empty if the number is not published, or not known to us. Published numbers are from one "
+        "training seed.",
+        MIXED_NOTE,
+    ),
+}
+"""Table -> notes that do not depend on its numbers."""
+
+
+def table_notes(experiment: Experiment, name: str, frame: pd.DataFrame) -> tuple[str, ...]:
+    """Return the notes on a table that is not a headline table.
+
+    Args:
+        experiment: the experiment.
+        name: name of the table.
+        frame: its numbers.
+
+    Returns:
+        Whole sentences.
+    """
+    return FIXED[name] if name in FIXED else _DEPENDING[name](experiment, frame)
+
+
 def on_headline(experiment: Experiment, scoring: str) -> tuple[str, ...]:
     """Return the notes on the headline table of a scoring."""
     if not isinstance(experiment, FineTuning):
@@ -43,11 +97,10 @@ def on_headline(experiment: Experiment, scoring: str) -> tuple[str, ...]:
         "the contrasts table.",
         SCORINGS[scoring],
     )
-    return (*sentences, _mixed_note()) if is_paper(experiment) else sentences
+    return (*sentences, MIXED_NOTE) if is_paper(experiment) else sentences
 
 
-def on_scores(experiment: Experiment, frame: pd.DataFrame) -> tuple[str, ...]:
-    """Return the notes on the accuracies of the runs."""
+def _on_scores(experiment: Experiment, frame: pd.DataFrame) -> tuple[str, ...]:
     sentences = (
         "Intervals cover the choice of questions; they do not cover another training seed.",
         "Unscorable answers count as not correct. The column correct counts whole Sudoku boards, also where "
@@ -56,18 +109,7 @@ def on_scores(experiment: Experiment, frame: pd.DataFrame) -> tuple[str, ...]:
     return (*sentences, PUBLISHED) if "published_accuracy" in frame else sentences
 
 
-def on_methods(experiment: Experiment, frame: pd.DataFrame) -> tuple[str, ...]:
-    """Return the notes on the accuracies of the methods."""
-    return (
-        "Mean, sample standard deviation (sd), minimum and maximum over training seeds are in percent.",
-        "Intervals are from a bootstrap over examples and training seeds; for a single run, over examples "
-        "only.",
-        "The average is the unweighted mean over the benchmarks.",
-    )
-
-
-def on_contrasts(experiment: Experiment, frame: pd.DataFrame) -> tuple[str, ...]:
-    """Return the notes on the paired comparisons."""
+def _on_contrasts(experiment: Experiment, frame: pd.DataFrame) -> tuple[str, ...]:
     if len(frame) and min(frame["num_seeds_treatment"].min(), frame["num_seeds_control"].min()) == 1:
         covered = (
             "Intervals are from a paired bootstrap over examples. With a single seed per method they do not "
@@ -96,34 +138,11 @@ def on_contrasts(experiment: Experiment, frame: pd.DataFrame) -> tuple[str, ...]
     return covered, chance, corrected
 
 
-def on_rules(experiment: Experiment, frame: pd.DataFrame) -> tuple[str, ...]:
-    """Return the notes on the comparison of the scoring rules."""
+def _on_rules(experiment: Experiment, frame: pd.DataFrame) -> tuple[str, ...]:
     return (*(SCORINGS[scoring] for scoring in experiment.scoring), PUBLISHED)
 
 
-def on_answers(experiment: Experiment, frame: pd.DataFrame) -> tuple[str, ...]:
-    """Return the notes on the ends of the answers."""
-    return (
-        "Tokens are counted up to the first end-of-text or end-of-turn token. An answer with no end fills "
-        "its canvas. An answer that is not closed has no closing answer tag before its end.",
-        "For Sudoku, the table counts boards that repeat the puzzle, boards with empty cells left at 0, "
-        "the share of empty cells at 0, the share of empty cells that agree with the closest valid "
-        "completion, and boards that are a valid completion.",
-    )
-
-
-def on_costs(experiment: Experiment, frame: pd.DataFrame) -> tuple[str, ...]:
-    """Return the notes on the cost of an optimiser step."""
-    return (
-        "Seconds per step are the wall time of an optimiser step, probe pass included: the median over seeds "
-        "of the median of each run. The ratio is that of two such medians; the range is that of the ratios "
-        "of two runs with the same seed.",
-        "Other jobs may have shared the machine.",
-    )
-
-
-def on_gradients(experiment: Experiment, frame: pd.DataFrame) -> tuple[str, ...]:
-    """Return the notes on the gradient study."""
+def _on_gradients(experiment: Experiment, frame: pd.DataFrame) -> tuple[str, ...]:
     num_draws = " to ".join(map(str, sorted({frame["num_draws"].min(), frame["num_draws"].max()})))
     return (
         f"Gradients are those of the base model over {num_draws} draws of times and masks. Quintile 1 holds "
@@ -136,27 +155,9 @@ def on_gradients(experiment: Experiment, frame: pd.DataFrame) -> tuple[str, ...]
     )
 
 
-def on_ratios(experiment: Experiment, frame: pd.DataFrame) -> tuple[str, ...]:
-    """Return the notes on the masking-rate ratios."""
-    return (
-        "The ratio of a token is the root of its entropy over the mean root in its example, "
-        "r = √H / mean √H, under the base model with the whole answer masked. A token with ratio r is "
-        "masked with probability r/(1 + r) on average.",
-    )
-
-
-def on_published(experiment: Experiment, frame: pd.DataFrame) -> tuple[str, ...]:
-    """Return the notes on the comparison with published numbers."""
-    return (
-        "A cell is empty if the number is not published, or not known to us. Published numbers are from one "
-        "training seed.",
-        _mixed_note(),
-    )
-
-
-def _mixed_note() -> str:
-    lengths = ", ".join(f"{name} {length}" for name, length in TABLE_1_LENGTHS.items())
-    return (
-        f"The averages of the paper (length {MIXED}) most likely use answers of {lengths} tokens; this is an "
-        "inference."
-    )
+_DEPENDING: Mapping[str, Callable[[Experiment, pd.DataFrame], tuple[str, ...]]] = {
+    "scores": _on_scores,
+    "contrasts": _on_contrasts,
+    "rules": _on_rules,
+    "gradients": _on_gradients,
+}

@@ -7,16 +7,14 @@ forbids browsers to load or run anything.
 import base64
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import NamedTuple
 
-import pandas as pd
-
-from weft.config import Experiment, FineTuning
+from weft.config import Experiment
 from weft.layout import ResultLayout
 from weft.report.captions import TITLES, figure_caption
-from weft.report.conclusions import compare_scorings, draw_conclusions
-from weft.report.costs import list_timings, time_ratio
-from weft.report.labels import benchmark_label, full_caption, method_label, run_label
+from weft.report.conclusions import draw_conclusions
+from weft.report.costs import list_timings
+from weft.report.labels import benchmark_label, full_caption, run_label
 from weft.report.outputs import has_ablations
 from weft.report.page_tables import TEXT_HEADINGS, PageTable, show_lengths, show_provenance, show_timings
 from weft.report.page_template import load_template
@@ -59,13 +57,12 @@ def render_page(
         "caption": full_caption(experiment),
         "text_headings": TABLE_TEXT_HEADINGS | TEXT_HEADINGS,
         "conclusions": draw_conclusions(experiment, tables),
-        "scorings": compare_scorings(experiment, tables["scores"]),
         "ablations": ablations,
         "tables": list(shown.values()),
         "figures": list(drawn.values()),
         "samples": [_show_sample(experiment, sample) for sample in results.samples],
         "traces": [_show_trace(run.run_id, run_label(run)) for run in results.traces],
-        "costs": _show_costs(experiment, results),
+        "costs": show_timings(list_timings(experiment, results)) if results.timings else None,
         "lengths": show_lengths(results.summaries) if results.summaries else None,
         "runs": runs,
         "provenance": show_provenance(results.provenance),
@@ -73,37 +70,31 @@ def render_page(
     return load_template("index.html.j2").render(content)
 
 
+class Ablations(NamedTuple):
+    """The section on ablations."""
+
+    contrasts: PageTable
+    tables: list[PageTable]
+    figures: list[dict[str, str]]
+
+
 def _take_ablations(
     experiment: Experiment, tables: Tables, shown: dict[str, PageTable], drawn: dict[str, dict[str, str]]
-) -> dict[str, Any]:
+) -> Ablations:
     """Remove the tables and figures of the ablations from the others and return them."""
     averages = present(experiment, "contrasts", corrected_rows(experiment, tables["contrasts"]))
     cells = averages.cells
-    same = [name for name in ("training set", "benchmark", "length", "rules") if _is_constant(cells, name)]
-    contrasts = PageTable.of(replace(averages, cells=cells.drop(columns=same)))
-    return {
-        "contrasts": replace(contrasts, title="Paired comparisons on the average"),
-        "tables": [shown.pop(name) for name in ABLATION_TABLES if name in shown],
-        "figures": [drawn.pop(name) for name in ABLATION_FIGURES if name in drawn],
-    }
-
-
-def _is_constant(cells: pd.DataFrame, heading: str) -> bool:
-    return heading in cells and cells[heading].nunique() == 1
-
-
-def _show_costs(experiment: Experiment, results: Results) -> dict[str, Any] | None:
-    """Return the times of the training runs, with a sentence per data set; None without training."""
-    if not isinstance(experiment, FineTuning):
-        return None
-    timings = list_timings(experiment, results)
-    treatment, control = (method_label(name) for name in experiment.contrast)
-    sentences = [
-        f"An optimiser step of {treatment} took {time_ratio(experiment, timings, dataset):.2f} times as long "
-        f"as one of {control} (trained on {dataset}; median over runs)."
-        for dataset in experiment.dataset_names
+    same = [
+        name
+        for name in ("training set", "benchmark", "length", "rules")
+        if name in cells and cells[name].nunique() == 1
     ]
-    return {"sentences": sentences, "table": show_timings(timings)}
+    contrasts = PageTable.of(replace(averages, cells=cells.drop(columns=same)))
+    return Ablations(
+        replace(contrasts, title="Paired comparisons on the average"),
+        tables=[shown.pop(name) for name in ABLATION_TABLES if name in shown],
+        figures=[drawn.pop(name) for name in ABLATION_FIGURES if name in drawn],
+    )
 
 
 def _show_trace(run_id: str, name: str) -> dict[str, str]:

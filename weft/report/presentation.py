@@ -76,8 +76,8 @@ def present(experiment: Experiment, name: str, frame: pd.DataFrame) -> Table:
         subject, cells = f"accuracy{by_scoring}", _headline_cells(experiment, frame, scoring)
         sentences = notes.on_headline(experiment, scoring)
     else:
-        subject, make_cells, make_notes = _PRESENTATIONS[name]
-        cells, sentences = make_cells(experiment, frame), make_notes(experiment, frame)
+        subject, make_cells = _PRESENTATIONS[name]
+        cells, sentences = make_cells(experiment, frame), notes.table_notes(experiment, name, frame)
     table = pd.DataFrame(cells)
     return Table(name, experiment.title, subject, table, full_caption(experiment), sentences)
 
@@ -114,7 +114,8 @@ def corrected_rows(experiment: Experiment, contrasts: pd.DataFrame) -> pd.DataFr
     return contrasts[contrasts["p_holm"].notna() & (contrasts["rules"] == experiment.scoring[0])]
 
 
-Cells = dict[str, Any]
+Cells = dict[str, pd.Series | list[str]]
+"""Heading -> cells of a column, as text."""
 
 
 def _headline_cells(experiment: Experiment, frame: pd.DataFrame, scoring: str) -> Cells:
@@ -178,11 +179,13 @@ def _contrast_cells(experiment: Experiment, frame: pd.DataFrame) -> Cells:
 def _place_cells(experiment: Experiment, frame: pd.DataFrame) -> Cells:
     """Return benchmark and generation length, and the scoring rules if there are several."""
     places = zip(frame["benchmark"], frame["rules"], strict=True)
-    cells = {
+    cells: Cells = {
         "benchmark": [benchmark_label(experiment, name, scoring=scoring) for name, scoring in places],
         "length": frame["gen_length"].astype(str),
     }
-    return cells | ({"rules": frame["rules"]} if len(experiment.scoring) > 1 else {})
+    if len(experiment.scoring) > 1:
+        cells["rules"] = frame["rules"]
+    return cells
 
 
 def _published_cells(experiment: Experiment, frame: pd.DataFrame) -> Cells:
@@ -311,19 +314,14 @@ def _texts(values: Iterable[Any], form: Callable[[float], str]) -> list[str]:
     return ["" if pd.isna(value) else form(float(value)) for value in values]
 
 
-_Presentation = tuple[
-    str,
-    Callable[[Experiment, pd.DataFrame], Cells],
-    Callable[[Experiment, pd.DataFrame], tuple[str, ...]],
-]
-_PRESENTATIONS: Mapping[str, _Presentation] = {
-    "scores": ("accuracy of every run", _score_cells, notes.on_scores),
-    "methods": ("accuracy of every method over training seeds", _method_cells, notes.on_methods),
-    "contrasts": ("paired comparison", _contrast_cells, notes.on_contrasts),
-    "rules": ("comparison of the scoring rules", _scoring_cells, notes.on_rules),
-    "costs": ("cost of an optimiser step", _cost_cells, notes.on_costs),
-    "gradients": ("origin of the gradient", _gradient_cells, notes.on_gradients),
-    "ratios": ("masking-rate ratios", _ratio_cells, notes.on_ratios),
-    "answers": ("ends of the answers", _answer_cells, notes.on_answers),
-    "published": ("comparison with the published numbers", _published_cells, notes.on_published),
+_PRESENTATIONS: Mapping[str, tuple[str, Callable[[Experiment, pd.DataFrame], Cells]]] = {
+    "scores": ("accuracy of every run", _score_cells),
+    "methods": ("accuracy of every method over training seeds", _method_cells),
+    "contrasts": ("paired comparison", _contrast_cells),
+    "rules": ("comparison of the scoring rules", _scoring_cells),
+    "costs": ("cost of an optimiser step", _cost_cells),
+    "gradients": ("origin of the gradient", _gradient_cells),
+    "ratios": ("masking-rate ratios", _ratio_cells),
+    "answers": ("ends of the answers", _answer_cells),
+    "published": ("comparison with the published numbers", _published_cells),
 }

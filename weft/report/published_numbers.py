@@ -39,13 +39,16 @@ def load_published() -> pd.DataFrame:
 
 
 def published_accuracy(table: pd.DataFrame, source: str, model: str | None, row: Mapping[Any, Any]) -> float:
-    """Return a published accuracy, from 0 to 1; NaN if it is not known.
+    """Look up a published accuracy.
 
     Args:
         table: the published accuracies.
         source: `WEFT_PAPER` or `D1`.
         model: name of the model; None for a model about which nothing is published.
         row: dataset (None if the model is not fine-tuned), benchmark and gen_length.
+
+    Returns:
+        The accuracy, from 0 to 1; NaN if it is not known.
     """
     wanted = {
         "source": source,

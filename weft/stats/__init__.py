@@ -1,7 +1,7 @@
 """Confidence intervals, paired tests and means over training seeds. Arrays in, numbers and tables out."""
 
 from weft.stats.aggregate import AVERAGE, Aggregate, ScoreSet, aggregate
-from weft.stats.intervals import Interval, bootstrap_interval, mean_interval, wilson_interval
+from weft.stats.intervals import Interval, mean_interval, wilson_interval
 from weft.stats.multiple import holm
 from weft.stats.paired import PairedDifference, compare_means, match_examples
 
@@ -12,7 +12,6 @@ __all__ = [
     "PairedDifference",
     "ScoreSet",
     "aggregate",
-    "bootstrap_interval",
     "compare_means",
     "holm",
     "match_examples",

@@ -7,14 +7,14 @@ that no row changes when another row is added. All accuracies are fractions betw
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple, TypedDict
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from weft.errors import ScoringError
-from weft.stats.intervals import Interval, bootstrap_interval, mean_interval, wilson_interval
+from weft.stats.intervals import Interval, mean_interval, wilson_interval
 from weft.stats.multiple import holm
 from weft.stats.paired import compare_means, match_examples
 from weft.stats.resampling import BenchmarkCredit, Floats
@@ -22,10 +22,57 @@ from weft.stats.resampling import BenchmarkCredit, Floats
 AVERAGE = "average"
 """Name of the pseudo-benchmark that is the unweighted mean over the benchmarks."""
 
-CONTRAST_COLUMNS = (
-    "dataset", "benchmark", "gen_length", "treatment", "control", "num_seeds_treatment", "num_seeds_control",
-    "difference", "ci_low", "ci_high", "p_value", "beyond_interval",
-)  # fmt: skip
+
+class ScoreRow(NamedTuple):
+    """A row of the scores table."""
+
+    run: str
+    method: str
+    dataset: str | None
+    seed: int | None
+    benchmark: str
+    gen_length: int
+    rules: str
+    n: int
+    num_correct: int
+    num_unscorable: int
+    accuracy: float
+    ci_low: float
+    ci_high: float
+    interval: str
+
+
+class MethodRow(NamedTuple):
+    """A row of the methods table; all statistics are over training seeds."""
+
+    method: str
+    dataset: str | None
+    benchmark: str
+    gen_length: int
+    num_seeds: int
+    mean: float
+    sd: float
+    minimum: float
+    maximum: float
+    ci_low: float
+    ci_high: float
+
+
+class ContrastRow(NamedTuple):
+    """A row of the contrasts table; see `PairedDifference`."""
+
+    dataset: str | None
+    benchmark: str
+    gen_length: int
+    treatment: str
+    control: str
+    num_seeds_treatment: int
+    num_seeds_control: int
+    difference: float
+    ci_low: float
+    ci_high: float
+    p_value: float
+    beyond_interval: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,7 +110,7 @@ class ScoreSet:
     @property
     def accuracy(self) -> float:
         """Number of correct units divided by the number of units."""
-        return float(BenchmarkCredit((self.credit[np.newaxis],), self.weight).pooled_accuracies()[0][0])
+        return float(_credit([self]).pooled_accuracies()[0][0])
 
     @property
     def is_all_or_nothing(self) -> bool:
@@ -92,6 +139,12 @@ class Aggregate:
     contrasts: pd.DataFrame
 
 
+class _BootstrapArguments(TypedDict):
+    confidence: float
+    num_resamples: int
+    rng: np.random.Generator
+
+
 @dataclass(frozen=True)
 class _Resampling:
     """Confidence level, number of resamples and seed of all intervals."""
@@ -100,7 +153,7 @@ class _Resampling:
     num_resamples: int
     seed: int
 
-    def arguments(self, *row: object) -> dict[str, Any]:
+    def arguments(self, *row: object) -> _BootstrapArguments:
         """Return the keyword arguments of a bootstrap function for the row with this name."""
         name = "/".join(str(part) for part in (self.seed, *row))
         entropy = int.from_bytes(hashlib.sha256(name.encode()).digest())
@@ -142,10 +195,10 @@ def aggregate(
     matched = list(_match(score_sets))
     groups = list(_group(matched))
     rows = [row for contrast in contrasts for row in _contrast_rows(groups, contrast, resampling)]
-    compared = _frame(rows, list(CONTRAST_COLUMNS))
+    compared = _frame(ContrastRow, rows)
     return Aggregate(
-        scores=_frame([_score_row(score_set, resampling) for score_set in matched]).astype({"seed": "Int64"}),
-        methods=_frame([_method_row(group, resampling) for group in groups]),
+        scores=_frame(ScoreRow, [_score_row(item, resampling) for item in matched]).astype({"seed": "Int64"}),
+        methods=_frame(MethodRow, [_method_row(group, resampling) for group in groups]),
         contrasts=_add_holm(compared) if len(contrasts) > 1 else compared,
     )
 
@@ -181,30 +234,18 @@ def _common_weight(peers: Sequence[ScoreSet]) -> Floats:
     return np.where(np.isnan(high), peers[0].weight, high)
 
 
-def _score_row(score_set: ScoreSet, resampling: _Resampling) -> dict[str, Any]:
+def _score_row(score_set: ScoreSet, resampling: _Resampling) -> ScoreRow:
     n, num_correct = len(score_set.example_ids), int(score_set.is_correct.sum())
     if score_set.is_all_or_nothing:
         kind, interval = "wilson", wilson_interval(num_correct, n, confidence=resampling.confidence)
     else:
         kind = "bootstrap over examples"
         arguments = resampling.arguments("score", score_set.run, score_set.benchmark, score_set.gen_length)
-        interval = bootstrap_interval(score_set.credit, score_set.weight, **arguments)
-    return {
-        "run": score_set.run,
-        "method": score_set.method,
-        "dataset": score_set.dataset,
-        "seed": score_set.seed,
-        "benchmark": score_set.benchmark,
-        "gen_length": score_set.gen_length,
-        "rules": score_set.scoring,
-        "n": n,
-        "num_correct": num_correct,
-        "num_unscorable": int(score_set.is_unscorable.sum()),
-        "accuracy": score_set.accuracy,
-        "ci_low": interval.low,
-        "ci_high": interval.high,
-        "interval": kind,
-    }
+        interval = mean_interval([_credit([score_set])], **arguments)
+    identity = score_set.run, score_set.method, score_set.dataset, score_set.seed
+    place = score_set.benchmark, score_set.gen_length, score_set.scoring
+    counts = n, num_correct, int(score_set.is_unscorable.sum())
+    return ScoreRow(*identity, *place, *counts, score_set.accuracy, *interval, kind)
 
 
 @dataclass(frozen=True)
@@ -251,36 +292,26 @@ def _group(score_sets: Sequence[ScoreSet]) -> Iterator[_Group]:
             yield _Group(method, dataset, AVERAGE, length, parts)
 
 
-def _method_row(group: _Group, resampling: _Resampling) -> dict[str, Any]:
+def _method_row(group: _Group, resampling: _Resampling) -> MethodRow:
     values = group.seed_means()
     interval = _method_interval(group, resampling)
-    return {
-        "method": group.method,
-        "dataset": group.dataset,
-        "benchmark": group.benchmark,
-        "gen_length": group.gen_length,
-        "num_seeds": values.size,
-        "mean": values.mean(),
-        "sd": values.std(ddof=1) if values.size > 1 else np.nan,
-        "minimum": values.min(),
-        "maximum": values.max(),
-        "ci_low": interval.low,
-        "ci_high": interval.high,
-    }
+    sd = float(values.std(ddof=1)) if values.size > 1 else float("nan")
+    spread = float(values.mean()), sd, float(values.min()), float(values.max())
+    return MethodRow(group.method, *group.key, values.size, *spread, *interval)
 
 
 def _method_interval(group: _Group, resampling: _Resampling) -> Interval:
     """Return an interval over examples and seeds; for a single run, that of the scores table."""
     if len(group.columns) == 1 and len(group.columns[0]) == 1:
         row = _score_row(group.columns[0][0], resampling)
-        return Interval(row["ci_low"], row["ci_high"])
+        return Interval(row.ci_low, row.ci_high)
     arguments = resampling.arguments("method", group.method, *group.key)
     return mean_interval([_credit(column) for column in group.columns], **arguments)
 
 
 def _contrast_rows(
     groups: Sequence[_Group], contrast: tuple[str, str], resampling: _Resampling
-) -> Iterator[dict[str, Any]]:
+) -> Iterator[ContrastRow]:
     controls = {group.key: group for group in groups if group.method == contrast[1]}
     for group in groups:
         if group.method != contrast[0] or group.key not in controls:
@@ -288,20 +319,17 @@ def _contrast_rows(
         pairs = zip(group.columns, controls[group.key].columns, strict=True)
         arguments = resampling.arguments("contrast", *contrast, *group.key)
         found = compare_means([_credit(treatment, control) for treatment, control in pairs], **arguments)
-        yield {
-            "dataset": group.dataset,
-            "benchmark": group.benchmark,
-            "gen_length": group.gen_length,
-            "treatment": contrast[0],
-            "control": contrast[1],
-            "num_seeds_treatment": found.num_seeds_treatment,
-            "num_seeds_control": found.num_seeds_control,
-            "difference": found.difference,
-            "ci_low": found.low,
-            "ci_high": found.high,
-            "p_value": found.p_value,
-            "beyond_interval": found.beyond_interval,
-        }
+        num_seeds = found.num_seeds_treatment, found.num_seeds_control
+        interval = found.low, found.high
+        yield ContrastRow(
+            *group.key,
+            *contrast,
+            *num_seeds,
+            found.difference,
+            *interval,
+            found.p_value,
+            found.beyond_interval,
+        )
 
 
 def _add_holm(contrasts: pd.DataFrame) -> pd.DataFrame:
@@ -318,10 +346,10 @@ def _credit(*columns: Sequence[ScoreSet]) -> BenchmarkCredit:
     return BenchmarkCredit(credit, columns[0][0].weight)
 
 
-def _frame(rows: list[dict[str, Any]], columns: list[str] | None = None) -> pd.DataFrame:
+def _frame(kind: type[ScoreRow | MethodRow | ContrastRow], rows: Sequence[Any]) -> pd.DataFrame:
     """Make a table in which a missing data set is None."""
-    frame = pd.DataFrame(rows, columns=columns)
-    frame["dataset"] = pd.Series([row["dataset"] for row in rows], dtype=object)
+    frame = pd.DataFrame(rows, columns=list(kind._fields))
+    frame["dataset"] = pd.Series([row.dataset for row in rows], dtype=object)
     return frame
 
 

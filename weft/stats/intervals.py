@@ -60,38 +60,13 @@ def wilson_interval(num_correct: int, n: int, *, confidence: float) -> Interval:
     return Interval(float(found.low), float(found.high))
 
 
-def bootstrap_interval(
-    credit: Floats, weight: Floats, *, confidence: float, num_resamples: int, rng: np.random.Generator
-) -> Interval:
-    """Compute the percentile bootstrap interval of a pooled accuracy by resampling whole examples.
-
-    This interval suits benchmarks with partial credit, where the units of one example, such as the
-    empty cells of one Sudoku, are not independent. It has no width if all credits are equal.
-
-    Args:
-        credit: share of correct units of each example, from 0 to 1; shape ``[examples]``.
-        weight: number of units of each example; shape ``[examples]``.
-        confidence: confidence level, between 0 and 1.
-        num_resamples: number of bootstrap resamples.
-        rng: generator of the random numbers.
-
-    Returns:
-        The interval, within [0, 1].
-
-    Raises:
-        ScoringError: there are no units, or the shapes differ.
-
-    Source:
-        B. Efron and R. Tibshirani, An Introduction to the Bootstrap (1993), chapter 13.
-    """
-    benchmark = BenchmarkCredit((credit[np.newaxis],), weight)
-    return mean_interval([benchmark], confidence=confidence, num_resamples=num_resamples, rng=rng)
-
-
 def mean_interval(
     benchmarks: Sequence[BenchmarkCredit], *, confidence: float, num_resamples: int, rng: np.random.Generator
 ) -> Interval:
     """Compute the percentile bootstrap interval of a mean accuracy over benchmarks and training seeds.
+
+    Whole examples are resampled, since the units of one example, such as the empty cells of one Sudoku,
+    are not independent. The interval has no width if all credits are equal.
 
     Args:
         benchmarks: one group of runs on each benchmark that is averaged over.
@@ -103,6 +78,7 @@ def mean_interval(
         The interval, within [0, 1].
 
     Source:
+        B. Efron and R. Tibshirani, An Introduction to the Bootstrap (1993), chapter 13, with the draws of
         `weft.stats.resampling.resample_group_means`.
     """
     draws = resample_group_means(benchmarks, num_resamples=num_resamples, rng=rng)

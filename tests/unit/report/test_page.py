@@ -39,7 +39,6 @@ def test_title_caption_verdict_and_tables_are_there(page):
     assert re.search(r'<p class="verdict">WeFT minus SFT on average: [+−]\d', page)
     assert '<td class="text">WeFT, worked</td>' in page
     assert '<td class="text">weft-worked-seed3</td>' in page
-    assert "1.23 times as long as one of SFT" in page
     for name in ("traces", "ablations", "data"):
         assert f'id="{name}"' not in page
 
@@ -89,7 +88,7 @@ def test_the_same_results_give_the_same_text(experiment, results, tables, page):
     assert render(experiment, results, tables) == page
 
 
-def test_tables_stand_in_reading_order_and_all_scorings_are_counted(describe, compute):
+def test_tables_stand_in_reading_order(describe, compute):
     both = describe(scoring=["d1", "strict"])
     text = render(both, *compute(both))
     assert re.findall("<h3>(.*)</h3>", section(text, "tables")) == [
@@ -100,7 +99,6 @@ def test_tables_stand_in_reading_order_and_all_scorings_are_counted(describe, co
         "Masking-rate ratios",
         "Accuracy of every method over training seeds",
     ]
-    assert "Of 336 answers" in text
     assert '<td class="text">Sudoku 4×4 (boards)</td>' in section(text, "runs")
 
 

@@ -4,7 +4,6 @@ import pytest
 from weft.errors import ScoringError
 from weft.stats.intervals import (
     Interval,
-    bootstrap_interval,
     mean_interval,
     percentile_interval,
     wilson_interval,
@@ -16,7 +15,8 @@ def bootstrap(credit, weight=None, num_resamples=2000, seed=0):
     credit = np.asarray(credit, dtype=float)
     weight = np.ones(credit.size) if weight is None else np.asarray(weight, dtype=float)
     rng = np.random.default_rng(seed)
-    return bootstrap_interval(credit, weight, confidence=0.95, num_resamples=num_resamples, rng=rng)
+    benchmark = BenchmarkCredit((credit[None],), weight)
+    return mean_interval([benchmark], confidence=0.95, num_resamples=num_resamples, rng=rng)
 
 
 @pytest.mark.parametrize(
