@@ -4,7 +4,7 @@ import itertools
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Literal, get_args
 
 from pydantic import Field, field_validator, model_validator
 
@@ -21,6 +21,7 @@ from weft.config.sources import (
 )
 from weft.config.training import GradientStudy, Training
 from weft.errors import find_by_name
+from weft.records.base import JsonObject
 
 BASE_RUN = "base"
 """Name of the run of the base model, which is not fine-tuned."""
@@ -331,7 +332,7 @@ def load_experiment(path: str | Path) -> Experiment:
     return experiment
 
 
-def _read_experiment(file: Path) -> dict[str, Any]:
+def _read_experiment(file: Path) -> JsonObject:
     """Read an experiment file; keys that it lacks come from the file that it extends, if any."""
     content = read_yaml(file)
     if "extends" not in content:

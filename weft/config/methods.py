@@ -7,6 +7,8 @@ from pydantic import Field, model_validator
 
 from weft.config.section import Section
 
+Preset = dict[str, str | float | bool | None]
+"""Values of all keys of a method but the preset."""
 PresetName = Literal[
     "sft",
     "sft-2x",
@@ -145,7 +147,7 @@ class Method(Section):
         return self.rate_source != "none"
 
 
-NEEDS: dict[str, Callable[[dict[str, Any]], bool]] = {
+NEEDS: dict[str, Callable[[Preset], bool]] = {
     "exponent": lambda row: row["rate_source"] != "none",
     "probe_model": lambda row: row["rate_source"] != "none",
     "refresh_epochs": lambda row: row["probe_model"] == "refreshed",
@@ -162,7 +164,7 @@ NEEDS: dict[str, Callable[[dict[str, Any]], bool]] = {
 }
 """Setting -> function that returns True if the setting has an effect beside the others."""
 
-SFT: dict[str, Any] = {
+SFT: Preset = {
     "rate_source": "none",
     "exponent": 0.5,
     "probe_model": "live",
@@ -186,8 +188,8 @@ SFT: dict[str, Any] = {
     "padding_reference": False,
     "min_token_masking_rate": 1e-6,
 }
-WEFT: dict[str, Any] = SFT | {"rate_source": "entropy", "masking": "token", "divisor": "masked_tokens"}
-PRESETS: dict[str, dict[str, Any]] = {
+WEFT: Preset = SFT | {"rate_source": "entropy", "masking": "token", "divisor": "masked_tokens"}
+PRESETS: dict[str, Preset] = {
     "sft": SFT,
     # two masks of every example in every step, and so more compute than WeFT
     "sft-2x": SFT | {"masks_per_example": 2},

@@ -1,7 +1,6 @@
 """Base class of all parts of settings files, and the functions that read and check such files."""
 
 import re
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -10,6 +9,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from pydantic_core import ErrorDetails
 
 from weft.errors import ConfigError
+from weft.records.base import JsonObject
 from weft.records.files import read_text
 
 SectionT = TypeVar("SectionT", bound="Section")
@@ -45,7 +45,7 @@ class Section(BaseModel):
     )
 
 
-def read_yaml(path: Path) -> dict[str, Any]:
+def read_yaml(path: Path) -> JsonObject:
     """Read a YAML file that holds a mapping.
 
     Args:
@@ -67,7 +67,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
     return content
 
 
-def validate(section: type[SectionT], content: Mapping[str, Any], *, origin: str) -> SectionT:
+def validate(section: type[SectionT], content: JsonObject, *, origin: str) -> SectionT:
     """Make a section of a mapping.
 
     Args:

@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, JsonValue
 
 from weft.config.section import Section, read_yaml, validate
 from weft.errors import ConfigError
@@ -50,7 +50,7 @@ def read_settings(path: Path) -> Settings:
     return validate(Settings, read_yaml(path), origin=str(path))
 
 
-def resolve_settings(merged: Mapping[str, Any], *, default: Path, overlays: Sequence[Path]) -> Settings:
+def resolve_settings(merged: Mapping[str, JsonValue], *, default: Path, overlays: Sequence[Path]) -> Settings:
     """Return the run settings that Snakemake merged from config.yaml, --configfile and --config.
 
     An experiment file may be given with ``--configfile``. Snakemake merges its keys into config.yaml; they

@@ -36,6 +36,7 @@ SHARD_NAME = f"{CELL_NAME}.{{shard}}of{{shards}}"
 
 
 def any_of(names):
+    """Return a regular expression for one of the names."""
     return "|".join(map(re.escape, names)) or "none"
 
 

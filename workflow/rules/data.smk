@@ -1,4 +1,4 @@
-# Questions, training examples and the base model: made here, shipped, or fetched with a pinned hash.
+# Test questions, training examples and the base model: generated, shipped, or downloaded.
 
 
 rule questions:

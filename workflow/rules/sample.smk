@@ -1,4 +1,5 @@
-# Answers to one benchmark at one length by one model; with sample_shards above 1 made by several jobs.
+# Answers of a model to a benchmark at one length; several jobs share the questions if sample_shards is
+# above 1.
 
 
 rule sample:

@@ -1,5 +1,5 @@
-# How answers come about: the first question of each benchmark, step by step, a page per model.  At the
-# shortest length: it shows as much, costs least, and keeps the page small.
+# Pages that show step by step how a model answers the first question of each benchmark. The shortest
+# length is used, because it costs least and keeps the page small.
 
 
 rule trace:
