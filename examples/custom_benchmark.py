@@ -1,4 +1,4 @@
-"""An own benchmark, capitals: copy this file and change its three names (docs/custom-benchmarks.md)."""
+"""A custom benchmark, capitals. Copy this file and change its three names (docs/custom-benchmarks.md)."""
 
 from weft.benchmarks import Score
 from weft.benchmarks.extraction import read_stated_answer
@@ -14,7 +14,7 @@ QUESTIONS = [
 
 
 def score(generation: str, *, question: str, reference: str) -> Score:
-    """Count the answer that is stated last as right if it is the reference, in upper or lower case."""
+    """Return full credit if the last stated answer is the reference, in upper or lower case."""
     answer = read_stated_answer(generation)
     if answer is None:
         return Score.from_credit(None, 0.0, reason="no answer is stated")

@@ -1,10 +1,10 @@
-r"""Countdown: make the target from the given numbers, each used exactly once, with + - * /.
+r"""Countdown: reach the target from the given numbers, each used exactly once, with + - * /.
 
     Numbers: [3, 5, 20]           reference: [[3, 5, 20], 12]
     Target: 12                    right: \boxed{20 - 3 - 5}     wrong: \boxed{4 * 3}
 
-Source of the d1 rules: dllm-reasoning/d1 @ 837888f, eval/parse_and_get_acc.py, parse_countdown_answers.
-The value is found by `weft.benchmarks.arithmetic`, never by eval.
+Source of the scoring d1: dllm-reasoning/d1 @ 837888f, eval/parse_and_get_acc.py, parse_countdown_answers.
+`weft.benchmarks.arithmetic` computes the value without eval.
 """
 
 import re
@@ -26,12 +26,12 @@ from weft.records import Score
 TOLERANCE = 1e-5
 
 _LATEX_OPERATORS = {"\\div": "/", "\\times": "*", "\\cdot": "*"}
-# Rules `strict`, after `_LATEX_OPERATORS`: what is written in another way.
+# Strict scoring rewrites the stated answer in these steps, after `_LATEX_OPERATORS`.
 _SIGNS = str.maketrans("×·÷−–[]", "**/--()")
 _PLAIN = (
     (re.compile(r"\\(?:left|right)\b|\\[()\[\],;:! ]|[$\s]+"), " "),
     (re.compile(r"\\(?:text|mathrm|mathbf)\s*\{([^{}]*)\}"), r"\1"),
-    (re.compile(r"(?<=[0-9])\s*(?=\\[dt]?frac)"), " ? "),  # a mixed number, which is no product
+    (re.compile(r"(?<=[0-9])\s*(?=\\[dt]?frac)"), " ? "),  # a mixed number is not a product
     (re.compile(r"\\[dt]?frac\s*([0-9])\s*([0-9])"), r"\\frac{\1}{\2}"),
     (re.compile(r"\.\s*$"), ""),  # the full stop of a sentence
 )
@@ -39,32 +39,32 @@ _FRACTION = re.compile(r"\\[dt]?frac\s*\{([^{}]*)\}\s*\{([^{}]*)\}")
 _PRODUCT = re.compile(r"(?<=[0-9)])\s*[xX]\s*(?=[0-9(])|(?<=[0-9)])\s*(?=\()|(?<=\))\s*(?=[0-9])")
 _DECIMAL = re.compile(r"-?[0-9]+\.[0-9]+")
 MAX_CHARACTERS = 1_000
-"""Longest expression that the rules `strict` read."""
+"""Longest expression that strict scoring reads."""
 
 _EQUALS_NUMBER = re.compile(r"(?<=[0-9+\-*/() ])=[0-9. ]")
 _LEFT_SIDE = "0123456789+-*/() "
 
 
 def score_d1(generation: str, *, question: str, reference: Any) -> Score:
-    r"""Score an expression by d1's rules: all or nothing.
+    r"""Score an expression as d1 does: all or nothing.
 
-    The expression is the last box; if its braces are open, the answer tags, else the whole text.  Of
-    `3 + 4 = 7` the left side counts.  The integers in it must be the given numbers, and its value
-    must be within 1e-5 of the target.
+    The expression is the content of the last box, or of the answer tags if the box is never closed, or
+    the whole text. The left side of `3 + 4 = 7` counts. The integers in it must be the given numbers,
+    and its value must be within 1e-5 of the target.
 
     Args:
         generation: the model's answer.
-        question: not used; the reference holds the numbers.
+        question: not used; the reference contains the numbers.
         reference: the numbers and the target, `[[a, b, c], target]`.
 
     Returns:
-        The score; unscorable only if the value takes an integer of more than MAX_INTEGER_BITS bits.
+        The score; unscorable only if an intermediate integer has more than MAX_INTEGER_BITS bits.
 
     Raises:
         ScoringError: the reference has another form.
 
     Source:
-        dllm-reasoning/d1 @ 837888f, eval/parse_and_get_acc.py, parse_countdown_answers.  Differs in
+        dllm-reasoning/d1 @ 837888f, eval/parse_and_get_acc.py, parse_countdown_answers. Differs in
         that a foreign reference is an error (d1 reads the question instead), and in the limits of
         `weft.benchmarks.arithmetic`, see docs/deviations.md.
     """
@@ -85,14 +85,14 @@ def score_strict(generation: str, *, question: str, reference: Any) -> Score:
     r"""Score an expression exactly: all or nothing.
 
     The expression is the last answer that is stated (`weft.benchmarks.extraction.read_stated_answer`),
-    in plain signs or in LaTeX (`\times`, `\cdot`, `\div`, `\frac{a}{b}`).  It may hold integers,
-    + - * / and brackets, nothing else; the integers must be the given numbers, each once, and its
-    exact value must be the target.  What stands on other sides of equals signs must have that value too,
-    and may be a decimal number.
+    in plain signs or in LaTeX (`\times`, `\cdot`, `\div`, `\frac{a}{b}`). It may contain
+    integers, + - * / and brackets only. The integers must be the given numbers, each once, and the exact
+    value must be the target. Every other side of an equation must have the same value, and may be a
+    decimal number.
 
     Args:
         generation: the model's answer.
-        question: not used; the reference holds the numbers.
+        question: not used; the reference contains the numbers.
         reference: the numbers and the target, `[[a, b, c], target]`.
 
     Returns:
@@ -132,7 +132,7 @@ def _write_plainly(expression: str) -> str:
 
 
 def _read_reference(reference: Any) -> tuple[Sequence[int | float], int | float]:
-    """Take the reference apart, after a look at its form."""
+    """Return the numbers and the target of a reference."""
     match reference:
         case [[*numbers], target] if all(_is_number(number) for number in (*numbers, target)):
             return numbers, target
@@ -146,7 +146,7 @@ def _is_number(value: Any) -> bool:
 
 
 def _extract_expression(generation: str) -> str:
-    """Read the expression, in Python's operators and without a result behind an equals sign."""
+    """Return the expression with Python's operators, without the result behind an equals sign."""
     expression = read_last_box(generation)
     if expression is None:
         expression = read_answer_tags(generation)
@@ -162,7 +162,7 @@ def _extract_expression(generation: str) -> str:
 
 
 def _uses_exactly(expression: str, numbers: Sequence[int | float]) -> bool:
-    """Say whether the digit runs of an expression are the given numbers, in any order."""
+    """Return True if the runs of digits in an expression are the given numbers, in any order."""
     runs = re.findall(r"\d+", expression)
     if len(runs) != len(numbers) or any(len(run) > MAX_DIGITS for run in runs):
         return False

@@ -1,8 +1,8 @@
-"""Where an answer ends: at the first token that says so.
+"""End of an answer: the first end-of-text or end-of-turn token.
 
     18.</answer><|eot_id|><|endoftext|><|endoftext|>     ends behind </answer>, with 3 end tokens
 
-A diffusion model fills its whole canvas, so behind the answer stand end tokens up to the canvas' length.
+A diffusion model fills its whole canvas, so that end tokens follow the answer up to the end of the canvas.
 """
 
 import re
@@ -16,27 +16,27 @@ _END = re.compile("|".join(map(re.escape, END_TOKENS)))
 
 
 def cut_at_end(generation: str) -> str:
-    """Drop the first end token and everything behind it."""
+    """Return the text before the first end token."""
     match = _END.search(generation)
     return generation if match is None else generation[: match.start()]
 
 
 def has_end(generation: str) -> bool:
-    """Say whether there is an end token."""
+    """Return True if the text has an end token."""
     return _END.search(generation) is not None
 
 
 def describe_ending(generation: str, gen_length: int | None) -> dict[str, int | bool | None]:
-    """Say how an answer ends.
+    """Describe how an answer ends.
 
     Args:
         generation: the model's answer, special tokens included.
         gen_length: length of the canvas, in tokens, if known.
 
     Returns:
-        `effective_length`, the tokens of the canvas that are no end tokens (None if the canvas' length
-        is not known, or too short for the end tokens in the text); `has_end`, whether there is an end
-        token; `is_closed`, whether the answer tag is closed before it.
+        `effective_length`: number of tokens of the canvas that are not end tokens; None if the length
+        of the canvas is unknown or smaller than the number of end tokens. `has_end`: True if there is an
+        end token. `is_closed`: True if the answer tag is closed before it.
     """
     num_end_tokens = sum(1 for _ in _END.finditer(generation))
     is_known = gen_length is not None and num_end_tokens <= gen_length

@@ -1,14 +1,13 @@
-r"""Where an answer may stand in a generation: the last box, or the first pair of answer tags.
+r"""Extraction of the answer from a generation: from a box or from answer tags.
 
     ... so we get \boxed{\frac{1}{2}}.</reasoning> <answer>1/2</answer>
 
-`read_last_box` gives `\frac{1}{2}`, `read_answer_tags` gives `1/2`.  GSM8K reads boxes in its own
-way, see `weft.benchmarks.gsm8k`.  A generation may be a megabyte of anything: each function here
-passes over the text a fixed number of times.
+Here `read_last_box` returns `\frac{1}{2}` and `read_answer_tags` returns `1/2`; the scoring ``d1`` uses
+these two, except for GSM8K (`weft.benchmarks.gsm8k`). The scoring ``strict`` uses `read_stated_answer`.
+A generation may be a megabyte of any text, so each function passes over it a fixed number of times.
 
-The rules `d1` read by these two, the rules `strict` by `read_stated_answer`.
-
-Source of the former: dllm-reasoning/d1 @ 837888f, eval/parser_helper.py and eval/parse_and_get_acc.py.
+Source of the functions for d1: dllm-reasoning/d1 @ 837888f, eval/parser_helper.py and
+eval/parse_and_get_acc.py.
 """
 
 import re
@@ -28,17 +27,17 @@ _SOMETHING = re.compile(r"[\w∞∅]")
 
 
 def read_last_box(text: str) -> str | None:
-    r"""Read the content of the last box, or the whole text if there is no box at all.
+    r"""Return the content of the last box, or the whole text if there is no box at all.
 
     A box written `\boxed 7$` (a space for the braces) comes before every other one and ends at the
-    next dollar sign.  Anything but a plain `\boxed{...}` is given back with its command, `\fbox`
-    included, as d1 does.
+    next dollar sign. Any other form than a plain `\boxed{...}` is returned with its command, `\fbox`
+    included, as in d1.
 
     Args:
         text: a generation.
 
     Returns:
-        What is in the box; None if the braces of the last box are never closed.
+        The content of the box; None if the braces of the last box are never closed.
 
     Source:
         dllm-reasoning/d1 @ 837888f, eval/parser_helper.py, last_boxed_only_string and remove_boxed.
@@ -61,18 +60,18 @@ def read_last_box(text: str) -> str | None:
 
 
 def read_answer_tags(text: str) -> str | None:
-    """Read the stripped text between the first answer tag and the closing tag after it, if both stand."""
+    """Return the stripped text between the first answer tag and the next closing tag; None without them."""
     _, start, rest = text.partition(ANSWER_START)
     content, end, _ = rest.partition(ANSWER_END)
     return content.strip() if start and end else None
 
 
 class StatedAnswer(NamedTuple):
-    """What a generation states as its answer, and in which form.
+    """The answer that a generation states.
 
     Attributes:
         text: the answer.
-        is_boxed: whether it stood in a box, as the prompts ask, or only in answer tags.
+        is_boxed: True if it was in a box, as the prompts ask, False if only in answer tags.
     """
 
     text: str
@@ -82,11 +81,11 @@ class StatedAnswer(NamedTuple):
 def read_stated_answer(generation: str) -> StatedAnswer | None:
     r"""Read the last answer that a generation states before its end.
 
-    That is the content of the last closed `\boxed{...}` or `\fbox{...}`, of nested ones the inner;
-    without any the text in the last answer tags.  A box or tags without a letter, a digit, ∞ or ∅
-    state nothing.  Tags that are never closed count if the text came to its end by itself: a text that
-    fills its canvas may have been cut in the middle of a number.  If all that stands in the tags is a box
-    that lacks its backslash or its closing brace, or ends with ">" instead, they state what is in it.
+    That is the content of the last closed `\boxed{...}` or `\fbox{...}`, the inner of nested boxes.
+    Without a closed box it is the text in the last answer tags. Boxes and tags without a letter, a digit,
+    ∞ or ∅ are ignored. Tags that are never closed count if an end token follows; a text that fills its
+    canvas may have been cut in the middle of a number. If the tags hold only a box that lacks its
+    backslash or its closing brace, or that ends with ">" instead, the content of that box counts.
 
     Args:
         generation: the model's answer.
@@ -111,19 +110,19 @@ def read_stated_answer(generation: str) -> StatedAnswer | None:
 
 
 Step = tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]]
-"""A pattern and what takes its place."""
+"""A pattern and its replacement."""
 
 
 def rewrite(text: str, steps: Iterable[Step]) -> str:
-    """Write a text in another way, step by step, each over the whole text."""
+    """Apply replacements one after the other, each to the whole text."""
     for pattern, replacement in steps:
         text = pattern.sub(replacement, text)
     return text
 
 
 def _read_last_closed_box(text: str) -> str | None:
-    """Read the box that begins last among those that are closed and hold a letter or digit."""
-    open_groups: list[int | None] = []  # where the content of a box begins; None for other braces
+    """Return the content of the last box that is closed and holds a letter, a digit, ∞ or ∅."""
+    open_groups: list[int | None] = []  # start of the content of a box; None for other braces
     last_start, last = -1, None
     for match in _BOX_OR_BRACE.finditer(text):
         if match.lastgroup in ("box", "open"):
@@ -136,7 +135,7 @@ def _read_last_closed_box(text: str) -> str | None:
 
 
 def _find_closing_brace(text: str, start: int) -> int | None:
-    """Find the closing brace that brings the count of open braces to zero."""
+    """Return the position of the closing brace that brings the count of open braces to zero."""
     num_open = 0
     for brace in _BRACE.finditer(text, start):
         if brace.group() == "{":

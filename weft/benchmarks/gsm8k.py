@@ -1,9 +1,9 @@
 r"""GSM8K: grade-school word problems whose answer is a number.
 
-    Tom has 3 bags of 6 marbles.  How many marbles has he?      reference: 18.0
-    right: \boxed{18}, \boxed{18 marbles}        wrong by d1's rules: \boxed{3 * 6 = 18}, it begins with 3
+    Tom has 3 bags of 6 marbles. How many marbles does he have?      reference: 18.0
+    right: \boxed{18}, \boxed{18 marbles}        wrong by d1: \boxed{3 * 6 = 18}, whose first number is 3
 
-Source of the d1 rules: dllm-reasoning/d1 @ 837888f, eval/parse_and_get_acc.py, parse_gsm_answers.
+Source of the scoring d1: dllm-reasoning/d1 @ 837888f, eval/parse_and_get_acc.py, parse_gsm_answers.
 """
 
 import math
@@ -21,21 +21,21 @@ _NUMBER = re.compile(r"-?\d+\.?\d*")
 
 
 def _write_mixed_number(match: re.Match[str]) -> str:
-    """Write 2 and a half as 5/2."""
+    """Write a mixed number as a fraction: 2 1/2 as 5/2."""
     whole, part, parts = map(int, match.groups())
     return f" {whole * parts + part}/{parts} "
 
 
-# Rules `strict`: first make a text plain, then look for numbers in it.
+# Strict scoring rewrites the stated answer in these steps before it looks for numbers.
 _PLAIN: tuple[Step, ...] = (
     (re.compile(r"\\[dt]?frac\s*([0-9])\s*([0-9])"), r"\\frac{\1}{\2}"),
     (re.compile(r"(?<![0-9.,}])([0-9]+)\s*\\[dt]?frac\{([0-9]+)\}\{([0-9]+)\}"), _write_mixed_number),
     (re.compile(r"(?<![0-9.,/}])([0-9]+)\s+([0-9]+)/([0-9]+)(?![0-9])"), _write_mixed_number),
     (re.compile(r"\\[dt]?frac\s*\{\s*(-?[0-9]+)\s*\}\s*\{\s*([0-9]+)\s*\}"), r" \1/\2 "),
-    (re.compile(r"(?<=-) (?=[0-9]+/)"), ""),  # what -\frac{1}{2} has become
+    (re.compile(r"(?<=-) (?=[0-9]+/)"), ""),  # the result of the previous step for -\frac{1}{2}
     (re.compile(r"\{,\}|\\[,!]"), ""),  # separators of thousands in LaTeX: 1{,}200 and 1\,200
     (re.compile(r"(?<=[0-9])[\u00a0\u2009\u202f](?=[0-9]{3}(?![0-9]))"), ""),  # the same beyond ASCII
-    (re.compile(r"[−–]"), "-"),  # minus signs that are no hyphen
+    (re.compile(r"[−–]"), "-"),  # minus signs other than the hyphen
     (re.compile(r"-\\?[$€£¥]\s*"), "-"),
     (re.compile(r"\\?[$€£¥]|\\(?:text|mathrm|mathbf|textbf)\b"), " "),
     (re.compile(r"(?<=[A-Za-z.])\s*\}?\s*\^(?:\{[23]\}|[23](?![0-9]))"), " "),  # square metres
@@ -51,24 +51,24 @@ _STATED_NUMBER = re.compile(
     r"(?:/(?P<denominator>[0-9]++)(?![.,][0-9]))?"
 )
 MAX_CHARACTERS = 1_000
-"""Longest stated answer in which the rules `strict` look for a number."""
+"""Longest stated answer in which strict scoring looks for a number."""
 
 
 def score_d1(generation: str, *, question: str, reference: Any) -> Score:
-    """Score a number by d1's rules: it must equal the reference as a float.
+    """Score a number as d1 does: it must equal the reference as a float.
 
     The answer is the first number of the first box that holds one, else the last number of the first
-    pair of answer tags; what Python reads as one float counts as one number ("1e3", "inf").
-    Thousands separators are not understood: of "1,200" the box gives 1.
+    pair of answer tags. A text that Python converts to a float counts as one number ("1e3", "inf").
+    Thousands separators are not understood: a box with "1,200" is read as 1.
 
     Args:
         generation: the model's answer.
         question: not used.
-        reference: the number; d1 cannot read negative ones and stores None, every answer is wrong to
-            either.
+        reference: the number. d1 stores None for negative numbers; every answer is wrong if the
+            reference is None or negative.
 
     Returns:
-        The score; what was extracted is written as Python writes a float ("18.0").
+        The score; the extracted number is written as Python writes a float ("18.0").
 
     Raises:
         ScoringError: the reference is neither a number nor None.
@@ -94,10 +94,10 @@ def score_strict(generation: str, *, question: str, reference: Any) -> Score:
     r"""Score a number exactly: it must have the reference's value.
 
     The answer is the last one that is stated (`weft.benchmarks.extraction.read_stated_answer`).
-    Currency, units, thousands separators (`1,800`, `1{,}800`, `1\,800`) and negative numbers are
-    understood, fractions and mixed numbers keep their value, and of an equation the right side counts.
-    In a box there must be one number, or one number several times, and no expression; without a box the
-    last number in the answer tags counts.
+    Currency, units, thousands separators (`1,800`, `1{,}800`, `1\,800`), negative numbers, fractions
+    and mixed numbers are understood, and the right side of an equation counts. A box must hold one
+    number, possibly several times, and no expression; without a box the last number in the answer tags
+    counts.
 
     Args:
         generation: the model's answer.
@@ -105,7 +105,7 @@ def score_strict(generation: str, *, question: str, reference: Any) -> Score:
         reference: the number.
 
     Returns:
-        The score; what was extracted is written as a decimal or as a fraction.
+        The score; the extracted number is written as an integer or as a fraction.
 
     Raises:
         ScoringError: the reference is not a finite number; d1's files have none where it is negative.
@@ -128,9 +128,9 @@ def score_strict(generation: str, *, question: str, reference: Any) -> Score:
 
 
 def _read_stated_numbers(text: str, *, is_boxed: bool) -> list[Fraction]:
-    """Read the numbers of a stated answer; of an equation those on its right side, if there are any.
+    """Return the numbers of a stated answer; of an equation those on the right side, if there are any.
 
-    In a box "- 18" is a negative number and "2 + 2" states none; in prose a dash may be just that.
+    In a box, "- 18" is a negative number and "2 + 2" states none; in prose, a dash is not a minus sign.
     """
     text = rewrite(text, _PLAIN)
     if is_boxed:
@@ -151,7 +151,7 @@ def _find_numbers(text: str) -> list[Fraction]:
 
 
 def _extract_number(generation: str) -> float | None:
-    """Read the number of the first box that has one, else of the answer tags."""
+    """Return the number in the first box that has one, or else in the answer tags."""
     for content in _find_boxes(generation):
         number = _read_number(content, which=0)
         if number is not None:
@@ -161,7 +161,7 @@ def _extract_number(generation: str) -> float | None:
 
 
 def _find_boxes(generation: str) -> Iterator[str]:
-    """Yield what stands between each box and the first closing brace on the same line, stripped."""
+    """Yield the stripped text of each box up to the first closing brace on the same line."""
     for line in generation.split("\n"):
         start = line.find(_BOX_START)
         while start >= 0:
@@ -173,7 +173,7 @@ def _find_boxes(generation: str) -> Iterator[str]:
 
 
 def _read_number(content: str, *, which: int) -> float | None:
-    """Read the content as a float, or else one of the numbers inside it (which: 0 first, -1 last)."""
+    """Return the content as a float, or else a number inside it (which: 0 for the first, -1 for the last)."""
     try:
         return float(content)
     except ValueError:

@@ -3,10 +3,10 @@ r"""MATH-500: competition mathematics whose answer is an expression in LaTeX.
     What is the chance of heads?      reference: \frac{1}{2}
     right: \boxed{\dfrac12}, \boxed{0.5}, \boxed{1/2}            wrong: \boxed{0.50}, \boxed{\frac{2}{4}}
 
-The comparison is of strings after the clean-up that came with the MATH data (Hendrycks et al.), not
-of values.
+By d1, strings are compared after the clean-up published with the MATH data (Hendrycks et al.); by
+``strict``, values are compared. The example shows the scoring ``d1``.
 
-Source of the d1 rules: dllm-reasoning/d1 @ 837888f, eval/parse_and_get_acc.py, parse_math_answers, and
+Source of the scoring d1: dllm-reasoning/d1 @ 837888f, eval/parse_and_get_acc.py, parse_math_answers, and
 eval/parser_helper.py, is_equiv.
 """
 
@@ -37,10 +37,13 @@ _REPLACEMENTS_AFTER_UNITS = (
     ("{.", "{0."),
 )
 _UNIT_START = "\\text{ "
-# Rules `strict`: what is written in another way, and what does not belong to an expression.
+# Strict scoring rewrites both answers in these steps before it compares them.
 _PLAIN = (
     (re.compile(r"(?<!\\)(?:\\[()\[\]]|\$)"), ""),  # begin and end of mathematics
-    (re.compile(r"(?<![^\s.])\*\*|\*\*(?![^\s.])"), ""),  # bold type, but no power
+    (
+        re.compile(r"(?<![^\s.])\*\*|\*\*(?![^\s.])"),
+        "",
+    ),  # bold type; a power has no space or full stop beside it
     (re.compile(r"\*\*\s*([0-9]+|\w)"), r"^{\1}"),
     (re.compile(r"\s+"), " "),
     (re.compile(r"(?<=[0-9])\\,(?=[0-9])"), ""),  # thin spaces within a number
@@ -53,11 +56,11 @@ _PLAIN = (
 )
 _IN_A_BASE = re.compile(r"(?P<digits>-?[0-9A-Za-z]+)\s*_\s*\{?\s*(?P<base>[0-9]+)\s*\}?")
 MAX_CHARACTERS = 1_000
-"""Longest stated answer that the rules `strict` compare."""
+"""Longest stated answer that strict scoring compares."""
 
 
 def score_d1(generation: str, *, question: str, reference: Any) -> Score:
-    """Score an expression by d1's rules: equality of strings after the clean-up.
+    """Score an expression as d1 does: the strings must be equal after the clean-up.
 
     The answer is the last box, or the whole text if there is none; answer tags count only if the box
     is empty or its braces are never closed.
@@ -91,10 +94,10 @@ def score_d1(generation: str, *, question: str, reference: Any) -> Score:
 def score_strict(generation: str, *, question: str, reference: Any) -> Score:
     r"""Score an expression by its value.
 
-    The answer is the last one that is stated (`weft.benchmarks.extraction.read_stated_answer`).  It is
-    right if it equals the reference as a string after the clean-up of the rules `d1`, or in value,
-    as math-verify finds, decimals to twelve places.  Units, percent signs and the case of letters do not
-    count; the base that an answer states counts, one that it leaves out does not.
+    The answer is the last one that is stated (`weft.benchmarks.extraction.read_stated_answer`). It is
+    right if it equals the reference as a string after the clean-up of d1, or in value by math-verify,
+    with decimals compared to twelve places. Units, percent signs and the case of letters are ignored. The
+    base of a number must be right where the answer states it, and may be left out.
 
     Args:
         generation: the model's answer.
@@ -102,7 +105,7 @@ def score_strict(generation: str, *, question: str, reference: Any) -> Score:
         reference: the answer, in LaTeX.
 
     Returns:
-        The score; unscorable if the comparison exceeds its time or memory, or fails.
+        The score; unscorable if the comparison fails or exceeds its limits on time and memory.
 
     Raises:
         ScoringError: the reference is not a string.
@@ -121,12 +124,12 @@ def score_strict(generation: str, *, question: str, reference: Any) -> Score:
 
 
 def _write_plainly(latex: str) -> str:
-    """Write an expression on one line, in LaTeX's signs, without what surrounds it."""
+    """Write an expression on one line, in LaTeX's signs, without the marks around it."""
     return rewrite(latex, _PLAIN).strip()
 
 
 def _is_same_value(stated: str, reference: str) -> bool:
-    """Say whether an answer is the reference, as a string or in value.
+    """Return True if an answer equals the reference as a string or in value.
 
     Raises:
         ComparisonError: the values could not be compared.
@@ -137,7 +140,7 @@ def _is_same_value(stated: str, reference: str) -> bool:
     if stated_in_base and (reference_in_base or reference.isdecimal()):
         wanted = reference_in_base.groups() if reference_in_base else (reference, "10")
         return stated_in_base.groups() == wanted
-    # The clean-up takes "7 \text{ or } 8" for 7 with a unit.
+    # The clean-up would read "7 \text{ or } 8" as 7 with a unit.
     if _UNIT_START not in stated + reference and is_equivalent(stated, reference):
         return True
     return are_equal(reference, stated)
@@ -151,9 +154,9 @@ def _require_text(reference: Any) -> None:
 
 
 def is_equivalent(prediction: str, reference: str) -> bool:
-    """Say whether two answers are the same string after the clean-up.
+    """Return True if two answers are the same string after the clean-up.
 
-    Where the clean-up breaks down for either of them, both are compared as they are.
+    If the clean-up fails for either of them, both are compared as they are.
 
     Source:
         dllm-reasoning/d1 @ 837888f, eval/parser_helper.py, is_equiv.
@@ -165,7 +168,7 @@ def is_equivalent(prediction: str, reference: str) -> bool:
 
 
 def clean_up(answer: str) -> str:
-    r"""Bring an answer in LaTeX into the form in which answers are compared.
+    r"""Normalise an answer in LaTeX for comparison.
 
     Args:
         answer: any text.
@@ -175,8 +178,8 @@ def clean_up(answer: str) -> str:
         leading zero before a decimal point and with braces around arguments.
 
     Raises:
-        ValueError: the answer is one that the original clean-up trips over: two units, nothing
-            behind a root or a fraction, or a single slash between things that are not integers.
+        ValueError: the original clean-up fails on the answer: it has two units, nothing behind a root
+            or a fraction, or a single slash between parts that are not integers.
 
     Source:
         dllm-reasoning/d1 @ 837888f, eval/parser_helper.py, strip_string.
@@ -229,7 +232,7 @@ def _brace_fractions(answer: str) -> str:
 
 
 def _write_as_fraction(answer: str) -> str:
-    r"""Write `3/4` as `\frac{3}{4}`; a single slash between other things raises ValueError."""
+    r"""Write `3/4` as `\frac{3}{4}`; a single slash between other parts raises ValueError."""
     left, *right = answer.split("/")
     if len(right) != 1:
         return answer

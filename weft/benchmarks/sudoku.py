@@ -1,13 +1,13 @@
-"""Sudoku 4x4: fill the empty cells of a puzzle, row by row, 0 = empty.
+"""4x4 Sudoku: the answer fills the empty cells of a puzzle, written row by row with 0 = empty.
 
     Solve the following Sudoku puzzle: 1030301020404001       reference: 1234341221434321
     <answer>1234341221434321</answer>     8 of 8 empty cells right: correct
-    <answer>1030301020404001</answer>     0 of 8, the copied puzzle: credit 0
+    <answer>1030301020404001</answer>     0 of 8, a copy of the puzzle: credit 0
 
-By the rules `d1` the units of the accuracy are the empty cells, pooled over all puzzles, and only the
-stored completion counts.  By the rules `strict` a unit is a board, and any valid completion counts.
+By d1, the units of the accuracy are the empty cells, pooled over all puzzles, and only the stored
+completion counts. By ``strict``, a unit is a board, and any valid completion counts.
 
-Source of the d1 rules: dllm-reasoning/d1 @ 837888f, eval/parse_and_get_acc.py, parse_sudoku_answers.
+Source of the scoring d1: dllm-reasoning/d1 @ 837888f, eval/parse_and_get_acc.py, parse_sudoku_answers.
 """
 
 import re
@@ -31,22 +31,22 @@ _STATED_BOARD = re.compile(rf"(?<![0-9])[0-9]{{{NUM_CELLS}}}(?![0-9])")
 
 
 def score_d1(generation: str, *, question: str, reference: Any) -> Score:
-    """Score a board by d1's rules: the credit is the share of empty cells that are right.
+    """Score a board as d1 does: the credit is the share of empty cells that are right.
 
-    A board that is too short is filled up with zeros, one that is too long is cut; a board with
-    words in it is not refused, its characters are compared cell by cell.
+    A board that is too short is filled up with zeros, and a board that is too long is cut. The characters
+    are compared cell by cell even if the board contains words.
 
     Args:
         generation: the model's answer.
-        question: holds the puzzle, the first 16 digits in a row.
+        question: contains the puzzle, the first 16 digits in a row.
         reference: the solved board, 16 characters.
 
     Returns:
-        The score; the weight is the number of empty cells.  `extracted` is the board after padding
-        or cutting, and "" if none was found.  The details are those of `describe_board`.
+        The score; the weight is the number of empty cells. `extracted` is the board after padding
+        or cutting, and "" if there is none. The details are those of `describe_board`.
 
     Raises:
-        ScoringError: the question holds no puzzle, or the reference is not a board.
+        ScoringError: the question contains no puzzle, or the reference is not a board.
 
     Source:
         dllm-reasoning/d1 @ 837888f, eval/parse_and_get_acc.py, parse_sudoku_answers.
@@ -78,20 +78,20 @@ def score_strict(generation: str, *, question: str, reference: Any) -> Score:
     """Score a board as a whole: right if it is any valid completion of the puzzle.
 
     The board is the last run of sixteen digits in the answer tags, or without these in the text,
-    before the end of the text; white space, commas, bars and square brackets between the digits do not
-    count.  One or more solutions: the reference is not asked.
+    before the first end token. White space, commas, bars and square brackets between the digits are
+    ignored. The puzzle may have several solutions, so the reference is not used.
 
     Args:
         generation: the model's answer.
-        question: holds the puzzle, the first 16 digits in a row.
+        question: contains the puzzle, the first 16 digits in a row.
         reference: not used.
 
     Returns:
-        The score of one unit; `extracted` is the board, None if there is none.  The details are those
+        The score of one unit; `extracted` is the board, None if there is none. The details are those
         of `describe_board`.
 
     Raises:
-        ScoringError: the question holds no puzzle, or one that cannot be completed.
+        ScoringError: the question contains no puzzle, or one that cannot be completed.
     """
     givens = _read_puzzle(question)
     if not find_completions(givens):
@@ -105,17 +105,17 @@ def score_strict(generation: str, *, question: str, reference: Any) -> Score:
 
 
 def describe_board(board: str | None, puzzle: str) -> dict[str, int | bool]:
-    """Count what was done to a puzzle.
+    """Compare a board with its puzzle.
 
     Args:
         board: sixteen characters; None if there is no board.
         puzzle: sixteen digits, 0 = empty.
 
     Returns:
-        `num_empty_cells` of the puzzle; `num_zero_cells`, those of them that are still 0;
-        `num_right_cells`, those that agree with the valid completion that agrees most;
-        `num_changed_givens`; `is_copy`, whether the board is the puzzle itself; `is_solved`, whether
-        the board is a valid completion.
+        `num_empty_cells`: empty cells of the puzzle. `num_zero_cells`: those that are still 0.
+        `num_right_cells`: those that agree with the valid completion that is closest to the board.
+        `num_changed_givens`: givens that the board changes. `is_copy`: True if the board is the puzzle.
+        `is_solved`: True if the board is a valid completion.
     """
     empty_cells = _empty_cells(puzzle)
     completions = find_completions(puzzle)
@@ -150,7 +150,7 @@ def _empty_cells(puzzle: str) -> list[int]:
 
 
 def _read_stated_board(text: str) -> str | None:
-    """Read the last sixteen digits in the last answer tags, or without tags in the text."""
+    """Return the last board in the last answer tags, or in the text if there are no tags."""
     _, start, tagged = text.rpartition(ANSWER_START)
     region = tagged.partition(ANSWER_END)[0] if start else text
     boards = [board for run in _DIGIT_RUN.findall(region) for board in _read_boards(run)]
@@ -158,7 +158,7 @@ def _read_stated_board(text: str) -> str | None:
 
 
 def _read_boards(run: str) -> list[str]:
-    """Read boards from digits with separators between them: some in one piece each, or all in pieces."""
+    """Return the boards in a run of digits and separators: unbroken boards, or else sixteen digits each."""
     boards: list[str] = _STATED_BOARD.findall(run)
     digits = _NO_DIGIT.sub("", run)
     if boards or len(digits) % NUM_CELLS:
@@ -167,7 +167,7 @@ def _read_boards(run: str) -> list[str]:
 
 
 def _extract_board(generation: str) -> str:
-    """Read the board from the first of d1's five places that holds more than white space."""
+    """Return the board from the first of d1's five places that has more than white space."""
     answer = generation.partition(ANSWER_START)[2]
     places = (
         # 1. digits in a code fence behind the answer tag
@@ -178,20 +178,20 @@ def _extract_board(generation: str) -> str:
         _cut_at(_END_OF_TEXT, generation.partition(ANSWER_END)[2], is_end_needed=False),
         # 4. sixteen digits before a closing tag
         _first_group(_DIGITS_BEFORE_ANSWER_END, generation),
-        # 5. sixteen digits anywhere that are no part of a longer word
+        # 5. sixteen digits anywhere that are not part of a longer word
         _first_group(_FREE_STANDING_DIGITS, generation),
     )
     return next((board for board in places if board), "")
 
 
 def _first_group(pattern: re.Pattern[str], text: str) -> str:
-    """Read the stripped first group of the first match, or nothing."""
+    """Return the stripped first group of the first match; empty if there is no match."""
     match = pattern.search(text)
     return match.group(1).strip() if match else ""
 
 
 def _cut_at(end: re.Pattern[str], text: str, *, is_end_needed: bool) -> str:
-    """Read the stripped text before the first end mark; without a mark all of it, or nothing."""
+    """Return the stripped text before the first end mark; without a mark all of it, or an empty text."""
     match = end.search(text)
     if match is None:
         return "" if is_end_needed else text.strip()
