@@ -1,8 +1,7 @@
-"""Shape words for tensor signatures, checked at every call while the tests run.
+"""Tensor types with named axes; they are checked at every call while the tests run.
 
 ``batch`` examples, ``length`` tokens, ``vocab`` entries of the vocabulary, ``columns`` chosen
-positions of each row, ``tokens`` a flat selection of positions.  Nothing is checked outside the tests,
-so production pays nothing.
+positions of each row, ``tokens`` a flat selection of positions. Outside of the tests nothing is checked.
 """
 
 from jaxtyping import Bool, Float, Int

@@ -1,14 +1,14 @@
-"""The exceptions that weft raises when something outside it is wrong.
+"""Exceptions for errors whose cause is outside of weft: files, settings, models.
 
     WeftError
-    ├── ConfigError       an experiment or run file says something impossible   (ValueError)
+    ├── ConfigError       an experiment file or the run settings are not valid   (ValueError)
     ├── DataError         a data file is missing, changed or malformed          (ValueError)
-    ├── MaskingError      an example has nothing that may be masked             (ValueError)
-    ├── CheckpointError   a model directory cannot be loaded as it is           (ValueError)
-    ├── SamplingError     a generation request cannot be met                    (ValueError)
+    ├── MaskingError      an example has no token that may be masked            (ValueError)
+    ├── CheckpointError   a model directory cannot be loaded or written         (ValueError)
+    ├── SamplingError     settings, prompts and model do not fit together       (ValueError)
     ├── ScoringError      a generation file cannot be read or scored            (ValueError)
-    ├── ScoringSetupError what a scorer needs on this machine is missing        (RuntimeError)
-    └── TrainingError     training cannot start or must not go on               (RuntimeError)
+    ├── ScoringSetupError a program that a scorer needs is missing              (RuntimeError)
+    └── TrainingError     training cannot start or must stop                    (RuntimeError)
 
 A message says what is required, what the value is, and what to do. Each exception also inherits a
 built-in exception, so that code that does not know weft can catch it. The command line prints the
@@ -44,7 +44,7 @@ class CheckpointError(WeftError, ValueError):
 
 
 class SamplingError(WeftError, ValueError):
-    """A generation request cannot be met by the sampler."""
+    """Settings, prompts and model do not fit together."""
 
 
 class ScoringError(WeftError, ValueError):
@@ -52,7 +52,7 @@ class ScoringError(WeftError, ValueError):
 
 
 class ScoringSetupError(WeftError, RuntimeError):
-    """What a scorer needs on this machine is missing."""
+    """A program that a scorer needs is missing on this machine."""
 
 
 class TrainingError(WeftError, RuntimeError):
@@ -60,7 +60,7 @@ class TrainingError(WeftError, RuntimeError):
 
 
 def describe_error(error: BaseException) -> str:
-    """Name an error and say what it says, if it can: that of somebody else's code may fail even there."""
+    """Format an exception as ``Type: message``, or as its type if its ``__str__`` raises."""
     try:
         return f"{type(error).__name__}: {error}"
     except Exception:

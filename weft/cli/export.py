@@ -37,7 +37,7 @@ def export(
     Tools that run the code of the published repository need its Python files, which config.json names under
     auto_map, beside the result.
     """
-    from weft.model import export_adapter, load_tuned, merge_adapter, save_model
+    from weft.model import export_adapter, load_finetuned, merge_adapter, save_model
     from weft.model.checkpoint import read_family, stored_dtype
     from weft.model.tokenizer import TOKENIZER_FILES
 
@@ -54,7 +54,7 @@ def export(
     else:
         is_full = finetuned is not None and not (finetuned / "adapter_config.json").exists()
         dtype = stored_dtype(finetuned if finetuned is not None and is_full else base)
-        model = merge_adapter(load_tuned(base, finetuned, dtype))
+        model = merge_adapter(load_finetuned(base, finetuned, dtype))
         with atomic_directory(out) as folder:
             save_model(model, folder)
             for name in TOKENIZER_FILES:

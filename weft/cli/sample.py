@@ -50,7 +50,7 @@ def sample(
     device: DeviceOption = "auto",
 ) -> None:
     """Answer the questions of a benchmark; an interrupted job continues where it stopped."""
-    from weft.model import tuned_digest
+    from weft.model import finetuned_digest
     from weft.sampling.job import SamplingJob, run_job
     from weft.sampling.shards import find_rank, parse_shard
 
@@ -78,7 +78,7 @@ def sample(
         seed=chosen.seed,
         inputs=[
             *(stored_digest(path) for path in (questions, base)),
-            *([tuned_digest(adapter)] if adapter else []),
+            *([finetuned_digest(adapter)] if adapter else []),
         ],
         shard=part,
     )

@@ -106,10 +106,10 @@ def load_on_device(base: Path, dtype: str, device: str, threads: int, *, adapter
     """Load a base model with the result of its fine-tuning, if any, onto a device."""
     import torch
 
-    from weft.model import load_tuned
+    from weft.model import load_finetuned
 
     torch.set_num_threads(threads)
-    return load_tuned(base, adapter, getattr(torch, dtype)).to(choose_device(device))
+    return load_finetuned(base, adapter, getattr(torch, dtype)).to(choose_device(device))
 
 
 def load_for_sampling(

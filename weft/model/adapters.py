@@ -1,8 +1,8 @@
-"""LoRA adapters: load them strictly, merge them, and carry them between our names and the published ones.
+"""LoRA adapters: load, merge and export them.
 
-An adapter trained here names the modules as Llama does; one trained on LLaDA's own class (by d1, say)
-names them as LLaDA does.  Either loads onto our models; ours can be written for the other side.
-Only plain LoRA is known: what would change the network in another way is refused by name.
+An adapter that weft trains has Llama's module names; an adapter that was trained on the published class,
+for example by d1, has LLaDA's. `load_adapter` reads both, `export_adapter` writes the published names.
+Only plain LoRA is supported; settings of other methods are rejected.
 """
 
 import dataclasses
@@ -23,14 +23,15 @@ from weft.errors import CheckpointError
 from weft.model.checkpoint import PICKLES, find_family, find_layout, load_model, read_config, read_json
 from weft.model.layout import Fields, Layout
 from weft.provenance import digest, stored_file_digests
+from weft.records.files import write_text
 
 ADAPTER_CONFIG = "adapter_config.json"
 ADAPTER_WEIGHTS = "adapter_model.safetensors"
 KEY = re.compile(r"base_model\.model\.(?P<module>.+)\.lora_(?P<side>[AB])\.weight")
 
-# Fields of adapter_config.json that the forward pass depends on and that are passed on as they are ...
+# Fields of adapter_config.json on which the forward pass depends; they are passed on unchanged.
 USED = ("r", "lora_alpha", "lora_dropout", "use_rslora")
-# ... and those that say where an adapter comes from.  Any other must have PEFT's default or be empty.
+# Fields that describe the origin of an adapter. All others must have PEFT's default or be empty.
 INERT = {
     "auto_mapping",
     "base_model_name_or_path",
@@ -46,19 +47,19 @@ INERT = {
 
 
 def load_adapter(model: nn.Module, adapter_dir: str | Path) -> PeftModel:
-    """Put an adapter onto a model, ready for inference; its weights stay in fp32 beside a bf16 base.
+    """Add an adapter to a model for inference; its weights stay in fp32 also if the model is in bf16.
 
     Args:
-        model: a mask predictor, changed in place.
-        adapter_dir: ``adapter_config.json`` and ``adapter_model.safetensors``, in our names or the
-            published ones.
+        model: a mask predictor; it is changed in place.
+        adapter_dir: directory with ``adapter_config.json`` and ``adapter_model.safetensors``, in Llama's or
+            the published module names.
 
     Returns:
         The wrapped model, in evaluation mode.
 
     Raises:
-        CheckpointError: a file is missing or unreadable, the adapter is no plain LoRA, a tensor does not
-            fit, or a module that should be adapted has no tensor.
+        CheckpointError: a file is missing or unreadable, the adapter is not plain LoRA, a tensor does not
+            fit, or a target module has no tensor.
     """
     folder, layout = Path(adapter_dir), find_layout(model)
     fields, tensors = _read_adapter(folder)
@@ -79,69 +80,77 @@ def load_adapter(model: nn.Module, adapter_dir: str | Path) -> PeftModel:
         inference_mode=True,
     )
     with warnings.catch_warnings():
-        # PEFT looks for a public name of the base model, and asks for checkpointing by its former name.
+        # PEFT warns about the name of the base model and about a renamed option of checkpointing.
         warnings.simplefilter("ignore", UserWarning)
         warnings.simplefilter("ignore", FutureWarning)
         adapted = PeftModel(model, config)
     parameters = dict(adapted.named_parameters())
-    wanted = {name for name in parameters if ".lora_" in name}
+    unread = {name for name in parameters if ".lora_" in name}
     with torch.no_grad():
         for module, sides in ours.items():
             for side, (_, tensor) in sides.items():
                 name = f"base_model.model.{module}.lora_{side}.default.weight"
                 parameters[name].copy_(tensor)
-                wanted.remove(name)
-    assert not wanted, f"every LoRA weight has been read, not {sorted(wanted)}"
+                unread.remove(name)
+    assert not unread, f"LoRA weights without a tensor: {sorted(unread)}"
     return adapted.eval()
 
 
-def load_tuned(base_dir: str | Path, tuned_dir: str | Path | None, dtype: torch.dtype = torch.float32) -> Any:
-    """Load what fine-tuning made: a base model with an adapter, or a whole checkpoint.
+def load_finetuned(
+    base_dir: str | Path, finetuned_dir: str | Path | None, dtype: torch.dtype = torch.float32
+) -> Any:
+    """Load the result of a fine-tuning: a base model with an adapter, or a full checkpoint.
 
     Args:
         base_dir: checkpoint directory of the base model.
-        tuned_dir: an adapter (``adapter_config.json``) or a full checkpoint (``config.json``); the base
-            model itself when None.
-        dtype: type of the parameters in memory, adapters excepted, which are in fp32.
+        finetuned_dir: directory of an adapter (``adapter_config.json``) or of a full checkpoint
+            (``config.json``); None loads the base model.
+        dtype: type of the parameters in memory, except those of adapters, which are in fp32.
 
     Returns:
         The model, in evaluation mode.
 
     Raises:
-        CheckpointError: either directory is not as it should be, or they do not belong together.
+        CheckpointError: a directory cannot be loaded, or the two do not belong together.
     """
-    if tuned_dir is None:
+    if finetuned_dir is None:
         return load_model(base_dir, dtype)
-    tuned = Path(tuned_dir)
-    if (tuned / ADAPTER_CONFIG).exists():
-        return load_adapter(load_model(base_dir, dtype), tuned)
-    if not (tuned / "config.json").exists():
-        raise CheckpointError(f"{tuned} must hold {ADAPTER_CONFIG} or config.json, found neither")
-    base, config = read_config(base_dir), read_config(tuned)
+    folder = Path(finetuned_dir)
+    if (folder / ADAPTER_CONFIG).exists():
+        return load_adapter(load_model(base_dir, dtype), folder)
+    if not (folder / "config.json").exists():
+        raise CheckpointError(f"{folder} must hold {ADAPTER_CONFIG} or config.json, found neither")
+    base, config = read_config(base_dir), read_config(folder)
     for name in ("model_type", "vocab_size", "mask_token_id"):
         if getattr(base, name) != getattr(config, name):
             raise CheckpointError(
-                f"{tuned} must have the {name} of its base model {base_dir}, got {getattr(config, name)!r} "
+                f"{folder} must have the {name} of its base model {base_dir}, got {getattr(config, name)!r} "
                 f"and {getattr(base, name)!r}"
             )
-    return load_model(tuned, dtype)
+    return load_model(folder, dtype)
 
 
-def tuned_digest(tuned_dir: str | Path) -> str:
-    """Digest what fine-tuning made, as far as a model is loaded from it.
+def finetuned_digest(finetuned_dir: str | Path) -> str:
+    """Return a digest of the files of an adapter or checkpoint from which a model is loaded.
 
-    What else lies in a run's folder, such as how long it took, changes from run to run and changes no answer.
+    Other files of a run, such as its wall times, differ between runs without changing the model.
     """
-    files = stored_file_digests(Path(tuned_dir))
+    files = stored_file_digests(Path(finetuned_dir))
     names = [name for name in files if name.endswith((".safetensors", ADAPTER_CONFIG, "config.json"))]
     return digest({name: files[name].sha256 for name in names})
 
 
 def merge_adapter(model: Any) -> Any:
-    """Add an adapter's product to the weights and take the wrapper off; a plain model comes back as it is.
+    """Return the model with the adapter merged into its weights; a model without adapter is returned as is.
+
+    Args:
+        model: a mask predictor; it is changed in place.
+
+    Returns:
+        The model, without PEFT's wrapper.
 
     Raises:
-        CheckpointError: the sum is not finite.
+        CheckpointError: the merged weights are not finite.
     """
     if not isinstance(model, PeftModel):
         return model
@@ -152,29 +161,29 @@ def merge_adapter(model: Any) -> Any:
 
 
 def export_adapter(adapter_dir: str | Path, out: str | Path, *, family: str) -> int:
-    """Write an adapter of ours under the published names, for PEFT on the family's own class.
+    """Write an adapter with the published module names, for PEFT on the published model class.
 
-    ``down_proj`` is called ``ff_out`` in LLaDA, which is also the name of its output head; PEFT would
-    adapt both.  Where it is among the targets they are therefore written as an expression that only
-    modules of blocks match.
+    LLaDA calls both ``down_proj`` and the output head ``ff_out``. If ``down_proj`` is among the target
+    modules, they are written as a regular expression that matches only modules of blocks; otherwise PEFT
+    would also adapt the head.
 
     Args:
-        adapter_dir: the adapter, in our names.
-        out: directory, made if missing.
+        adapter_dir: the adapter, in Llama's names.
+        out: directory; created if missing.
         family: ``llada`` or ``dream``.
 
     Returns:
         The number of adapted modules.
 
     Raises:
-        CheckpointError: an unknown family, the adapter is not as it should be, or a layer is left out.
+        CheckpointError: the family is unknown, the adapter cannot be read, or a layer is not adapted.
     """
     folder, layout = Path(adapter_dir), find_family(family)
     fields, tensors = _read_adapter(folder)
     ours, is_published = _by_our_modules(folder, layout, tensors)
     if is_published and family != "dream":
         raise CheckpointError(
-            f"{folder} must be an adapter in weft's names, it has the published ones already"
+            f"{folder} must be an adapter with the names of weft, got one with the published names"
         )
     published = {module: _published(layout, module) for module in ours}
     renamed = {
@@ -186,11 +195,11 @@ def export_adapter(adapter_dir: str | Path, out: str | Path, *, family: str) -> 
     target.mkdir(parents=True, exist_ok=True)
     save_file(dict(sorted(renamed.items())), target / ADAPTER_WEIGHTS, metadata={"format": "pt"})
     written = fields | {
-        "auto_mapping": None,  # it named our class
+        "auto_mapping": None,  # it names the class of weft
         "inference_mode": True,
         "target_modules": _describe_targets(folder, published.values()),
     }
-    (target / ADAPTER_CONFIG).write_text(json.dumps(written, indent=2, sort_keys=True) + "\n")
+    write_text(target / ADAPTER_CONFIG, json.dumps(written, indent=2, sort_keys=True) + "\n")
     return len(ours)
 
 
@@ -207,26 +216,28 @@ def _read_adapter(folder: Path) -> tuple[Fields, dict[str, Tensor]]:
         if name not in INERT and name not in USED and value and value != defaults.get(name)
     }
     if fields.get("init_lora_weights", True) not in (True, False, "gaussian"):
-        unknown["init_lora_weights"] = fields["init_lora_weights"]  # such start from changed base weights
+        unknown["init_lora_weights"] = fields["init_lora_weights"]  # these change the base weights
     if unknown:
         raise CheckpointError(
             f"{folder}: the adapter must be plain LoRA, these fields go beyond it: {unknown}"
         )
     file = folder / ADAPTER_WEIGHTS
     if not file.exists():
-        pickles = sorted(found.name for pattern in PICKLES for found in folder.glob(pattern))
-        hint = f"; {pickles[:3]} may run code when read: convert to safetensors" if pickles else ""
+        pickles = sorted(file.name for pattern in PICKLES for file in folder.glob(pattern))
+        hint = (
+            f"; {pickles[:3]} may run code when they are read; convert them to safetensors" if pickles else ""
+        )
         raise CheckpointError(f"{folder} must hold {ADAPTER_WEIGHTS}, not found{hint}")
     try:
         return fields, load_file(file)
     except SafetensorError as error:
-        raise CheckpointError(f"{file} is no valid safetensors file ({error})") from error
+        raise CheckpointError(f"{file} is not a valid safetensors file ({error})") from error
 
 
 def _by_our_modules(
     folder: Path, layout: Layout, tensors: dict[str, Tensor]
 ) -> tuple[dict[str, dict[str, tuple[str, Tensor]]], bool]:
-    """Sort tensors by our modules and sides; say also whether they came under published names."""
+    """Return tensors by module (in Llama's names) and side, and whether the file has published names."""
     ours: dict[str, dict[str, tuple[str, Tensor]]] = {}
     kinds = set()
     for key, tensor in tensors.items():
@@ -260,7 +271,7 @@ def _require_targets(
     *,
     is_published: bool,
 ) -> None:
-    """Compare the modules that have tensors with those that ``adapter_config.json`` says are adapted."""
+    """Check that the modules with tensors are the target modules of ``adapter_config.json``."""
     named = {name: _published(layout, name) if is_published else name for name in linear}
     expected = {name for name, known in named.items() if _is_target(known, targets)}
     foreign, left_out = sorted(ours.keys() - linear.keys()), sorted(expected - ours.keys())
@@ -274,7 +285,7 @@ def _require_targets(
 
 
 def _is_target(name: str, targets: Any) -> bool:
-    """Apply PEFT's rule: an expression for the whole name, or a list of ends of names."""
+    """Return True if PEFT would adapt a module; targets are a regular expression or endings of names."""
     if targets == "all-linear":
         return name not in ("lm_head", "model.transformer.ff_out")
     if isinstance(targets, str):
@@ -283,14 +294,14 @@ def _is_target(name: str, targets: Any) -> bool:
 
 
 def _describe_targets(folder: Path, names: Iterable[str]) -> list[str] | str:
-    """Name the adapted modules as PEFT wants it; each kind must be adapted in the same layers."""
+    """Return the target modules for PEFT; each kind of module must be adapted in all layers."""
     layers: dict[str, set[str]] = {}
     for name in names:
         match = re.fullmatch(r"(?P<stack>model\.[\w.]+)\.(?P<layer>\d+)\.(?P<inner>[\w.]+)", name)
-        assert match is not None, "layouts name modules in blocks like this"
+        assert match is not None, "modules of blocks have such names in all layouts"
         layers.setdefault(match["inner"], set()).add(match["layer"])
     everywhere = set().union(*layers.values())
-    uneven = sorted(inner for inner, found in layers.items() if found != everywhere)
+    uneven = sorted(inner for inner, present in layers.items() if present != everywhere)
     if uneven or everywhere != {str(index) for index in range(len(everywhere))}:
         raise CheckpointError(
             f"{folder} must adapt the same modules in every layer, {uneven or 'some'} are left out"

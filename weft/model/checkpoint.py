@@ -1,8 +1,8 @@
-"""Checkpoint directories in their published forms: load without remote code, write back.
+"""Checkpoint directories in the published forms of LLaDA and Dream.
 
-Loading is strict: a missing, extra or misshapen tensor is an error that names it, and so is a field
-of ``config.json`` that describes another network.  Only safetensors are read; no code comes from the
-directory, whatever its files ask for.
+Loading is strict. A missing, unexpected or misshapen tensor is an error that names the tensor, and so is
+a field of ``config.json`` that describes another network. Only safetensors files are read, and no code of
+the directory is executed.
 """
 
 import functools
@@ -20,12 +20,13 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
-from weft.errors import CheckpointError
+from weft.errors import CheckpointError, find_by_name
 from weft.model.dream import DreamConfig
 from weft.model.dream_layout import DreamLayout
 from weft.model.layout import Fields, Layout
 from weft.model.llada import LladaConfig
 from weft.model.llada_layout import LladaLayout
+from weft.records.files import write_text
 
 WEIGHTS = "model.safetensors"
 WEIGHTS_INDEX = "model.safetensors.index.json"
@@ -39,7 +40,7 @@ PredictorConfig = LladaConfig | DreamConfig
 
 @dataclass(frozen=True)
 class _Stored:
-    """Where a tensor lies and what its file's header says about it."""
+    """Location, shape and type of a tensor in a safetensors file."""
 
     file: Path
     name: str
@@ -50,18 +51,17 @@ class _Stored:
 def load_model(path: str | Path, dtype: torch.dtype = torch.float32) -> Any:
     """Load a mask predictor from a checkpoint directory of a known family.
 
-    Tensors are read one by one and converted as they come, so that besides the model no more than
-    one tensor is in memory.
+    Tensors are read and converted one at a time, so that at most one is in memory beside the model.
 
     Args:
-        path: directory with ``config.json`` and safetensors as published, sharded or not.
+        path: directory with ``config.json`` and one or several safetensors files.
         dtype: type of the parameters in memory.
 
     Returns:
         The model in evaluation mode; ``model(input_ids=ids).logits[b, i]`` predicts position i.
 
     Raises:
-        CheckpointError: the directory, a file, a field or a tensor is not as it should be.
+        CheckpointError: a file is missing or damaged, or configuration and tensors do not match.
     """
     folder = Path(path)
     layout, config = _read_config(folder)
@@ -75,7 +75,7 @@ def load_model(path: str | Path, dtype: torch.dtype = torch.float32) -> Any:
                 if entry.file == file:
                     tensors[name] = handle.get_tensor(entry.name).to(dtype)
     model.load_state_dict(tensors, strict=True, assign=True)
-    # The rotary frequencies are computed, not stored: build them outside the meta device.
+    # The rotary frequencies are not stored in the checkpoint; compute them outside of the meta device.
     model.model.rotary_emb = type(model.model.rotary_emb)(config)
     model.config.dtype = dtype
     return model.eval()
@@ -84,15 +84,14 @@ def load_model(path: str | Path, dtype: torch.dtype = torch.float32) -> Any:
 def save_model(model: nn.Module, path: str | Path, *, max_shard_bytes: int = 5_000_000_000) -> None:
     """Write a model as a checkpoint directory in the published form of its family.
 
-    weft reads it back as it is.  Tools with a class of their own (d1, Fast-dLLM) need no more than these
-    files and the tokenizer's.  Tools that load with remote code follow ``auto_map`` in ``config.json`` to
-    two Python files of the published repository (``configuration_llada.py`` and ``modeling_llada.py``, or
-    Dream's four with its tokenizer and generation code), which must be put beside; weft ships no such code.
+    `load_model` reads the directory. Tools that define the model class themselves (d1, Fast-dLLM) need these
+    files and those of the tokenizer. Tools that load with remote code follow ``auto_map`` in ``config.json``
+    to Python files of the published repository, which must be copied into the directory.
 
     Args:
         model: a mask predictor without adapters.
-        path: directory, made if missing; weight files of an earlier model in it are removed.
-        max_shard_bytes: where the weights take more, they are split, and an index says what is where.
+        path: directory; created if missing. Weight files of an earlier model in it are removed.
+        max_shard_bytes: size from which on the weights are split into several files with an index.
     """
     folder = Path(path)
     layout = find_layout(model)
@@ -112,28 +111,34 @@ def save_model(model: nn.Module, path: str | Path, *, max_shard_bytes: int = 5_0
             "metadata": {"total_size": split.metadata["total_size"]},
             "weight_map": split.tensor_to_filename,
         }
-        (folder / WEIGHTS_INDEX).write_text(json.dumps(index, indent=2, sort_keys=True) + "\n")
+        write_text(folder / WEIGHTS_INDEX, json.dumps(index, indent=2, sort_keys=True) + "\n")
     text = json.dumps(layout.to_fields(_config_of(model)), indent=2, sort_keys=True)
-    (folder / "config.json").write_text(text + "\n")
+    write_text(folder / "config.json", text + "\n")
 
 
 def read_config(path: str | Path) -> PredictorConfig:
-    """Translate the ``config.json`` of a checkpoint directory.
+    """Return the model configuration of a checkpoint directory.
 
     Args:
         path: the directory.
 
     Returns:
-        The configuration; it names the mask token as ``mask_token_id``, if the file does.
+        The configuration, with ``mask_token_id`` if ``config.json`` has it.
 
     Raises:
-        CheckpointError: no such file, not JSON, an unknown family, or a network that is none of it.
+        CheckpointError: the file is missing or is not JSON, or describes a network of no known family.
     """
     return _read_config(Path(path))[1]
 
 
 def read_family(path: str | Path) -> str:
-    """Say of which family a checkpoint directory is, by the short name.
+    """Return the short name of the family of a checkpoint directory.
+
+    Args:
+        path: the directory.
+
+    Returns:
+        ``llada`` or ``dream``.
 
     Raises:
         CheckpointError: as ``read_config``.
@@ -142,10 +147,16 @@ def read_family(path: str | Path) -> str:
 
 
 def stored_dtype(path: str | Path) -> torch.dtype:
-    """Say in which type the weights of a checkpoint directory are stored, the widest if in several.
+    """Return the type in which the weights of a checkpoint directory are stored; the widest of several.
+
+    Args:
+        path: the directory.
+
+    Returns:
+        A floating-point type.
 
     Raises:
-        CheckpointError: there are no weights that can be read, or they are no floating-point numbers.
+        CheckpointError: no weights can be read, or they are not floating-point numbers.
     """
     kinds = sorted({entry.dtype for entry in _inventory(Path(path)).values()})
     if not kinds or not set(kinds) <= DTYPES.keys():
@@ -154,10 +165,16 @@ def stored_dtype(path: str | Path) -> torch.dtype:
 
 
 def find_layout(model: nn.Module) -> Layout:
-    """Find the layout of a model, or of the model inside an adapter's wrapper.
+    """Return the layout of a model, which may be wrapped by PEFT.
+
+    Args:
+        model: the model.
+
+    Returns:
+        The layout of its family.
 
     Raises:
-        CheckpointError: it is no mask predictor of weft.
+        CheckpointError: the model is not a mask predictor of weft.
     """
     inner = model.get_base_model() if hasattr(model, "get_base_model") else model  # type: ignore[operator]
     for layout in LAYOUTS:
@@ -167,22 +184,32 @@ def find_layout(model: nn.Module) -> Layout:
 
 
 def find_family(family: str) -> Layout:
-    """Find a layout by its short name.
+    """Return the layout of a family.
+
+    Args:
+        family: ``llada`` or ``dream``.
+
+    Returns:
+        The layout.
 
     Raises:
-        CheckpointError: there is none of that name.
+        CheckpointError: the family is unknown.
     """
-    for layout in LAYOUTS:
-        if layout.family == family:
-            return layout
-    raise CheckpointError(f"family must be one of {[layout.family for layout in LAYOUTS]}, got {family!r}")
+    layouts = {layout.family: layout for layout in LAYOUTS}
+    return find_by_name("family", family, layouts, error=CheckpointError)
 
 
 def read_json(file: Path) -> Fields:
-    """Read a JSON object.
+    """Read a JSON object of a checkpoint directory.
+
+    Args:
+        file: the file.
+
+    Returns:
+        The object.
 
     Raises:
-        CheckpointError: it is missing, no JSON or no object.
+        CheckpointError: the file is missing or does not contain a JSON object.
     """
     try:
         fields = json.loads(file.read_text())
@@ -203,19 +230,19 @@ def _config_of(model: nn.Module) -> Any:
 
 
 def _read_config(folder: Path) -> tuple[Layout, PredictorConfig]:
-    where = folder / "config.json"
-    fields = read_json(where)
+    file = folder / "config.json"
+    fields = read_json(file)
     for layout in LAYOUTS:
         if fields.get("model_type") == layout.model_type:
-            layout.check(fields, where)
+            layout.check(fields, file)
             config: Any = layout.to_config(fields)
             return layout, config
     known = " or ".join(repr(layout.model_type) for layout in LAYOUTS)
-    raise CheckpointError(f"{where}: model_type must be {known}, got {fields.get('model_type')!r}")
+    raise CheckpointError(f"{file}: model_type must be {known}, got {fields.get('model_type')!r}")
 
 
 def _match(folder: Path, layout: Layout, model: nn.Module) -> dict[str, _Stored]:
-    """Find the stored tensor of every parameter, from the files' headers only."""
+    """Return the stored tensor of every parameter, from the headers of the files."""
     expected = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
     inventory = _inventory(folder)
     stored = {layout.to_our_name(name): entry for name, entry in inventory.items()}
@@ -243,11 +270,11 @@ def _match(folder: Path, layout: Layout, model: nn.Module) -> dict[str, _Stored]
 
 
 def _inventory(folder: Path) -> dict[str, _Stored]:
-    """List the tensors of a directory from the headers of its files."""
+    """Return the tensors of a directory by name, from the headers of its files."""
     entries: dict[str, _Stored] = {}
     for file in _weight_files(folder):
         with _opened(file) as handle:
-            for name in handle.keys():  # noqa: SIM118 - a handle is no mapping
+            for name in handle.keys():  # noqa: SIM118 - a handle is not a mapping
                 if name in entries:
                     raise CheckpointError(
                         f"{folder}: tensor {name} must be stored once, it is in {entries[name].file.name} "
@@ -263,7 +290,7 @@ def _weight_files(folder: Path) -> list[Path]:
     if index.exists():
         try:
             files = sorted(set(json.loads(index.read_text())["weight_map"].values()))
-            # An index is data from outside: it may name files of this directory only.
+            # An index may only refer to files of its own directory.
             files = [Path(name).name for name in files]
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise CheckpointError(
@@ -287,4 +314,6 @@ def _opened(file: Path) -> Iterator[Any]:
         with safe_open(file, framework="pt") as handle:
             yield handle
     except SafetensorError as error:
-        raise CheckpointError(f"{file} is no valid safetensors file ({error}); download it again") from error
+        raise CheckpointError(
+            f"{file} is not a valid safetensors file ({error}); download it again"
+        ) from error

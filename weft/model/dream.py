@@ -1,12 +1,11 @@
-"""Dream as what it is: the Qwen2 of transformers, attending both ways, its outputs shifted by one.
+"""Dream: transformers' Qwen2 with bidirectional attention and outputs shifted by one position.
 
-Dream was made from an autoregressive model and kept its habit: the output at position i - 1
-predicts position i, and position 0 predicts itself.  The shift is applied here, before the head, so
-that ``logits[b, i]`` predicts position i as everywhere in weft.
+Dream was initialised from an autoregressive model: the hidden state at position i - 1 predicts the token
+at position i, and position 0 predicts itself. The shift is applied before the head, so that
+``logits[b, i]`` predicts position i as in all models of weft.
 
-The rotary embedding needs no care, unlike LLaDA's: Dream's class casts cos and sin to the type of the
-activations and rotates in that type, as Qwen2 does (``DreamRotaryEmbedding.forward`` and
-``apply_rotary_pos_emb`` in the published ``modeling_dream.py``).
+The rotation is that of Qwen2, in the type of the activations, as in the published class
+(``DreamRotaryEmbedding.forward`` and ``apply_rotary_pos_emb`` in ``modeling_dream.py``).
 """
 
 from typing import Any
@@ -21,7 +20,7 @@ from weft.model.predictor import Angles, ExactFrequencies, MaskPredictor
 
 
 class DreamConfig(Qwen2Config):
-    """Qwen2's configuration; ``is_causal`` is off and the mask token is named."""
+    """Qwen2's configuration with ``is_causal`` off and the id of the mask token."""
 
     model_type = "weft_dream"
 
@@ -33,11 +32,11 @@ class DreamConfig(Qwen2Config):
 
 
 class DreamRotaryEmbedding(ExactFrequencies, Qwen2RotaryEmbedding):
-    """Qwen2's rotary embedding, its frequencies in fp32 whatever happens to the model."""
+    """Qwen2's rotary embedding, whose frequencies stay in fp32 when the model is cast."""
 
 
 class DreamForMaskedDiffusion(MaskPredictor, Qwen2ForCausalLM):
-    """Mask predictor: token ids in, logits of the clean token at every position out."""
+    """Mask predictor of the Dream family."""
 
     config_class = DreamConfig
     config: DreamConfig
@@ -47,20 +46,20 @@ class DreamForMaskedDiffusion(MaskPredictor, Qwen2ForCausalLM):
         super().__init__(config)
         self.model.rotary_emb = DreamRotaryEmbedding(config)
         for layer in self.model.layers:
-            # Without padding there is no mask and attention asks this attribute, not the configuration.
+            # Without padding the mask is None, and attention reads this attribute, not the configuration.
             layer.self_attn.is_causal = False
         self._predict_masks(config.hidden_size, config.vocab_size)
         self.post_init()
 
     def _sources(self, columns: Columns, attention_mask: Tensor | None) -> Columns:
-        """Find the hidden state that predicts each column: the one before, but for a sequence's first.
+        """Return the column before each column; the first column of a sequence predicts itself.
 
-        A sequence behind hidden padding begins at its first visible position.
+        After hidden padding, a sequence begins at its first visible position.
         """
         is_first = columns == 0
         if attention_mask is not None:
             is_visible = attention_mask.bool()
-            # What follows a hidden position begins a sequence, and so does the row's first position.
+            # A sequence begins after a hidden position and at the first position of the row.
             begins = torch.cat([torch.ones_like(is_visible[:, :1]), ~is_visible[:, :-1]], dim=1)
             is_first = begins.gather(1, columns)
         return columns - (~is_first).long()

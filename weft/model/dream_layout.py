@@ -12,7 +12,7 @@ MODULES = re.compile(
     r"(input_layernorm|post_attention_layernorm|self_attn\.[qkvo]_proj|mlp\.(gate|up|down)_proj)"
 )
 
-# What the published file says that is the same in every Dream, or that only its own class reads.
+# Fields that are equal in all Dream checkpoints, or that only the published class reads.
 PUBLISHED_FIELDS: Fields = {
     "architectures": ["DreamModel"],
     "attention_dropout": 0.0,
@@ -30,7 +30,7 @@ PUBLISHED_FIELDS: Fields = {
 
 
 class DreamLayout(Layout):
-    """Dream's fields; its names are Qwen2's."""
+    """Layout of Dream checkpoints, whose names are Qwen2's."""
 
     family = "dream"
     model_type = "Dream"
@@ -41,39 +41,33 @@ class DreamLayout(Layout):
         "tie_word_embeddings": (False,),
         "use_mrope": (False,),
         "attention_dropout": (0,),
-        # Dream Reasoner has blocks and predicts in place, under the same model_type.
+        # Dream Reasoner has the same model_type, but blocks and no shift.
         "block_size": (None,),
     }
     sizes = (
-        "vocab_size",
-        "hidden_size",
-        "intermediate_size",
-        "num_hidden_layers",
-        "num_attention_heads",
-        "num_key_value_heads",
-        "max_position_embeddings",
-        "rms_norm_eps",
-    )
+        "vocab_size", "hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads",
+        "num_key_value_heads", "max_position_embeddings", "rms_norm_eps",
+    )  # fmt: skip
 
-    def check(self, fields: Fields, where: object) -> None:
-        """Make sure that the fields describe a Dream."""
-        super().check(fields, where)
+    def check(self, fields: Fields, source: object) -> None:
+        """Check that the fields describe a Dream model."""
+        super().check(fields, source)
         pairs = [("hidden_size", "num_attention_heads"), ("num_attention_heads", "num_key_value_heads")]
-        require_divisible(fields, pairs, where)
+        require_divisible(fields, pairs, source)
         head_dim = fields["hidden_size"] // fields["num_attention_heads"]
         if fields.get("head_dim") not in (None, head_dim):
-            raise CheckpointError(f"{where}: head_dim must be {head_dim}, got {fields['head_dim']}")
+            raise CheckpointError(f"{source}: head_dim must be {head_dim}, got {fields['head_dim']}")
         for name in ("rope_scaling", "rope_parameters"):
             described = fields.get(name) or {}
             kind = described.get("rope_type", described.get("type", "default"))
             if kind != "default":
-                raise CheckpointError(f"{where}: {name} must be of type 'default', got {kind!r}")
+                raise CheckpointError(f"{source}: {name} must be of type 'default', got {kind!r}")
         thetas = _rope_thetas(fields)
         if len(thetas) != 1:
-            raise CheckpointError(f"{where} must have one rope_theta, got {sorted(thetas) or 'none'}")
+            raise CheckpointError(f"{source} must have one rope_theta, got {sorted(thetas) or 'none'}")
 
     def to_config(self, fields: Fields) -> DreamConfig:
-        """Translate Dream's fields to Qwen2's."""
+        """Return Qwen2's configuration for Dream's fields."""
         (theta,) = _rope_thetas(fields)
         return DreamConfig(
             **{name: fields[name] for name in self.sizes},
@@ -87,7 +81,7 @@ class DreamLayout(Layout):
         )
 
     def to_fields(self, config: Any) -> Fields:
-        """Describe a Qwen2 with Dream's fields."""
+        """Return Dream's fields for a configuration."""
         return (
             PUBLISHED_FIELDS
             | {name: getattr(config, name) for name in self.sizes}
@@ -102,15 +96,15 @@ class DreamLayout(Layout):
         )
 
     def to_our_module(self, name: str) -> str | None:
-        """Return the name, which is the same, if there is such a module."""
+        """Return the name, which is the same in both, or None if it is unknown."""
         return name if MODULES.fullmatch(name) else None
 
     def to_published_module(self, name: str) -> str | None:
-        """Return the name, which is the same, if there is such a module."""
+        """Return the name, which is the same in both, or None if it is unknown."""
         return name if MODULES.fullmatch(name) else None
 
 
 def _rope_thetas(fields: Fields) -> set[float]:
-    """Collect the rotary base from where older and newer files write it."""
+    """Return the values of the rotary base in the fields of older and newer files."""
     found = (fields.get("rope_theta"), (fields.get("rope_parameters") or {}).get("rope_theta"))
     return {float(theta) for theta in found if theta is not None}

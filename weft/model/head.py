@@ -1,12 +1,12 @@
-"""The output head, which never forms more than a chunk of its vocabulary-wide rows.
+"""The output head, which computes logits, losses and functions of logits in chunks of tokens.
 
-The logits of 2,000 tokens over 126,464 entries take a gigabyte in fp32, and a training step would
-hold them, their softmax and its gradient at once.  Here the rows are made, used and dropped in
-chunks.  Training keeps no logits for the backward pass either: the gradient with respect to the
-hidden states is known as soon as the softmax is, and is computed in the same chunk.
+The logits of 2,000 tokens over 126,464 vocabulary entries take a gigabyte in fp32, and a plain training
+step holds them, their softmax and its gradient at the same time. The head computes, uses and frees the
+logits of `HEAD_CHUNK` tokens at a time. It stores no logits for the backward pass: the gradient with
+respect to the hidden states is computed from the softmax of the same chunk.
 
-Everything that uses the weight happens inside the module's ``forward``, because DeepSpeed's ZeRO-3
-gathers a module's parameters around its calls only.
+All uses of the weight are inside the module's ``forward``, because DeepSpeed's ZeRO-3 gathers the
+parameters of a module only while the module is called.
 """
 
 from collections.abc import Callable, Iterator
@@ -17,14 +17,14 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 HEAD_CHUNK = 512
-"""Tokens whose vocabulary-wide rows exist at the same time."""
+"""Number of tokens whose logits exist at the same time."""
 
 LogitsFn = Callable[[Tensor, slice], Tensor]
-"""Makes rows of any width from the logits of some tokens; the slice says which tokens these are."""
+"""Function of the logits of some tokens (tokens x vocab) and their slice; returns one row per token."""
 
 
 class VocabularyHead(nn.Linear):
-    """Linear map from hidden states to logits that can use its logits up chunk by chunk."""
+    """Linear map from hidden states to logits, or to functions of logits computed in chunks."""
 
     def __init__(self, hidden_size: int, vocab_size: int) -> None:
         super().__init__(hidden_size, vocab_size, bias=False)
@@ -36,28 +36,28 @@ class VocabularyHead(nn.Linear):
         token_weights: Tensor | None = None,
         logits_fn: LogitsFn | None = None,
     ) -> Tensor | tuple[Tensor, Tensor]:
-        """Compute logits, or what becomes of them.
+        """Compute logits, the weighted sum of their cross-entropies, or a function of them.
 
         Args:
-            hidden: hidden states; any shape for plain logits, tokens x hidden in the other modes.
+            hidden: hidden states, of any shape for plain logits, otherwise tokens x hidden.
             targets: ids of the clean tokens, int64, flat.
-            token_weights: factor of each token's loss, flat; a constant, no gradient reaches it.
+            token_weights: factor of each token's loss, flat; no gradient reaches it.
             logits_fn: called with the logits of each chunk, in the weight's type, and its slice.
 
         Returns:
-            Without further arguments the logits.  With ``targets`` the sum over tokens of weight times
-            cross-entropy, and each token's cross-entropy without gradient, both at least fp32.  With
-            ``logits_fn`` its results, joined.
+            Logits. With ``targets``: the sum over the tokens of weight times cross-entropy in nats, and the
+            cross-entropy of each token without gradient, both at least in fp32. With ``logits_fn``: its
+            results, concatenated.
 
         Raises:
-            ValueError: targets come without weights, or with a reduction.
+            ValueError: targets without weights, or together with ``logits_fn``.
         """
         if (targets is None) != (token_weights is None) or (targets is not None and logits_fn is not None):
             raise ValueError("the head takes targets together with token_weights, or logits_fn, or neither")
         if targets is not None and token_weights is not None:
-            # Seen from inside a Function gradients are always off, so it is told.
-            wanted = torch.is_grad_enabled()
-            return _WeightedCrossEntropy.apply(hidden, self.weight, targets, token_weights, wanted)
+            # Inside of a Function gradients are always disabled, so the state is passed as an argument.
+            wants_grad = torch.is_grad_enabled()
+            return _WeightedCrossEntropy.apply(hidden, self.weight, targets, token_weights, wants_grad)
         if logits_fn is not None:
             parts = in_chunks(hidden.shape[0], HEAD_CHUNK)
             return torch.cat([logits_fn(super(VocabularyHead, self).forward(hidden[s]), s) for s in parts])
@@ -65,22 +65,22 @@ class VocabularyHead(nn.Linear):
 
 
 class _WeightedCrossEntropy(torch.autograd.Function):
-    """Sum of weight times cross-entropy; its gradient is made during the forward pass."""
+    """Sum of weight times cross-entropy, whose gradient is computed during the forward pass."""
 
     @staticmethod
-    def forward(  # noqa: PLR0917 - a Function takes no keywords
-        ctx: Any, hidden: Tensor, weight: Tensor, targets: Tensor, token_weights: Tensor, wanted: bool
+    def forward(  # noqa: PLR0917 - apply() takes no keywords
+        ctx: Any, hidden: Tensor, weight: Tensor, targets: Tensor, token_weights: Tensor, wants_grad: bool
     ) -> tuple[Tensor, Tensor]:
         exact = torch.promote_types(weight.dtype, torch.float32)
         for_hidden = for_weight = None
-        if wanted and ctx.needs_input_grad[0]:
+        if wants_grad and ctx.needs_input_grad[0]:
             for_hidden = torch.empty_like(hidden)
-        if wanted and ctx.needs_input_grad[1]:
+        if wants_grad and ctx.needs_input_grad[1]:
             for_weight = torch.zeros_like(weight, dtype=exact)
         token_nll = hidden.new_empty(hidden.shape[0], dtype=exact)
         token_weights = token_weights.to(exact)
         kind = hidden.device.type
-        # Autocast would convert the weight again for each chunk; once is enough.
+        # Autocast would convert the weight once per chunk.
         low = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else weight.dtype
         used = weight.to(low)
         with torch.autocast(kind, enabled=False):
@@ -91,7 +91,7 @@ class _WeightedCrossEntropy(torch.autograd.Function):
                 token_nll[part] = (log_norm - rows.gather(1, ids)).squeeze(1)
                 if for_hidden is None and for_weight is None:
                     continue
-                # In place: softmax minus one at the target, times the token's weight.
+                # The gradient of the logits, in place: (softmax - 1 at the target) x weight of the token.
                 rows.sub_(log_norm).exp_().mul_(factor).scatter_add_(1, ids, -factor)
                 slope = rows.to(low)
                 if for_hidden is not None:
@@ -105,11 +105,11 @@ class _WeightedCrossEntropy(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, slope: Tensor, _: Tensor) -> tuple[Tensor | None, ...]:
-        scaled = (None if made is None else made * slope.to(made.dtype) for made in ctx.saved_tensors)
+        scaled = (None if grad is None else grad * slope.to(grad.dtype) for grad in ctx.saved_tensors)
         return (*scaled, None, None, None)
 
 
 def in_chunks(num_tokens: int, size: int) -> Iterator[slice]:
-    """Cut tokens into slices; no tokens make one empty slice, so that a reduction can say its shape."""
+    """Yield slices of at most ``size`` tokens; for no tokens one empty slice, which gives results a shape."""
     for start in range(0, max(num_tokens, 1), size):
         yield slice(start, min(start + size, num_tokens))

@@ -1,7 +1,7 @@
-"""Keys and values that attention is given instead of those of its own input.
+"""Caches of keys and values for attention.
 
-Both classes stand where the attention modules of transformers ask a cache: ``update`` receives what a
-layer computed for its input and returns what its queries attend to.
+Both classes have the interface of a cache of transformers: ``update`` receives the keys and values that a
+layer computed for its input, and returns those to which its queries attend.
 """
 
 from typing import Any
@@ -12,21 +12,21 @@ from weft.axes import TokenIds, TokenMask
 
 
 class KnownKeys:
-    """Keys and values that are known already; those of the chosen rows are among them."""
+    """Keys and values of all positions, for a layer whose input is a selection of them."""
 
     def __init__(self, key: Tensor, value: Tensor) -> None:
         self.key, self.value = key, value
 
     def update(self, key: Tensor, value: Tensor, layer_idx: int, *_: Any) -> tuple[Tensor, Tensor]:
-        """Return the known ones, batch x heads x length x head_dim."""
+        """Return the stored keys and values, batch x heads x length x head_dim; ignore the arguments."""
         return self.key, self.value
 
 
 class BlockCache:
-    """Keys and values of all positions, kept over the steps of a block; a window of them is renewed.
+    """Keys and values of all positions of a canvas, kept over the steps of a block.
 
-    The first call takes those of a whole canvas.  Later calls bring those of a window and return all, which
-    is an approximation: what stands outside the window was computed beside an older canvas.
+    The first call stores the keys and values of the whole canvas. Later calls replace those of a window and
+    return all. This is an approximation: keys outside the window belong to an older state of the canvas.
 
     Source:
         Prefix and dual cache of Fast-dLLM (arXiv 2505.22618).
@@ -37,16 +37,16 @@ class BlockCache:
         self._window: tuple[Tensor, Tensor | None] | None = None
 
     def renew_at(self, columns: TokenIds, is_fresh: TokenMask | None = None) -> None:
-        """Say which columns the next calls bring.
+        """Set the window that the next calls replace.
 
         Args:
-            columns: of the canvas, different ones in each row.
-            is_fresh: False where the kept ones are to stay although new ones come; all are fresh if None.
+            columns: columns of the canvas, distinct within a row.
+            is_fresh: False where the stored keys stay; all are replaced if None.
         """
         self._window = columns, is_fresh
 
     def update(self, key: Tensor, value: Tensor, layer_idx: int, *_: Any) -> tuple[Tensor, Tensor]:
-        """Keep or renew, and return keys and values of all positions."""
+        """Store or replace keys and values, and return those of all positions."""
         if self._window is None:
             self._layers[layer_idx] = key.contiguous(), value.contiguous()
             return self._layers[layer_idx]

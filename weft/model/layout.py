@@ -1,7 +1,7 @@
-"""What a family of published checkpoints looks like from outside: names of tensors, fields, the model.
+"""Base class for the layouts of published checkpoints.
 
-A layout translates between that and the classes of weft.  It says which fields must have which
-values for the translation to be the same network, and refuses everything else.
+A layout translates the tensor names and the fields of ``config.json`` of a family of published
+checkpoints to those of a model of weft, and back. It rejects fields that describe another network.
 """
 
 from abc import ABC, abstractmethod
@@ -16,14 +16,13 @@ Fields = dict[str, Any]
 
 
 class Layout(ABC):
-    """One family of checkpoints.
+    """Layout of the checkpoints of a family.
 
     Attributes:
         family: short name, for the command line.
-        model_type: what ``config.json`` calls it.
-        model_class: the network; made from the configuration that ``to_config`` returns.
-        required: values that a field may have, anything else being another network; the first is what an
-            absent field means.
+        model_type: value of ``model_type`` in ``config.json``.
+        model_class: class of the model; takes the configuration that ``to_config`` returns.
+        required: field -> allowed values; the first is the default of an absent field.
         sizes: fields that must be positive numbers.
     """
 
@@ -35,62 +34,71 @@ class Layout(ABC):
 
     @abstractmethod
     def to_config(self, fields: Fields) -> PreTrainedConfig:
-        """Translate checked fields of ``config.json``."""
+        """Return the configuration for checked fields of ``config.json``."""
 
     @abstractmethod
     def to_fields(self, config: PreTrainedConfig) -> Fields:
-        """Describe a network with the fields of the published ``config.json``."""
+        """Return the fields of the published ``config.json`` for a configuration."""
 
     @abstractmethod
     def to_our_module(self, name: str) -> str | None:
-        """Translate the published name of a module that holds parameters; None if there is none such."""
+        """Return our name for the published name of a module with parameters; None if it is unknown."""
 
     @abstractmethod
     def to_published_module(self, name: str) -> str | None:
-        """Translate our name of a module that holds parameters; None if there is none such."""
+        """Return the published name for our name of a module with parameters; None if it is unknown."""
 
     def to_our_name(self, name: str) -> str | None:
-        """Translate the published name of a tensor; None if there is none such."""
+        """Return our name for the published name of a tensor; None if it is unknown."""
         module, _, leaf = name.rpartition(".")
         ours = self.to_our_module(module)
         return None if ours is None else f"{ours}.{leaf}"
 
     def to_published_name(self, name: str) -> str:
-        """Translate our name of a tensor."""
+        """Return the published name for our name of a tensor."""
         module, _, leaf = name.rpartition(".")
         published = self.to_published_module(module)
-        assert published is not None, f"{name} is a parameter of ours, so the layout names it"
+        assert published is not None, f"{name} is a parameter of the model, so the layout must know it"
         return f"{published}.{leaf}"
 
-    def check(self, fields: Fields, where: object) -> None:
-        """Make sure that the fields describe a network of this family.
+    def check(self, fields: Fields, source: object) -> None:
+        """Check that the fields describe a network of this family.
+
+        Args:
+            fields: content of ``config.json``.
+            source: path of the file, for messages.
 
         Raises:
-            CheckpointError: a field is missing, no number, or describes another network.
+            CheckpointError: a field is missing, is not a positive number, or describes another network.
         """
         missing = sorted(set(self.sizes) - fields.keys())
         if missing:
-            raise CheckpointError(f"{where} must have the fields {missing}, not found")
+            raise CheckpointError(f"{source} must have the fields {missing}, not found")
         wrong = {k: fields[k] for k in self.sizes if not _is_positive(fields[k])}
         if wrong:
-            raise CheckpointError(f"{where}: these fields must be positive numbers, got {wrong}")
+            raise CheckpointError(f"{source}: these fields must be positive numbers, got {wrong}")
         other = {
             k: fields[k] for k, allowed in self.required.items() if fields.get(k, allowed[0]) not in allowed
         }
         if other:
-            raise CheckpointError(f"{where}: these fields describe another network: {other}")
+            raise CheckpointError(f"{source}: these fields describe another network: {other}")
 
 
-def require_divisible(fields: Fields, pairs: Iterable[tuple[str, str]], where: object) -> None:
-    """Make sure that heads divide widths and the like.
+def require_divisible(fields: Fields, pairs: Iterable[tuple[str, str]], source: object) -> None:
+    """Check that the first field of each pair is a multiple of the second.
+
+    Args:
+        fields: content of ``config.json``.
+        pairs: names of the fields.
+        source: path of the file, for messages.
 
     Raises:
-        CheckpointError: a first field of a pair is no multiple of the second.
+        CheckpointError: a field is not a multiple of the other.
     """
     for whole, part in pairs:
         if fields[whole] % fields[part]:
             raise CheckpointError(
-                f"{where}: {whole} must be a multiple of {part}, got {fields[whole]} and {fields[part]}"
+                f"{source}: {whole} must be a multiple of {part}, got {fields[whole]} and {fields[part]}"
             )
 
 

@@ -1,15 +1,15 @@
-"""LLaDA as what it is: the Llama of transformers, attending both ways, under other names.
+"""LLaDA: transformers' Llama with bidirectional attention.
 
-Three differences are stated here and nothing else.  Attention is bidirectional; the rotary embedding
-is applied in fp32 and cast back, as in the published class, without which bf16 logits drift; and the
-embedding of the padding token is trained like any other.  There is no shift: ``logits[b, i]`` predicts
-position ``i``.
+Three things differ from Llama. Attention is bidirectional. The rotary embedding is applied in fp32 and
+cast back, as in the published class; otherwise the logits in bf16 would differ from the published ones.
+The embedding of the padding token is trained. The hidden state at a position predicts the token at the
+same position.
 """
 
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from transformers import LlamaConfig, LlamaForCausalLM
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 from transformers.models.llama.modeling_llama import (
@@ -24,7 +24,7 @@ from weft.model.predictor import Angles, ExactFrequencies, MaskPredictor
 
 
 class LladaConfig(LlamaConfig):
-    """Llama's configuration; ``is_causal`` is off and the mask token is named."""
+    """Llama's configuration with ``is_causal`` off and the id of the mask token."""
 
     model_type = "weft_llada"
 
@@ -36,20 +36,20 @@ class LladaConfig(LlamaConfig):
 
 
 class LladaRotaryEmbedding(ExactFrequencies, LlamaRotaryEmbedding):
-    """Rotary angles in fp32 whatever the activations' type."""
+    """Llama's rotary embedding in fp32, whatever the type of the activations."""
 
     @torch.no_grad()
     def forward(self, x: Tensor, position_ids: Tensor) -> tuple[Tensor, Tensor]:
-        """Return cos and sin, both batch x length x head_dim in fp32."""
+        """Return cosine and sine, each batch x length x head_dim, in fp32."""
         return super().forward(x.float(), position_ids)
 
 
 class LladaAttention(LlamaAttention):
-    """Llama's attention, not causal, with the rotation computed in fp32."""
+    """Llama's attention, bidirectional, with the rotation computed in fp32."""
 
     def __init__(self, config: LladaConfig, layer_idx: int) -> None:
         super().__init__(config, layer_idx)
-        # With no padding the mask is None and SDPA asks this attribute: set both, or it is causal again.
+        # Without padding the mask is None, and SDPA reads this attribute instead of the configuration.
         self.is_causal = False
 
     def forward(  # type: ignore[override]
@@ -60,7 +60,7 @@ class LladaAttention(LlamaAttention):
         past_key_values: Any = None,
         **kwargs: Any,
     ) -> tuple[Tensor, Tensor | None]:
-        """Attend over the whole sequence, or over given keys; shapes as in ``LlamaAttention``."""
+        """Attend over the whole sequence or over cached keys; shapes as in ``LlamaAttention``."""
         shape = (*hidden_states.shape[:-1], -1, self.head_dim)
         query, key, value = (
             projection(hidden_states).view(shape).transpose(1, 2)
@@ -70,7 +70,9 @@ class LladaAttention(LlamaAttention):
         query, key = (_rotate(states, cos, sin) for states in (query, key))
         if past_key_values is not None:
             if not isinstance(past_key_values, KnownKeys | BlockCache):
-                raise ValueError("a bidirectional model cannot use a cache of what came before")
+                raise ValueError(
+                    f"a bidirectional model cannot use a cache of type {type(past_key_values).__name__}"
+                )
             key, value = past_key_values.update(key, value, self.layer_idx)
         attend = ALL_ATTENTION_FUNCTIONS.get_interface(
             self.config._attn_implementation, eager_attention_forward
@@ -83,7 +85,7 @@ class LladaAttention(LlamaAttention):
 
 
 class LladaForMaskedDiffusion(MaskPredictor, LlamaForCausalLM):
-    """Mask predictor: token ids in, logits of the clean token at every position out."""
+    """Mask predictor of the LLaDA family."""
 
     config_class = LladaConfig
     config: LladaConfig
@@ -93,7 +95,7 @@ class LladaForMaskedDiffusion(MaskPredictor, LlamaForCausalLM):
         self.model.rotary_emb = LladaRotaryEmbedding(config)
         for index, layer in enumerate(self.model.layers):
             layer.self_attn = LladaAttention(config, index)
-        # The padding token also ends texts and is learnt; Llama would keep its embedding out of training.
+        # The padding token also ends texts and must be learnt; Llama would exclude its embedding.
         self.model.embed_tokens.padding_idx = None
         self._predict_masks(config.hidden_size, config.vocab_size)
         self.post_init()
@@ -106,8 +108,3 @@ class LladaForMaskedDiffusion(MaskPredictor, LlamaForCausalLM):
 def _rotate(states: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     exact = states.float()
     return (exact * cos + rotate_half(exact) * sin).to(states.dtype)
-
-
-def count_parameters(model: nn.Module) -> int:
-    """Count all parameters of a model."""
-    return sum(parameter.numel() for parameter in model.parameters())

@@ -21,7 +21,7 @@ BLOCK_MODULES = {
 OUTER_MODULES = {"wte": "model.embed_tokens", "ln_f": "model.norm", "ff_out": "lm_head"}
 PREFIX = "model.transformer."
 
-# What the published file says that is the same in every LLaDA, or that only its own class reads.
+# Fields that are equal in all LLaDA checkpoints, or that only the published class reads.
 PUBLISHED_FIELDS: Fields = {
     "activation_type": "silu",
     "alibi": False,
@@ -59,55 +59,40 @@ PUBLISHED_FIELDS: Fields = {
     "use_cache": False,
     "weight_tying": False,
 }
+FIXED_FIELDS = (
+    "block_type", "activation_type", "layer_norm_type", "layer_norm_with_affine", "rope",
+    "rope_full_precision", "alibi", "include_bias", "weight_tying", "input_emb_norm", "attention_layer_norm",
+    "scale_logits",
+    "block_group_size", "attention_dropout", "embedding_dropout", "residual_dropout",
+)  # fmt: skip
+"""Published fields without which a network would be another one."""
 
 
 class LladaLayout(Layout):
-    """LLaDA's names and fields, and Llama's."""
+    """Layout of LLaDA checkpoints: LLaDA's names on Llama's modules."""
 
     family = "llada"
     model_type = "llada"
     model_class = LladaForMaskedDiffusion
-    required: ClassVar = {
-        "block_type": ("llama",),
-        "activation_type": ("silu",),
-        "layer_norm_type": ("rms",),
-        "layer_norm_with_affine": (True,),
+    required: ClassVar = {name: (PUBLISHED_FIELDS[name],) for name in FIXED_FIELDS} | {
         "bias_for_layer_norm": (False, None),
-        "rope": (True,),
-        "rope_full_precision": (True,),
-        "alibi": (False,),
-        "include_bias": (False,),
         "include_qkv_bias": (False, None),
-        "weight_tying": (False,),
-        "input_emb_norm": (False,),
-        "attention_layer_norm": (False,),
         "multi_query_attention": (None, False),
         "clip_qkv": (None,),
-        "scale_logits": (False,),
-        "block_group_size": (1,),
-        "attention_dropout": (0,),
-        "embedding_dropout": (0,),
-        "residual_dropout": (0,),
     }
     sizes = (
-        "vocab_size",
-        "d_model",
-        "mlp_hidden_size",
-        "n_layers",
-        "n_heads",
-        "max_sequence_length",
-        "rms_norm_eps",
-        "rope_theta",
-    )
+        "vocab_size", "d_model", "mlp_hidden_size", "n_layers", "n_heads", "max_sequence_length",
+        "rms_norm_eps", "rope_theta",
+    )  # fmt: skip
 
-    def check(self, fields: Fields, where: object) -> None:
-        """Make sure that the fields describe a LLaDA."""
-        super().check(fields, where)
+    def check(self, fields: Fields, source: object) -> None:
+        """Check that the fields describe a LLaDA model."""
+        super().check(fields, source)
         with_heads = fields | {"n_kv_heads": fields.get("n_kv_heads") or fields["n_heads"]}
-        require_divisible(with_heads, [("d_model", "n_heads"), ("n_heads", "n_kv_heads")], where)
+        require_divisible(with_heads, [("d_model", "n_heads"), ("n_heads", "n_kv_heads")], source)
 
     def to_config(self, fields: Fields) -> LladaConfig:
-        """Translate LLaDA's fields to Llama's."""
+        """Return Llama's configuration for LLaDA's fields."""
         return LladaConfig(
             vocab_size=fields.get("embedding_size") or fields["vocab_size"],
             hidden_size=fields["d_model"],
@@ -128,7 +113,7 @@ class LladaLayout(Layout):
         )
 
     def to_fields(self, config: Any) -> Fields:
-        """Describe a Llama with LLaDA's fields."""
+        """Return LLaDA's fields for a configuration."""
         return PUBLISHED_FIELDS | {
             "model_type": self.model_type,
             "d_model": config.hidden_size,
@@ -147,14 +132,14 @@ class LladaLayout(Layout):
         }
 
     def to_our_module(self, name: str) -> str | None:
-        """Translate LLaDA's name of a module to Llama's."""
+        """Return Llama's name for LLaDA's name of a module; None if it is unknown."""
         if match := re.fullmatch(rf"{re.escape(PREFIX)}blocks\.(\d+)\.(\w+)", name):
             index, inner = match.groups()
             return f"model.layers.{index}.{BLOCK_MODULES[inner]}" if inner in BLOCK_MODULES else None
         return OUTER_MODULES.get(name.removeprefix(PREFIX)) if name.startswith(PREFIX) else None
 
     def to_published_module(self, name: str) -> str | None:
-        """Translate Llama's name of a module to LLaDA's."""
+        """Return LLaDA's name for Llama's name of a module; None if it is unknown."""
         if match := re.fullmatch(r"model\.layers\.(\d+)\.([\w.]+)", name):
             index, inner = match.groups()
             back = {ours: published for published, ours in BLOCK_MODULES.items()}

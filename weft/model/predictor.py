@@ -1,4 +1,4 @@
-"""What all mask predictors have in common: how they are called, and the head."""
+"""The base class and the call of all mask predictors."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,12 +18,12 @@ Angles = tuple[Tensor, Tensor]
 
 @dataclass
 class Prediction(ModelOutput):
-    """Answer of a mask predictor; what was not asked for is None.
+    """Output of a mask predictor. Fields that were not requested are None.
 
     Attributes:
-        loss: sum over the chosen tokens of weight times cross-entropy, in nats, at least fp32.
-        logits: of all positions, or of the chosen tokens.
-        outputs: results of ``logits_fn``, joined along the tokens.
+        loss: sum over the chosen tokens of weight times cross-entropy, in nats, at least in fp32.
+        logits: logits of all positions (batch x length x vocab) or of the chosen tokens (tokens x vocab).
+        outputs: results of ``logits_fn``, concatenated over the tokens.
         token_nll: cross-entropy of each chosen token, in nats, without gradient.
     """
 
@@ -34,13 +34,13 @@ class Prediction(ModelOutput):
 
 
 class MaskPredictor:
-    """Mixin in front of a causal language model of transformers: token ids in, clean tokens out.
+    """Mixin that turns a causal language model of transformers into a mask predictor.
 
-    A family calls ``_predict_masks`` at the end of its ``__init__``, says in ``_sources`` which hidden
-    state predicts which position, unless each predicts its own, and how keys are rotated.
+    A subclass calls ``_predict_masks`` at the end of its ``__init__`` and defines ``_rotate_keys``. It also
+    defines ``_sources`` if the hidden state at a position predicts another position.
 
     Attributes:
-        logit_shift: how many positions before a predicted one its hidden state may stand.
+        logit_shift: distance in positions from a hidden state to the token that it predicts.
     """
 
     model: Any
@@ -50,11 +50,11 @@ class MaskPredictor:
     training: bool
 
     def _predict_masks(self, hidden_size: int, vocab_size: int) -> None:
-        """Put the chunked head into place; the parameter keeps its name."""
+        """Replace the head by one that works in chunks; the parameter keeps its name."""
         self.lm_head = VocabularyHead(hidden_size, vocab_size)
 
     def _sources(self, columns: Columns, attention_mask: Tensor | None) -> Columns:
-        """Find the hidden state that predicts each column."""
+        """Return the column of the hidden state that predicts each column."""
         return columns
 
     def _rotate_keys(self, key: Tensor, angles: Angles) -> Tensor:
@@ -64,7 +64,7 @@ class MaskPredictor:
     def hidden_states(
         self, input_ids: TokenIds, attention_mask: Tensor | None = None, **kwargs: Any
     ) -> Tensor:
-        """Return what the head is given, batch x length x hidden; arguments as for ``forward``."""
+        """Return the inputs of the head, batch x length x hidden; arguments as for ``forward``."""
         hidden = self.model(input_ids=input_ids, attention_mask=attention_mask, **kwargs).last_hidden_state
         columns = torch.arange(hidden.shape[1], device=hidden.device).expand(hidden.shape[:2])
         sources = self._sources(columns, attention_mask)
@@ -78,24 +78,27 @@ class MaskPredictor:
         position_ids: Tensor | None = None,
         cache: BlockCache | None = None,
     ) -> Tensor:
-        """Return what the head is given for some columns, batch x columns x hidden.
+        """Return the inputs of the head for chosen columns, batch x columns x hidden.
 
-        The last layer needs keys and values everywhere, but queries, output and feed-forward only where
-        something is predicted; nothing else is computed there.  Values equal those of `hidden_states` up to
-        the rounding of matrix products of another shape.
+        In the last layer, queries, output and feed-forward are computed for the chosen columns only; keys
+        and values are computed for all. The values equal those of `hidden_states` up to rounding, since the
+        matrix products have other shapes.
 
         Args:
-            input_ids: noisy ids, batch x length; of a window of the canvas if the cache expects one.
-            columns: of ``input_ids``.
+            input_ids: noisy ids, batch x length; a window of the canvas if the cache expects one.
+            columns: columns of ``input_ids``.
             attention_mask: True or 1 where a position may be attended to, batch x length of the canvas.
-            position_ids: of ``input_ids``; counted from 0 if None.
-            cache: keys and values to keep or to use.
+            position_ids: positions of ``input_ids``; counted from 0 if None.
+            cache: keys and values of earlier calls.
+
+        Returns:
+            Hidden states, batch x columns x hidden.
 
         Raises:
-            ValueError: the model is in training mode, in which gradient checkpointing would drop the keys.
+            ValueError: the model is in training mode, where gradient checkpointing would drop the keys.
         """
         if self.training:
-            raise ValueError("chosen columns are for inference, the model is in training mode")
+            raise ValueError("chosen columns need a model in evaluation mode, got one in training mode")
         body = self.model
         hidden = body.embed_tokens(input_ids)
         if position_ids is None:
@@ -111,7 +114,7 @@ class MaskPredictor:
         value = attention.v_proj(normed).view(shape).transpose(1, 2)
         if cache is not None:
             key, value = cache.update(key, value, attention.layer_idx)
-        # Where the input is a window its first column stands for the canvas's first visible one.
+        # If the input is a window, the mask of the canvas does not describe its columns.
         sources = self._sources(columns, attention_mask if key.shape[2] == input_ids.shape[1] else None)
         chosen = last(
             _take(hidden, sources),
@@ -122,7 +125,7 @@ class MaskPredictor:
         return body.norm(chosen)
 
     def _key_mask(self, attention_mask: Tensor | None, dtype: torch.dtype) -> Tensor | None:
-        """Make of a mask of positions one that broadcasts over heads and queries."""
+        """Convert a mask of positions to a mask that broadcasts over heads and queries."""
         if attention_mask is None:
             return None
         is_visible = attention_mask.bool()[:, None, None, :]
@@ -140,26 +143,26 @@ class MaskPredictor:
         logits_fn: LogitsFn | None = None,
         **kwargs: Any,
     ) -> Prediction:
-        """Predict the clean tokens; what is predicted for position i stands at i.
+        """Predict the clean tokens; ``logits[b, i]`` predicts position i.
 
         Args:
             input_ids: noisy ids, batch x length.
             attention_mask: False or 0 where a position is hidden from all others, batch x length.
-            logits_positions: where the head runs; what it makes is then flat, in row-major order.  Boolean
-                batch x length, or columns, batch x any number of them, by which the last layer is spared
-                most of its work too (`hidden_states_at`).
-            targets: clean ids at these positions, int64, flat; asks for a loss instead of logits.
-            token_weights: factor of each of these tokens' losses, flat, without gradient.
-            logits_fn: asks for ``logits_fn(logits, positions)``, joined, instead of logits; called with the
-                logits of some tokens and the slice of the flat tokens that they are.
-            **kwargs: passed on to the transformer (``position_ids``; with columns also ``cache``).
+            logits_positions: positions at which the head runs; its results are then flat, in row-major
+                order. Either a boolean mask, batch x length, or columns, batch x number of columns. With
+                columns the last layer also computes less (`hidden_states_at`).
+            targets: clean ids at these positions, int64, flat; the result is a loss instead of logits.
+            token_weights: factor of the loss of each of these tokens, flat, without gradient.
+            logits_fn: function of the logits of a chunk of these tokens and of the slice of the flat tokens
+                in the chunk; its results are returned instead of logits.
+            **kwargs: further arguments of the transformer (``position_ids``; with columns also ``cache``).
 
         Returns:
             ``logits`` batch x length x vocab without ``logits_positions`` and tokens x vocab with them;
             ``loss`` and ``token_nll`` with ``targets``; ``outputs`` with ``logits_fn``.
 
         Raises:
-            ValueError: targets or logits_fn without positions, or an impossible combination.
+            ValueError: targets or logits_fn without positions, or a combination that the head refuses.
         """
         if logits_positions is None and (targets is not None or logits_fn is not None):
             raise ValueError("targets and logits_fn need logits_positions, got None")
@@ -167,21 +170,21 @@ class MaskPredictor:
             hidden = self.hidden_states(input_ids, attention_mask, **kwargs)
             hidden = hidden if logits_positions is None else hidden[logits_positions]
         else:
-            # Wrappers pass on arguments that nobody gave.
+            # Wrappers such as PEFT's pass on arguments that are None.
             given = {name: value for name, value in kwargs.items() if value is not None}
             hidden = self.hidden_states_at(input_ids, logits_positions, attention_mask, **given).flatten(0, 1)
-        made = self.lm_head(hidden, targets=targets, token_weights=token_weights, logits_fn=logits_fn)
+        result = self.lm_head(hidden, targets=targets, token_weights=token_weights, logits_fn=logits_fn)
         if targets is not None:
-            return Prediction(loss=made[0], token_nll=made[1])
-        return Prediction(logits=made) if logits_fn is None else Prediction(outputs=made)
+            return Prediction(loss=result[0], token_nll=result[1])
+        return Prediction(logits=result) if logits_fn is None else Prediction(outputs=result)
 
 
 @runtime_checkable
 class Predictor(Protocol):
-    """Callable that predicts clean tokens: a `MaskPredictor`, alone or wrapped by PEFT, DeepSpeed or a test.
+    """Interface through which the objective and the sampler call a model.
 
-    The objective and the sampler call models through this interface only.  What else they use is optional:
-    ``device``, ``config`` and ``training`` as of a transformers model, and ``logit_shift``.
+    A `MaskPredictor` implements it, also if it is wrapped by PEFT or DeepSpeed. Other attributes of the
+    model (``device``, ``config``, ``training``, ``logit_shift``) are optional.
     """
 
     def __call__(
@@ -200,14 +203,14 @@ class Predictor(Protocol):
 
 
 def _take(states: Tensor, columns: Columns) -> Tensor:
-    """Pick columns of each row of batch x length x width."""
+    """Select columns of each row of batch x length x width."""
     return states.gather(1, columns[..., None].expand(*columns.shape, states.shape[-1]))
 
 
 class ExactFrequencies(nn.Module):
-    """Mixin in front of a rotary embedding: its frequencies stay as they are when the model is cast.
+    """Mixin for a rotary embedding that keeps its frequencies in fp32 when the model is cast.
 
-    ``model.bfloat16()`` would round them to eight bits, which is several radians at position 4,000.
+    ``model.bfloat16()`` would round them to eight bits, an error of several radians at position 4,000.
     """
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> "ExactFrequencies":

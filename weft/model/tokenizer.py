@@ -1,4 +1,4 @@
-"""The tokenizer of a checkpoint directory, without code from it."""
+"""Loading of the tokenizer of a checkpoint directory."""
 
 from pathlib import Path
 
@@ -16,23 +16,22 @@ TOKENIZER_FILES = (
     "tokenizer_config.json",
     "vocab.json",
 )
-"""What a checkpoint directory may hold beside configuration and weights, and a copy of it needs."""
+"""Files that a copy of a checkpoint directory needs beside configuration and weights."""
 
 
 def load_tokenizer(path: str | Path, *, mask_token_id: int | None = None) -> PreTrainedTokenizerBase:
-    """Load the tokenizer of a checkpoint directory and make sure that it knows its mask token.
+    """Load the tokenizer of a checkpoint directory and check its special tokens.
 
-    The classes are named here rather than looked up, so that nothing in the directory is executed.
-    LLaDA's is described by ``tokenizer.json`` alone.  Dream ships ``vocab.json`` and ``merges.txt`` with
-    a class of its own, which is Qwen2's with further added tokens; ``tokenizer_config.json`` lists them.
+    No code of the directory is executed. LLaDA's tokenizer consists of ``tokenizer.json``. Dream's consists
+    of ``vocab.json`` and ``merges.txt`` and is Qwen2's with the added tokens of ``tokenizer_config.json``.
 
     Args:
         path: the directory.
-        mask_token_id: which token is the mask, for a tokenizer that declares none (LLaDA's); the
-            checkpoint's configuration says it.
+        mask_token_id: id of the mask token in the model's configuration, for a tokenizer that declares no
+            mask token (LLaDA's).
 
     Returns:
-        The tokenizer; without a padding token of its own it pads with the end-of-text token.
+        The tokenizer. If it declares no padding token, it pads with the end-of-text token.
 
     Raises:
         CheckpointError: no tokenizer, no mask token, no end-of-text token or no chat template, or the

@@ -1,4 +1,4 @@
-"""DeepSpeed's settings, made from ours, and the launcher that starts the processes."""
+"""Settings, launch command and environment of DeepSpeed."""
 
 import os
 import socket
@@ -14,20 +14,20 @@ from weft.training.environment import extensions_folder
 
 
 def deepspeed_settings(training: Training, *, num_processes: int) -> dict[str, Any]:
-    """Write DeepSpeed's JSON.
+    """Return the configuration of DeepSpeed.
 
     Args:
-        training: the experiment's training section.
+        training: training section of the experiment.
         num_processes: ranks over which ZeRO shards.
 
     Returns:
-        The settings, complete: nothing is left to ``auto``.
+        The configuration as JSON; no value is ``auto``.
     """
     zero: dict[str, Any] = {"stage": training.zero_stage}
     if training.zero_stage > 0:
         zero["offload_optimizer"] = {"device": "cpu" if training.offload_optimizer else "none"}
     if training.zero_stage == 3:
-        zero["stage3_gather_16bit_weights_on_model_save"] = True  # whole tensors in the result, in any type
+        zero["stage3_gather_16bit_weights_on_model_save"] = True  # otherwise only shards are saved
         zero["offload_param"] = {"device": "cpu" if training.offload_parameters else "none"}
     return {
         "train_batch_size": training.batch_size,
@@ -45,7 +45,14 @@ def deepspeed_settings(training: Training, *, num_processes: int) -> dict[str, A
 
 
 def accumulation_steps(training: Training, *, num_processes: int) -> int:
-    """Return the micro-batches per process that make up one optimiser step.
+    """Return the number of micro-batches per process in an optimiser step.
+
+    Args:
+        training: training section of the experiment.
+        num_processes: ranks.
+
+    Returns:
+        Steps of gradient accumulation.
 
     Raises:
         ConfigError: the batch size is not a multiple of micro-batch size times processes.
@@ -82,7 +89,7 @@ def launch_command(job_file: Path, *, num_processes: int) -> list[str]:
 
 
 def _devices(num_processes: int) -> list[str]:
-    """Choose the first visible devices; with --num_gpus DeepSpeed would not look at the variable."""
+    """Return the options for the first visible devices; with --num_gpus DeepSpeed ignores the variable."""
     visible = [
         name for name in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if name.strip().isdigit()
     ]
@@ -96,10 +103,10 @@ def launch_environment(*, device: str, threads_per_process: int) -> dict[str, st
 
     Args:
         device: ``cpu`` or ``cuda``.
-        threads_per_process: threads of one rank; fixed, since it can change the last digit of a sum.
+        threads_per_process: threads of a rank; the number can change the last digit of a sum.
 
     Returns:
-        This process's environment with the settings that DeepSpeed and torch read from it.
+        The environment of this process with the variables that DeepSpeed and torch read.
     """
     settings = {"OMP_NUM_THREADS": str(threads_per_process), "TOKENIZERS_PARALLELISM": "false"}
     if device == "cpu":
@@ -108,14 +115,13 @@ def launch_environment(*, device: str, threads_per_process: int) -> dict[str, st
 
 
 def unlink_shared_buffer() -> None:
-    """Take away the name of this rank's communication buffer, once all ranks have the buffer open.
+    """Remove the name of this rank's communication buffer once all ranks have opened the buffer.
 
-    DeepSpeed's communication between CPU ranks makes a file of 66 MB per rank in ``/dev/shm`` and leaves it
-    there until the machine restarts (noted by its authors in deepspeedai/DeepSpeed#4115): three hundred
-    trainings fill 20 GB of memory.  Memory that is mapped needs no name.  Without one the system frees it
-    with the last process, also after ``kill -9``.
+    DeepSpeed's communication between CPU ranks creates a file of 66 MB per rank in ``/dev/shm`` and never
+    removes it (deepspeedai/DeepSpeed#4115). Without a name, the system frees the memory with the last process
+    that uses it, also after ``kill -9``.
 
-    Does nothing where there is no such file: on GPUs, in a process that is no rank.
+    Does nothing if there is no such file: on GPUs, and outside of a rank.
     """
     if not distributed.is_initialized():
         return
@@ -127,7 +133,7 @@ def unlink_shared_buffer() -> None:
 
 
 def free_port() -> int:
-    """Find a port on which nobody listens, so that several trainings fit on one machine."""
+    """Return an unused port, so that several trainings fit on one machine."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

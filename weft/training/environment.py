@@ -1,4 +1,4 @@
-"""What this machine offers, and the one thing that is compiled on it."""
+"""Description of the machine, and compilation of DeepSpeed's extension for CPUs."""
 
 import os
 import platform
@@ -14,18 +14,17 @@ from weft.provenance import git_state, installed_versions
 
 
 def extensions_folder() -> Path:
-    """Where compiled extensions are kept: in the environment that they were compiled for."""
+    """Return the folder of compiled extensions, inside of the Python environment."""
     return Path(os.environ.get("TORCH_EXTENSIONS_DIR", Path(sys.prefix) / "torch_extensions"))
 
 
 def build_extensions() -> None:
-    """Compile DeepSpeed's shared-memory communication for CPU ranks, once.
+    """Compile DeepSpeed's shared-memory communication for CPU ranks.
 
-    DeepSpeed would compile it in the first training job; doing it at set-up keeps a minute of
-    compiling out of the experiment and out of the reach of interruptions.
+    Otherwise DeepSpeed would compile it during the first training, which takes a minute.
 
     Raises:
-        TrainingError: no C++ compiler.
+        TrainingError: there is no C++ compiler.
     """
     if torch.cuda.is_available():
         return
@@ -39,7 +38,7 @@ def build_extensions() -> None:
 
 
 def machine_lines(offline: list[str]) -> Iterator[str]:
-    """Describe machine, versions and data at hand.
+    """Describe the machine, the installed versions and the offline folders.
 
     Args:
         offline: folders that are searched before a download.

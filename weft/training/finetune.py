@@ -86,6 +86,9 @@ def build_trainer(job: TrainingJob, arguments: TrainingArguments, *, seed: int) 
         job: the job.
         arguments: the Trainer's arguments.
         seed: seed of order, times and masks.
+
+    Returns:
+        The trainer, ready to train.
     """
     training, method = job.experiment.training, job.experiment.methods[job.run.method]
     model = load_model(job.base, DTYPES[training.dtype])
@@ -125,7 +128,7 @@ def build_trainer(job: TrainingJob, arguments: TrainingArguments, *, seed: int) 
 
 
 def add_adapters(model: Any, lora: Lora) -> Any:
-    """Wrap a model in adapters; they are fp32, whatever the type of the model."""
+    """Return a model wrapped with LoRA adapters, which are in fp32 whatever the type of the model."""
     settings = LoraConfig(
         r=lora.rank,
         lora_alpha=lora.alpha,
@@ -134,7 +137,7 @@ def add_adapters(model: Any, lora: Lora) -> Any:
         bias="none",
     )
     with warnings.catch_warnings():
-        # PEFT looks for a public name of the base model; ours is a directory.
+        # PEFT warns because the base model is a directory and has no public name.
         warnings.simplefilter("ignore", UserWarning)
         return get_peft_model(model, settings, autocast_adapter_dtype=True)
 
@@ -142,7 +145,7 @@ def add_adapters(model: Any, lora: Lora) -> Any:
 def training_arguments(
     training: Training, state: Path, *, seed: int, num_processes: int, num_workers: int = 0
 ) -> TrainingArguments:
-    """Translate the training section to the Trainer's arguments."""
+    """Return the Trainer's arguments for a training section."""
     settings = deepspeed_settings(training, num_processes=num_processes)
     return TrainingArguments(
         output_dir=str(state),
@@ -171,14 +174,14 @@ def training_arguments(
 
 
 def _save(trainer: DiffusionTrainer, base: Path, out: Path) -> None:
-    """Write adapter or model; sharded parameters are gathered on all ranks, the first one writes."""
+    """Write the adapter or the model; all ranks gather sharded parameters, the first rank writes."""
     trained = trainer.accelerator.unwrap_model(trainer.model)
     tensors = trainer.accelerator.get_state_dict(trainer.model_wrapped)
     if not trainer.is_world_process_zero():
         return
     if hasattr(trained, "peft_config"):
         for settings in trained.peft_config.values():
-            # A set, which PEFT would write in another order each time.
+            # PEFT would write the set in a random order.
             settings.target_modules = sorted(settings.target_modules)
         trained.save_pretrained(out, state_dict=tensors, safe_serialization=True)
         return

@@ -1,4 +1,4 @@
-"""Train a small LLaDA network from scratch: the base model of experiments without a download."""
+"""Training of a small LLaDA network from scratch, the base model of experiments without downloads."""
 
 import itertools
 import shutil
@@ -109,7 +109,10 @@ def build_model(recipe: Pretraining, tokenizer: PreTrainedTokenizerFast) -> Llad
 
     Args:
         recipe: its architecture.
-        tokenizer: gives the number of tokens and the special ones.
+        tokenizer: tokenizer of the model.
+
+    Returns:
+        The network.
     """
     shape = recipe.architecture
     return LladaForMaskedDiffusion(

@@ -15,6 +15,9 @@ def make_state_folder(out: Path, digest: str) -> Path:
     Args:
         out: result of the job.
         digest: digest of everything that the result depends on.
+
+    Returns:
+        The folder.
     """
     folder = layout.state_folder(out, digest)
     for other in out.parent.glob(layout.state_folder(out, "*").name):
@@ -32,6 +35,9 @@ def latest_checkpoint(state: Path) -> str | None:
 
     Args:
         state: folder with ``checkpoint-*`` folders.
+
+    Returns:
+        Path of the checkpoint.
     """
     complete = [folder for folder in state.glob("checkpoint-*") if _is_complete(folder)]
     return str(max(complete, key=lambda folder: int(folder.name.rpartition("-")[2]))) if complete else None

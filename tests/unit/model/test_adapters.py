@@ -10,7 +10,7 @@ from torch import nn
 from tests.support.models import tiny_dream, tiny_model
 from weft.errors import CheckpointError
 from weft.model import load_model, save_model
-from weft.model.adapters import export_adapter, load_adapter, load_tuned, merge_adapter, tuned_digest
+from weft.model.adapters import export_adapter, finetuned_digest, load_adapter, load_finetuned, merge_adapter
 
 QKV = ["q_proj", "k_proj", "v_proj"]
 ALL = [*QKV, "o_proj", "gate_proj", "up_proj", "down_proj"]
@@ -160,14 +160,14 @@ def test_a_digest_of_an_adapter_depends_on_what_is_loaded_and_on_nothing_else(
     tokenizer, tmp_path, edit_tensors, edit_json
 ):
     write_adapter("llada", tokenizer, tmp_path, QKV)
-    first = tuned_digest(tmp_path)
+    first = finetuned_digest(tmp_path)
     (tmp_path / "timing.json").write_text('{"seconds": 3.1}')
-    assert tuned_digest(tmp_path) == first
+    assert finetuned_digest(tmp_path) == first
     alpha = json.loads((tmp_path / "adapter_config.json").read_text())["lora_alpha"]
     edit_json(tmp_path / "adapter_config.json", lora_alpha=alpha + 1)
-    second = tuned_digest(tmp_path)
+    second = finetuned_digest(tmp_path)
     edit_tensors(tmp_path / "adapter_model.safetensors", lambda tensors: next(iter(tensors.values())).mul_(2))
-    assert len({first, second, tuned_digest(tmp_path)}) == 3
+    assert len({first, second, finetuned_digest(tmp_path)}) == 3
 
 
 def test_infinite_adapters_are_not_merged(tokenizer, tmp_path, edit_tensors):
@@ -180,24 +180,24 @@ def test_infinite_adapters_are_not_merged(tokenizer, tmp_path, edit_tensors):
 
 def test_tuned_models_are_adapters_or_whole_checkpoints(directory, family, predictor, tokenizer, tmp_path):
     adapted = write_adapter(family, tokenizer, tmp_path / "adapter", QKV)
-    assert torch.equal(logits_of(load_tuned(directory, tmp_path / "adapter")), logits_of(adapted))
+    assert torch.equal(logits_of(load_finetuned(directory, tmp_path / "adapter")), logits_of(adapted))
     whole = MAKERS[family](tokenizer, seed=9)
     save_model(whole, tmp_path / "whole")
-    assert torch.equal(logits_of(load_tuned(directory, tmp_path / "whole")), logits_of(whole))
-    assert torch.equal(logits_of(load_tuned(directory, None)), logits_of(predictor))
+    assert torch.equal(logits_of(load_finetuned(directory, tmp_path / "whole")), logits_of(whole))
+    assert torch.equal(logits_of(load_finetuned(directory, None)), logits_of(predictor))
     with pytest.raises(CheckpointError, match="found neither"):
-        load_tuned(directory, tmp_path)
+        load_finetuned(directory, tmp_path)
 
 
 @pytest.mark.parametrize("family", ["llada"])
 def test_a_whole_checkpoint_must_be_of_the_kind_of_its_base(directory, tokenizer, edit_json, tmp_path):
     save_model(tiny_dream(tokenizer), tmp_path / "other")
     with pytest.raises(CheckpointError, match="must have the model_type of its base model"):
-        load_tuned(directory, tmp_path / "other")
+        load_finetuned(directory, tmp_path / "other")
     save_model(tiny_model(tokenizer), tmp_path / "same")
     edit_json(tmp_path / "same" / "config.json", mask_token_id=3)
     with pytest.raises(CheckpointError, match="must have the mask_token_id of its base model"):
-        load_tuned(directory, tmp_path / "same")
+        load_finetuned(directory, tmp_path / "same")
 
 
 Q0 = "base_model.model.model.layers.0.self_attn.q_proj.lora_"
@@ -289,11 +289,11 @@ def test_scaling_by_the_root_of_the_rank_is_kept(tokenizer, tmp_path, edit_json)
 def test_pickled_adapters_are_refused(tokenizer, tmp_path):
     write_adapter("llada", tokenizer, tmp_path, QKV)
     (tmp_path / "adapter_model.safetensors").rename(tmp_path / "adapter_model.bin")
-    with pytest.raises(CheckpointError, match="may run code when read"):
+    with pytest.raises(CheckpointError, match="may run code"):
         load_adapter(tiny_model(tokenizer), tmp_path)
     (tmp_path / "adapter_model.bin").unlink()
     (tmp_path / "adapter_model.safetensors").write_bytes(b"\x80\x04")
-    with pytest.raises(CheckpointError, match="no valid safetensors"):
+    with pytest.raises(CheckpointError, match="valid safetensors"):
         load_adapter(tiny_model(tokenizer), tmp_path)
 
 
@@ -309,7 +309,7 @@ def test_an_uneven_adapter_is_not_exported(tokenizer, tmp_path, edit_tensors):
 def test_a_published_adapter_is_not_exported_again(tokenizer, tmp_path):
     write_adapter("llada", tokenizer, tmp_path / "ours", QKV)
     export_adapter(tmp_path / "ours", tmp_path / "theirs", family="llada")
-    with pytest.raises(CheckpointError, match="published ones already"):
+    with pytest.raises(CheckpointError, match="published names"):
         export_adapter(tmp_path / "theirs", tmp_path / "again", family="llada")
 
 

@@ -172,7 +172,7 @@ def test_pickled_weights_are_refused(directory):
 
 def test_a_broken_weight_file_is_named(directory):
     (directory / "model.safetensors").write_bytes(b"\x80\x04not safetensors")
-    with pytest.raises(CheckpointError, match="no valid safetensors file"):
+    with pytest.raises(CheckpointError, match="valid safetensors file"):
         load_model(directory)
 
 
@@ -224,7 +224,7 @@ def test_families_are_found_by_name_by_model_and_by_directory(family, predictor,
     assert find_layout(predictor) is find_family(family)
     with pytest.raises(CheckpointError, match="must be of a family"):
         find_layout(torch.nn.Linear(1, 1))
-    with pytest.raises(CheckpointError, match=r"must be one of \['llada', 'dream'\], got 'bert'"):
+    with pytest.raises(CheckpointError, match=r"llada.*got 'bert'"):
         find_family("bert")
 
 

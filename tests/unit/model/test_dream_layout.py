@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from weft.errors import CheckpointError
-from weft.model import count_parameters, read_config
+from weft.model import read_config
 from weft.model.checkpoint import find_family
 
 LAYOUT = find_family("dream")
@@ -30,7 +30,7 @@ def test_the_7b_shape_has_the_published_tensors_and_size():
     names = list(model.state_dict())
     assert len(names) == 339
     assert [LAYOUT.to_our_name(name) for name in names] == names
-    assert count_parameters(model) == 15_231_233_024 // 2
+    assert model.num_parameters() == 15_231_233_024 // 2
 
 
 def test_the_stored_small_configuration_is_read(shared_data):

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from tests.support.models import tiny_dream, tiny_model
 from weft.cli import app
 from weft.errors import CheckpointError, ConfigError
-from weft.model import load_adapter, load_model, load_tokenizer, load_tuned, save_model
+from weft.model import load_adapter, load_finetuned, load_model, load_tokenizer, save_model
 from weft.model.checkpoint import stored_dtype
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning", "ignore::FutureWarning")
@@ -46,7 +46,7 @@ def test_an_adapter_is_merged_into_a_whole_checkpoint_with_its_tokenizer(
     assert " parameters in float32 -> " in line
     merged = load_model(tmp_path / "out")
     torch.testing.assert_close(
-        logits_of(merged), logits_of(load_tuned(directory, adapter)), atol=1e-4, rtol=1e-4
+        logits_of(merged), logits_of(load_finetuned(directory, adapter)), atol=1e-4, rtol=1e-4
     )
     tokenizer = load_tokenizer(tmp_path / "out", mask_token_id=merged.config.mask_token_id)
     assert tokenizer.chat_template == load_tokenizer(directory).chat_template
@@ -74,7 +74,7 @@ def test_a_whole_checkpoint_is_written_as_it_is(directory, family, tokenizer, tm
 def test_an_adapter_is_written_under_published_names(directory, adapter, predictor, tmp_path):
     arguments = ("--base", directory, "--finetuned", adapter, "--form", "adapter", "--out", tmp_path / "out")
     assert "adapter of 4 modules" in export(*arguments)
-    expected = logits_of(load_tuned(directory, adapter))
+    expected = logits_of(load_finetuned(directory, adapter))
     assert torch.equal(logits_of(load_adapter(predictor, tmp_path / "out")), expected)
     assert json.loads((tmp_path / "out" / "adapter_config.json").read_text())["r"] == 2
 
@@ -88,4 +88,4 @@ def test_what_cannot_be_written_is_refused_and_nothing_is_lost(directory, adapte
     with pytest.raises(CheckpointError, match=r"adapter_config\.json, none found"):
         export("--base", directory, "--finetuned", directory, "--form", "adapter", "--out", tmp_path / "out")
     assert not (tmp_path / "out").exists()
-    load_tuned(directory, adapter)
+    load_finetuned(directory, adapter)

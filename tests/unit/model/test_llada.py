@@ -4,7 +4,6 @@ import pytest
 import torch
 
 from tests.support.models import tiny_model
-from weft.model import count_parameters
 from weft.model.llada import LladaConfig, LladaForMaskedDiffusion
 
 
@@ -68,7 +67,7 @@ def test_the_8b_shape_has_the_published_number_of_parameters():
         tie_word_embeddings=False,
     )
     with torch.device("meta"):
-        assert count_parameters(LladaForMaskedDiffusion(config)) == 8_015_581_184
+        assert LladaForMaskedDiffusion(config).num_parameters() == 8_015_581_184
 
 
 # How a matrix product is rounded depends on the processor's instructions, so the stored logits are met to

@@ -5,7 +5,7 @@ import torch
 
 from tests.support.models import tiny_config
 from weft.errors import CheckpointError
-from weft.model import count_parameters, read_config
+from weft.model import read_config
 from weft.model.checkpoint import find_family
 
 LAYOUT = find_family("llada")
@@ -30,7 +30,7 @@ def test_the_8b_shape_has_exactly_the_published_tensors(shared_data):
     names = [LAYOUT.to_published_name(name) for name in model.state_dict()]
     assert len(names) == 291
     assert sorted(names) == sorted(index["weight_map"])
-    assert 2 * count_parameters(model) == index["metadata"]["total_size"]
+    assert 2 * model.num_parameters() == index["metadata"]["total_size"]
 
 
 def test_the_published_fields_come_back_as_published(shared_data):

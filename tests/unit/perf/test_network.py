@@ -1,7 +1,6 @@
 import torch
 
 from perf.network import IN_PROPORTION, LLADA_8B, Shape, random_network, random_prompts
-from weft.model import count_parameters
 
 SMALL = Shape(width=128, num_layers=2, vocab_size=500)
 
@@ -12,7 +11,7 @@ def test_the_small_shape_has_the_large_one_s_proportions():
         assert 30.8 < shape.vocab_size / shape.width <= 31
     model = random_network(Shape(width=128, num_layers=2, vocab_size=3968), spread=1.0)
     head, layer = 3968 * 128, 4 * 128 * 128 + 3 * 128 * 384 + 2 * 128
-    assert count_parameters(model) == 2 * head + 2 * layer + 128
+    assert model.num_parameters() == 2 * head + 2 * layer + 128
 
 
 def test_logits_have_the_wanted_spread_and_never_choose_mask_or_end():
