@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BeforeValidator, model_validator
+from pydantic import AfterValidator, BeforeValidator
 
 from weft.config.sources import DataSource, GeneratedData, HubData, JsonlData
 from weft.data.hub import fetch_hub_file, pin_hub_file
@@ -128,21 +128,21 @@ class _Turn(Record):
     content: _Text
 
 
+def _require_alternation(turns: list[_Turn]) -> list[_Turn]:
+    roles = [turn.role for turn in turns]
+    dialogue = roles[1:] if roles[:1] == ["system"] else roles
+    if not dialogue or dialogue != ["user", "assistant"] * (len(dialogue) // 2):
+        raise ValueError(
+            "roles user and assistant in turn, after at most one system message and ending with assistant, "
+            f"not {roles}"
+        )
+    return turns
+
+
 class _Conversation(Record):
     """A row with the turns of a conversation, the last of which is the answer to learn."""
 
-    messages: list[_Turn]
-
-    @model_validator(mode="after")
-    def _turns_alternate(self) -> "_Conversation":
-        roles = [turn.role for turn in self.messages]
-        dialogue = roles[1:] if roles[:1] == ["system"] else roles
-        if not dialogue or dialogue != ["user", "assistant"] * (len(dialogue) // 2):
-            raise ValueError(
-                "messages with roles user and assistant in turn, after at most one system message, the last "
-                f"role being assistant, found roles {roles}"
-            )
-        return self
+    messages: Annotated[list[_Turn], AfterValidator(_require_alternation)]
 
 
 def _read_custom(name: str, source: JsonlData, offline: Sequence[str]) -> list[Example]:
