@@ -178,7 +178,7 @@ def merge_provenance(parts: Sequence[Path], result: Path) -> None:
     if not provenances:
         return
     merged = provenances[0].as_object() | {
-        "inputs": {name: sha256 for one in provenances for name, sha256 in one.inputs.items()},
+        "inputs": {name: sha256 for part in provenances for name, sha256 in part.inputs.items()},
         "sha256": file_sha256(result),
         "parts": [part.sha256 for part in provenances],
     }

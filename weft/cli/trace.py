@@ -120,9 +120,9 @@ def _find_examples(files: dict[str, list[Question]], example: str) -> list[tuple
     ids = [
         (question.example_id, rows, index) for rows in files.values() for index, question in enumerate(rows)
     ]
-    found = [(rows, index) for example_id, rows, index in ids if example_id == example]
-    if found:
-        return found[:1]
+    matches = [(rows, index) for example_id, rows, index in ids if example_id == example]
+    if matches:
+        return matches[:1]
     shortest = min(len(rows) for rows in files.values())
     if example.isascii() and example.isdigit() and 1 <= int(example) <= shortest:
         return [(rows, int(example) - 1) for rows in files.values()]

@@ -71,8 +71,8 @@ def _count(details: Sequence[Details]) -> dict[str, int | float | None]:
 
 def _values(details: Sequence[Details], name: str) -> list[int | bool]:
     """Return all values with this name; the details of an unscorable answer do not have all names."""
-    found = (noted.get(name) for noted in details)
-    return [value for value in found if value is not None]
+    values = (of_answer.get(name) for of_answer in details)
+    return [value for value in values if value is not None]
 
 
 def _count_values(details: Sequence[Details], name: str, *, wanted: bool) -> int | None:

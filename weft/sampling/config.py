@@ -11,6 +11,9 @@ from weft.errors import SamplingError
 class SamplingConfig(SamplingOptions):
     """Settings of the sampler; the options are those of `weft.config.sampling.SamplingOptions`.
 
+    Args:
+        **values: values of the fields.
+
     Raises:
         SamplingError: a value is out of range, or values do not fit together.
     """

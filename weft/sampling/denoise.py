@@ -246,6 +246,10 @@ def _revealing_steps(batch: CanvasBatch) -> Iterator[tuple[int, int]]:
 class _MaskedColumns:
     """The columns of a batch that are still masked, with the masked ones first in each row.
 
+    Args:
+        batch: the batch.
+        count_in_advance: whether the masked columns are counted in advance.
+
     Attributes:
         columns: columns of the canvas, batch x columns; fewer after each step.
         is_masked: False where a column only fills up the row.

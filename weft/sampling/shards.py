@@ -84,10 +84,13 @@ def parse_shard(text: str, environment: Mapping[str, str]) -> Shard:
 
 
 def find_rank(environment: Mapping[str, str]) -> Shard | None:
-    """Return the rank of this process under torchrun or Slurm as a shard; None for a single process.
+    """Find the shard of this process under torchrun or Slurm.
 
     Args:
         environment: environment variables of the process.
+
+    Returns:
+        The rank as a shard; None for a single process.
 
     Raises:
         SamplingError: the variables are not numbers.

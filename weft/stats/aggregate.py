@@ -318,17 +318,17 @@ def _contrast_rows(
             continue
         pairs = zip(group.columns, controls[group.key].columns, strict=True)
         arguments = resampling.arguments("contrast", *contrast, *group.key)
-        found = compare_means([_credit(treatment, control) for treatment, control in pairs], **arguments)
-        num_seeds = found.num_seeds_treatment, found.num_seeds_control
-        interval = found.low, found.high
+        change = compare_means([_credit(treatment, control) for treatment, control in pairs], **arguments)
+        num_seeds = change.num_seeds_treatment, change.num_seeds_control
+        interval = change.low, change.high
         yield ContrastRow(
             *group.key,
             *contrast,
             *num_seeds,
-            found.difference,
+            change.difference,
             *interval,
-            found.p_value,
-            found.beyond_interval,
+            change.p_value,
+            change.beyond_interval,
         )
 
 

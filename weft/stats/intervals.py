@@ -56,8 +56,8 @@ def wilson_interval(num_correct: int, n: int, *, confidence: float) -> Interval:
             "the number of correct answers must lie between 0 and the number of answers, which must be "
             f"at least 1, got {num_correct} of {n}; check the score file"
         )
-    found = binomtest(num_correct, n).proportion_ci(confidence_level=confidence, method="wilson")
-    return Interval(float(found.low), float(found.high))
+    limits = binomtest(num_correct, n).proportion_ci(confidence_level=confidence, method="wilson")
+    return Interval(float(limits.low), float(limits.high))
 
 
 def mean_interval(

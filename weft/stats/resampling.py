@@ -62,7 +62,7 @@ def group_means(benchmarks: Sequence[BenchmarkCredit]) -> Floats:
     Returns:
         Accuracies from 0 to 1, shape ``[groups]``.
     """
-    per_benchmark = [[pooled.mean() for pooled in one.pooled_accuracies()] for one in benchmarks]
+    per_benchmark = [[pooled.mean() for pooled in benchmark.pooled_accuracies()] for benchmark in benchmarks]
     means: Floats = np.mean(per_benchmark, axis=0)
     return means
 
