@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from weft.config import Experiment
-from weft.report.drawing import INK, error_bars, method_colour, titled_figure
+from weft.report.drawing import INK, Options, error_bars, method_colour, titled_figure
 from weft.report.labels import benchmark_label, benchmark_name, method_label
 from weft.report.results import Results
 from weft.report.tables import Tables
@@ -162,7 +162,7 @@ def _draw_benchmark(
             for frame in (panel.means, panel.dots)
         )
         mean, low, high = (100 * means[name] for name in ("mean", "ci_low", "ci_high"))
-        style: dict[str, Any] = {"fmt": "o", "markersize": 5, "elinewidth": 1.5, "color": colour}
+        style: Options = {"fmt": "o", "markersize": 5, "elinewidth": 1.5, "color": colour}
         ax.errorbar(mean, [height] * len(means), xerr=error_bars(mean, low, high), **style)
         heights = [height + 0.3] * len(dots)
         ax.plot(100 * dots["accuracy"], heights, "o", color=colour, markersize=2.4, alpha=0.55)
@@ -173,7 +173,7 @@ def _label(experiment: Experiment, method: str) -> str:
     return method_label(method) if experiment.trained_runs else f"rules {method}"
 
 
-def _dot_style(experiment: Experiment, method: str) -> dict[str, Any]:
+def _dot_style(experiment: Experiment, method: str) -> Options:
     """Return the style of single seeds, or of published numbers."""
     if not experiment.trained_runs:
         return {"color": INK, "marker": "D", "markersize": 5, "fillstyle": "none", "label": "as published"}

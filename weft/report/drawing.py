@@ -21,6 +21,8 @@ from weft.report.captions import TITLES, figure_caption
 from weft.report.labels import full_caption
 from weft.report.results import Results
 
+Options = dict[str, Any]
+"""Keyword arguments of a function of matplotlib."""
 DPI = 150
 INK, PALE = "#222222", "#8c8c8c"
 BASE_COLOUR, CONTROL_COLOUR, TREATMENT_COLOUR = "#666666", "#0072B2", "#D55E00"
@@ -49,7 +51,7 @@ STYLE: dict[Any, Any] = {
     "pdf.fonttype": 42,
     "svg.hashsalt": "weft",
 }
-METADATA: dict[str, dict[str, Any]] = {
+METADATA: dict[str, Options] = {
     "png": {"Software": None},
     "pdf": {"Creator": None, "Producer": None, "CreationDate": None},
 }

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator
 
 from weft.config import FineTuning
-from weft.report.drawing import CONTROL_COLOUR, INK, PALE, error_bars, method_colour, titled_figure
+from weft.report.drawing import CONTROL_COLOUR, INK, PALE, Options, error_bars, method_colour, titled_figure
 from weft.report.labels import method_label
 from weft.report.results import QUINTILES, Results
 
@@ -112,7 +112,7 @@ def _draw_shares(ax: Axes, rows: pd.DataFrame, beside: pd.DataFrame, *, colour: 
 
 def _draw_interval(ax: Axes, row: dict[Any, Any], height: int, *, colour: str) -> None:
     value, low, high = (row[f"relative_variance{end}"] for end in ("", "_low", "_high"))
-    style: dict[str, Any] = {"fmt": "o", "markersize": 5.5, "elinewidth": 1.5, "color": colour}
+    style: Options = {"fmt": "o", "markersize": 5.5, "elinewidth": 1.5, "color": colour}
     ax.errorbar([value], [height], xerr=error_bars(value, low, high), **style)
     right_of_axes = ax.get_yaxis_transform()
     ax.text(1.01, height, f"{value:.3g}", transform=right_of_axes, va="center", fontsize=8, color=INK)

@@ -30,7 +30,7 @@ def load_published() -> pd.DataFrame:
     Returns:
         One row per number with source, model, dataset, benchmark, gen_length, accuracy_percent and note.
         All columns but accuracy_percent are text. The data set is empty for a model that is not
-        fine-tuned on one of ours.
+        fine-tuned on a data set of ours.
     """
     with resources.files("weft.report").joinpath("published.csv").open(encoding="utf-8") as file:
         table = pd.read_csv(file, dtype=str, keep_default_na=False)

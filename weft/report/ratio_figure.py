@@ -1,7 +1,5 @@
 """The figure of the masking-rate ratios of the answer tokens."""
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -9,7 +7,7 @@ from matplotlib.figure import Figure
 
 from weft.config import FineTuning
 from weft.report.captions import SHOWN_SHARE
-from weft.report.drawing import CONTROL_COLOUR, INK, TREATMENT_COLOUR, titled_figure
+from weft.report.drawing import CONTROL_COLOUR, INK, TREATMENT_COLOUR, Options, titled_figure
 from weft.report.ratios import LARGE, REFERENCES, compute_ratios
 from weft.report.results import Results
 
@@ -40,7 +38,7 @@ def _draw_histograms(ax: Axes, ratios: pd.DataFrame) -> None:
             f"mean over {name}:\nmean {values.mean():.2f}, median {middle:.2f}, "
             f"5 to 95 %: {low:.2f} to {high:.2f}"
         )
-        style: dict[str, Any] = {"bins": bins, "weights": np.full(len(values), 100 / len(values))}
+        style: Options = {"bins": bins, "weights": np.full(len(values), 100 / len(values))}
         ax.hist(values, color=colour, alpha=0.4, edgecolor="none", histtype="stepfilled", **style)
         ax.hist(values, color=colour, linewidth=1.4, label=label, histtype="step", **style)
         ax.axvline(values.mean(), ymax=1 / HEADROOM, color=colour, linewidth=1.2, linestyle="--")

@@ -15,7 +15,7 @@ from weft.report.results import Results
 EXPONENT = 0.5
 """Power of the entropy, as in the paper."""
 LARGE = 2.0
-"""Ratio above which a token counts as one that is masked much more often than others."""
+"""Ratio above which a token is masked much more often than the other tokens."""
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 REFERENCES = {"answer": "answer tokens", "all": "answer tokens and padding"}
 """Name of the reference -> tokens that the mean is over."""

@@ -2,7 +2,6 @@
 
 import itertools
 import math
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,6 +16,7 @@ from weft.report.drawing import (
     INK,
     PALE,
     TREATMENT_COLOUR,
+    Options,
     method_colour,
     printable,
     titled_figure,
@@ -127,7 +127,7 @@ def _draw_losses(ax: Axes, losses: pd.DataFrame, *, colour: str) -> None:
 def _draw_time(ax: Axes, seconds: pd.Series, height: int, colour: str) -> None:
     ax.barh(height, seconds.median(), height=0.6, color=colour, alpha=0.85)
     ax.plot(seconds, [height] * len(seconds), "o", color=INK, markersize=3, alpha=0.7)
-    place: dict[str, Any] = {"xytext": (8, 0), "textcoords": "offset points", "va": "center"}
+    place: Options = {"xytext": (8, 0), "textcoords": "offset points", "va": "center"}
     ax.annotate(f"{seconds.median():.3g} s", (seconds.max(), height), **place)
 
 
