@@ -21,20 +21,3 @@ FlatLogits = Float[Tensor, "tokens vocab"]
 FlatFloats = Float[Tensor, " tokens"]
 FlatIds = Int[Tensor, " tokens"]
 Scalar = Float[Tensor, ""]
-
-__all__ = [
-    "BatchFloats",
-    "BatchIds",
-    "BatchMask",
-    "ColumnFloats",
-    "ColumnMask",
-    "Columns",
-    "FlatFloats",
-    "FlatIds",
-    "FlatLogits",
-    "Logits",
-    "Scalar",
-    "TokenFloats",
-    "TokenIds",
-    "TokenMask",
-]
