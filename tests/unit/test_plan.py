@@ -16,7 +16,7 @@ def test_the_papers_grid_is_counted():
     assert "to download: GSAI-ML/LLaDA-8B-Instruct" in text
 
 
-def test_approximate_sampling_is_told():
+def test_approximate_sampling_is_named():
     described = load_experiment("experiments/tiny.yaml")
     modes = {"kv_cache": "dual", "confidence_threshold": 0.9, "tokens_per_step": None}
     changed = described.model_copy(update={"sampling": described.sampling.model_copy(update=modes)})
@@ -30,14 +30,14 @@ def test_the_tiny_experiment_needs_nothing_from_outside():
     assert "download" not in plan("tiny")
 
 
-def test_missing_generations_are_told_not_raised():
+def test_missing_generations_are_listed():
     assert "missing: generations.folder" in plan("d1-baselines")
 
 
 S1K = "simplescaling/s1K/data/train-00000-of-00001.parquet"
 
 
-def test_what_comes_from_the_hub_says_how_it_is_pinned():
+def test_files_from_the_hub_are_listed_with_their_pins():
     text = plan("paper")
     assert "to download: GSAI-ML/LLaDA-8B-Instruct (commit 08b83a6f, hashes noted at first use)" in text
     assert f"to download: {S1K} (main, not pinned: commit and hash are noted at first use)" in text
@@ -45,7 +45,7 @@ def test_what_comes_from_the_hub_says_how_it_is_pinned():
     assert "to download: gsm8k/test.jsonl (pinned by hash)" in text
 
 
-def test_what_was_noted_at_the_first_use_is_told(tmp_path):
+def test_pins_of_the_first_use_are_listed(tmp_path):
     pins = tmp_path / "paper.lock.json"
     files = {"data/train-00000-of-00001.parquet": "1" * 64}
     add_pin(pins, "dataset", "simplescaling/s1K", "main", commit="a" * 40, files=files)
@@ -55,7 +55,7 @@ def test_what_was_noted_at_the_first_use_is_told(tmp_path):
     assert f"(main is commit bbbbbbbb by {pins}, hash noted at first use)" in text
 
 
-def test_an_offline_copy_is_found_and_says_what_it_is_held_to(tmp_path):
+def test_an_offline_copy_is_listed_with_its_pin(tmp_path):
     (tmp_path / S1K).parent.mkdir(parents=True)
     (tmp_path / S1K).touch()
     assert f"found: {tmp_path / S1K} (main, not pinned" in plan("paper", offline=[str(tmp_path)])

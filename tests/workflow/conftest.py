@@ -1,4 +1,4 @@
-"""Run Snakemake as a user would, in a folder of its own."""
+"""Fixture that runs Snakemake in a temporary folder."""
 
 import os
 import subprocess

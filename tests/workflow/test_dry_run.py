@@ -54,7 +54,7 @@ def test_the_whole_grid_is_planned(snakemake, name, expected):
     assert "pretrain" not in jobs(result.stdout)
 
 
-def test_shards_of_the_answers_are_jobs_of_their_own(snakemake):
+def test_shards_are_separate_jobs(snakemake):
     result = snakemake("-n", "--quiet", "rules", "--config", experiment("tiny"), "sample_shards=3")
     assert result.returncode == 0, result.stderr
     planned = jobs(result.stdout)
@@ -68,7 +68,7 @@ def test_an_experiment_file_may_be_given_as_configfile(snakemake):
     assert jobs(result.stdout)["sample"] == 84, result.stderr
 
 
-def test_base_trains_the_small_model_anew(snakemake):
+def test_base_trains_the_small_model(snakemake):
     result = snakemake("base", "-n", "--quiet", "rules", "--config", experiment("tiny"))
     assert jobs(result.stdout) == {"base": 1, "pretrain": 1, "total": 2}, result.stderr
 
@@ -99,7 +99,7 @@ def test_unknown_run_settings_and_experiments_stop_too(snakemake):
     assert "got 'big'" in snakemake("-n", "--config", "experiment=big").stdout
 
 
-def with_own_benchmark(tmp_path):
+def with_custom_benchmark(tmp_path):
     """Write the tiny experiment with the example's questions beside the four benchmarks."""
     shutil.copy(REPOSITORY / "examples" / "custom_benchmark.py", tmp_path / "capitals.py")
     content = yaml.safe_load((REPOSITORY / "experiments" / "tiny.yaml").read_text())
@@ -108,27 +108,27 @@ def with_own_benchmark(tmp_path):
     return f"experiment={tmp_path / 'tiny.yaml'}"
 
 
-def test_an_own_benchmark_is_planned_like_the_others(snakemake, tmp_path):
-    result = snakemake("-n", "--quiet", "rules", "--config", with_own_benchmark(tmp_path))
+def test_a_custom_benchmark_is_planned_like_the_others(snakemake, tmp_path):
+    result = snakemake("-n", "--quiet", "rules", "--config", with_custom_benchmark(tmp_path))
     assert jobs(result.stdout).items() >= {"questions": 5, "sample": 35, "score": 70}.items(), result.stderr
 
 
-def test_questions_of_an_own_benchmark_are_made_anew_when_its_file_changes(snakemake, tmp_path):
+def test_questions_of_a_custom_benchmark_are_written_again_when_its_file_changes(snakemake, tmp_path):
     target, settings = (
         "results/tiny/data/questions/capitals.jsonl",
-        ["--config", with_own_benchmark(tmp_path)],
+        ["--config", with_custom_benchmark(tmp_path)],
     )
     assert snakemake(target, *settings).returncode == 0
     assert len((tmp_path / target).read_text().splitlines()) == 3
     assert "Nothing to be done" in snakemake(target, "-n", *settings).stdout
-    own = tmp_path / "capitals.py"
-    own.write_text(own.read_text().replace("Kenya", "Kenya today"))
+    file = tmp_path / "capitals.py"
+    file.write_text(file.read_text().replace("Kenya", "Kenya today"))
     assert snakemake(target, *settings).returncode == 0
     assert "Kenya today" in (tmp_path / target).read_text()
 
 
-def test_a_missing_own_benchmark_stops_the_dry_run(snakemake, tmp_path):
-    settings = with_own_benchmark(tmp_path)
+def test_a_missing_custom_benchmark_stops_the_dry_run(snakemake, tmp_path):
+    settings = with_custom_benchmark(tmp_path)
     (tmp_path / "capitals.py").unlink()
     result = snakemake("-n", "--config", settings)
     assert result.returncode != 0
@@ -141,7 +141,7 @@ def test_missing_generations_stop_with_one_sentence(snakemake):
     assert "must exist as nowhere/d1_baselines" in result.stdout
 
 
-def test_the_hub_step_says_which_file_and_where(snakemake, tmp_path):
+def test_a_failed_download_names_the_file_and_its_place(snakemake, tmp_path):
     target = "results/paper/data/examples/s1k.jsonl"
     result = snakemake(target, "--config", experiment("paper"), "offline=offline")
     assert result.returncode != 0
@@ -150,7 +150,7 @@ def test_the_hub_step_says_which_file_and_where(snakemake, tmp_path):
     assert "Traceback" not in log
 
 
-def test_a_touched_package_starts_nothing_again(snakemake, tmp_path):
+def test_a_touched_package_repeats_nothing(snakemake, tmp_path):
     target = "results/tiny/data/questions/sudoku.jsonl"
     settings = ["--config", experiment("tiny")]
     assert snakemake(target, *settings).returncode == 0
