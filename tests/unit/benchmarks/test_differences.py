@@ -1,7 +1,7 @@
-"""What each difference between the rules `strict` and `d1` is worth on the published generations.
+"""The effect of each difference between the scorings `strict` and `d1` on the published generations.
 
-One habit of d1's rules at a time is put back into the strict ones, and the verdicts that change are
-counted; docs/deviations.md gives the same numbers in points.
+Each test restores one behaviour of d1 in strict scoring and counts the verdicts that change;
+docs/deviations.md gives the same numbers in points.
 """
 
 import json
@@ -35,40 +35,39 @@ def generations(shared_data):
     return found
 
 
-def count_correct(generations, benchmark, rules="strict"):
+def count_correct(generations, benchmark, scoring="strict"):
     """Count right answers per length; GSM8K's negative references, absent from the files, are left out."""
     counts = Counter()
     for length in LENGTHS:
         for question, reference, generation in generations[benchmark, length]:
             if reference is not None:
-                score = find_scorer(benchmark, rules)(generation, question=question, reference=reference)
+                score = find_scorer(benchmark, scoring)(generation, question=question, reference=reference)
+                assert score.verdict is not Verdict.UNSCORABLE, score.reason
                 counts[length] += score.verdict is Verdict.CORRECT
     return tuple(counts[length] for length in LENGTHS)
 
 
-@pytest.mark.parametrize(
-    ("benchmark", "by_d1", "by_strict"),
-    [
-        ("sudoku", (1, 0, 0), (1, 0, 0)),  # whole boards; d1's credit is per cell
-        ("countdown", (30, 21, 25), (30, 21, 25)),
-        ("gsm8k", (424, 452, 479), (428, 459, 479)),
-        ("math500", (70, 90, 88), (79, 102, 96)),
-    ],
-)
-def test_right_answers_by_both_rules(generations, benchmark, by_d1, by_strict):
-    sizes = tuple(len(generations[benchmark, length]) for length in LENGTHS)
-    assert sizes == NUM_EXAMPLES[benchmark]
-    assert count_correct(generations, benchmark, "d1") == by_d1
-    assert count_correct(generations, benchmark) == by_strict
+@pytest.fixture(scope="module")
+def by_strict(generations):
+    """Right answers per length by strict scoring, per benchmark."""
+    return {benchmark: count_correct(generations, benchmark) for benchmark in NUM_EXAMPLES}
 
 
-def test_nothing_but_a_missing_reference_is_unscorable(generations):
-    """Also on a busy machine: the limit of a comparison is in time of computing."""
-    for (benchmark, _), examples in generations.items():
-        for question, reference, generation in examples:
-            for rules in ("d1", "strict") if reference is not None else ():
-                score = find_scorer(benchmark, rules)(generation, question=question, reference=reference)
-                assert score.verdict is not Verdict.UNSCORABLE, score.reason
+def test_right_answers_by_both_scorings(generations, by_strict):
+    assert by_strict == {
+        "sudoku": (1, 0, 0),
+        "countdown": (30, 21, 25),
+        "gsm8k": (428, 459, 479),
+        "math500": (79, 102, 96),
+    }
+    assert {benchmark: count_correct(generations, benchmark, "d1") for benchmark in NUM_EXAMPLES} == {
+        "sudoku": (1, 0, 0),  # whole boards; d1's credit is per cell
+        "countdown": (30, 21, 25),
+        "gsm8k": (424, 452, 479),
+        "math500": (70, 90, 88),
+    }
+    for (benchmark, length), examples in generations.items():
+        assert len(examples) == NUM_EXAMPLES[benchmark][LENGTHS.index(length)]
 
 
 def keep_everything(text):
@@ -128,7 +127,7 @@ NO_MATCH = re.compile("(?!)")
 WITHOUT_SEPARATORS = tuple(step for step in gsm8k._PLAIN if "{,}" not in step[0].pattern.replace("\\", ""))
 
 DIFFERENCES = [
-    # benchmark, what d1 does instead, where, how, right answers then minus right answers by strict
+    # benchmark, behaviour of d1, module, name, replacement, change of the number of right answers
     ("gsm8k", "text behind the end counts", extraction, "cut_at_end", keep_everything, (0, 0, -1)),
     ("gsm8k", "the first box counts", extraction, "_read_last_closed_box", read_first_box, (0, 0, 0)),
     ("gsm8k", "open tags state nothing", gsm8k, "read_stated_answer", read_no_open_tags, (-3, -1, 0)),
@@ -164,14 +163,15 @@ DIFFERENCES = [
 
 
 @pytest.mark.parametrize(
-    ("benchmark", "where", "name", "instead", "difference"),
-    [pytest.param(one[0], *one[2:], id=f"{one[0]}: {one[1]}") for one in DIFFERENCES],
+    ("benchmark", "module", "name", "replacement", "difference"),
+    [pytest.param(case[0], *case[2:], id=f"{case[0]}: {case[1]}") for case in DIFFERENCES],
 )
-def test_a_habit_of_d1_put_back(generations, monkeypatch, benchmark, where, name, instead, difference):
-    strict = count_correct(generations, benchmark)
-    monkeypatch.setattr(where, name, instead)
+def test_a_behaviour_of_d1_restored(
+    generations, by_strict, monkeypatch, benchmark, module, name, replacement, difference
+):
+    monkeypatch.setattr(module, name, replacement)
     changed = count_correct(generations, benchmark)
-    assert tuple(new - old for new, old in zip(changed, strict, strict=True)) == difference
+    assert tuple(new - old for new, old in zip(changed, by_strict[benchmark], strict=True)) == difference
 
 
 def test_cells_that_only_another_completion_would_make_right(generations):
@@ -195,9 +195,9 @@ def test_what_stands_behind_the_first_end_of_text_changes_no_verdict(generations
             answer, _, rest = generation.partition(end)
             if not rest.replace(end, "").strip():
                 continue
-            for rules in ("d1", "strict"):
+            for scoring in ("d1", "strict"):
                 whole, early = (
-                    find_scorer(benchmark, rules)(text, question=question, reference=reference)
+                    find_scorer(benchmark, scoring)(text, question=question, reference=reference)
                     for text in (generation, answer + end)
                 )
                 assert (whole.verdict, whole.credit) == (early.verdict, early.credit)
