@@ -14,7 +14,7 @@ MAX_COLUMNS = 100
 FILE_LAYER = "weft/records/files.py"
 OTHER_WRITERS = {
     "weft/benchmarks/symbolic_process.py": "opens the null device to silence the libraries",
-    "weft/config/pins.py": "holds a lock on the file while it writes",
+    "weft/data/web.py": "streams a download into an atomic file",
 }
 OLD_NAMES = frozenset(
     [
@@ -100,9 +100,9 @@ def is_writing(node):
     if not isinstance(node, ast.Call):
         return False
     name = getattr(node.func, "attr", getattr(node.func, "id", ""))
-    if name in {"write_text", "write_bytes", "rename", "mkstemp", "NamedTemporaryFile"}:
+    if name in {"write_text", "write_bytes", "mkstemp", "NamedTemporaryFile"}:
         return isinstance(node.func, ast.Attribute)
-    if name == "replace":  # of a path or of os; a text's has two arguments
+    if name in {"replace", "rename"}:  # of a path or of os; other methods have more arguments or keywords
         is_module = isinstance(node.func, ast.Attribute) and ast.unparse(node.func.value) == "os"
         return is_module or (len(node.args) == 1 and not node.keywords)
     modes = [value for value in [*node.args, *(word.value for word in node.keywords)] if is_mode(value)]
@@ -181,6 +181,8 @@ def test_the_readme_is_short():
 def test_documentation_is_wrapped():
     guilty = []
     for page in pages():
+        if page.name == "config.md":  # generated
+            continue
         text = re.sub(r"^```.*?^```", "", page.read_text("utf-8"), flags=re.MULTILINE | re.DOTALL)
         wide = [line for line in text.splitlines() if len(line) > MAX_COLUMNS]
         exempt = [line for line in wide if line.startswith("|") or "](" in line or "://" in line]

@@ -27,6 +27,9 @@ class Scorer(Protocol):
             generation: the model's answer, any text.
             question: text of the question.
             reference: the right answer, in the form that the scorer's docstring names.
+
+        Returns:
+            The score.
         """
 
 
@@ -45,6 +48,9 @@ def find_scorer(benchmark: str, scoring: str) -> Scorer:
     Args:
         benchmark: a key of `SCORERS`.
         scoring: a key of the benchmark's entry.
+
+    Returns:
+        The scorer.
 
     Raises:
         ScoringError: the benchmark is unknown, or has no such scoring.

@@ -74,6 +74,9 @@ def evaluate_exactly(expression: str) -> Fraction:
     Args:
         expression: text of any length and content.
 
+    Returns:
+        The value.
+
     Raises:
         ExpressionError: the text is not such an expression, or divides by zero.
         ExpressionLimitError: an intermediate numerator or denominator has more than MAX_INTEGER_BITS bits.
@@ -112,7 +115,13 @@ def _parse(expression: str) -> list[ast.expr]:
 
 
 def _list_nodes(root: ast.expr) -> list[ast.expr]:
-    """Return the nodes of a syntax tree, each behind its operands, without recursion.
+    """List the nodes of a syntax tree without recursion.
+
+    Args:
+        root: root of the tree.
+
+    Returns:
+        The nodes, each behind its operands.
 
     Raises:
         ExpressionError: a node is neither a number nor an operator.

@@ -41,10 +41,13 @@ class CustomBenchmarkFile:
     scorer: Scorer
 
     def list_questions(self, num_examples: int | None = None) -> list[tuple[str, Any]]:
-        """Return pairs of question and reference.
+        """List the questions of the benchmark.
 
         Args:
             num_examples: number of questions to take from the beginning; None takes all.
+
+        Returns:
+            Pairs of question and reference.
 
         Raises:
             ConfigError: there are too few questions, a question occurs twice or has another form, or the
@@ -79,6 +82,14 @@ class CustomBenchmarkFile:
     def score(self, generation: str, /, *, question: str, reference: Any) -> Score:
         """Score an answer with the file's function. Exceptions of the function pass through.
 
+        Args:
+            generation: the model's answer.
+            question: text of the question.
+            reference: the right answer, as the file gives it.
+
+        Returns:
+            The score.
+
         Raises:
             ConfigError: the function returns something other than a score.
         """
@@ -95,6 +106,12 @@ def load_custom_benchmark(path: Path) -> CustomBenchmarkFile:
     """Run the Python file of a custom benchmark and read what it defines.
 
     This executes the user's code, on purpose, and only the file that an experiment or ``--custom`` names.
+
+    Args:
+        path: path of the file.
+
+    Returns:
+        The instruction, the questions and the scorer of the file.
 
     Raises:
         ConfigError: the file is missing or fails, or a name is missing or has the wrong type.

@@ -131,6 +131,13 @@ def _write_plainly(latex: str) -> str:
 def _is_same_value(stated: str, reference: str) -> bool:
     """Return True if an answer equals the reference as a string or in value.
 
+    Args:
+        stated: the answer, in LaTeX.
+        reference: the right answer, in LaTeX.
+
+    Returns:
+        True if they are equal.
+
     Raises:
         ComparisonError: the values could not be compared.
     """

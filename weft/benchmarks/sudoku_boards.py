@@ -35,10 +35,13 @@ def list_boards() -> tuple[str, ...]:
 
 @functools.lru_cache(maxsize=4096)
 def find_completions(puzzle: str) -> tuple[str, ...]:
-    """Return the completed boards that keep the givens of a puzzle, in lexicographic order.
+    """List the completed boards that keep the givens of a puzzle.
 
     Args:
         puzzle: 16 digits, 0 = empty.
+
+    Returns:
+        The boards as 16 digits each, in lexicographic order.
     """
     givens = [(cell, digit) for cell, digit in enumerate(puzzle) if digit != "0"]
     return tuple(board for board in list_boards() if all(board[cell] == digit for cell, digit in givens))

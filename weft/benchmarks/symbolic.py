@@ -36,6 +36,9 @@ def are_equal(reference: str, prediction: str) -> bool:
         prediction: the stated answer, in the same form. An expression that cannot be read equals only
             the same text.
 
+    Returns:
+        True if they are equal.
+
     Raises:
         ComparisonError: the comparison exceeded its time or memory, failed, or its process died.
         ScoringSetupError: the comparing process does not start.

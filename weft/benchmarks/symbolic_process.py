@@ -61,6 +61,9 @@ def compare(reference: str, prediction: str) -> bool:
         prediction: the stated answer, in the same form. An expression that cannot be read equals only
             the same text.
 
+    Returns:
+        True if they are equal.
+
     Raises:
         Exception: the comparison failed, which says nothing about the answer.
     """

@@ -106,5 +106,5 @@ class DreamLayout(Layout):
 
 def _rope_thetas(fields: Fields) -> set[float]:
     """Return the values of the rotary base in the fields of older and newer files."""
-    found = (fields.get("rope_theta"), (fields.get("rope_parameters") or {}).get("rope_theta"))
-    return {float(theta) for theta in found if theta is not None}
+    thetas = (fields.get("rope_theta"), (fields.get("rope_parameters") or {}).get("rope_theta"))
+    return {float(theta) for theta in thetas if theta is not None}
