@@ -46,7 +46,8 @@ def _accuracy(experiment: Experiment, results: Results) -> str:
         return (
             f"The figure shows the accuracy on {questions} questions per benchmark. Large points are means "
             f"over training seeds (n = {num_seeds}), bars are {level} bootstrap intervals over questions and "
-            "seeds, and small points are single seeds. Intervals of a single run are over questions only."
+            "seeds, and small points are single seeds. The interval of a single run is over questions only, "
+            "by Wilson's method if each answer is correct or wrong."
         )
     units = [f"{unit} by {scoring}" for (_, scoring), unit in UNITS.items() if scoring in experiment.scoring]
     return (
