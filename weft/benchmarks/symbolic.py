@@ -20,8 +20,8 @@ from weft.records import JsonObject
 
 MAX_SECONDS = 20.0
 """Longest time that a comparison may take on the clock, in seconds. The limit that decides is the one on
-processor time (`weft.benchmarks.symbolic_process.MAX_CPU_SECONDS`), which other load does not affect; this one
-only ends a comparison that waits without computing."""
+processor time (`weft.benchmarks.symbolic_process.MAX_CPU_SECONDS`), which other load does not affect; this
+one only ends a comparison that waits without computing."""
 
 
 class ComparisonError(ScoringError):
