@@ -62,7 +62,7 @@ doctor: setup  ## versions, devices, compiler, data at hand
 	python -m weft doctor
 
 config-docs: setup  ## write docs/config.md from the settings' descriptions
-	python -m weft config docs > docs/config.md
+	python -m tools.config_docs > docs/config.md
 
 clean:  ## remove results and Snakemake's records, keep the environment
 	rm -rf results/*/ .snakemake

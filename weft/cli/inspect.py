@@ -50,11 +50,3 @@ def config_show(experiment: str) -> None:
     typer.echo(
         yaml.safe_dump(described.model_dump(mode="json"), sort_keys=False, allow_unicode=True), nl=False
     )
-
-
-@config_app.command("docs")
-def config_docs() -> None:
-    """Print the reference of all settings (docs/config.md)."""
-    from weft.config.document import document
-
-    typer.echo(document(), nl=False)

@@ -47,13 +47,13 @@ class Statistics(Section):
 
 @dataclass(frozen=True, order=True)
 class Run:
-    """A model whose answers are scored: the base model, or a method trained on a data set with a seed.
+    """A model that is scored: the base model, or a model fine-tuned by a method on a data set with a seed.
 
     Attributes:
         method: name of the method; in an experiment with stored generations, of their model.
         dataset: name of the training set; None if the experiment does not train the model.
         seed: training seed.
-        folder: name of the run's folders, if it is not made of the other attributes.
+        folder: name of the run's folders; None to form it from the other attributes.
     """
 
     method: str
@@ -64,23 +64,19 @@ class Run:
     @property
     def run_id(self) -> str:
         """Name of the run's folders, for example ``weft-s1k-seed1``."""
-        if self.folder is not None:
-            return self.folder
-        return self.method if self.dataset is None else f"{self.method}-{self.dataset}-seed{self.seed}"
+        is_trained = self.dataset is not None
+        return self.folder or (f"{self.method}-{self.dataset}-seed{self.seed}" if is_trained else self.method)
 
 
 class _AnyKind(Section):
-    """Keys and properties of both kinds of experiment.
-
-    Both kinds also have ``gen_lengths``, the lengths of the answers in tokens.
-    """
+    """Keys and properties of both kinds of experiment, which also have ``gen_lengths``."""
 
     name: Name
     """Name of the folder below results/; must equal the name of the file."""
     title: str
     """Title of the report and of its tables, one line."""
     caption: str
-    """Note under every table and figure, which says what the numbers are about."""
+    """Note under every table and figure, which describes what the numbers are about."""
     scoring: Annotated[list[Scoring], Distinct] = Field(min_length=1)
     """Sets of scoring rules. The headline table uses the first; each other set has tables beside it."""
     statistics: Statistics
@@ -103,7 +99,7 @@ class _AnyKind(Section):
 
     @property
     def traced_runs(self) -> list[Run]:
-        """The runs whose answers are shown step by step."""
+        """The runs of the step-by-step pages."""
         return []
 
     @property
@@ -118,12 +114,12 @@ class _AnyKind(Section):
 
     @property
     def contrasts(self) -> list[tuple[str, str]]:
-        """All paired tests as (treatment, control), the main one first."""
+        """All paired tests as (treatment, control); the main test is the first."""
         return []
 
     @property
     def approximation(self) -> str | None:
-        """Name of what makes the answers approximate, for captions; None for exact sampling."""
+        """Description of the sampler's approximations, for captions; None for exact sampling."""
         return None
 
     def num_questions(self, benchmark: str) -> int | None:
@@ -156,7 +152,7 @@ class FineTuning(_AnyKind):
     """Name of a benchmark -> source of its questions. The scoring rules of sudoku, countdown, gsm8k and
     math500 are built in; any other benchmark has ``source: custom``."""
     sampling: Sampling
-    """The reverse process, which makes the answers."""
+    """The reverse process, which samples the answers."""
     gradient_study: GradientStudy | None = None
     """Comparison of the methods' gradients; null for none."""
 
@@ -181,7 +177,7 @@ class FineTuning(_AnyKind):
 
     @property
     def traced_runs(self) -> list[Run]:
-        """The runs whose answers are shown step by step: base model, control, treatment."""
+        """The runs of the step-by-step pages: base model, control, treatment."""
         dataset, seed = next(iter(self.datasets)), self.seeds[0]
         return [Run(BASE_RUN), *(Run(method, dataset, seed) for method in reversed(self.contrast))]
 
@@ -195,7 +191,7 @@ class FineTuning(_AnyKind):
             The run.
 
         Raises:
-            ConfigError: there is no such run; the message lists those that exist.
+            ConfigError: there is no such run; the message lists the names of all runs.
         """
         return find_by_name("the run", run_id, {run.run_id: run for run in self.runs})
 
@@ -216,12 +212,12 @@ class FineTuning(_AnyKind):
 
     @property
     def contrasts(self) -> list[tuple[str, str]]:
-        """All paired tests as (treatment, control), the main one first."""
+        """All paired tests as (treatment, control); the main test is the first."""
         return [self.contrast, *self.further_contrasts]
 
     @property
     def approximation(self) -> str | None:
-        """Name of what makes the answers approximate; None for exact sampling."""
+        """Description of the sampler's approximations; None for exact sampling."""
         return self.sampling.approximation
 
     def num_questions(self, benchmark: str) -> int | None:
@@ -253,9 +249,7 @@ class FineTuning(_AnyKind):
             limit = self.base_model.recipe.architecture.max_length
             longest = max(self.training.max_length, *self.gen_lengths)
             if longest > limit:
-                raise ValueError(
-                    f"lengths must be at most max_length={limit} of the base model, got {longest}"
-                )
+                raise ValueError(f"lengths must be at most the model's max_length={limit}, got {longest}")
         return self
 
 
@@ -326,24 +320,20 @@ def load_experiment(path: str | Path) -> Experiment:
     kind = StoredGenerations if content.get("kind") == "generations" else FineTuning
     experiment = validate(kind, content, origin=str(file))
     if experiment.name != file.stem:
-        raise invalid(
-            file, f"name: the name must be that of the file, {file.stem!r}, got {experiment.name!r}"
-        )
+        raise invalid(file, f"name: must be the name of the file, {file.stem!r}, got {experiment.name!r}")
     return experiment
 
 
 def _read_experiment(file: Path) -> JsonObject:
-    """Read an experiment file; keys that it lacks come from the file that it extends, if any."""
+    """Read an experiment file, and take the keys that it lacks from the file that it extends, if any."""
     content = read_yaml(file)
     if "extends" not in content:
         return content
     extended = content.pop("extends")
     base_file = file.parent / str(extended)
     if not isinstance(extended, str) or not base_file.is_file():
-        raise invalid(
-            file, f"extends: the value must be the path of a file beside this one, got {extended!r}"
-        )
+        raise invalid(file, f"extends: must be a file, relative to the folder of this one, got {extended!r}")
     base = read_yaml(base_file)
     if "extends" in base:
-        raise invalid(file, f"extends: the other file must not extend a file itself, got {extended!r}")
+        raise invalid(file, f"extends: must be a file that does not extend another one, got {extended!r}")
     return base | content

@@ -11,17 +11,9 @@ from pydantic import Field
 from weft.config.section import Section, Sha256
 
 Instruction = Literal[
-    "none",
-    "format",
-    "sudoku",
-    "countdown",
-    "mathematics",
-    "d1/gsm8k",
-    "d1/math500",
-    "d1/countdown",
-    "d1/sudoku",
-    "d1/sft",
-]
+    "none", "format", "sudoku", "countdown", "mathematics",
+    "d1/gsm8k", "d1/math500", "d1/countdown", "d1/sudoku", "d1/sft",
+]  # fmt: skip
 """Name of the text that precedes every question."""
 
 
@@ -46,31 +38,18 @@ def _d1(path: str, constant: str, sha256: str) -> InstructionFile:
     return InstructionFile(url=url, constant=constant, sha256=sha256, offline=f"d1_code/{path}")
 
 
+# fmt: off
 D1_TEXTS: dict[str, InstructionFile] = {
-    "d1/gsm8k": _d1(
-        "eval/gsm8k.py",
-        "GSM_SYSTEM_PROMPT",
-        "f11d75a706090b9523845d4a5314e268dcc1bd4bb3c76fdac3377e1504c0f1c2",
-    ),
-    "d1/math500": _d1(
-        "eval/math500.py",
-        "MATH500_SYSTEM_PROMPT",
-        "3e82f3bac66b3bc1c8c3e02b804c0ac8388513b60cf078a30e30c7e35e7297e8",
-    ),
-    "d1/countdown": _d1(
-        "eval/countdown.py",
-        "CTD_SYSTEM_PROMPT",
-        "a303f737bca286cbdcc4b6e837caa783665115cc2fb96d3a25a4e68d7a1d4fd1",
-    ),
-    "d1/sudoku": _d1(
-        "eval/sudoku.py",
-        "SUDOKU_SYSTEM_PROMPT",
-        "758dc4e1b10cba4dca68348f590e014545d57b5a36e7370c36e73ed5c25f58d7",
-    ),
-    "d1/sft": _d1(
-        "SFT/sft_trainer.py",
-        "SYSTEM_PROMPT",
-        "29d62d8e1d52bdb3ed7dba9ebb148faea5425753003fbcde5cd0aca4c35910a6",
-    ),
+    "d1/gsm8k": _d1("eval/gsm8k.py", "GSM_SYSTEM_PROMPT",
+        "f11d75a706090b9523845d4a5314e268dcc1bd4bb3c76fdac3377e1504c0f1c2"),
+    "d1/math500": _d1("eval/math500.py", "MATH500_SYSTEM_PROMPT",
+        "3e82f3bac66b3bc1c8c3e02b804c0ac8388513b60cf078a30e30c7e35e7297e8"),
+    "d1/countdown": _d1("eval/countdown.py", "CTD_SYSTEM_PROMPT",
+        "a303f737bca286cbdcc4b6e837caa783665115cc2fb96d3a25a4e68d7a1d4fd1"),
+    "d1/sudoku": _d1("eval/sudoku.py", "SUDOKU_SYSTEM_PROMPT",
+        "758dc4e1b10cba4dca68348f590e014545d57b5a36e7370c36e73ed5c25f58d7"),
+    "d1/sft": _d1("SFT/sft_trainer.py", "SYSTEM_PROMPT",
+        "29d62d8e1d52bdb3ed7dba9ebb148faea5425753003fbcde5cd0aca4c35910a6"),
 }
 """Name -> location of each text of d1. Two independent forks of d1 have the same hashes."""
+# fmt: on

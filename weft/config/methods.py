@@ -10,35 +10,23 @@ from weft.config.section import Section
 Preset = dict[str, str | float | bool | None]
 """Values of all keys of a method but the preset."""
 PresetName = Literal[
-    "sft",
-    "sft-2x",
-    "weft",
-    "weft-raw",
-    "weft-nll",
-    "weft-sw",
-    "weft-frozen",
-    "weft-refreshed",
-    "weft-elbo",
-    "weft-noweight",
-    "weft-permuted",
-    "cart",
-    "cart-lift",
-    "gift-lift",
-]
+    "sft", "sft-2x", "weft", "weft-raw", "weft-nll", "weft-sw", "weft-frozen", "weft-refreshed", "weft-elbo",
+    "weft-noweight", "weft-permuted", "cart", "cart-lift", "gift-lift",
+]  # fmt: skip
 
 
 class Method(Section):
-    """How answer tokens are masked and weighted.
+    """Masking and weighting of the answer tokens.
 
-    The preset supplies the values of all keys that are not given. A given value that differs from the
-    preset's and has no effect beside the others is refused.
+    The preset supplies the values of all keys that are not given. A given value is refused if it differs
+    from the preset's and has no effect in combination with the other values.
     """
 
     preset: PresetName
     """Preset that supplies the values not given here; docs/method.md lists the presets."""
     rate_source: Literal["none", "entropy", "nll"]
-    """Uncertainty H of which beta is made: none, the entropy of a probe pass, or its negative log-likelihood
-    (nats)."""
+    """Uncertainty H from which beta is computed, in nats: none, the entropy in a probe pass, or the negative
+    log-likelihood in a probe pass."""
     exponent: float = Field(ge=0)
     """p in beta = H^p (paper: 0.5)."""
     probe_model: Literal["live", "frozen", "refreshed"]
@@ -94,7 +82,7 @@ class Method(Section):
         if not isinstance(values, dict):
             return values
         preset = PRESETS.get(str(values.get("preset")))
-        if preset is None:  # fill in other values, so that the preset is the only offence
+        if preset is None:  # the other values are filled in, so that the only error is the preset
             return SFT | values
         merged = preset | values
         idle = sorted(
@@ -103,20 +91,17 @@ class Method(Section):
             if key in values and values[key] != preset[key] and not has_effect(merged)
         )
         if idle:
-            raise ValueError(f"every setting must have an effect beside the others, got {idle} without one")
+            raise ValueError(
+                f"every setting must have an effect in combination with the others, got {idle} without effect"
+            )
         return merged
 
     @model_validator(mode="after")
     def _consistent(self) -> "Method":
-        is_needed = self.masking == "token" or self.weight == "relative"
-        if is_needed and self.rate_source == "none":
+        if self.has_probe != (self.masking == "token" or self.weight == "relative"):
             raise ValueError(
-                "rate_source must be given with masking 'token' or weight 'relative', got 'none'"
-            )
-        if self.rate_source != "none" and not is_needed:
-            raise ValueError(
-                "rate_source must be 'none' with masking 'uniform', unless weight is 'relative'; "
-                f"got {self.rate_source!r}"
+                "rate_source must be given with masking 'token' or weight 'relative', and must be 'none' "
+                f"otherwise; got {self.rate_source!r}"
             )
         if self.weight == "elbo" and self.masking == "uniform":
             raise ValueError(
@@ -147,22 +132,20 @@ class Method(Section):
         return self.rate_source != "none"
 
 
+PROBE_KEYS = (
+    "exponent", "probe_model", "probe_dropout", "reference", "permuted", "padding_probed",
+    "padding_reference",
+)  # fmt: skip
 NEEDS: dict[str, Callable[[Preset], bool]] = {
-    "exponent": lambda row: row["rate_source"] != "none",
-    "probe_model": lambda row: row["rate_source"] != "none",
+    **dict.fromkeys(PROBE_KEYS, lambda row: row["rate_source"] != "none"),
     "refresh_epochs": lambda row: row["probe_model"] == "refreshed",
-    "probe_dropout": lambda row: row["rate_source"] != "none",
-    "reference": lambda row: row["rate_source"] != "none",
-    "permuted": lambda row: row["rate_source"] != "none",
-    "padding_probed": lambda row: row["rate_source"] != "none",
-    "padding_reference": lambda row: row["rate_source"] != "none",
     "min_token_masking_rate": lambda row: row["masking"] == "token",
     "nothing_masked": lambda row: row["masking"] == "token",
     "weight_power": lambda row: row["weight"] == "inverse_rate",
     "max_weight": lambda row: row["weight"] != "none",
     "cart_p": lambda row: str(row["weight"]).startswith("cart"),
 }
-"""Setting -> function that returns True if the setting has an effect beside the others."""
+"""Setting -> function that returns True if the setting has an effect in combination with the others."""
 
 SFT: Preset = {
     "rate_source": "none",

@@ -1,15 +1,16 @@
-"""Settings of the reverse process: those that every user of the sampler has, and an experiment's section.
+"""Settings of the reverse process: the sampler's options, and the section of an experiment.
 
 `SamplingOptions` holds each option once, with its type, its range and its rules. An experiment file adds
 the lengths and how the work is done (`Sampling`); the sampler adds the length of one answer and the
 token ids of a model (`weft.sampling.config.SamplingConfig`).
 """
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
 from weft.config.section import Distinct, Section
+from weft.records.base import JsonObject
 
 Remasking = Literal["low_confidence", "random"]
 KvCache = Literal["prefix", "dual"]
@@ -39,7 +40,7 @@ class SamplingOptions(Section):
 
     @property
     def approximation(self) -> str | None:
-        """Description of what makes the answers approximate; None for the published process."""
+        """Description of the approximations; None for the published process."""
         modes = []
         if self.kv_cache is not None:
             modes.append(f"{self.kv_cache} cache")
@@ -52,7 +53,7 @@ class SamplingOptions(Section):
         """True if random numbers are used."""
         return self.temperature > 0 or self.remasking == "random"
 
-    def options(self) -> dict[str, Any]:
+    def options(self) -> JsonObject:
         """Return the values of the fields of this class, without those that a subclass adds."""
         return {name: getattr(self, name) for name in SamplingOptions.model_fields}
 
@@ -102,13 +103,13 @@ class Sampling(SamplingOptions):
         """Return the denoising steps of an answer; with a confidence threshold the largest number."""
         return gen_length // (self.tokens_per_step or 1)
 
-    def decisive(self) -> dict[str, Any]:
-        """Return the values that an answer depends on, as JSON types; its length is one of gen_lengths."""
+    def decisive(self) -> JsonObject:
+        """Return the values on which an answer depends except its length, as JSON types."""
         indecisive = {"gen_lengths"} if self.attend_padding else {"gen_lengths", "batch_size"}
         return self.model_dump(mode="json", exclude=indecisive)
 
     @model_validator(mode="after")
-    def _lengths_are_divisible(self) -> "Sampling":
+    def _consistent(self) -> "Sampling":
         for gen_length in self.gen_lengths:
             self.require_whole_blocks(gen_length)
         if self.tokens_per_step is not None and self.block_length % self.tokens_per_step:
@@ -116,25 +117,15 @@ class Sampling(SamplingOptions):
                 f"block_length must be a multiple of tokens_per_step={self.tokens_per_step}, "
                 f"got {self.block_length}"
             )
-        return self
-
-    @model_validator(mode="after")
-    def _every_setting_has_an_effect(self) -> "Sampling":
-        if self.tokens_per_step is not None and self.confidence_threshold is not None:
+        if (self.tokens_per_step is None) != (self.confidence_threshold is not None):
             raise ValueError(
-                "tokens_per_step must be absent with a confidence_threshold, which decides how many tokens a "
-                f"step reveals; got {self.tokens_per_step}"
+                "either tokens_per_step or confidence_threshold must be given, "
+                f"got {self.tokens_per_step} and {self.confidence_threshold}"
             )
-        if self.tokens_per_step is None and self.confidence_threshold is None:
-            raise ValueError("tokens_per_step must be given if there is no confidence_threshold, got neither")
-        if self.needs_noise and self.seed is None:
+        if self.needs_noise != (self.seed is not None):
             raise ValueError(
-                "seed must be given if temperature is above 0 or remasking is 'random', got none"
-            )
-        if not self.needs_noise and self.seed is not None:
-            raise ValueError(
-                "seed must be left out at temperature 0 with remasking 'low_confidence', where it has no "
-                f"effect; got {self.seed}"
+                "seed must be given if temperature is above 0 or remasking is 'random', and must be absent "
+                f"otherwise, got {'none' if self.seed is None else self.seed}"
             )
         if self.attend_padding and self.batch_size == 1:
             raise ValueError(

@@ -13,9 +13,8 @@ from weft.records.base import JsonObject
 from weft.records.files import read_text
 
 SectionT = TypeVar("SectionT", bound="Section")
-Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-
 ValueT = TypeVar("ValueT")
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
 def _require_distinct(values: list[ValueT]) -> list[ValueT]:
@@ -68,7 +67,7 @@ def read_yaml(path: Path) -> JsonObject:
 
 
 def validate(section: type[SectionT], content: JsonObject, *, origin: str) -> SectionT:
-    """Make a section of a mapping.
+    """Check the keys and values of a section.
 
     Args:
         section: class of the section.
@@ -79,8 +78,7 @@ def validate(section: type[SectionT], content: JsonObject, *, origin: str) -> Se
         The section.
 
     Raises:
-        ConfigError: a value is not allowed; the message lists all of them, each with its key, what was
-            expected, and the value.
+        ConfigError: a value is not allowed; the message lists every such key with what was expected.
     """
     try:
         return section.model_validate(content)
@@ -97,10 +95,8 @@ def invalid(origin: str | Path, *offences: str) -> ConfigError:
 def _describe(offence: ErrorDetails) -> str:
     """Describe a wrong value: its key, what was expected, and the value."""
     keys, kind, value = list(offence["loc"]), offence["type"], offence["input"]
-    is_source = kind.startswith(
-        "union_tag"
-    )  # the key that tells kinds of a section apart is wrong or missing
-    if is_source:
+    is_source = kind.startswith("union_tag")
+    if is_source:  # the key that tells kinds of a section apart is wrong or missing
         context = offence["ctx"]
         keys.append(context["discriminator"].strip("'"))
         value = context.get("tag")

@@ -71,11 +71,8 @@ def resolve_settings(merged: Mapping[str, JsonValue], *, default: Path, overlays
     for overlay in overlays:
         keys = read_yaml(overlay)
         if "kind" in keys or "name" in keys:  # an experiment file
-            content = {
-                key: value
-                for key, value in content.items()
-                if key not in keys or key in Settings.model_fields
-            }
+            for key in keys.keys() - Settings.model_fields.keys():
+                content.pop(key, None)
             content["experiment"] = str(overlay)
     if isinstance(content.get("offline"), str):
         content["offline"] = [content["offline"]]
@@ -93,7 +90,7 @@ def find_experiment(name: str) -> Path:
         Path of the file.
 
     Raises:
-        ConfigError: there is no such file; the message lists those in experiments/.
+        ConfigError: there is no such file; the message lists the files in experiments/.
     """
     for candidate in (Path(name), EXPERIMENTS / f"{name}.yaml"):
         if candidate.suffix == ".yaml" and candidate.is_file():

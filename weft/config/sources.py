@@ -6,6 +6,7 @@ from pydantic import Discriminator, Field, Tag, model_validator
 
 from weft.config.instructions import Instruction
 from weft.config.section import Section, Sha256
+from weft.config.training import Optimization
 
 Task = Literal["sudoku", "countdown", "gsm8k", "math500"]
 
@@ -75,7 +76,7 @@ class Architecture(Section):
         return self
 
 
-class Pretraining(Section):
+class Pretraining(Optimization):
     """Recipe of a base model trained from scratch, with SFT's objective on all parameters."""
 
     architecture: Architecture
@@ -92,26 +93,12 @@ class Pretraining(Section):
     """Examples from which the tokenizer learns its merges, the first ones."""
     seed: int
     """Seed of data, initial parameters and masks."""
-    batch_size: int = Field(gt=0)
-    """Examples per optimiser step."""
-    learning_rate: float = Field(gt=0)
-    """Peak learning rate of AdamW."""
-    lr_scheduler: Literal["linear", "cosine", "constant"]
-    """Decay of the learning rate."""
-    warmup_steps: int = Field(ge=0)
-    """Optimiser steps of linear warm-up."""
-    weight_decay: float = Field(ge=0)
-    """AdamW's weight decay."""
     adam_beta1: float = Field(ge=0, lt=1)
     """AdamW's decay rate of the first moment."""
     adam_beta2: float = Field(ge=0, lt=1)
     """AdamW's decay rate of the second moment."""
     adam_epsilon: float = Field(gt=0)
     """Added to the denominator in AdamW."""
-    max_grad_norm: float = Field(gt=0)
-    """Norm to which gradients are clipped."""
-    t_min: float = Field(gt=0, lt=1)
-    """Smallest diffusion time (LLaDA's eps)."""
     max_length: int = Field(gt=0)
     """Tokens per example; shorter ones are padded with end-of-text, which is trained."""
 

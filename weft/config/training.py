@@ -22,17 +22,13 @@ class Lora(Section):
     """Modules with an adapter, by Llama's names."""
 
 
-class Training(Section):
-    """Fine-tuning, equal for all methods."""
+class Optimization(Section):
+    """Settings that pretraining and fine-tuning share."""
 
-    epochs: int = Field(gt=0)
-    """Passes over the training examples."""
     batch_size: int = Field(gt=0)
     """Examples per optimiser step, summed over all processes and accumulation steps."""
-    micro_batch_size: int = Field(gt=0)
-    """Examples per forward pass of a process."""
     learning_rate: float = Field(gt=0)
-    """Initial learning rate of AdamW."""
+    """Peak learning rate of AdamW."""
     lr_scheduler: Literal["linear", "cosine", "constant"]
     """Decay of the learning rate."""
     warmup_steps: int = Field(ge=0)
@@ -41,10 +37,19 @@ class Training(Section):
     """Weight decay of AdamW."""
     max_grad_norm: float = Field(gt=0)
     """Norm to which gradients are clipped."""
+    t_min: float = Field(gt=0, lt=1)
+    """Smallest diffusion time (LLaDA's eps): t = (1 - t_min) u + t_min with u uniform in [0, 1)."""
+
+
+class Training(Optimization):
+    """Fine-tuning, equal for all methods."""
+
+    epochs: int = Field(gt=0)
+    """Passes over the training examples."""
+    micro_batch_size: int = Field(gt=0)
+    """Examples per forward pass of a process."""
     max_length: int = Field(gt=0)
     """Tokens per example; longer examples are cut on the right, shorter ones are padded."""
-    t_min: float = Field(gt=0, lt=1)
-    """Smallest diffusion time: t = (1 - t_min) u + t_min with u uniform in [0, 1)."""
     dtype: Literal["float32", "bfloat16"]
     """Dtype of the base model's parameters and of the forward pass; adapters are float32."""
     lora: Lora | None

@@ -131,9 +131,12 @@ def generation_files(wildcards):
 
 
 def settings_of(stage):
-    """Return a params function for the values on which a job of the stage depends."""
+    """Return a params function for the values on which a job of the stage depends, as JSON.
+
+    The keys are sorted, so that a change of their order does not run the job again.
+    """
     return lambda wildcards: json.dumps(
-        stage_settings(EXPERIMENT, stage, dict(wildcards.items()))
+        stage_settings(EXPERIMENT, stage, dict(wildcards.items())), sort_keys=True
     )
 
 

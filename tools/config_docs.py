@@ -1,5 +1,11 @@
-"""Generate the reference of all settings, docs/config.md, from their descriptions."""
+"""Print the reference of all settings as Markdown, from their descriptions in `weft/config/`.
 
+Usage, as in `make config-docs`:
+
+    python -m tools.config_docs > docs/config.md
+"""
+
+import sys
 import types
 import typing
 from collections.abc import Iterator
@@ -26,7 +32,7 @@ a file itself. Steps, provenance and `config show` see the complete experiment.
 """
 
 
-def document() -> str:
+def render_settings() -> str:
     """Return the page as Markdown."""
     roots: list[tuple[str, type[BaseModel]]] = [
         ("config.yaml: run settings", Settings),
@@ -86,3 +92,7 @@ def _sections_below(section: type[BaseModel]) -> Iterator[type[BaseModel]]:
         for below in _sections_in(field.annotation):
             yield below
             yield from _sections_below(below)
+
+
+if __name__ == "__main__":
+    sys.stdout.write(render_settings())
