@@ -1,4 +1,4 @@
-"""Collation: prepared examples become padded tensors of a training batch, without any noise."""
+"""Collate prepared examples into the padded tensors of a training batch, without any noise."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -57,14 +57,14 @@ class TrainingBatch(TypedDict):
 
 
 Collate = Callable[[Sequence[PreparedExample]], TrainingBatch]
-"""A function that makes a training batch of prepared examples."""
+"""A function that collates prepared examples into a training batch."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class PadToLength:
     """Collate prepared examples to a fixed length, padded on the right.
 
-    The padding belongs to the answer, as in d1: it is masked and trained, so that the model learns
+    As in d1, the padding is a part of the answer: it is masked and trained, so that the model learns
     to stop. ``is_padding`` marks it for methods that treat it differently.
 
     Attributes:
@@ -76,17 +76,7 @@ class PadToLength:
     pad_token_id: int
 
     def __call__(self, examples: Sequence[PreparedExample]) -> TrainingBatch:
-        """Collate examples to a batch.
-
-        Args:
-            examples: prepared examples.
-
-        Returns:
-            The batch, one row per example.
-
-        Raises:
-            DataError: a prompt leaves no room for its answer.
-        """
+        """Return a batch with a row per example; every prompt must be shorter than ``max_length``."""
         shape = (len(examples), self.max_length)
         clean_ids = torch.full(shape, self.pad_token_id)
         is_maskable = torch.zeros(shape, dtype=torch.bool)

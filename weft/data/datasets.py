@@ -3,9 +3,9 @@
 import random
 from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
-from pydantic import AfterValidator, BeforeValidator
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from weft.config.sources import DataSource, GeneratedData, HubData, JsonlData
 from weft.data.hub import fetch_hub_file, pin_hub_file
@@ -29,7 +29,7 @@ def load_dataset(
 
     Args:
         name: name of the data set in the experiment.
-        source: where the examples come from.
+        source: source of the examples in the experiment.
         offline: folders searched before any download.
         pins: lock file of the experiment, see `weft.data.pins`.
 
@@ -39,7 +39,6 @@ def load_dataset(
     Raises:
         DataError: a file is missing, unreachable, damaged or malformed, or no example is left.
     """
-    examples: list[Example]
     files: list[Path] = []
     inputs: list[Path] = []
     num_repeated = 0
@@ -50,10 +49,12 @@ def load_dataset(
         examples = _read_hub(name, source, files, find_instruction(source.instruction, offline=offline))
     else:
         inputs = [Path(source.path)]
-        examples, num_repeated = _drop_repeated(_read_custom(name, source, offline))
+        read = _read_custom(name, source, offline)
+        examples = list({example.example_id: example for example in read}.values())
+        num_repeated = len(read) - len(examples)
     if not examples:
         raise DataError(f"data set {name!r} must have at least one example, got none; check its source")
-    if isinstance(source, HubData) and pins is not None:
+    if isinstance(source, HubData):
         for file, path in zip(source.files, files, strict=True):
             pin_hub_file(file, path, pins=pins)
     notes: JsonObject = {
@@ -65,10 +66,9 @@ def load_dataset(
 
 
 def find_leaks(examples: Iterable[Example], questions: Collection[str]) -> list[str]:
-    """Find examples that contain a test question in any of the user's turns.
+    """Return the sorted ids of the examples in which a turn of the user is a test question.
 
-    Only the end of a turn is compared, because an instruction may precede the question. The ids of the
-    examples are returned, sorted.
+    Only the end of a turn is compared, because an instruction may precede the question.
     """
     ends = tuple({question.strip() for question in questions})
     return sorted(
@@ -108,23 +108,18 @@ def _require_text(text: str) -> str:
     return text
 
 
-def _number_as_text(value: object) -> object:
-    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
-
-
 _Text = Annotated[str, AfterValidator(_require_text)]
 
 
 class _Pair(Record):
-    """A row with question and answer."""
+    """A line with question and answer."""
 
     question: _Text
-    answer: Annotated[_Text, BeforeValidator(_number_as_text)]
+    answer: Annotated[str, Field(strict=False, coerce_numbers_to_str=True), AfterValidator(_require_text)]
     reasoning: Annotated[_Text | None, BeforeValidator(lambda value: None if value == "" else value)] = None
 
 
-class _Turn(Record):
-    role: Literal["system", "user", "assistant"]
+class _Turn(Message):
     content: _Text
 
 
@@ -140,7 +135,7 @@ def _require_alternation(turns: list[_Turn]) -> list[_Turn]:
 
 
 class _Conversation(Record):
-    """A row with the turns of a conversation, the last of which is the answer to learn."""
+    """A line with the turns of a conversation, the last of which is the answer to learn."""
 
     messages: Annotated[list[_Turn], AfterValidator(_require_alternation)]
 
@@ -170,16 +165,7 @@ def _read_custom_row(row: JsonObject, *, place: str) -> tuple[tuple[Message, ...
             f"{place}: expected either messages or a question, got messages and {mixed}; {remedy}"
         )
     turns = validate_record(row, _Conversation, place=place, error=DataError, remedy=remedy).messages
-    history = tuple(Message(role=turn.role, content=turn.content) for turn in turns[:-2])
-    return history, turns[-2].content, turns[-1].content
-
-
-def _drop_repeated(examples: Sequence[Example]) -> tuple[list[Example], int]:
-    """Return the distinct examples in their order, and the number of copies that were left out."""
-    distinct: dict[str, Example] = {}
-    for example in examples:
-        distinct.setdefault(example.example_id, example)
-    return list(distinct.values()), len(examples) - len(distinct)
+    return tuple(turns[:-2]), turns[-2].content, turns[-1].content
 
 
 def _example(name: str, question: str, answer: str, history: tuple[Message, ...] = ()) -> Example:

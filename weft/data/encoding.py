@@ -23,7 +23,7 @@ def encode_prompt(
     Args:
         tokenizer: tokenizer with a chat template.
         question: text of the user's last turn.
-        prefill: text that the answer is made to begin with.
+        prefill: beginning of the answer.
         history: turns before the question.
 
     Returns:
@@ -42,46 +42,35 @@ def encode_example(
         tokenizer: tokenizer of the base model, with a chat template.
         example: the example.
         layout: ``exact`` tokenizes prompt and answer separately, so that the boundary is exact, and
-            ends with the end-of-turn token; ``d1`` gives the tokens that d1 trains, see `encode_as_d1`.
+            ends with the end-of-turn token; ``d1`` gives the tokens that d1 trains.
 
     Returns:
         The token ids of prompt and answer.
+
+    Source:
+        For ``d1``: d1 @ 837888f, SFT/sft_trainer.py, preprocess_dataset (as found in two forks of d1).
     """
     if layout == "d1":
-        prompt_ids, answer_ids = encode_as_d1(tokenizer, example)
+        prompt_ids, answer_ids = _encode_as_d1(tokenizer, example)
     else:
         prompt_ids = encode_prompt(tokenizer, example.question, history=example.history)
-        answer_ids = [
-            *tokenizer(example.answer, add_special_tokens=False)["input_ids"],
-            turn_end_id(tokenizer),
-        ]
+        answer_ids = tokenizer(example.answer, add_special_tokens=False)["input_ids"]
+        answer_ids = [*answer_ids, turn_end_id(tokenizer)]
     return PreparedExample(
         example_id=example.example_id, prompt_ids=prompt_ids, answer_ids=answer_ids, source=example.source
     )
 
 
-def encode_as_d1(tokenizer: PreTrainedTokenizerBase, example: Example) -> tuple[list[int], list[int]]:
-    """Tokenize a training example as d1's fine-tuning of LLaDA does, including its three peculiarities.
+def _encode_as_d1(tokenizer: PreTrainedTokenizerBase, example: Example) -> tuple[list[int], list[int]]:
+    """Tokenize prompt and answer as d1's fine-tuning of LLaDA does, including its three peculiarities.
 
-    - The text is the chat template of the whole conversation, tokenized in one piece. LLaDA's template
-      always appends an assistant header, so a second header follows the end of the answer's turn. It is
-      trained like the padding behind it.
-    - The prompt length is that of the template of the prompt *plus one newline*, which the text does not
-      contain there. If the tokenizer does not merge three newlines into one token, the length is one too
-      large, and the first token of the answer is never masked.
+    - The chat template of the whole conversation is tokenized as a single text. LLaDA's template always
+      appends an assistant header, so a second header follows the end of the answer's turn. It is trained
+      like the padding behind it.
+    - The prompt length is that of the template of the prompt *plus a newline*, which the text does not
+      contain there. If the tokenizer does not merge three newlines into a single token, the length is too
+      large by 1, and the first token of the answer is never masked.
     - No example is dropped. An answer that ``max_length`` cuts off is trained up to the cut.
-
-    A template that appends the header only on request is asked for it, so the layout is the same.
-
-    Args:
-        tokenizer: tokenizer of the base model, with a chat template.
-        example: the example.
-
-    Returns:
-        The tokens before and after the boundary; together they are the text.
-
-    Source:
-        d1 @ 837888f, SFT/sft_trainer.py, preprocess_dataset (as found in two forks of d1).
     """
     answer = Message(role="assistant", content=example.answer)
     text = _apply_template(tokenizer, [*example.prompt, answer])
@@ -103,10 +92,6 @@ def turn_end_id(tokenizer: PreTrainedTokenizerBase) -> int:
 
 
 def _apply_template(tokenizer: PreTrainedTokenizerBase, messages: Sequence[Message]) -> str:
-    """Return the text of a conversation, with the assistant header behind it.
-
-    LLaDA's template appends the header in any case. Requesting it gives the same text with both kinds of
-    template.
-    """
+    """Return the text of a conversation and the assistant header, which some templates always append."""
     turns = [message.as_object() for message in messages]
     return str(tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True))

@@ -1,12 +1,12 @@
 """Data files and checkpoints from the Hugging Face hub.
 
-The offline folders are searched first, then the hub client downloads to its cache. A revision is pinned
-in the experiment's lock file (`weft.data.pins`) at its first use: `fetch_hub_file` and `fetch_hub_model`
-request the pinned commit and check the pinned hashes; `pin_hub_file` and `pin_hub_model` add the pin, and
-are called when the content has proved to be usable.
+The offline folders are searched first; otherwise the hub client downloads to its cache. A revision is
+pinned in the experiment's lock file (`weft.data.pins`) at its first use: `fetch_hub_file` and
+`fetch_hub_model` request the pinned commit and check the pinned hashes; `pin_hub_file` and `pin_hub_model`
+add the pin after the content has been read successfully.
 
 The hub client resumes an interrupted download up to five times and tries an unreachable hub six times
-within about 23 seconds of waiting. It keeps no partial file when its process ends.
+within about 23 seconds. It keeps no partial file when its process ends.
 """
 
 import re
@@ -26,19 +26,10 @@ MODEL_SUFFIXES = (".json", ".safetensors", ".jinja")
 
 
 def fetch_hub_file(source: HubFile, *, offline: Sequence[str], pins: Path | None = None) -> Path:
-    """Find or download a file of a data set, and check its hash if a hash is known.
+    """Return the path of a file of a data set, in an offline folder or in the hub client's cache.
 
-    Args:
-        source: repository, file and revision.
-        offline: folders searched before the download.
-        pins: lock file of the experiment.
-
-    Returns:
-        Path of the file, in an offline folder or in the hub client's cache.
-
-    Raises:
-        DataError: the file is neither offline nor reachable, or its hash is not the one that the
-            experiment, the lock file or the hub gives.
+    The hash of the file is compared with the hash in the experiment, in the lock file or on the hub.
+    A DataError is raised if it differs, or if the file is neither offline nor reachable.
     """
     name = f"{source.repo}/{source.file}"
     pin = find_pin(pins, "dataset", source.repo, source.revision)
@@ -58,28 +49,18 @@ def fetch_hub_file(source: HubFile, *, offline: Sequence[str], pins: Path | None
     return path
 
 
-def pin_hub_file(source: HubFile, path: Path, *, pins: Path) -> None:
+def pin_hub_file(source: HubFile, path: Path, *, pins: Path | None) -> None:
     """Pin commit and hash of a file from `fetch_hub_file`, unless it is offline or its hash is given."""
     commit = cached_commit(path)
-    if commit is not None and source.sha256 is None:
+    if pins is not None and commit is not None and source.sha256 is None:
         hashes = {source.file: file_sha256(path)}
         add_pin(pins, "dataset", source.repo, source.revision, commit=commit, files=hashes)
 
 
 def fetch_hub_model(source: HubModel, *, offline: Sequence[str], pins: Path | None = None) -> Path:
-    """Find or download a checkpoint directory, without code, and check the hashes that are known.
+    """Return the path of a checkpoint directory, without code, in the same way as `fetch_hub_file`.
 
-    Args:
-        source: repository, revision and hashes.
-        offline: folders searched before the download.
-        pins: lock file of the experiment.
-
-    Returns:
-        The directory, in an offline folder or in the hub client's cache.
-
-    Raises:
-        DataError: the checkpoint is neither offline nor reachable, or a hash is not the one that the
-            experiment or the lock file gives.
+    A hash in the experiment takes precedence over the hash of the same file in the lock file.
     """
     pin = find_pin(pins, "model", source.repo, source.revision)
     folder = find_offline(source.repo, offline)
@@ -99,7 +80,7 @@ def fetch_hub_model(source: HubModel, *, offline: Sequence[str], pins: Path | No
 def pin_hub_model(source: HubModel, folder: Path, *, pins: Path) -> None:
     """Pin commit and hashes of a checkpoint from `fetch_hub_model`, unless it is offline.
 
-    A file whose hash the experiment gives is not pinned. The hashes that the hub gives are checked.
+    The hashes given by the hub are checked. Files with a hash in the experiment are not pinned.
     """
     commit = cached_commit(folder)
     if commit is not None:
@@ -111,7 +92,7 @@ def pin_hub_model(source: HubModel, folder: Path, *, pins: Path) -> None:
 
 
 def model_files(folder: Path) -> list[Path]:
-    """Return the files of a checkpoint directory that have one of `MODEL_SUFFIXES`, sorted."""
+    """Return the files of a checkpoint directory that end in `MODEL_SUFFIXES`, sorted."""
     return sorted(file for file in folder.iterdir() if file.is_file() and file.suffix in MODEL_SUFFIXES)
 
 
@@ -122,18 +103,15 @@ def cached_commit(path: Path) -> str | None:
 
 
 def _check_hash_of_hub(path: Path) -> None:
-    """Check a cached file against the hash that the hub gave.
-
-    The client names the blob of a large file by its SHA-256. Smaller files have no such name and pass.
-    """
-    blob = path.resolve().name
+    """Check a cached file against the hash given by the hub, if there is such a hash."""
+    blob = path.resolve().name  # the SHA-256 for a large file, a shorter hash for a small file
     if path.is_symlink() and re.fullmatch(r"[0-9a-f]{64}", blob):
         check_sha256(path, blob, name=f"{path}, by the hash that the hub gives,")
 
 
 @contextmanager
 def _hub_errors(source: str, name: str, offline: Sequence[str]) -> Iterator[None]:
-    """Raise every error of the hub client as a DataError in one sentence."""
+    """Raise every error of the hub client as a DataError with a short message."""
     from huggingface_hub import errors
 
     reasons = {
@@ -145,11 +123,10 @@ def _hub_errors(source: str, name: str, offline: Sequence[str]) -> Iterator[None
     try:
         yield
     except Exception as error:
-        reason = next((text for kind, text in reasons.items() if isinstance(error, kind)), None)
-        if reason is None:
-            # LocalEntryNotFoundError hides why the hub was not reached.
-            cause = error.__cause__ if isinstance(error, errors.LocalEntryNotFoundError) else None
-            raise DataError(describe_failure(source, name, offline, cause or error)) from error
-        raise DataError(
-            f"{source} cannot be downloaded: {reason}; or put it at {list_places(name, offline)}"
-        ) from error
+        for kind, reason in reasons.items():
+            if isinstance(error, kind):
+                places = list_places(name, offline)
+                raise DataError(f"{source} cannot be downloaded: {reason}; or put it at {places}") from error
+        # The cause of a LocalEntryNotFoundError is the reason why the hub was not reached.
+        cause = error.__cause__ if isinstance(error, errors.LocalEntryNotFoundError) else None
+        raise DataError(describe_failure(source, name, offline, cause or error)) from error

@@ -1,7 +1,8 @@
 """Instruction texts that precede a question: short ones written for weft, and those of d1.
 
-d1 uses no system role, so its instructions open the user's turn. Its texts are not part of weft: they are
-read from d1's source files (`weft.config.instructions` lists them), which are parsed and never run.
+d1 uses no system role, so its instructions are at the beginning of the user's turn. Its texts are not part
+of weft: they are read from d1's source files, which are parsed and never run. `weft.config.instructions`
+lists these files.
 """
 
 import ast
@@ -25,8 +26,7 @@ INSTRUCTIONS = {
     "format": _FORMAT,
     "sudoku": "Complete the 4x4 Sudoku below. It is written as 16 characters, row after row; 0 is an "
     "empty cell. Every row, every column and every 2x2 box must hold the digits 1 to 4 once each. "
-    "The answer is the "
-    f"completed board as 16 digits without spaces.\n{_FORMAT}",
+    f"The answer is the completed board as 16 digits without spaces.\n{_FORMAT}",
     "countdown": "Combine the given numbers, each exactly once, with +, -, * and / so that the result is the "
     f"target. Give the expression alone inside \\boxed{{}}.\n{_FORMAT}",
     "mathematics": "You are good at mathematics. Solve the problem step by step and give the final answer "
@@ -34,17 +34,16 @@ INSTRUCTIONS = {
 }
 
 MAX_SOURCE_BYTES = 1_000_000
-ALTERNATIVE = "or choose an instruction that weft contains, such as instruction: mathematics"
 
 
 def find_instruction(name: str, *, offline: Sequence[str]) -> str:
-    """Return the text of an instruction; a text of d1 is read by `fetch_instruction`."""
+    """Return the text of an instruction; the texts of d1 are looked up offline or downloaded."""
     source = D1_TEXTS.get(name)
     return INSTRUCTIONS[name] if source is None else fetch_instruction(source, offline=offline)
 
 
 def describe_instruction(name: str) -> dict[str, str]:
-    """Return name, hash and, for a text of d1, the source of an instruction, for the provenance."""
+    """Return the name, the hash and, for a text of d1, the source of an instruction."""
     if name in D1_TEXTS:
         return {"name": name, "sha256": D1_TEXTS[name].sha256, "commit": D1_COMMIT, "url": D1_TEXTS[name].url}
     return {"name": name, "sha256": text_sha256(INSTRUCTIONS[name])}
@@ -56,19 +55,7 @@ def with_instruction(instruction: str, question: str) -> str:
 
 
 def fetch_instruction(source: InstructionFile, *, offline: Sequence[str]) -> str:
-    """Read an instruction from a source file and check its hash. The file is parsed, never run.
-
-    Args:
-        source: address of the file, name of the constant, and hash of the text.
-        offline: folders searched before the download.
-
-    Returns:
-        The text.
-
-    Raises:
-        DataError: the file is neither offline nor reachable, is too large, or does not contain the
-            constant as plain text; or the hash of the text differs.
-    """
+    """Read an instruction from a constant in a source file, and check the hash of the text."""
     try:
         code, origin = read_web_file(source.url, source.offline, offline=offline, max_bytes=MAX_SOURCE_BYTES)
         text = read_text_constant(code, source.constant, origin=origin)
@@ -78,23 +65,16 @@ def fetch_instruction(source: InstructionFile, *, offline: Sequence[str]) -> str
                 f"the file is another version: take it from {source.url}"
             )
     except DataError as error:
-        raise DataError(f"{error}; {ALTERNATIVE}") from error
+        raise DataError(
+            f"{error}; or choose an instruction that weft contains, such as instruction: mathematics"
+        ) from error
     return text
 
 
 def read_text_constant(code: bytes, name: str, *, origin: str) -> str:
-    """Read a string that is assigned at the top level of a Python file, without running the file.
+    """Read a string constant from the top level of Python source, without running the source.
 
-    Args:
-        code: content of the file.
-        name: name of the constant.
-        origin: path or address of the file, for messages.
-
-    Returns:
-        The text; string literals joined by ``+`` are put together.
-
-    Raises:
-        DataError: the file is not Python, or does not assign the name exactly once and to a string.
+    The value may be a sum of string literals. ``origin``, a path or an address, is named in messages.
     """
     try:
         tree = ast.parse(code)

@@ -26,7 +26,7 @@ def list_places(name: str, folders: Sequence[str]) -> str:
 def find_generations(
     source: PublishedGenerations, benchmark: str, gen_length: int, offline: Sequence[str]
 ) -> list[Path]:
-    """Find the files of published generations for a benchmark and a length.
+    """Find the files of published generations for a benchmark and a length of the answers.
 
     Args:
         source: folder and name pattern of the files.
@@ -54,7 +54,7 @@ def find_generations(
 
 
 def check_sha256(path: Path, expected: str, *, name: str) -> None:
-    """Raise a DataError, which calls the file ``name``, if its SHA-256 is not the expected one."""
+    """Raise a DataError, which refers to the file as ``name``, if its SHA-256 is not as expected."""
     if not path.is_file():
         raise DataError(f"{name} must have sha256 {expected}, but the file does not exist; fetch it again")
     actual = file_sha256(path)
@@ -66,5 +66,5 @@ def check_sha256(path: Path, expected: str, *, name: str) -> None:
 
 
 def explain_renewal(path: Path) -> str:
-    """Return how to replace a bad copy; in the hub client's cache, the target of a link must be deleted."""
+    """Return an instruction to replace a bad copy; a link into the hub's cache is resolved."""
     return f"delete {path.resolve() if path.is_symlink() else 'it'} and fetch it again"

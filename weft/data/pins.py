@@ -1,9 +1,9 @@
 """The lock file of an experiment: the commit and the file hashes behind each revision on the hub.
 
 A branch such as ``main`` moves. The first download through an experiment ``NAME.yaml`` writes the commit
-and the SHA-256 of every downloaded file to ``NAME.lock.json`` beside it. Later downloads request that
-commit, and all copies are checked against these hashes. The lock file belongs under version control.
-Delete an entry, or the whole file, to follow the branch again.
+and the SHA-256 of every downloaded file to ``NAME.lock.json`` in the same folder. Later downloads request
+that commit, and all copies are checked against these hashes. The lock file should be put under version
+control. To follow the branch again, delete an entry or the whole file.
 """
 
 from collections.abc import Mapping
@@ -21,10 +21,10 @@ RepoType = Literal["dataset", "model"]
 
 
 class Pin(Section):
-    """The content of one revision of a repository."""
+    """The content of a revision of a repository."""
 
     commit: Annotated[str, Field(pattern=r"^[0-9a-f]{7,64}$")]
-    """The commit."""
+    """Commit of the revision."""
     files: dict[str, Sha256]
     """SHA-256 of each file that was used."""
 
@@ -33,7 +33,7 @@ _PINS = TypeAdapter(dict[str, Pin])
 
 
 def pins_path(experiment_file: Path) -> Path:
-    """Return the path of an experiment's lock file: ``paper.lock.json`` beside ``paper.yaml``."""
+    """Return the path of an experiment's lock file: ``paper.lock.json`` for ``paper.yaml``."""
     return experiment_file.with_name(f"{experiment_file.stem}.lock.json")
 
 
@@ -45,20 +45,10 @@ def find_pin(pins: Path | None, repo_type: RepoType, repo: str, revision: str) -
 def add_pin(
     pins: Path, repo_type: RepoType, repo: str, revision: str, *, commit: str, files: Mapping[str, str]
 ) -> None:
-    """Add a commit and file hashes to the lock file. Existing entries stay and must agree.
+    """Add the commit of a revision, and hashes by path in the repository, to the lock file.
 
-    Concurrent jobs take turns, so that no entry is lost.
-
-    Args:
-        pins: the lock file, created if necessary.
-        repo_type: type of the repository.
-        repo: owner/name.
-        revision: commit, tag or branch.
-        commit: the commit that the revision points to.
-        files: path in the repository -> SHA-256.
-
-    Raises:
-        DataError: the lock file holds another commit or another hash, or cannot be read or written.
+    Entries are never changed: a DataError is raised if they differ. The file is locked meanwhile, so that
+    concurrent jobs lose no entry.
     """
     from filelock import FileLock
 
@@ -70,9 +60,8 @@ def add_pin(
             changed = sorted(name for name in files if pin.files.get(name, files[name]) != files[name])
             if pin.commit != commit or changed:
                 raise DataError(
-                    f"{pins} holds commit {pin.commit} for {key}, got {commit}"
-                    + (f" with other content in {changed}" if changed else "")
-                    + "; another job has pinned it in the meantime: run this job again"
+                    f"{pins} holds commit {pin.commit} for {key}, got {commit} (changed files: {changed}); "
+                    "another job has pinned it in the meantime: run this job again"
                 )
             entries[key] = Pin(commit=commit, files=dict(sorted({**pin.files, **files}.items())))
             write_json(pins, {name: entries[name].model_dump() for name in sorted(entries)})

@@ -31,10 +31,10 @@ def prepare_examples(
     Args:
         examples: the examples in training order.
         tokenizer: tokenizer of the base model.
-        out: directory to write; it also gets the summary as ``summary.json``.
+        out: directory to write; the summary is written to ``summary.json`` in it.
         max_length: limit in tokens; longer examples will lose their end in training.
         heldout_share: share of the examples, from the front, that is left out.
-        layout: how prompt and answer become tokens, see `encode_example`.
+        layout: tokenization of prompt and answer, see `encode_example`.
 
     Returns:
         The summary.
@@ -59,53 +59,14 @@ def prepare_examples(
             f"every prompt must be shorter than training.max_length={max_length} tokens, got "
             f"{len(too_long)} longer ones, such as {too_long[:3]}; raise max_length or remove them"
         )
-    has_tag = [ANSWER_TAG in example.answer for example in examples]
-    summary = _summarize(
-        encoded, has_tag, tokenizer, max_length=max_length, num_heldout=num_heldout, layout=layout
-    )
-    datasets.disable_progress_bars()
-    datasets.Dataset.from_list(encoded).save_to_disk(str(out))
-    write_json(out / SUMMARY_FILE, summary)
-    return summary
-
-
-def describe_summary(summary: LengthSummary) -> str:
-    """Return one line that tells how long the examples are and what is cut off."""
-    line = (
-        f"{summary.num_examples} examples ({summary.num_heldout} held out), "
-        f"median {summary.median_length:.0f} and 95th percentile {summary.p95_length:.0f} tokens"
-    )
-    if not summary.num_cut_off:
-        return f"{line}; none longer than {summary.length_limit}"
-    share = summary.share_answer_tag_cut_off
-    lost_tags = "" if share is None else f", {100 * share:.1f} % lose their answer tag"
-    return (
-        f"{line}; {100 * summary.share_cut_off:.1f} % are cut off at {summary.length_limit}{lost_tags}, "
-        f"{100 * summary.share_tokens_cut:.1f} % of the tokens are lost"
-    )
-
-
-def _summarize(
-    encoded: Sequence[PreparedExample],
-    has_tag: Sequence[bool],
-    tokenizer: PreTrainedTokenizerBase,
-    *,
-    max_length: int,
-    num_heldout: int,
-    layout: Layout,
-) -> LengthSummary:
-    """Compute the summary of examples of which some have an answer tag (``has_tag``)."""
-    prompts = np.array([len(row["prompt_ids"]) for row in encoded])
-    lengths = prompts + [len(row["answer_ids"]) for row in encoded]
+    tagged = [row for row, example in zip(encoded, examples, strict=True) if ANSWER_TAG in example.answer]
+    num_tags_lost = sum(not _keeps_tag(row, tokenizer, max_length) for row in tagged)
     turn_end = turn_end_id(tokenizer)
     turn_ends = np.array([_last_index(turn_end, row) for row in encoded])
+    prompts = np.array([len(row["prompt_ids"]) for row in encoded])
+    lengths = prompts + [len(row["answer_ids"]) for row in encoded]
     cut = np.maximum(lengths - max_length, 0)
-    num_tags = sum(has_tag)
-    num_tags_lost = sum(
-        tagged and bool(num_cut) and ANSWER_TAG not in _decode_kept_answer(tokenizer, row, max_length)
-        for row, tagged, num_cut in zip(encoded, has_tag, cut, strict=True)
-    )
-    return LengthSummary(
+    summary = LengthSummary(
         num_examples=len(encoded),
         mean_length=round(float(lengths.mean()), 2),
         median_length=float(np.median(lengths)),
@@ -121,10 +82,30 @@ def _summarize(
         share_tokens_cut=round(float(cut.sum() / lengths.sum()), 4),
         share_cut_off=round(float((cut > 0).mean()), 4),
         share_end_of_turn_cut_off=round(float((turn_ends >= max_length).mean()), 4),
-        num_with_answer_tag=num_tags,
-        share_answer_tag_cut_off=round(num_tags_lost / num_tags, 4) if num_tags else None,
+        num_with_answer_tag=len(tagged),
+        share_answer_tag_cut_off=round(num_tags_lost / len(tagged), 4) if tagged else None,
         num_heldout=num_heldout,
         layout=layout,
+    )
+    datasets.disable_progress_bars()
+    datasets.Dataset.from_list(encoded).save_to_disk(str(out))
+    write_json(out / SUMMARY_FILE, summary)
+    return summary
+
+
+def describe_summary(summary: LengthSummary) -> str:
+    """Return a line of text with the lengths of the examples and the share that is cut off."""
+    line = (
+        f"{summary.num_examples} examples ({summary.num_heldout} held out), "
+        f"median {summary.median_length:.0f} and 95th percentile {summary.p95_length:.0f} tokens"
+    )
+    if not summary.num_cut_off:
+        return f"{line}; none longer than {summary.length_limit}"
+    share = summary.share_answer_tag_cut_off
+    lost_tags = "" if share is None else f", {100 * share:.1f} % lose their answer tag"
+    return (
+        f"{line}; {100 * summary.share_cut_off:.1f} % are cut off at {summary.length_limit}{lost_tags}, "
+        f"{100 * summary.share_tokens_cut:.1f} % of the tokens are lost"
     )
 
 
@@ -134,5 +115,7 @@ def _last_index(token: int, row: PreparedExample) -> int:
     return len(ids) - 1 - ids[::-1].index(token)
 
 
-def _decode_kept_answer(tokenizer: PreTrainedTokenizerBase, row: PreparedExample, max_length: int) -> str:
-    return str(tokenizer.decode(row["answer_ids"][: max_length - len(row["prompt_ids"])]))
+def _keeps_tag(row: PreparedExample, tokenizer: PreTrainedTokenizerBase, max_length: int) -> bool:
+    """Return True if an answer with a tag still has the tag after it is cut to the limit."""
+    room = max_length - len(row["prompt_ids"])
+    return len(row["answer_ids"]) <= room or ANSWER_TAG in str(tokenizer.decode(row["answer_ids"][:room]))

@@ -9,12 +9,7 @@ from typing import Any
 import numpy as np
 
 from weft.benchmarks.custom import load_custom_benchmark
-from weft.config.sources import (
-    BenchmarkSource,
-    CustomBenchmark,
-    GeneratedBenchmark,
-    HubFile,
-)
+from weft.config.sources import BenchmarkSource, CustomBenchmark, GeneratedBenchmark, HubFile
 from weft.data.hub import fetch_hub_file, pin_hub_file
 from weft.data.instructions import describe_instruction, find_instruction, with_instruction
 from weft.data.rows import Loaded, describe_files, read_rows, take_text
@@ -32,13 +27,13 @@ def load_questions(
 
     Args:
         benchmark: name of the benchmark in the experiment.
-        source: where the questions come from.
-        out: file that the questions will be written to; a download is kept beside it.
+        source: source of the questions in the experiment.
+        out: file to which the questions will be written; a download is kept in the same folder.
         offline: folders searched before any download.
         pins: lock file of the experiment, see `weft.data.pins`.
 
     Returns:
-        The questions and their origin.
+        The questions and their provenance.
 
     Raises:
         ConfigError: the questions of a custom benchmark have the wrong form, or are too few.
@@ -58,7 +53,7 @@ def load_questions(
         fetch_web_file(source.file, path, offline=offline)
     instruction = find_instruction(source.instruction, offline=offline)
     questions = read_published(benchmark, path, num_examples=source.num_examples, instruction=instruction)
-    if isinstance(source.file, HubFile) and pins is not None:
+    if isinstance(source.file, HubFile):
         pin_hub_file(source.file, path, pins=pins)
     notes: JsonObject = {
         "files": describe_files([path]),
@@ -68,7 +63,7 @@ def load_questions(
 
 
 def generate_questions(benchmark: str, source: GeneratedBenchmark) -> list[Question]:
-    """Generate test questions. The keys of their problems never occur in training data."""
+    """Generate test questions, disjoint from the training data of every experiment."""
     stream = draw_problems(TASKS[benchmark], split="test", seed=source.seed)
     problems = itertools.islice(stream, source.num_examples)
     return [_question(benchmark, problem.question, problem.reference) for problem in problems]
@@ -77,20 +72,10 @@ def generate_questions(benchmark: str, source: GeneratedBenchmark) -> list[Quest
 def read_published(
     benchmark: str, path: Path, *, num_examples: int | None, instruction: str = ""
 ) -> list[Question]:
-    """Read a published test file, and select questions as d1 does.
+    """Read a published test file, and select ``num_examples`` questions as d1 does, or all if None.
 
-    Args:
-        benchmark: benchmark whose published form the file has.
-        path: JSON Lines, CSV or Parquet file.
-        num_examples: number of questions to select; None for all, in file order.
-        instruction: text in front of every question.
-
-    Returns:
-        Questions and references in the form of d1's stored generations. A GSM8K reference is the true
-        number, also where d1's file has null.
-
-    Raises:
-        DataError: the file or a row of it cannot be read, or there are too few rows.
+    Questions and references have the form of d1's stored generations, except that a GSM8K reference is the
+    true number also where d1's file has null.
 
     Source:
         d1 @ 837888f, eval/: numpy.random.seed(42), then choice(n, size, replace=False).

@@ -1,7 +1,6 @@
-"""Rows of data files of other projects, and what is loaded from them.
+"""Rows of data files of other projects, as JSON objects without a fixed form.
 
-The rows have no fixed form. They are plain JSON objects within this package only; `weft.data.questions` and
-`weft.data.datasets` turn them into records.
+`weft.data.questions` and `weft.data.datasets` convert them to records.
 """
 
 import csv
@@ -23,11 +22,11 @@ RecordT = TypeVar("RecordT", bound=Record)
 
 @dataclass(frozen=True, kw_only=True)
 class Loaded(Generic[RecordT]):
-    """Questions or examples, with what their provenance tells about their source.
+    """Loaded questions or examples, and the entries of their provenance that describe the source.
 
     Attributes:
         records: the questions or examples, in file order or training order.
-        inputs: local files that they were read from.
+        inputs: local files from which they were read.
         notes: further entries of the provenance.
         num_repeated: equal examples that were left out.
     """
@@ -58,7 +57,7 @@ def read_rows(path: Path) -> list[JsonObject]:
 
 
 def take_text(row: JsonObject, field: str) -> str:
-    """Return the text in a field of a row, or the first text of a list; raise a ValueError without one."""
+    """Return the text in a field of a row, or the first text of a list; otherwise raise a ValueError."""
     value = row.get(field)
     first = value[0] if isinstance(value, list) and value else value
     if not isinstance(first, str) or not first.strip():

@@ -2,8 +2,8 @@
 
 It has LLaDA's special tokens and chat template, so a small model runs through the same code as the 8B
 model, with two differences: the mask token is declared, and the template appends the assistant header only
-on request. Every text can be encoded. A number of one or two digits is one token, so that a small network
-can learn sums as a table. Longer runs of digits, such as a Sudoku board, are split into single digits.
+on request. Every text can be encoded. A number below 100 is a single token, so that a small network can
+learn sums as a table. Longer runs of digits, such as a Sudoku board, are split into single digits.
 """
 
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""Files behind a web address: copied from an offline folder if it has them, downloaded otherwise."""
+"""Fetch files from the web, or copy them from an offline folder."""
 
 import http.client
 import shutil
@@ -18,16 +18,7 @@ TIMEOUT_S = 60
 
 
 def fetch_web_file(source: WebFile, out: Path, *, offline: Sequence[str]) -> None:
-    """Copy or download a file, and check its hash.
-
-    Args:
-        source: address, hash and offline name of the file.
-        out: file to write.
-        offline: folders searched before the download.
-
-    Raises:
-        DataError: the file is neither offline nor reachable, or its hash differs.
-    """
+    """Copy a file from an offline folder or download it, and check its hash."""
     with _open(source.url, source.offline, offline) as (file, origin), atomic_file(out) as copy:
         with copy.open("wb") as target:
             shutil.copyfileobj(file, target)
@@ -35,19 +26,9 @@ def fetch_web_file(source: WebFile, out: Path, *, offline: Sequence[str]) -> Non
 
 
 def read_web_file(url: str, name: str, *, offline: Sequence[str], max_bytes: int) -> tuple[bytes, str]:
-    """Read a small file without storing it.
+    """Return the content of a small file, and the path or address from which it was read.
 
-    Args:
-        url: address of the file.
-        name: offline name, relative to the folders of ``offline``.
-        offline: folders searched before the download.
-        max_bytes: largest size that is accepted.
-
-    Returns:
-        The content, and the path or address that it was read from.
-
-    Raises:
-        DataError: the file is neither offline nor reachable, or it is too large.
+    ``name`` is the path of the file below the folders of ``offline``, which are searched first.
     """
     with _open(url, name, offline) as (file, origin):
         content = file.read(max_bytes + 1)
@@ -57,7 +38,7 @@ def read_web_file(url: str, name: str, *, offline: Sequence[str], max_bytes: int
 
 
 def describe_failure(source: str, name: str, offline: Sequence[str], error: BaseException) -> str:
-    """Return the message of a failed download: the first line of the error, and where to put a copy."""
+    """Return the message of a failed download, with the paths for a copy of the file."""
     first_line = str(error).strip().partition("\n")[0] or type(error).__name__
     return (
         f"{source} cannot be downloaded ({type(error).__name__}: {first_line}); "

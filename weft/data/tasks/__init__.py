@@ -1,4 +1,4 @@
-"""Generated tasks: questions with rationales and answers, made without a download."""
+"""Generated tasks: random questions with rationales and answers."""
 
 import random
 from collections.abc import Callable

@@ -20,18 +20,18 @@ OPERATIONS = ("+", "-", "*")
 
 
 class Solution(NamedTuple):
-    """A way to reach a value: its steps, and the whole expression."""
+    """A way to reach a value: the steps, and the whole expression."""
 
     rationale: str
     expression: str
 
 
-def sample_problem(rng: random.Random, *, largest: int = 9, largest_target: int = 30) -> Problem:
-    """Sample a problem with a solution; numbers and target lie between 1 and the given limits."""
+def sample_problem(rng: random.Random) -> Problem:
+    """Sample a problem with numbers from 1 to 9 and a target from 1 to 30 that has a solution."""
     while True:
-        numbers = [rng.randint(1, largest) for _ in range(3)]
+        numbers = [rng.randint(1, 9) for _ in range(3)]
         solutions = find_solutions(tuple(sorted(numbers)))
-        targets = [target for target in solutions if 1 <= target <= largest_target]
+        targets = [target for target in solutions if target <= 30]
         if targets:
             break
     target = rng.choice(targets)
@@ -47,15 +47,9 @@ def sample_problem(rng: random.Random, *, largest: int = 9, largest_target: int 
 
 @cache
 def find_solutions(numbers: tuple[int, ...]) -> dict[int, Solution]:
-    """Return the first solution for every value that three numbers can reach.
+    """Return the first solution for every value that three sorted numbers can reach, by value.
 
-    Intermediate results are natural numbers.
-
-    Args:
-        numbers: the numbers, sorted.
-
-    Returns:
-        Value -> solution, in ascending order of the values.
+    Intermediate results and values are at least 1.
     """
     solutions: dict[int, Solution] = {}
     for (a, b, c), first, second in itertools.product(
@@ -80,6 +74,4 @@ def _apply(operation: str, left: int, right: int) -> int:
 
 
 def _needs_brackets(first: str, second: str, left_first: bool) -> bool:
-    if second == "*":
-        return first != "*"
-    return not left_first and first != "*"
+    return first != "*" and (second == "*" or not left_first)

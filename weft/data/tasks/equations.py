@@ -1,4 +1,4 @@
-r"""Linear equations whose answers have the form of the MATH data set.
+r"""Linear equations, with answers in the form of the MATH data set.
 
     question    Solve for x: 3x + 4 = 19
     rationale   3x=19-4=15, 15/3
@@ -12,19 +12,21 @@ from fractions import Fraction
 
 from weft.data.tasks.problem import Problem, canonical
 
+LARGEST = 9
+"""Largest absolute value of the coefficients a and b."""
+FRACTION_SHARE = 0.2
+"""Share of the equations with a solution that is not a whole number."""
 
-def sample_problem(rng: random.Random, *, largest: int = 9, fraction_share: float = 0.2) -> Problem:
-    """Sample an equation ax + b = c, where the given share of the solutions are not whole numbers.
 
-    The absolute values of a and b are at most ``largest``.
-    """
-    wants_fraction = rng.random() < fraction_share
+def sample_problem(rng: random.Random) -> Problem:
+    """Sample an equation ax + b = c."""
+    wants_fraction = rng.random() < FRACTION_SHARE
     while True:
-        a = rng.randint(2, largest)
-        b = rng.choice([-1, 1]) * rng.randint(1, largest)
-        right = rng.randint(-largest, 2 * largest) if wants_fraction else a * rng.randint(-largest, largest)
+        a = rng.randint(2, LARGEST)
+        b = rng.choice([-1, 1]) * rng.randint(1, LARGEST)
+        right = rng.randint(-LARGEST, 2 * LARGEST) if wants_fraction else a * rng.randint(-LARGEST, LARGEST)
         value = Fraction(right, a)
-        if wants_fraction == (value.denominator > 1) and abs(right + b) <= 6 * largest:
+        if wants_fraction == (value.denominator > 1) and abs(right + b) <= 6 * LARGEST:
             break
     c = right + b
     sign, back = ("+", "-") if b > 0 else ("-", "+")

@@ -1,4 +1,4 @@
-"""Training examples made from generated problems."""
+"""Training examples with generated problems."""
 
 import itertools
 import random
@@ -16,7 +16,7 @@ def join_answer(rationale: str, answer: str) -> str:
 
 
 def make_example(problem: Problem, *, has_rationale: bool = True) -> Example:
-    """Return a problem as an example: with chain of thought, or as a direct answer without rationale."""
+    """Return a problem as a training example with its rationale or with an empty rationale."""
     source = f"generated/{problem.benchmark}"
     return Example(
         example_id=problem.example_id,

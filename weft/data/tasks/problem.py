@@ -1,8 +1,8 @@
 """Generated problems, and their division into training and test problems.
 
 The *key* of a problem is its mathematical content without names, order or wording. A hash of the key
-decides whether the problem may be used for training or for testing. The two sides are therefore disjoint
-whatever the seeds and sizes are, also for data that are generated later.
+assigns the problem to training or to testing. The two splits are therefore disjoint for all seeds and
+sizes, also for data that are generated later.
 """
 
 import hashlib
@@ -29,8 +29,8 @@ class Problem:
     """A question with its reference answer and a rationale.
 
     Attributes:
-        benchmark: benchmark whose scorer is used.
-        key: mathematical content; decides the split.
+        benchmark: name of the benchmark that scores the answers.
+        key: mathematical content; determines the split.
         question: text of the user's turn.
         reference: right answer in the form that the scorer expects, d1's ``ground_truth``.
         rationale: worked solution, without tags.
@@ -59,19 +59,10 @@ def split_of(benchmark: str, key: str) -> Split:
 def draw_problems(
     sample_problem: Callable[[random.Random], Problem], *, split: Split, seed: int, distinct: bool = True
 ) -> Iterator[Problem]:
-    """Yield random problems of one split, without end.
+    """Yield random problems of a split in an endless sequence that depends on the seed.
 
-    Args:
-        sample_problem: function that samples a problem of any split.
-        split: split to yield.
-        seed: seed of the sequence; equal seeds give equal sequences.
-        distinct: yield every question at most once.
-
-    Yields:
-        Problems of the split.
-
-    Raises:
-        DataError: `MAX_REJECTIONS` samples in a row were of the other split or repeated.
+    Problems of the other split and, if ``distinct``, repeated questions are rejected. A DataError is raised
+    after more than `MAX_REJECTIONS` rejections in a row.
     """
     rng = random.Random(f"{seed}/{split}")
     seen: set[str] = set()

@@ -1,4 +1,4 @@
-"""4x4 Sudoku puzzles with exactly one completion.
+"""4x4 Sudoku puzzles with a unique completion.
 
     question    Solve the following Sudoku puzzle: 1234341221430321
     rationale   1234 3412
@@ -14,11 +14,11 @@ from weft.benchmarks.sudoku_boards import NUM_CELLS, SIDE, find_completions, lis
 from weft.data.tasks.problem import Problem
 
 
-def sample_problem(rng: random.Random, *, blanks: tuple[int, int] = (4, 8)) -> Problem:
-    """Sample a puzzle; ``blanks`` are the smallest and the largest number of empty cells."""
+def sample_problem(rng: random.Random) -> Problem:
+    """Sample a puzzle with 4 to 8 empty cells."""
     while True:
         solution = rng.choice(list_boards())
-        empty = set(rng.sample(range(NUM_CELLS), rng.randint(*blanks)))
+        empty = set(rng.sample(range(NUM_CELLS), rng.randint(4, 8)))
         puzzle = "".join("0" if cell in empty else digit for cell, digit in enumerate(solution))
         if len(find_completions(puzzle)) == 1:
             break

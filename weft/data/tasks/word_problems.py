@@ -1,4 +1,4 @@
-r"""Word problems of two steps whose answers have the form of GSM8K.
+r"""Word problems of two steps, with answers in the form of GSM8K.
 
     question    Tom has 12 pens. Tom buys 7 more and then gives away 5. How many pens does Tom have now?
     rationale   12+7=19, 19-5=14
@@ -31,15 +31,15 @@ STORIES = (
 )  # fmt: skip
 
 
-def sample_problem(rng: random.Random, *, largest: int = 20) -> Problem:
-    """Sample a word problem with numbers up to ``largest`` and results from 1 to twice ``largest``."""
+def sample_problem(rng: random.Random) -> Problem:
+    """Sample a word problem with numbers from 2 to 20 and results from 1 to 40."""
     while True:
         story, first, second = rng.choice(STORIES)
-        limit = 9 if first == "*" else largest
-        a, b, c = rng.randint(2, limit), rng.randint(2, limit), rng.randint(2, largest)
+        limit = 9 if first == "*" else 20
+        a, b, c = rng.randint(2, limit), rng.randint(2, limit), rng.randint(2, 20)
         middle = a * b if first == "*" else a + b if first == "+" else a - b
         value = middle + c if second == "+" else middle - c
-        if 1 <= middle <= 2 * largest and 1 <= value <= 2 * largest:
+        if 1 <= middle <= 40 and 1 <= value <= 40:
             break
     name, other = rng.sample(NAMES, 2)
     question = story.format(name=name, other=other, thing=rng.choice(THINGS), a=a, b=b, c=c)
