@@ -1,15 +1,5 @@
 """Exceptions for errors whose cause is outside of weft: files, settings, models.
 
-    WeftError
-    ├── ConfigError       an experiment file or the run settings are not valid   (ValueError)
-    ├── DataError         a data file is missing, changed or malformed          (ValueError)
-    ├── MaskingError      an example has no token that may be masked            (ValueError)
-    ├── CheckpointError   a model directory cannot be loaded or written         (ValueError)
-    ├── SamplingError     settings, prompts and model do not fit together       (ValueError)
-    ├── ScoringError      a generation file cannot be read or scored            (ValueError)
-    ├── ScoringSetupError a program that a scorer needs is missing              (RuntimeError)
-    └── TrainingError     training cannot start or must stop                    (RuntimeError)
-
 A message says what is required, what the value is, and what to do. Each exception also inherits a
 built-in exception, so that code that does not know weft can catch it. The command line prints the
 message without a traceback and exits with code 2.
@@ -24,19 +14,19 @@ ValueT = TypeVar("ValueT")
 
 
 class WeftError(Exception):
-    """Base of all errors whose cause lies outside weft."""
+    """Base class of all errors whose cause is outside of weft."""
 
 
 class ConfigError(WeftError, ValueError):
-    """An experiment file or the run settings are wrong."""
+    """An experiment file or the run settings are not valid."""
 
 
 class DataError(WeftError, ValueError):
-    """A data file is missing, has changed or cannot be parsed."""
+    """A data file is missing, changed or malformed."""
 
 
 class MaskingError(WeftError, ValueError):
-    """An example has no position that may be masked."""
+    """An example has no token that may be masked."""
 
 
 class CheckpointError(WeftError, ValueError):

@@ -22,6 +22,7 @@ import weft
 from weft.errors import WeftError
 from weft.layout import PROVENANCE_ENDING, digests_file, provenance_file
 from weft.records import FileDigest, FileDigests, Provenance
+from weft.records.base import JsonObject
 from weft.records.files import read_json, write_json
 
 PACKAGE_ROOT = Path(__file__).resolve().parent
@@ -123,12 +124,12 @@ def source_digest(*rooms: str) -> str:
 def write_provenance(
     result: Path,
     *,
-    settings: Mapping[str, Any],
+    settings: JsonObject,
     experiment: str,
     seed: int | None = None,
     inputs: Iterable[Path] = (),
     device: str = "cpu",
-    notes: Mapping[str, Any] | None = None,
+    notes: JsonObject | None = None,
 ) -> None:
     """Write the provenance of a result beside it, as ``NAME.provenance.json``.
 

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+import yaml
 
 from weft.cli.shared import OfflineOption, app, offline_folders
 from weft.config import find_experiment, load_experiment, read_settings
@@ -44,9 +45,5 @@ def doctor(
 @config_app.command("show")
 def config_show(experiment: str) -> None:
     """Print an experiment with every value filled in."""
-    import yaml
-
-    described = load_experiment(find_experiment(experiment))
-    typer.echo(
-        yaml.safe_dump(described.model_dump(mode="json"), sort_keys=False, allow_unicode=True), nl=False
-    )
+    content = load_experiment(find_experiment(experiment)).model_dump(mode="json")
+    typer.echo(yaml.safe_dump(content, sort_keys=False, allow_unicode=True), nl=False)

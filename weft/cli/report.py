@@ -7,9 +7,9 @@ import typer
 
 from weft.cli.shared import ExperimentOption, OutOption, app, save_provenance
 from weft.config import Experiment, find_experiment, load_experiment
-from weft.errors import DataError
 from weft.layout import ResultLayout
 from weft.records.files import read_text, write_text
+from weft.report.outputs import list_figures
 
 report_app = typer.Typer(help="Tables, figures and the report page.", no_args_is_help=True)
 app.add_typer(report_app, name="report")
@@ -27,7 +27,6 @@ def report_tables(experiment: ExperimentOption, root: RootArgument, out: OutOpti
     tables = compute_tables(checked, load_results(checked, layout))
     for name, frame in tables.items():
         write_table(checked, name, frame, out)
-    for name in tables:
         save_provenance(out / f"{name}.csv", checked, inputs=_inputs(checked, layout))
     typer.echo(read_text(out / "headline.md"), nl=False)
 
@@ -36,7 +35,6 @@ def report_tables(experiment: ExperimentOption, root: RootArgument, out: OutOpti
 def report_figures(experiment: ExperimentOption, root: RootArgument, out: OutOption) -> None:
     """Draw the figures."""
     from weft.report.figures import write_figures
-    from weft.report.outputs import list_figures
     from weft.report.results import load_results
     from weft.report.tables import compute_tables
 
@@ -55,7 +53,6 @@ def report_page(
     figures: Annotated[Path, typer.Option(help="Folder with the figures.")],
 ) -> None:
     """Write the report page, which holds all tables and figures."""
-    from weft.report.outputs import list_figures
     from weft.report.page import render_page
     from weft.report.results import load_results
     from weft.report.tables import compute_tables
@@ -63,19 +60,16 @@ def report_page(
     checked, layout = load_experiment(find_experiment(experiment)), ResultLayout(root)
     results = load_results(checked, layout)
     paths = {name: figures / f"{name}.png" for name in list_figures(checked)}
-    missing = [str(path) for path in paths.values() if not path.is_file()]
-    if missing:
-        raise DataError(f"the page needs all figures, but {missing[0]} is missing; make the figures first")
     images = {name: path.read_bytes() for name, path in paths.items()}
     write_text(out, render_page(checked, results, compute_tables(checked, results), images))
     save_provenance(out, checked, inputs=[*_inputs(checked, layout), *paths.values()])
 
 
 def _inputs(experiment: Experiment, layout: ResultLayout) -> list[Path]:
-    """Return the files and folders from which the tables and figures are made."""
-    runs = [run.run_id for run in experiment.trained_runs]
+    """Return the files and folders from which the tables and figures are computed."""
     paths = [layout.root / "scores"]
-    paths += [log(run_id) for run_id in runs for log in (layout.history, layout.timing)]
-    paths += [layout.probe(name) for name in experiment.dataset_names]
-    paths += [layout.gradients(name) for name in experiment.dataset_names]
+    for run in experiment.trained_runs:
+        paths += [layout.history(run.run_id), layout.timing(run.run_id)]
+    for name in experiment.dataset_names:
+        paths += [layout.probe(name), layout.gradients(name)]
     return [path for path in paths if path.exists()]

@@ -1,20 +1,13 @@
-"""``weft score``: from generations to verdicts."""
+"""``weft score``: score generations."""
 
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from weft.cli.shared import OutOption, app
+from weft.config.experiment import Scoring
 from weft.errors import ConfigError
-
-
-class Scoring(StrEnum):
-    """Values of ``--rules``."""
-
-    d1 = "d1"
-    strict = "strict"
 
 
 @app.command()
@@ -24,7 +17,7 @@ def score(
         str, typer.Option(help="sudoku, countdown, gsm8k, math500, or any other name with --custom.")
     ],
     out: OutOption,
-    rules: Annotated[Scoring, typer.Option(help="Scoring (docs/scoring.md).")] = Scoring.d1,
+    rules: Annotated[Scoring, typer.Option(help="Scoring (docs/scoring.md).")] = "d1",
     custom: Annotated[
         Path | None,
         typer.Option(help="Python file of a custom benchmark; it is run (docs/custom-benchmarks.md)."),

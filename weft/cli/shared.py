@@ -11,6 +11,7 @@ import typer
 from weft.config import BASE_RUN, Experiment, FineTuning, Run, find_experiment, load_experiment, read_settings
 from weft.errors import ConfigError
 from weft.provenance import write_provenance
+from weft.records.base import JsonObject
 
 app = typer.Typer(
     help="Weighted entropy-driven fine-tuning of masked diffusion language models, reproduced.",
@@ -59,17 +60,7 @@ def offline_folders(folders: list[str] | None) -> list[str]:
 
 
 def choose_device(name: str) -> str:
-    """Choose the device of a model.
-
-    Args:
-        name: ``cpu``, ``cuda``, ``cuda:N`` or ``auto``.
-
-    Returns:
-        The name of a device that exists.
-
-    Raises:
-        ConfigError: the name is not a device, or there is no such device.
-    """
+    """Return the device for ``cpu``, ``cuda``, ``cuda:N`` or ``auto``, or raise ConfigError."""
     if name == "cpu":
         return name
     import torch
@@ -129,18 +120,9 @@ def save_provenance(
     seed: int | None = None,
     inputs: Sequence[Path] = (),
     device: str = "cpu",
-    notes: Mapping[str, Any] | None = None,
+    notes: JsonObject | None = None,
 ) -> None:
-    """Write the provenance of a result of an experiment beside it.
-
-    Args:
-        result: file or directory of the result.
-        experiment: the experiment.
-        seed: seed of the step, if it has one.
-        inputs: files and directories whose hashes are noted.
-        device: device that computed the result.
-        notes: further JSON values.
-    """
+    """Write the provenance of a result of an experiment, see `weft.provenance.write_provenance`."""
     write_provenance(
         result,
         settings=experiment.model_dump(mode="json"),
