@@ -1,7 +1,7 @@
-"""Exceptions for errors whose cause is outside of weft: files, settings, models.
+"""Exceptions for errors with a cause outside of weft, such as files, settings and models.
 
 A message says what is required, what the value is, and what to do. Each exception also inherits a
-built-in exception, so that code that does not know weft can catch it. The command line prints the
+built-in exception, so that other code can catch it without importing weft. The command line prints the
 message without a traceback and exits with code 2.
 """
 
@@ -14,7 +14,7 @@ ValueT = TypeVar("ValueT")
 
 
 class WeftError(Exception):
-    """Base class of all errors whose cause is outside of weft."""
+    """Base class of all errors with a cause outside of weft."""
 
 
 class ConfigError(WeftError, ValueError):

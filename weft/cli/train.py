@@ -45,7 +45,7 @@ def train(
     workers: Annotated[int, typer.Option(min=0, help="Processes that load examples, per rank.")] = 0,
     device: DeviceOption = "auto",
 ) -> None:
-    """Fine-tune one model, on ranks that DeepSpeed's launcher starts."""
+    """Fine-tune a model, on ranks that DeepSpeed's launcher starts."""
     from weft.training.job import launch_training
 
     described = load_fine_tuning(experiment)
