@@ -87,7 +87,7 @@ class ResultLayout:
         return self.root / "samples" / run / benchmark / f"{gen_length}.jsonl"
 
     def shard(self, run: str, benchmark: str, gen_length: Length, shard: Length, shards: Length) -> Path:
-        """Return the answers of one of several jobs that share the questions."""
+        """Return the answers to a part of the questions, by one of several jobs."""
         return self.root / "shards" / run / benchmark / f"{gen_length}.{shard}of{shards}.jsonl"
 
     def scores(self, scoring: str, run: str, benchmark: str, gen_length: Length) -> Path:
@@ -96,23 +96,13 @@ class ResultLayout:
 
     # Report
 
-    @property
-    def tables(self) -> Path:
-        """The folder with the tables."""
-        return self.root / "tables"
-
     def table(self, name: str, ending: str = "csv") -> Path:
         """Return a table in one of `TABLE_FORMATS`."""
-        return self.tables / f"{name}.{ending}"
-
-    @property
-    def figures(self) -> Path:
-        """The folder with the figures."""
-        return self.root / "figures"
+        return self.root / "tables" / f"{name}.{ending}"
 
     def figure(self, name: str, ending: str = "png") -> Path:
         """Return a figure in one of `FIGURE_FORMATS`."""
-        return self.figures / f"{name}.{ending}"
+        return self.root / "figures" / f"{name}.{ending}"
 
     @property
     def page(self) -> Path:
@@ -123,48 +113,44 @@ class ResultLayout:
         """Return the page that shows a run's answers step by step."""
         return self.root / "report/traces" / f"{run}.html"
 
-    # What the workflow itself writes
+    # Files of Snakemake
 
-    def log(self, rule: str, name: str = "") -> Path:
-        """Return the log of a job; ``name`` holds its wildcards."""
-        return self.root / "logs" / rule / f"{name}.log" if name else self.root / "logs" / f"{rule}.log"
+    def log(self, *job: str) -> Path:
+        """Return the log of a job, given its rule and, if it has wildcards, a name with them."""
+        return self.root / f"logs/{'/'.join(job)}.log"
 
-    def benchmark(self, rule: str, name: str = "") -> Path:
-        """Return the file in which Snakemake notes time and memory of a job."""
-        folder = self.root / "timings"
-        return folder / rule / f"{name}.jsonl" if name else folder / f"{rule}.jsonl"
-
-
-HISTORY_FILE = "history.jsonl"
-TIMING_FILE = "timing.json"
-SUMMARY_FILE = "summary.json"
-"""In a folder of tokenised examples: lengths, and what was cut off."""
-
-
-# Hidden files beside a result. Snakemake, which deletes the outputs of an interrupted job, does not
-# know them.
-
-
-def provenance_file(result: Path) -> Path:
-    """Return the provenance file beside a result (`weft.records.Provenance`)."""
-    return result.with_name(f"{result.name}{PROVENANCE_ENDING}")
+    def benchmark(self, *job: str) -> Path:
+        """Return the file to which Snakemake writes time and memory of a job."""
+        return self.root / f"timings/{'/'.join(job)}.jsonl"
 
 
 PROVENANCE_ENDING = ".provenance.json"
+HISTORY_FILE = "history.jsonl"
+TIMING_FILE = "timing.json"
+SUMMARY_FILE = "summary.json"
+"""File with the lengths of the examples in a folder of tokenised examples."""
+
+
+# Files beside a result. They are no outputs for Snakemake, which deletes outputs of an interrupted job.
+
+
+def provenance_file(result: Path) -> Path:
+    """Return the provenance file of a result (`weft.records.Provenance`)."""
+    return result.with_name(f"{result.name}{PROVENANCE_ENDING}")
 
 
 def digests_file(directory: Path) -> Path:
-    """Return the file with the digests of a directory's files (`weft.records.FileDigests`)."""
+    """Return the hidden file with the digests of a directory's files (`weft.records.FileDigests`)."""
     return directory.with_name(f".{directory.name}.digests.json")
 
 
 def partial_file(out: Path, digest: str) -> Path:
-    """Return the growing file of a job; the digest keeps records of other settings apart."""
+    """Return the growing file of a job with settings that have this digest."""
     return out.with_name(f".{out.name}.{digest[:12]}.partial")
 
 
 def state_folder(out: Path, digest: str) -> Path:
-    """Return the folder in which a job keeps what it needs to resume."""
+    """Return the folder with the state from which a job is resumed."""
     return out.with_name(f".{out.name}.{digest[:12]}.state")
 
 

@@ -1,4 +1,4 @@
-"""The plan of an experiment: how much there is to compute, and which files it needs from outside."""
+"""The plan of an experiment: the numbers of jobs, and the files that it needs."""
 
 import math
 import re
@@ -24,7 +24,7 @@ from weft.errors import DataError
 
 
 def plan_lines(experiment: Experiment, *, offline: Sequence[str], pins: Path | None = None) -> Iterator[str]:
-    """Describe an experiment: what is compared, how much there is to do, and what is missing.
+    """Describe an experiment, the numbers of its jobs, and the files that must be downloaded or are missing.
 
     Args:
         experiment: the experiment.
@@ -67,10 +67,8 @@ def _count_jobs(experiment: FineTuning) -> Iterator[str]:
     num_runs, num_benchmarks = len(experiment.runs), len(experiment.benchmarks)
     yield f"  {num_runs * num_benchmarks * len(sampling.gen_lengths)} sampling jobs:"
     yield f"    {num_runs} models x {num_benchmarks} benchmarks x lengths {sampling.gen_lengths};"
-    if sampling.tokens_per_step:
-        yield f"    one forward pass per {sampling.tokens_per_step} tokens"
-    else:
-        yield "    one forward pass for one or more tokens"
+    tokens = f"per {sampling.tokens_per_step}" if sampling.tokens_per_step else "for one or more"
+    yield f"    one forward pass {tokens} tokens"
     yield (
         f"  {len(experiment.traced_runs)} pages that show answers step by step: {num_benchmarks} questions "
         f"each, length {min(sampling.gen_lengths)}"
@@ -96,7 +94,7 @@ def _list_needs(experiment: FineTuning, offline: Sequence[str], pins: Path | Non
             yield f"  missing: {source.path}"
     instructions = {getattr(source, "instruction", "none") for source in sources}
     needs.update(
-        (D1_TEXTS[name].offline, "pinned by hash") for name in sorted(instructions & D1_TEXTS.keys())
+        {D1_TEXTS[name].offline: "pinned by hash" for name in sorted(instructions & D1_TEXTS.keys())}
     )
     for name, pinned in needs.items():
         path = find_offline(name, offline)
@@ -114,12 +112,10 @@ def _describe_file(file: WebFile | HubFile, pins: Path | None) -> tuple[str, str
 def _describe_pin(
     repo_type: RepoType, repo: str, revision: str, pins: Path | None, *, file: HubFile | None = None
 ) -> str:
-    """Describe by what the content of a repository, or of a file in it, is pinned."""
+    """Return a description of the pin of a repository, or of a file in it."""
     pin = find_pin(pins, repo_type, repo, revision)
-    if file is None:
-        is_hashed = pin is not None
-    else:
-        is_hashed = file.sha256 is not None or (pin is not None and file.file in pin.files)
+    is_hashed = pin is not None and (file is None or file.file in pin.files)
+    is_hashed = is_hashed or (file is not None and file.sha256 is not None)
     hashes = "hash" if file else "hashes"
     if re.fullmatch(r"[0-9a-f]{40}", revision):
         commit = f"commit {revision[:8]}"

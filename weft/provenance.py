@@ -1,7 +1,7 @@
 """Digests of files, and the provenance of results.
 
-Beside each result lies ``NAME.provenance.json`` (`weft.records.Provenance`): commit, versions, seed,
-device, and the SHA-256 of the result and of its inputs. `write_provenance` writes it.
+The provenance of a result (`weft.records.Provenance`) is written to ``NAME.provenance.json``: commit,
+versions, seed, device, and the SHA-256 of the result and of its inputs.
 
 `file_sha256` always reads the whole content. Jobs use `stored_digest`, which reads the files of a
 directory only if their size or time has changed since they were hashed: a checkpoint of 16 GB is an
@@ -9,6 +9,7 @@ input of many jobs.
 """
 
 import contextlib
+import functools
 import hashlib
 import importlib.metadata
 import json
@@ -31,7 +32,7 @@ RECORDED_PACKAGES = (
     "scipy", "matplotlib", "snakemake",
 )  # fmt: skip
 SNAKEMAKE_TIMESTAMP = ".snakemake_timestamp"
-"""File that Snakemake puts into the directories that its jobs have made."""
+"""File that Snakemake writes to each directory that is an output of a job."""
 
 
 def digest(value: Any) -> str:
@@ -44,7 +45,7 @@ def file_sha256(path: Path) -> str:
     """Return the SHA-256 of a file, or of the names and hashes of a directory's files.
 
     Provenance files and Snakemake's time stamps in a directory are left out, because they change without
-    the content. The content is always read; see `stored_digest` for jobs.
+    the content.
     """
     if path.is_dir():
         return digest({name: file_sha256(path / name) for name in _content(path)})
@@ -53,22 +54,18 @@ def file_sha256(path: Path) -> str:
 
 
 def stored_digest(path: Path) -> str:
-    """Return `file_sha256` of a file or directory, reading only what has changed since it was hashed.
-
-    A file of a directory is not read if its size and time are those that are stored with its hash. A
-    path that is a file is always read.
-    """
-    if not path.is_dir():
-        return file_sha256(path)
-    return _directory_digest(stored_file_digests(path))
+    """Return `file_sha256`, without reading the unchanged files of a directory, see `stored_file_digests`."""
+    return _directory_digest(stored_file_digests(path)) if path.is_dir() else file_sha256(path)
 
 
 def stored_file_digests(directory: Path) -> dict[str, FileDigest]:
-    """Return the digests of a directory's files, reading only what has changed since it was hashed.
+    """Return the digests of a directory's files, reading only files with another size or time than before.
 
     The digests are stored in a hidden file beside the directory if it is a result with provenance.
     """
-    known = _read_stored(directory)
+    known: Mapping[str, FileDigest] = {}
+    with contextlib.suppress(WeftError):  # the hidden file is missing or damaged
+        known = read_json(digests_file(directory), FileDigests).files
     digests = _digest_files(directory, known)
     if digests != known and provenance_file(directory).exists():
         with contextlib.suppress(OSError):  # the folder may be read-only
@@ -90,12 +87,11 @@ def _digest_files(directory: Path, known: Mapping[str, FileDigest]) -> dict[str,
 
 
 def _content(directory: Path) -> list[str]:
-    """List the files below a directory that count as its content, sorted."""
-    files = (file for file in directory.rglob("*") if file.is_file())
+    """Return the paths of the files below a directory that are hashed, sorted."""
     return sorted(
         str(file.relative_to(directory))
-        for file in files
-        if file.name != SNAKEMAKE_TIMESTAMP and not file.name.endswith(PROVENANCE_ENDING)
+        for file in directory.rglob("*")
+        if file.is_file() and not file.name.endswith((SNAKEMAKE_TIMESTAMP, PROVENANCE_ENDING))
     )
 
 
@@ -103,15 +99,8 @@ def _directory_digest(files: Mapping[str, FileDigest]) -> str:
     return digest({name: file.sha256 for name, file in files.items()})
 
 
-def _read_stored(directory: Path) -> dict[str, FileDigest]:
-    try:
-        return read_json(digests_file(directory), FileDigests).files
-    except WeftError:  # missing or damaged
-        return {}
-
-
 def source_digest(*rooms: str) -> str:
-    """Return a digest of the source of some rooms, so that cheap steps can depend on their code."""
+    """Return a digest of the source code of modules and packages in weft."""
     files = [
         file
         for room in rooms
@@ -140,7 +129,7 @@ def write_provenance(
         settings: the whole checked experiment, as JSON.
         experiment: name of the experiment.
         seed: seed of the step, if it has one.
-        inputs: files and directories from which the result was made; their `stored_digest` is recorded.
+        inputs: files and directories that the result depends on; their `stored_digest` is recorded.
         device: device that computed the result.
         notes: further keys, as JSON.
     """
@@ -168,11 +157,9 @@ def write_provenance(
 
 
 def merge_provenance(parts: Sequence[Path], result: Path) -> None:
-    """Write the provenance of a result that was put together from parts.
+    """Write the provenance of a file that was merged from parts, if any of the parts has provenance.
 
-    Args:
-        parts: files whose provenance differs in inputs and shard only; those without provenance are ignored.
-        result: the merged file; gets no provenance if no part has any.
+    The provenance of the parts may differ in inputs and shard only.
     """
     files = [provenance_file(part) for part in parts]
     provenances = [read_json(file, Provenance) for file in files if file.exists()]
@@ -187,8 +174,9 @@ def merge_provenance(parts: Sequence[Path], result: Path) -> None:
     write_json(provenance_file(result), Provenance.model_validate(merged))
 
 
+@functools.cache
 def git_state() -> tuple[str | None, bool | None]:
-    """Return the commit of the source tree and whether tracked files differ; None outside of git."""
+    """Return the commit of the source tree, and True if tracked files differ; None outside of git."""
     commands = (["git", "rev-parse", "HEAD"], ["git", "status", "--porcelain", "--untracked-files=no"])
     try:
         commit, changes = (

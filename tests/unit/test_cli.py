@@ -173,7 +173,7 @@ def test_merging_joins_shards_and_refuses_missing_answers(tmp_path):
     arguments = ["merge", "--questions", tmp_path / "questions", "--out", tmp_path / "out", tmp_path / "q1"]
     result = weft(*arguments)
     assert result.returncode == 2
-    assert "answered; not so for q0" in result.stderr
+    assert "for q0;" in result.stderr
     assert "Traceback" not in result.stderr
     result = weft(*arguments, tmp_path / "q0")
     assert (result.returncode, result.stdout) == (0, f"2 answers of 2 shards -> {tmp_path / 'out'}\n")

@@ -2,9 +2,9 @@ r"""The benchmarks: each scorer turns the text of an answer into a verdict.
 
     find_scorer("gsm8k", "d1")(r"\boxed{18}", question="...", reference=18.0).verdict  is  Verdict.CORRECT
 
-Each benchmark has a module with two scorers, one for each scoring. The scoring ``d1`` reproduces the
-verdicts of the paper's evaluation code; ``strict`` judges the value of the answer. `SCORERS` lists them.
-Files are read by `weft.benchmarks.generations` and scored by `weft.benchmarks.scoring`.
+Each benchmark has a module with two scorers. ``score_d1`` reproduces the verdicts of the paper's evaluation
+code, and ``score_strict`` judges the value of the answer. Both have the arguments and the errors that
+`Scorer` documents. `weft.benchmarks.generations` reads files, and `weft.benchmarks.scoring` scores them.
 """
 
 from typing import Any, Protocol, runtime_checkable
@@ -24,12 +24,15 @@ class Scorer(Protocol):
         """Return the score of an answer.
 
         Args:
-            generation: the model's answer, any text.
+            generation: the model's answer, any text, special tokens included.
             question: text of the question.
             reference: the right answer, in the form that the scorer's docstring names.
 
         Returns:
             The score.
+
+        Raises:
+            ScoringError: the question or the reference has another form.
         """
 
 

@@ -15,9 +15,8 @@ import re
 from collections.abc import Callable, Mapping
 from fractions import Fraction
 from numbers import Rational
-from typing import Any
 
-from weft.errors import ScoringError
+from weft.errors import ScoringError, describe_error
 
 Value = int | float | complex | Fraction
 
@@ -115,17 +114,7 @@ def _parse(expression: str) -> list[ast.expr]:
 
 
 def _list_nodes(root: ast.expr) -> list[ast.expr]:
-    """List the nodes of a syntax tree without recursion.
-
-    Args:
-        root: root of the tree.
-
-    Returns:
-        The nodes, each behind its operands.
-
-    Raises:
-        ExpressionError: a node is neither a number nor an operator.
-    """
+    """List the nodes of a syntax tree, each behind its operands, without recursion."""
     nodes: list[ast.expr] = []
     pending = [root]
     while pending:
@@ -138,20 +127,19 @@ def _list_nodes(root: ast.expr) -> list[ast.expr]:
             case ast.BinOp(left=left, right=right):
                 pending += [left, right]
             case _:
-                raise ExpressionError(
-                    f"numbers and operators must alternate, got {type(node).__name__.lower()}"
-                )
+                kind = type(node).__name__.lower()
+                raise ExpressionError(f"numbers and operators must alternate, got {kind}")
         nodes.append(node)
     return nodes[::-1]
 
 
-def _compute(nodes: list[ast.expr], *, read_number: Callable[[Any], Value]) -> Value:
+def _compute(nodes: list[ast.expr], *, read_number: Callable[[int | float], Value]) -> Value:
     """Compute the value of the last node."""
     values: list[Value] = []
     try:
         for node in nodes:
             match node:
-                case ast.Constant(value=number):
+                case ast.Constant(value=int() | float() as number):
                     values.append(read_number(number))
                 case ast.UnaryOp(op=sign):
                     values[-1] = -values[-1] if isinstance(sign, ast.USub) else +values[-1]
@@ -159,9 +147,7 @@ def _compute(nodes: list[ast.expr], *, read_number: Callable[[Any], Value]) -> V
                     right, left = values.pop(), values.pop()
                     values.append(_apply(operation, left, right))
     except (ArithmeticError, TypeError) as error:
-        raise ExpressionError(
-            f"an expression must have a value, got {type(error).__name__}: {error}"
-        ) from error
+        raise ExpressionError(f"an expression must have a value, got {describe_error(error)}") from error
     return values.pop()
 
 

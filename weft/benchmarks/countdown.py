@@ -19,7 +19,13 @@ from weft.benchmarks.arithmetic import (
     evaluate,
     evaluate_exactly,
 )
-from weft.benchmarks.extraction import read_answer_tags, read_last_box, read_stated_answer, rewrite
+from weft.benchmarks.extraction import (
+    NO_ANSWER,
+    read_answer_tags,
+    read_last_box,
+    read_short_answer,
+    rewrite,
+)
 from weft.errors import ScoringError
 from weft.records import Score
 
@@ -38,9 +44,6 @@ _PLAIN = (
 _FRACTION = re.compile(r"\\[dt]?frac\s*\{([^{}]*)\}\s*\{([^{}]*)\}")
 _PRODUCT = re.compile(r"(?<=[0-9)])\s*[xX]\s*(?=[0-9(])|(?<=[0-9)])\s*(?=\()|(?<=\))\s*(?=[0-9])")
 _DECIMAL = re.compile(r"-?[0-9]+\.[0-9]+")
-MAX_CHARACTERS = 1_000
-"""Longest expression that strict scoring reads."""
-
 _EQUALS_NUMBER = re.compile(r"(?<=[0-9+\-*/() ])=[0-9. ]")
 _LEFT_SIDE = "0123456789+-*/() "
 
@@ -48,20 +51,11 @@ _LEFT_SIDE = "0123456789+-*/() "
 def score_d1(generation: str, *, question: str, reference: Any) -> Score:
     r"""Score an expression as d1 does: all or nothing.
 
-    The expression is the content of the last box, or of the answer tags if the box is never closed, or
-    the whole text. The left side of `3 + 4 = 7` counts. The integers in it must be the given numbers,
-    and its value must be within 1e-5 of the target.
-
-    Args:
-        generation: the model's answer.
-        question: not used; the reference contains the numbers.
-        reference: the numbers and the target, `[[a, b, c], target]`.
-
-    Returns:
-        The score; unscorable only if an intermediate integer has more than MAX_INTEGER_BITS bits.
-
-    Raises:
-        ScoringError: the reference has another form.
+    The reference holds the numbers and the target, `[[a, b, c], target]`; the question is not used. The
+    expression is the content of the last box, or of the answer tags if the box is never closed, or the
+    whole text. The left side of `3 + 4 = 7` counts. The integers in the expression must be the given
+    numbers, and its value must be within 1e-5 of the target. An answer is unscorable only if an
+    intermediate integer has more than MAX_INTEGER_BITS bits.
 
     Source:
         dllm-reasoning/d1 @ 837888f, eval/parse_and_get_acc.py, parse_countdown_answers. Differs in
@@ -84,29 +78,16 @@ def score_d1(generation: str, *, question: str, reference: Any) -> Score:
 def score_strict(generation: str, *, question: str, reference: Any) -> Score:
     r"""Score an expression exactly: all or nothing.
 
-    The expression is the last answer that is stated (`weft.benchmarks.extraction.read_stated_answer`),
-    in plain signs or in LaTeX (`\times`, `\cdot`, `\div`, `\frac{a}{b}`). It may contain
-    integers, + - * / and brackets only. The integers must be the given numbers, each once, and the exact
-    value must be the target. Every other side of an equation must have the same value, and may be a
-    decimal number.
-
-    Args:
-        generation: the model's answer.
-        question: not used; the reference contains the numbers.
-        reference: the numbers and the target, `[[a, b, c], target]`.
-
-    Returns:
-        The score.
-
-    Raises:
-        ScoringError: the reference has another form.
+    The reference holds the numbers and the target, `[[a, b, c], target]`; the question is not used. The
+    expression is the last stated answer (`weft.benchmarks.extraction.read_stated_answer`), in plain signs
+    or in LaTeX (`\times`, `\cdot`, `\div`, `\frac{a}{b}`). It may contain integers, + - * / and brackets
+    only. The integers must be the given numbers, each once, and the exact value must be the target. Every
+    other side of an equation must have the same value, and may be a decimal number.
     """
     numbers, target = _read_reference(reference)
-    answer = read_stated_answer(generation)
+    answer = read_short_answer(generation)
     if answer is None:
-        return Score.from_credit(None, 0.0, reason="no expression is stated")
-    if len(answer.text) > MAX_CHARACTERS:
-        return Score.from_credit(None, 0.0, reason=f"an expression has at most {MAX_CHARACTERS} characters")
+        return Score.from_credit(None, 0.0, reason=NO_ANSWER)
     expression = _write_plainly(answer.text)
     sides = [side.strip() for side in expression.split("=")]
     if not any(_uses_exactly(side, numbers) and not _DECIMAL.fullmatch(side) for side in sides):
@@ -134,15 +115,11 @@ def _write_plainly(expression: str) -> str:
 def _read_reference(reference: Any) -> tuple[Sequence[int | float], int | float]:
     """Return the numbers and the target of a reference."""
     match reference:
-        case [[*numbers], target] if all(_is_number(number) for number in (*numbers, target)):
+        case [[*numbers], target] if all(type(number) in (int, float) for number in (*numbers, target)):
             return numbers, target
     raise ScoringError(
         f"a countdown reference must be [[numbers], target], got {reference!a:.80}; check the generation file"
     )
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _extract_expression(generation: str) -> str:

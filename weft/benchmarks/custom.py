@@ -9,6 +9,7 @@
 docs/custom-benchmarks.md describes the form; examples/custom_benchmark.py is a complete example.
 """
 
+import functools
 import inspect
 import itertools
 import json
@@ -56,13 +57,11 @@ class CustomBenchmarkFile:
         try:
             pairs = list(itertools.islice(self.questions(), num_examples))
         except Exception as error:
+            raise _describe_failure(self.path, "list its questions", error) from error
+        num_needed = num_examples or 1
+        if len(pairs) < num_needed:
             raise ConfigError(
-                f"{_locate(self.path, error)}: the questions must be listed without an error, "
-                f"got {describe_error(error)}; correct the file"
-            ) from error
-        if len(pairs) < (num_examples or 1):
-            raise ConfigError(
-                f"{self.path}: at least {num_examples or 1} questions are needed, got {len(pairs)}; "
+                f"{self.path}: the file must have at least {num_needed} questions, got {len(pairs)}; "
                 "add some, or lower num_examples"
             )
         seen: set[str] = set()
@@ -74,7 +73,7 @@ class CustomBenchmarkFile:
                 )
             if pair[0] in seen:
                 raise ConfigError(
-                    f"{self.path}: every question must occur once, got {pair[0]!r:.200} again; remove one"
+                    f"{self.path}: each question must occur once, got {pair[0]!r:.200} again; remove it"
                 )
             seen.add(pair[0])
         return [(question, reference) for question, reference in pairs]
@@ -103,7 +102,7 @@ class CustomBenchmarkFile:
 
 
 def load_custom_benchmark(path: Path) -> CustomBenchmarkFile:
-    """Run the Python file of a custom benchmark and read what it defines.
+    """Run the Python file of a custom benchmark and read the names that it defines.
 
     This executes the user's code, on purpose, and only the file that an experiment or ``--custom`` names.
 
@@ -121,65 +120,52 @@ def load_custom_benchmark(path: Path) -> CustomBenchmarkFile:
     try:
         names = runpy.run_path(str(path), run_name="custom_benchmark")
     except (Exception, SystemExit) as error:
-        raise ConfigError(
-            f"{_locate(path, error)}: the file must run without an error, got {describe_error(error)}; "
-            "correct it"
-        ) from error
-    return CustomBenchmarkFile(
-        path=path,
-        instruction=_get(names, "INSTRUCTION", str, "a text, which may be empty", path),
-        questions=_get_questions(names, path),
-        scorer=_get_scorer(names, path),
-    )
+        raise _describe_failure(path, "run", error) from error
 
-
-def _get(names: dict[str, Any], name: str, kind: Any, form: str, path: Path) -> Any:
-    """Return what the file calls `name`, after a check of its type."""
-    if not isinstance(names.get(name), kind):
-        value = f"{names[name]!r:.80}" if name in names else "no such name"
-        raise ConfigError(f"{path}: {name} must be {form}, got {value}; correct the file")
-    return names[name]
-
-
-def _get_questions(names: dict[str, Any], path: Path) -> Callable[[], Iterable[Any]]:
-    """Return the function ``questions``, or one that returns the list ``QUESTIONS``."""
+    instruction = _get(names, "INSTRUCTION", str, "a text, which may be empty", path)
     if "QUESTIONS" not in names and "questions" in names:
-        function: Callable[[], Iterable[Any]] = _get(names, "questions", Callable, "a function", path)
-        return function
-    form = "a list of (question, reference) pairs, or there must be a function questions() that yields them"
-    pairs: Iterable[Any] = _get(names, "QUESTIONS", list | tuple, form, path)
-    return lambda: pairs
-
-
-def _get_scorer(names: dict[str, Any], path: Path) -> Scorer:
-    """Return the function ``score``, after a check of its signature."""
+        questions = _get(names, "questions", Callable, "a function", path)
+    else:
+        form = (
+            "a list of (question, reference) pairs, or there must be a function questions() that yields them"
+        )
+        pairs = _get(names, "QUESTIONS", list | tuple, form, path)
+        questions = functools.partial(iter, pairs)
     form = "a function score(generation, *, question, reference)"
-    scorer: Scorer = _get(names, "score", Callable, form, path)
+    scorer = _get(names, "score", Callable, form, path)
     try:
         inspect.signature(scorer).bind("", question="", reference=None)
     except (TypeError, ValueError) as error:
         raise ConfigError(
             f"{path}: score must be {form}, got another signature ({error}); correct the file"
         ) from error
-    return scorer
+    return CustomBenchmarkFile(path, instruction, questions, scorer)
+
+
+def _get(names: dict[str, Any], name: str, kind: Any, form: str, path: Path) -> Any:
+    """Return the value of a name in the file, after a check of its type."""
+    if not isinstance(names.get(name), kind):
+        value = f"{names[name]!r:.80}" if name in names else "no such name"
+        raise ConfigError(f"{path}: {name} must be {form}, got {value}; correct the file")
+    return names[name]
+
+
+def _describe_failure(path: Path, task: str, error: BaseException) -> ConfigError:
+    """Return an error that names the file, and the line in it where the user's code failed, if known."""
+    frames = traceback.extract_tb(error.__traceback__)
+    lines = [frame.lineno for frame in frames if frame.filename == str(path)]
+    place = f"{path}, line {lines[-1]}" if lines else str(path)
+    return ConfigError(
+        f"{place}: the file must {task} without an error, got {describe_error(error)}; correct it"
+    )
 
 
 def _is_question(pair: Any) -> bool:
     """Return True for a pair of a question and a reference that JSON restores as it was."""
-    if not isinstance(pair, list | tuple) or len(pair) != 2:
-        return False
-    question, reference = pair
-    if not isinstance(question, str) or not question.strip():
-        return False
-    try:
-        return bool(json.loads(json.dumps(reference, allow_nan=False)) == reference)
-    except (TypeError, ValueError, RecursionError):
-        return False
-
-
-def _locate(path: Path, error: BaseException) -> str:
-    """Return the file, with the line in it where the error was raised if there is one."""
-    lines = [
-        frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)
-    ]
-    return f"{path}, line {lines[-1]}" if lines else str(path)
+    match pair:
+        case [str(question), reference] if question.strip():
+            try:
+                return bool(json.loads(json.dumps(reference, allow_nan=False)) == reference)
+            except (TypeError, ValueError, RecursionError):
+                return False
+    return False

@@ -3,7 +3,7 @@ r"""Extraction of the answer from a generation: from a box or from answer tags.
     ... so we get \boxed{\frac{1}{2}}.</reasoning> <answer>1/2</answer>
 
 Here `read_last_box` returns `\frac{1}{2}` and `read_answer_tags` returns `1/2`; the scoring ``d1`` uses
-these two, except for GSM8K (`weft.benchmarks.gsm8k`). The scoring ``strict`` uses `read_stated_answer`.
+both, except for GSM8K (`weft.benchmarks.gsm8k`). The scoring ``strict`` uses `read_stated_answer`.
 A generation may be a megabyte of any text, so each function passes over it a fixed number of times.
 
 Source of the functions for d1: dllm-reasoning/d1 @ 837888f, eval/parser_helper.py and
@@ -19,6 +19,9 @@ from weft.benchmarks.endings import ANSWER_END, cut_at_end, has_end
 BOX = "\\boxed"
 FRAMED_BOX = "\\fbox"
 ANSWER_START = "<answer>"
+MAX_CHARACTERS = 1_000
+"""Longest stated answer that strict scoring judges, except for Sudoku."""
+NO_ANSWER = f"no answer of at most {MAX_CHARACTERS} characters is stated"
 
 _BRACE = re.compile(r"[{}]")
 _BOX_OR_BRACE = re.compile(r"(?P<box>\\(?:boxed|fbox)\s*\{)|(?P<escaped>\\[\\{}])|(?P<open>\{)|(?P<close>\})")
@@ -29,8 +32,8 @@ _SOMETHING = re.compile(r"[\w∞∅]")
 def read_last_box(text: str) -> str | None:
     r"""Return the content of the last box, or the whole text if there is no box at all.
 
-    A box written `\boxed 7$` (a space for the braces) comes before every other one and ends at the
-    next dollar sign. Any other form than a plain `\boxed{...}` is returned with its command, `\fbox`
+    A box written `\boxed 7$` (a space for the braces) takes precedence over every other box and ends at
+    the next dollar sign. Any other form than a plain `\boxed{...}` is returned with its command, `\fbox`
     included, as in d1.
 
     Args:
@@ -109,12 +112,18 @@ def read_stated_answer(generation: str) -> StatedAnswer | None:
     return StatedAnswer(content, is_boxed=broken_box is not None)
 
 
+def read_short_answer(generation: str) -> StatedAnswer | None:
+    """Return the stated answer; None if no answer is stated or it has more than MAX_CHARACTERS characters."""
+    answer = read_stated_answer(generation)
+    return answer if answer and len(answer.text) <= MAX_CHARACTERS else None
+
+
 Step = tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]]
 """A pattern and its replacement."""
 
 
 def rewrite(text: str, steps: Iterable[Step]) -> str:
-    """Apply replacements one after the other, each to the whole text."""
+    """Apply replacements in order, each to the whole text."""
     for pattern, replacement in steps:
         text = pattern.sub(replacement, text)
     return text

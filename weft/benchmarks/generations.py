@@ -1,10 +1,10 @@
 """Reading of generation files, in weft's form or in d1's.
 
-weft's form is JSON Lines, one `weft.records.Generation` a line::
+weft's form is JSON Lines with a `weft.records.Generation` on each line::
 
     {"example_id": "...", "benchmark": "gsm8k", "question": "...", "reference": 18.0, "generation": "..."}
 
-d1's form is one JSON object, written by eval/eval.py of dllm-reasoning/d1 @ 837888f::
+d1's form is a single JSON object, written by eval/eval.py of dllm-reasoning/d1 @ 837888f::
 
     {"generations": [{"question": "...", "generations": "...", "ground_truth": 18.0}], "gen_length": 256}
 
@@ -65,17 +65,15 @@ def read_generations(path: Path, benchmark: str) -> list[Generation]:
             to another benchmark or is empty.
     """
     text = read_text(path, error=ScoringError, remedy=REMEDY)
-    if _is_one_object(text):
-        generations = _read_d1_form(text, benchmark, path)
-    else:
-        generations = _read_lines(benchmark, path)
+    is_d1_form = _is_single_object(text)
+    generations = _read_d1_form(text, benchmark, path) if is_d1_form else _read_lines(benchmark, path)
     if not generations:
         raise ScoringError(f"{path}: expected at least one generation, got none; run the sampling again")
     return generations
 
 
-def _is_one_object(text: str) -> bool:
-    """Return True if the file is one object, as in d1's form, or damaged, rather than JSON Lines."""
+def _is_single_object(text: str) -> bool:
+    """Return True if the file is a single object, as in d1's form, or damaged, rather than JSON Lines."""
     try:
         first = parse_json(text.partition("\n")[0], allow_nan=True)
     except (ValueError, RecursionError):

@@ -1,7 +1,7 @@
 r"""GSM8K: grade-school word problems whose answer is a number.
 
     Tom has 3 bags of 6 marbles. How many marbles does he have?      reference: 18.0
-    right: \boxed{18}, \boxed{18 marbles}        wrong by d1: \boxed{3 * 6 = 18}, whose first number is 3
+    right: \boxed{18}, \boxed{18 marbles}        wrong by d1: \boxed{3 * 6 = 18}, read as 3
 
 Source of the scoring d1: dllm-reasoning/d1 @ 837888f, eval/parse_and_get_acc.py, parse_gsm_answers.
 """
@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from fractions import Fraction
 from typing import Any
 
-from weft.benchmarks.extraction import Step, read_answer_tags, read_stated_answer, rewrite
+from weft.benchmarks.extraction import NO_ANSWER, Step, read_answer_tags, read_short_answer, rewrite
 from weft.errors import ScoringError
 from weft.records import Score
 
@@ -50,28 +50,16 @@ _STATED_NUMBER = re.compile(
     r"(?P<number>[0-9]{1,3}(?:,[0-9]{3})+(?![0-9])(?:\.[0-9]+)?|[0-9]+(?:\.[0-9]+)?|\.[0-9]+)"
     r"(?:/(?P<denominator>[0-9]++)(?![.,][0-9]))?"
 )
-MAX_CHARACTERS = 1_000
-"""Longest stated answer in which strict scoring looks for a number."""
 
 
 def score_d1(generation: str, *, question: str, reference: Any) -> Score:
     """Score a number as d1 does: it must equal the reference as a float.
 
-    The answer is the first number of the first box that holds one, else the last number of the first
-    pair of answer tags. A text that Python converts to a float counts as one number ("1e3", "inf").
-    Thousands separators are not understood: a box with "1,200" is read as 1.
-
-    Args:
-        generation: the model's answer.
-        question: not used.
-        reference: the number. d1 stores None for negative numbers; every answer is wrong if the
-            reference is None or negative.
-
-    Returns:
-        The score; the extracted number is written as Python writes a float ("18.0").
-
-    Raises:
-        ScoringError: the reference is neither a number nor None.
+    The reference is the number. d1 stores None for negative numbers, and every answer is wrong if the
+    reference is None or negative; the question is not used. The answer is the first number of the first
+    box that holds a number, else the last number of the first pair of answer tags. A text that Python
+    converts to a float counts as one number ("1e3", "inf"). Thousands separators are not understood: a box
+    with "1,200" is read as 1. The extracted number is written as Python writes a float ("18.0").
 
     Source:
         dllm-reasoning/d1 @ 837888f, eval/parse_and_get_acc.py, parse_gsm_answers.
@@ -93,36 +81,23 @@ def score_d1(generation: str, *, question: str, reference: Any) -> Score:
 def score_strict(generation: str, *, question: str, reference: Any) -> Score:
     r"""Score a number exactly: it must have the reference's value.
 
-    The answer is the last one that is stated (`weft.benchmarks.extraction.read_stated_answer`).
+    The reference is a finite number, which d1's files lack where it is negative; the question is not used.
+    The answer is the last stated answer (`weft.benchmarks.extraction.read_stated_answer`).
     Currency, units, thousands separators (`1,800`, `1{,}800`, `1\,800`), negative numbers, fractions
-    and mixed numbers are understood, and the right side of an equation counts. A box must hold one
+    and mixed numbers are understood, and the right side of an equation counts. A box must hold a single
     number, possibly several times, and no expression; without a box the last number in the answer tags
-    counts.
-
-    Args:
-        generation: the model's answer.
-        question: not used.
-        reference: the number.
-
-    Returns:
-        The score; the extracted number is written as an integer or as a fraction.
-
-    Raises:
-        ScoringError: the reference is not a finite number; d1's files have none where it is negative.
+    counts. The extracted number is written as an integer or as a fraction.
     """
     if isinstance(reference, bool) or not isinstance(reference, int | float) or not math.isfinite(reference):
         raise ScoringError(
             f"a gsm8k reference must be a finite number, got {reference!a:.80}; check the generation file"
         )
-    answer = read_stated_answer(generation)
+    answer = read_short_answer(generation)
     if answer is None:
-        return Score.from_credit(None, 0.0, reason="no answer is stated")
-    if len(answer.text) > MAX_CHARACTERS:
-        return Score.from_credit(None, 0.0, reason=f"a stated answer has at most {MAX_CHARACTERS} characters")
+        return Score.from_credit(None, 0.0, reason=NO_ANSWER)
     numbers = _read_stated_numbers(answer.text, is_boxed=answer.is_boxed)
     if not numbers or (answer.is_boxed and len(set(numbers)) > 1):
-        reason = f"one number must be stated, got {len(numbers)}"
-        return Score.from_credit(answer.text, 0.0, reason=reason)
+        return Score.from_credit(answer.text, 0.0, reason=f"expected a single number, got {len(numbers)}")
     is_right = numbers[-1] == Fraction(repr(reference))
     return Score.from_credit(str(numbers[-1]), float(is_right), reason="the number is not the reference")
 
@@ -151,7 +126,7 @@ def _find_numbers(text: str) -> list[Fraction]:
 
 
 def _extract_number(generation: str) -> float | None:
-    """Return the number in the first box that has one, or else in the answer tags."""
+    """Return the number in the first box that holds a number, or else in the answer tags."""
     for content in _find_boxes(generation):
         number = _read_number(content, which=0)
         if number is not None:

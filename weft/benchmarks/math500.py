@@ -1,4 +1,4 @@
-r"""MATH-500: competition mathematics whose answer is an expression in LaTeX.
+r"""MATH-500: competition mathematics; an answer is an expression in LaTeX.
 
     What is the chance of heads?      reference: \frac{1}{2}
     right: \boxed{\dfrac12}, \boxed{0.5}, \boxed{1/2}            wrong: \boxed{0.50}, \boxed{\frac{2}{4}}
@@ -13,7 +13,13 @@ eval/parser_helper.py, is_equiv.
 import re
 from typing import Any
 
-from weft.benchmarks.extraction import read_answer_tags, read_last_box, read_stated_answer, rewrite
+from weft.benchmarks.extraction import (
+    NO_ANSWER,
+    read_answer_tags,
+    read_last_box,
+    read_short_answer,
+    rewrite,
+)
 from weft.benchmarks.symbolic import ComparisonError, are_equal
 from weft.errors import ScoringError
 from weft.records import Score
@@ -40,10 +46,7 @@ _UNIT_START = "\\text{ "
 # Strict scoring rewrites both answers in these steps before it compares them.
 _PLAIN = (
     (re.compile(r"(?<!\\)(?:\\[()\[\]]|\$)"), ""),  # begin and end of mathematics
-    (
-        re.compile(r"(?<![^\s.])\*\*|\*\*(?![^\s.])"),
-        "",
-    ),  # bold type; a power has no space or full stop beside it
+    (re.compile(r"(?<![^\s.])\*\*|\*\*(?![^\s.])"), ""),  # bold type; a power has no space on either side
     (re.compile(r"\*\*\s*([0-9]+|\w)"), r"^{\1}"),
     (re.compile(r"\s+"), " "),
     (re.compile(r"(?<=[0-9])\\,(?=[0-9])"), ""),  # thin spaces within a number
@@ -55,26 +58,14 @@ _PLAIN = (
     (re.compile(r"(?<![\\.])[.,]?\s*$"), ""),  # the full stop of a sentence
 )
 _IN_A_BASE = re.compile(r"(?P<digits>-?[0-9A-Za-z]+)\s*_\s*\{?\s*(?P<base>[0-9]+)\s*\}?")
-MAX_CHARACTERS = 1_000
-"""Longest stated answer that strict scoring compares."""
 
 
 def score_d1(generation: str, *, question: str, reference: Any) -> Score:
     """Score an expression as d1 does: the strings must be equal after the clean-up.
 
-    The answer is the last box, or the whole text if there is none; answer tags count only if the box
-    is empty or its braces are never closed.
-
-    Args:
-        generation: the model's answer.
-        question: not used.
-        reference: the answer, in LaTeX.
-
-    Returns:
-        The score.
-
-    Raises:
-        ScoringError: the reference is not a string.
+    The reference is the answer in LaTeX, a string; the question is not used. The answer is the last box,
+    or the whole text if it has no box; answer tags count only if the box is empty or its braces are never
+    closed.
 
     Source:
         dllm-reasoning/d1 @ 837888f, eval/parse_and_get_acc.py, parse_math_answers.
@@ -94,28 +85,17 @@ def score_d1(generation: str, *, question: str, reference: Any) -> Score:
 def score_strict(generation: str, *, question: str, reference: Any) -> Score:
     r"""Score an expression by its value.
 
-    The answer is the last one that is stated (`weft.benchmarks.extraction.read_stated_answer`). It is
-    right if it equals the reference as a string after the clean-up of d1, or in value by math-verify,
-    with decimals compared to twelve places. Units, percent signs and the case of letters are ignored. The
-    base of a number must be right where the answer states it, and may be left out.
-
-    Args:
-        generation: the model's answer.
-        question: not used.
-        reference: the answer, in LaTeX.
-
-    Returns:
-        The score; unscorable if the comparison fails or exceeds its limits on time and memory.
-
-    Raises:
-        ScoringError: the reference is not a string.
+    The reference is the answer in LaTeX, a string; the question is not used. The answer is the last stated
+    answer (`weft.benchmarks.extraction.read_stated_answer`). It is right if it equals the reference as a
+    string after the clean-up of d1, or in value by math-verify, with decimals compared to twelve places.
+    Units, percent signs and the case of letters are ignored. The base of a number must be right where the
+    answer states it, and may be left out. An answer is unscorable if the comparison fails or exceeds its
+    limits on time and memory.
     """
     _require_text(reference)
-    answer = read_stated_answer(generation)
+    answer = read_short_answer(generation)
     if answer is None:
-        return Score.from_credit(None, 0.0, reason="no answer is stated")
-    if len(answer.text) > MAX_CHARACTERS:
-        return Score.from_credit(None, 0.0, reason=f"a stated answer has at most {MAX_CHARACTERS} characters")
+        return Score.from_credit(None, 0.0, reason=NO_ANSWER)
     try:
         is_right = _is_same_value(_write_plainly(answer.text), _write_plainly(reference))
     except ComparisonError as error:
@@ -124,23 +104,12 @@ def score_strict(generation: str, *, question: str, reference: Any) -> Score:
 
 
 def _write_plainly(latex: str) -> str:
-    """Write an expression on one line, in LaTeX's signs, without the marks around it."""
+    """Rewrite an expression on a single line, in LaTeX's signs, without the marks around it."""
     return rewrite(latex, _PLAIN).strip()
 
 
 def _is_same_value(stated: str, reference: str) -> bool:
-    """Return True if an answer equals the reference as a string or in value.
-
-    Args:
-        stated: the answer, in LaTeX.
-        reference: the right answer, in LaTeX.
-
-    Returns:
-        True if they are equal.
-
-    Raises:
-        ComparisonError: the values could not be compared.
-    """
+    """Return True if an answer equals the reference, both in LaTeX, as a string or in value."""
     stated_in_base, reference_in_base = (
         _IN_A_BASE.fullmatch(text.casefold()) for text in (stated, reference)
     )

@@ -25,8 +25,8 @@ def score_generations(
         scoring: name of the scoring, which is written into the score file.
 
     Yields:
-        The scored examples, in order. An example whose scorer fails is unscorable, with the failure as
-        the reason.
+        The scored examples, in order. If the scorer fails for an example, the example is unscorable and
+        the reason names the failure.
 
     Raises:
         ScoringSetupError: this machine lacks something that every verdict needs.
@@ -119,7 +119,7 @@ def summarise(scores: Iterable[ScoredExample]) -> Summary:
 
 
 def describe_approximation(scores: Iterable[ScoredExample]) -> str | None:
-    """Describe on one line how answers were sampled approximately; None if all were sampled exactly.
+    """Describe on a single line how answers were sampled approximately; None if all were sampled exactly.
 
     For example "dual cache; dual cache, threshold 0.9 (8 of 12 answers)".
     """

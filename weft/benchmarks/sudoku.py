@@ -33,20 +33,11 @@ _STATED_BOARD = re.compile(rf"(?<![0-9])[0-9]{{{NUM_CELLS}}}(?![0-9])")
 def score_d1(generation: str, *, question: str, reference: Any) -> Score:
     """Score a board as d1 does: the credit is the share of empty cells that are right.
 
-    A board that is too short is filled up with zeros, and a board that is too long is cut. The characters
-    are compared cell by cell even if the board contains words.
-
-    Args:
-        generation: the model's answer.
-        question: contains the puzzle, the first 16 digits in a row.
-        reference: the solved board, 16 characters.
-
-    Returns:
-        The score; the weight is the number of empty cells. `extracted` is the board after padding
-        or cutting, and "" if there is none. The details are those of `describe_board`.
-
-    Raises:
-        ScoringError: the question contains no puzzle, or the reference is not a board.
+    The puzzle is the first 16 digits in a row of the question, and the reference is the solved board, 16
+    characters. A board that is too short is filled up with zeros, and a board that is too long is cut;
+    `extracted` is the board after that, and "" without a board. The characters are compared cell by cell
+    even if the board contains words. The weight is the number of empty cells, and the details are those
+    of `describe_board`.
 
     Source:
         dllm-reasoning/d1 @ 837888f, eval/parse_and_get_acc.py, parse_sudoku_answers.
@@ -59,17 +50,16 @@ def score_d1(generation: str, *, question: str, reference: Any) -> Score:
         )
     empty_cells = _empty_cells(givens)
     board = "".join(_extract_board(generation).split())
-    if not board:
-        details = describe_board(None, givens)
-        return Score.from_credit("", 0.0, weight=len(empty_cells), reason="no board found", details=details)
-    board = board[:NUM_CELLS].ljust(NUM_CELLS, "0")
-    num_correct = sum(board[cell] == reference[cell] for cell in empty_cells)
-    credit = num_correct / len(empty_cells) if empty_cells else 0.0
+    num_right, reason = 0, "no board found"
+    if board:
+        board = board[:NUM_CELLS].ljust(NUM_CELLS, "0")
+        num_right = _count_equal(board, reference, empty_cells)
+        reason = f"{num_right} of {len(empty_cells)} empty cells are right"
     return Score.from_credit(
         board,
-        credit,
+        num_right / len(empty_cells) if empty_cells else 0.0,
         weight=len(empty_cells),
-        reason=f"{num_correct} of {len(empty_cells)} empty cells are right",
+        reason=reason,
         details=describe_board(board, givens),
     )
 
@@ -77,62 +67,50 @@ def score_d1(generation: str, *, question: str, reference: Any) -> Score:
 def score_strict(generation: str, *, question: str, reference: Any) -> Score:
     """Score a board as a whole: right if it is any valid completion of the puzzle.
 
-    The board is the last run of sixteen digits in the answer tags, or without these in the text,
-    before the first end token. White space, commas, bars and square brackets between the digits are
-    ignored. The puzzle may have several solutions, so the reference is not used.
-
-    Args:
-        generation: the model's answer.
-        question: contains the puzzle, the first 16 digits in a row.
-        reference: not used.
-
-    Returns:
-        The score of one unit; `extracted` is the board, None if there is none. The details are those
-        of `describe_board`.
-
-    Raises:
-        ScoringError: the question contains no puzzle, or one that cannot be completed.
+    The puzzle is the first 16 digits in a row of the question and must have a completion. The reference is
+    not used, because the puzzle may have several solutions. The board is the last run of sixteen digits in
+    the answer tags, or without tags in the text, before the first end token. White space, commas, bars
+    and square brackets between the digits are ignored. The score has one unit, and the details of
+    `describe_board`.
     """
     givens = _read_puzzle(question)
     if not find_completions(givens):
         raise ScoringError(f"a sudoku puzzle must have a completion, got {givens}; check the question")
     board = _read_stated_board(cut_at_end(generation))
-    details = describe_board(board, givens)
-    if board is None:
-        return Score.from_credit(None, 0.0, reason="no board of 16 digits", details=details)
-    is_right = board in find_completions(givens)
-    return Score.from_credit(board, float(is_right), reason="not a completion of the puzzle", details=details)
+    details = describe_board(board or "", givens)
+    reason = "no board of 16 digits" if board is None else "not a completion of the puzzle"
+    return Score.from_credit(board, float(details["is_solved"]), reason=reason, details=details)
 
 
-def describe_board(board: str | None, puzzle: str) -> dict[str, int | bool]:
+def describe_board(board: str, puzzle: str) -> dict[str, int | bool]:
     """Compare a board with its puzzle.
 
     Args:
-        board: sixteen characters; None if there is no board.
+        board: sixteen characters; "" if no board was read.
         puzzle: sixteen digits, 0 = empty.
 
     Returns:
-        `num_empty_cells`: empty cells of the puzzle. `num_zero_cells`: those that are still 0.
-        `num_right_cells`: those that agree with the valid completion that is closest to the board.
+        `num_empty_cells`: empty cells of the puzzle. `num_zero_cells`: empty cells that are still 0.
+        `num_right_cells`: empty cells that agree with the valid completion closest to the board.
         `num_changed_givens`: givens that the board changes. `is_copy`: True if the board is the puzzle.
         `is_solved`: True if the board is a valid completion.
     """
     empty_cells = _empty_cells(puzzle)
     completions = find_completions(puzzle)
-    shown = board or ""
+    givens_and_digits = zip(puzzle, board, strict=False)
     return {
         "num_empty_cells": len(empty_cells),
-        "num_zero_cells": sum(shown[cell : cell + 1] == "0" for cell in empty_cells),
-        "num_right_cells": max(
-            (sum(shown[cell : cell + 1] == right[cell] for cell in empty_cells) for right in completions),
-            default=0,
-        ),
-        "num_changed_givens": sum(
-            given not in ("0", digit) for given, digit in zip(puzzle, shown, strict=False)
-        ),
-        "is_copy": shown == puzzle,
-        "is_solved": shown in completions,
+        "num_zero_cells": _count_equal(board, puzzle, empty_cells),
+        "num_right_cells": max((_count_equal(board, right, empty_cells) for right in completions), default=0),
+        "num_changed_givens": sum(given not in ("0", digit) for given, digit in givens_and_digits),
+        "is_copy": board == puzzle,
+        "is_solved": board in completions,
     }
+
+
+def _count_equal(board: str, other: str, cells: list[int]) -> int:
+    """Count the cells with the same character on both boards; a board without characters has none."""
+    return sum(board[cell : cell + 1] == other[cell] for cell in cells)
 
 
 def _read_puzzle(question: str) -> str:

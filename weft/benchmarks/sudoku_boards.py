@@ -1,6 +1,6 @@
 """The 288 completed boards of 4x4 Sudoku, and those that complete a puzzle.
 
-A board is a string of 16 digits, row by row; in a puzzle, 0 stands for an empty cell. Every row, every
+A board is a string of 16 digits, row by row; in a puzzle, 0 means an empty cell. Every row, every
 column and each of the four 2x2 boxes of a completed board holds the digits 1 to 4.
 """
 
@@ -35,13 +35,6 @@ def list_boards() -> tuple[str, ...]:
 
 @functools.lru_cache(maxsize=4096)
 def find_completions(puzzle: str) -> tuple[str, ...]:
-    """List the completed boards that keep the givens of a puzzle.
-
-    Args:
-        puzzle: 16 digits, 0 = empty.
-
-    Returns:
-        The boards as 16 digits each, in lexicographic order.
-    """
+    """Return the completed boards that keep the givens of a puzzle, in lexicographic order."""
     givens = [(cell, digit) for cell, digit in enumerate(puzzle) if digit != "0"]
     return tuple(board for board in list_boards() if all(board[cell] == digit for cell, digit in givens))

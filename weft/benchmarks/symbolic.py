@@ -3,7 +3,7 @@ r"""Equality of mathematical expressions in LaTeX, by value.
     are_equal("\\frac{1}{2}", "0.5")  returns  True
 
 A computer algebra system compares them in a separate process under limits on time and memory
-(`weft.benchmarks.symbolic_process`). That process starts with the first comparison and ends with this one.
+(`weft.benchmarks.symbolic_process`). It starts with the first comparison and ends with the caller's process.
 """
 
 import atexit
@@ -13,7 +13,6 @@ import json
 import subprocess
 import sys
 import threading
-from typing import IO
 
 from weft.errors import ScoringError, ScoringSetupError
 from weft.records import JsonObject
@@ -34,7 +33,7 @@ def are_equal(reference: str, prediction: str) -> bool:
     The first call also starts the comparing process, which takes about a second.
 
     Args:
-        reference: the right answer, in LaTeX, on one line and without dollar signs.
+        reference: the right answer, in LaTeX, on a single line and without dollar signs.
         prediction: the stated answer, in the same form. An expression that cannot be read equals only
             the same text.
 
@@ -57,13 +56,16 @@ def are_equal(reference: str, prediction: str) -> bool:
 
 
 class _Process:
-    """The comparing process. It handles one comparison at a time."""
+    """The comparing process, which makes a single comparison at a time."""
 
     def __init__(self) -> None:
         command = [sys.executable, "-m", "weft.benchmarks.symbolic_process", str(MAX_SECONDS)]
         self._process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
         )
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._requests, self._answers = self._process.stdin, self._process.stdout
         self._lock = threading.Lock()
         atexit.register(self.end)
         if self._read() != {"is_ready": True}:
@@ -77,8 +79,8 @@ class _Process:
         """Send two expressions and return the answer; None if the process died."""
         with self._lock:
             try:
-                _get_pipe(self._process.stdin).write(json.dumps([reference, prediction]).encode() + b"\n")
-                _get_pipe(self._process.stdin).flush()
+                self._requests.write(json.dumps([reference, prediction]).encode() + b"\n")
+                self._requests.flush()
                 return self._read()
             except OSError:
                 return None
@@ -86,17 +88,12 @@ class _Process:
     def end(self) -> None:
         """Close the pipes, which ends the process, and wait for it."""
         with self._lock, self._process, contextlib.suppress(OSError):
-            _get_pipe(self._process.stdin).close()
+            self._requests.close()
         atexit.unregister(self.end)
 
     def _read(self) -> JsonObject | None:
-        line = _get_pipe(self._process.stdout).readline()
+        line = self._answers.readline()
         return dict(json.loads(line)) if line else None
-
-
-def _get_pipe(pipe: IO[bytes] | None) -> IO[bytes]:
-    assert pipe is not None, "the process is started with both pipes"
-    return pipe
 
 
 @functools.cache

@@ -54,18 +54,10 @@ _FORK = multiprocessing.get_context("fork")
 
 
 def compare(reference: str, prediction: str) -> bool:
-    """Return True if math-verify finds two expressions equal.
+    """Return True if math-verify finds two expressions in LaTeX equal.
 
-    Args:
-        reference: the right answer, in LaTeX, on one line and without dollar signs.
-        prediction: the stated answer, in the same form. An expression that cannot be read equals only
-            the same text.
-
-    Returns:
-        True if they are equal.
-
-    Raises:
-        Exception: the comparison failed, which says nothing about the answer.
+    An expression that cannot be read equals only the same text. Any exception may be raised, and means
+    that the comparison failed, not that the expressions differ.
     """
     expected, stated = _read(reference), _read(prediction)
     if expected is None or stated is None:
@@ -76,10 +68,8 @@ def compare(reference: str, prediction: str) -> bool:
 class Worker:
     """A fork of this process that makes comparisons, replaced when it exceeds its limits.
 
-    A worker is kept as long as possible, because a warm parser is ten times as fast.
-
-    Args:
-        max_seconds: time on the clock that a comparison may take, in seconds.
+    A worker is kept as long as possible, because a warm parser is ten times as fast. A comparison may take
+    ``max_seconds`` seconds on the clock.
     """
 
     def __init__(self, max_seconds: float) -> None:
@@ -87,15 +77,7 @@ class Worker:
         self._start()
 
     def compare(self, reference: str, prediction: str) -> JsonObject:
-        """Compare two expressions.
-
-        Args:
-            reference: see the function `compare`.
-            prediction: see the function `compare`.
-
-        Returns:
-            `{"is_equal": ...}`, or `{"error": ...}` if the worker exceeded its limits, failed or died.
-        """
+        """Return ``{"is_equal": ...}``, or ``{"error": ...}`` if the worker exceeded its limits or failed."""
         if not self._process.is_alive():  # for a reason that has nothing to do with this comparison
             self._replace()
         answer = self._ask(reference, prediction)
@@ -133,11 +115,7 @@ class Worker:
 
 
 def serve(max_seconds: float) -> None:
-    """Answer requests, one per line, until standard input ends.
-
-    Args:
-        max_seconds: time on the clock that a comparison may take, in seconds.
-    """
+    """Answer requests, one per line, until standard input ends; the arguments are those of `Worker`."""
     # Libraries may print; their output must not mix with the answers.
     with os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="ascii") as answers:
         with open(os.devnull, "w") as null:  # noqa: PTH123 - a device, not a path

@@ -1,9 +1,8 @@
-"""``weft export``: write a model or an adapter in the form in which its family publishes checkpoints."""
+"""``weft export``: write a model or an adapter in the published format of its family."""
 
 import shutil
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -11,13 +10,6 @@ from weft.cli.shared import BaseOption, OutOption, app
 from weft.errors import ConfigError
 from weft.provenance import write_provenance
 from weft.records.files import atomic_directory
-
-
-class Form(StrEnum):
-    """Values of ``--form``."""
-
-    checkpoint = "checkpoint"
-    adapter = "adapter"
 
 
 @app.command()
@@ -28,14 +20,14 @@ def export(
         Path | None, typer.Option(help="Result of a training run: an adapter or a full checkpoint.")
     ] = None,
     form: Annotated[
-        Form,
+        Literal["checkpoint", "adapter"],
         typer.Option(help="checkpoint: the model with its adapter merged; adapter: the adapter, renamed."),
-    ] = Form.checkpoint,
+    ] = "checkpoint",
 ) -> None:
     """Write a model or an adapter in its published form, for other tools.
 
     Tools that run the code of the published repository need its Python files, which config.json names under
-    auto_map, beside the result.
+    auto_map, in the same directory.
     """
     from weft.model import export_adapter, load_finetuned, merge_adapter, save_model
     from weft.model.checkpoint import read_family, stored_dtype
@@ -46,22 +38,21 @@ def export(
         if out.resolve() in (source.resolve(), *source.resolve().parents):
             raise ConfigError(f"--out must not contain what is read, got {out} for {source}; choose another")
     family = read_family(base)
-    if form is Form.adapter:
+    if form == "adapter":
         if finetuned is None:
-            raise ConfigError("--finetuned must name the adapter with --form adapter, got none")
+            raise ConfigError("--finetuned must be given with --form adapter, got none")
         with atomic_directory(out) as folder:
             content = f"adapter of {export_adapter(finetuned, folder, family=family)} modules"
     else:
         is_full = finetuned is not None and not (finetuned / "adapter_config.json").exists()
-        dtype = stored_dtype(finetuned if finetuned is not None and is_full else base)
+        dtype = stored_dtype(finetuned if finetuned and is_full else base)
         model = merge_adapter(load_finetuned(base, finetuned, dtype))
         with atomic_directory(out) as folder:
             save_model(model, folder)
             for name in TOKENIZER_FILES:
                 if (base / name).exists():
                     shutil.copyfile(base / name, folder / name)
-        content = (
-            f"checkpoint of {model.num_parameters():,} parameters in {str(dtype).removeprefix('torch.')}"
-        )
-    write_provenance(out, settings={"form": form.value}, experiment="", inputs=inputs)
+        name = str(dtype).removeprefix("torch.")
+        content = f"checkpoint of {model.num_parameters():,} parameters in {name}"
+    write_provenance(out, settings={"form": form}, experiment="", inputs=inputs)
     typer.echo(f"{family}: {content} -> {out}")

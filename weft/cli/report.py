@@ -36,11 +36,9 @@ def report_figures(experiment: ExperimentOption, root: RootArgument, out: OutOpt
     """Draw the figures."""
     from weft.report.figures import write_figures
     from weft.report.results import load_results
-    from weft.report.tables import compute_tables
 
     checked, layout = load_experiment(find_experiment(experiment)), ResultLayout(root)
-    results = load_results(checked, layout)
-    write_figures(checked, results, compute_tables(checked, results), out)
+    write_figures(checked, load_results(checked, layout), out)
     for name in list_figures(checked):
         save_provenance(out / f"{name}.png", checked, inputs=_inputs(checked, layout))
 

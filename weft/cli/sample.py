@@ -1,4 +1,4 @@
-"""``weft sample`` and ``merge``: answer test questions, and join the answers of several jobs."""
+"""``weft sample`` and ``weft merge``: answer test questions, and merge the answers of several jobs."""
 
 import os
 from pathlib import Path
@@ -64,22 +64,20 @@ def sample(
         raise ConfigError(f"--out must be a file, got the directory {target}")
     rank = find_rank(os.environ)
     if rank is not None and shard == "auto" and target == out:
-        raise ConfigError(f"--out must contain {{shard}} with --shard auto, one file per rank, got {out}")
+        raise ConfigError(f"--out must contain {{shard}} with --shard auto, for a file per rank, got {out}")
     if rank is not None and part.count == 1:
         typer.echo(f"rank {rank} answers all questions; --shard auto would divide them", err=True)
     inputs = [questions, base, *([adapter] if adapter else [])]
     for path in inputs:
         if not path.exists():
             raise ConfigError(f"questions, base model and adapter must exist, got {path}; check the path")
+    digests = [stored_digest(questions), stored_digest(base), *map(finetuned_digest, inputs[2:])]
     job = SamplingJob(
         sampling=described.sampling,
         gen_length=gen_length,
         model_name=f"{described.name}/{run}",
         seed=chosen.seed,
-        inputs=[
-            *(stored_digest(path) for path in (questions, base)),
-            *([finetuned_digest(adapter)] if adapter else []),
-        ],
+        inputs=digests,
         shard=part,
     )
     if shard == "auto":
@@ -99,7 +97,7 @@ def merge(
     questions: QuestionsOption,
     out: OutOption,
 ) -> None:
-    """Join the answers of several shards into the file that a single job would have written."""
+    """Merge the answers of several shards into the file that a single job would have written."""
     from weft.sampling.shards import merge_shards
 
     count = merge_shards(questions, shards, out)

@@ -1,8 +1,8 @@
-"""Command ``weft trace``: show step by step how a model fills in one answer."""
+"""Command ``weft trace``: show step by step how a model fills in an answer."""
 
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -17,7 +17,6 @@ from weft.cli.shared import (
     require_adapter_of,
     save_provenance,
 )
-from weft.config import FineTuning
 from weft.errors import ConfigError, DataError
 from weft.records import Question
 
@@ -57,111 +56,80 @@ def trace(
     """Answer a question and show after each step what is revealed, and how confident the model is."""
     described = load_fine_tuning(experiment)
     if (question is None) == (not questions):
-        raise ConfigError(
-            "either --question TEXT or --questions FILE must be given, got "
-            + ("neither" if question is None else "both")
-        )
-    title, caption = _heading(described, run, base, adapter)
+        given = "neither" if question is None else "both"
+        raise ConfigError(f"either --question TEXT or --questions FILE must be given, got {given}")
+    chosen = None if run is None else described.find_run(run)
+    if chosen is not None:
+        require_adapter_of(chosen, adapter)
 
     from rich.console import Console
 
     from weft.model import load_tokenizer
+    from weft.report.labels import benchmark_name, full_caption, run_label
     from weft.sampling.files import read_questions
     from weft.sampling.job import SamplingJob
     from weft.trace.job import custom_question, trace_questions
+    from weft.trace.page import write_trace_page
     from weft.trace.terminal import print_answer, print_trace
 
-    files = {str(file): list(read_questions(file).values()) for file in questions or []}
-    asked = _find_examples(files, example) if files else [([custom_question(question or "")], 0)]
+    files = {file: list(read_questions(file).values()) for file in questions or []}
+    examples = _find_examples(files, example) if files else [([custom_question(question or "")], 0)]
     sampling = described.sampling
-    job = SamplingJob(
-        sampling=sampling, gen_length=max(sampling.gen_lengths) if gen_length is None else gen_length
-    )
+    job = SamplingJob(sampling=sampling, gen_length=gen_length or max(sampling.gen_lengths))
     model = load_for_sampling(described, base, device, threads, adapter=adapter)
     tokenizer = load_tokenizer(base, mask_token_id=getattr(model.config, "mask_token_id", None))
-    if hasattr(sys.stdout, "reconfigure"):  # characters that the terminal lacks are replaced
-        sys.stdout.reconfigure(errors="replace")
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(errors="replace")  # replace characters that the terminal lacks
     console = Console(highlight=False, markup=False, emoji=False)
     traces = []
-    for rows, index in asked:
+    for rows, index in examples:
         traces += trace_questions(job, model, tokenizer, rows, [index])
         if quiet:
             print_answer(console, traces[-1])
         else:
             print_trace(console, traces[-1], every=every)
     if out is not None:
-        _write_page(out, described, traces, title=title, caption=caption, model=model, run=run)
-        inputs = [*(questions or []), base, *([adapter] if adapter else [])]
-        seed = None if run is None else described.find_run(run).seed
+        model_paths = [base, *([adapter] if adapter else [])]
+        model_name = " with ".join(path.resolve().name for path in model_paths)
+        settings = {
+            "experiment": described.name,
+            "run": run or "none",
+            "parameters": f"{model.num_parameters():,} in {sampling.dtype}",
+            "seed of the noise": "no noise" if sampling.seed is None else str(sampling.seed),
+        }
+        names = [trace.question.benchmark for trace in traces]
+        write_trace_page(
+            traces,
+            out,
+            title=f"An answer step by step: {run_label(chosen) if chosen else model_name}",
+            settings=settings,
+            headings=[benchmark_name(described, name) if name else "Question" for name in names],
+            caption=full_caption(described) if chosen else "",  # it describes the experiment's runs only
+        )
+        seed = chosen.seed if chosen else None
+        inputs = [*(questions or []), *model_paths]
         save_provenance(out, described, seed=seed, inputs=inputs, device=str(model.device))
         typer.echo(f"page with every step -> {out}")
 
 
-def _heading(described: FineTuning, run: str | None, base: Path, adapter: Path | None) -> tuple[str, str]:
-    """Return title and caption of the page; the experiment's caption is used for its own runs only."""
-    from weft.report.labels import full_caption, run_label
-
-    if run is None:
-        name = base.resolve().name
-        return (f"{name} with {adapter.resolve().name}" if adapter else name), ""
-    chosen = described.find_run(run)
-    require_adapter_of(chosen, adapter)
-    return run_label(chosen), full_caption(described)
-
-
-def _find_examples(files: dict[str, list[Question]], example: str) -> list[tuple[list[Question], int]]:
-    """Return the question with this id from any file, or the one with this number from every file.
+def _find_examples(files: dict[Path, list[Question]], example: str) -> list[tuple[list[Question], int]]:
+    """Return the question with this id from any file, or the question with this number from every file.
 
     Each question is returned as all questions of its file and its index in the file.
     """
-    empty = [file for file, rows in files.items() if not rows]
-    if empty:
-        raise DataError(f"{empty[0]} must have questions, got none; make the file again")
-    ids = [
-        (question.example_id, rows, index) for rows in files.values() for index, question in enumerate(rows)
-    ]
-    matches = [(rows, index) for example_id, rows, index in ids if example_id == example]
-    if matches:
-        return matches[:1]
-    shortest = min(len(rows) for rows in files.values())
+    for file, rows in files.items():
+        if not rows:
+            raise DataError(f"{file} must contain questions, got none; make the file again")
+    for rows in files.values():
+        for index, question in enumerate(rows):
+            if question.example_id == example:
+                return [(rows, index)]
+    shortest = min(map(len, files.values()))
     if example.isascii() and example.isdigit() and 1 <= int(example) <= shortest:
         return [(rows, int(example) - 1) for rows in files.values()]
-    names = [example_id for example_id, *_ in ids]
+    names = [question.example_id for rows in files.values() for question in rows]
     more = f" and {len(names) - MAX_IDS_NAMED} more" if len(names) > MAX_IDS_NAMED else ""
     raise ConfigError(
         f"--example must be a number from 1 to {shortest}, or one of {names[:MAX_IDS_NAMED]}{more}, "
         f"got {example!r}"
-    )
-
-
-def _write_page(
-    out: Path,
-    described: FineTuning,
-    traces: list[Any],
-    *,
-    title: str,
-    caption: str,
-    model: Any,
-    run: str | None,
-) -> None:
-    """Write the page, with the settings that belong to the experiment and not to the sampler."""
-    from weft.report.labels import benchmark_name
-    from weft.trace.page import write_trace_page
-
-    sampling = described.sampling
-    settings = {
-        "experiment": described.name,
-        "run": run or "none",
-        "parameters": f"{model.num_parameters():,} in {sampling.dtype}",
-        "seed of the noise": "no noise" if sampling.seed is None else str(sampling.seed),
-    }
-    names = [trace.question.benchmark for trace in traces]
-    headings = [benchmark_name(described, name) if name else "Question" for name in names]
-    write_trace_page(
-        traces,
-        out,
-        title=f"An answer step by step: {title}",
-        settings=settings,
-        headings=headings,
-        caption=caption,
     )

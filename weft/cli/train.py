@@ -78,13 +78,7 @@ def probe(
     described = load_fine_tuning(experiment)
     model = load_on_device(base, described.training.dtype, device, threads)
     tokenizer = load_tokenizer(base, mask_token_id=model.config.mask_token_id)
-    frame = probe_table(
-        model,
-        tokenizer,
-        prepared,
-        max_length=described.training.max_length,
-        batch_size=described.training.micro_batch_size,
-    )
+    frame = probe_table(model, tokenizer, prepared, described.training)
     with atomic_file(out) as temporary:
         frame.to_parquet(temporary, index=False)
     save_provenance(out, described, inputs=[base, prepared], device=str(model.device))
@@ -114,15 +108,9 @@ def gradients(
     tokenizer = load_tokenizer(base, mask_token_id=model.config.mask_token_id)
     examples = list(datasets.load_from_disk(str(prepared)).take(study.num_examples))
     batch = PadToLength(max_length=training.max_length, pad_token_id=tokenizer.pad_token_id)(examples)
-    frame = study_gradients(
-        model,
-        move_to_device(batch, model.device),
-        described.methods,
-        study,
-        target_modules=None if training.lora is None else training.lora.target_modules,
-        t_min=training.t_min,
-        mask_token_id=tokenizer.mask_token_id,
-    )
+    batch = move_to_device(batch, model.device)
+    mask_token_id = tokenizer.mask_token_id
+    frame = study_gradients(model, batch, described.methods, study, training, mask_token_id=mask_token_id)
     with atomic_file(out) as temporary:
         frame.to_parquet(temporary, index=False)
     save_provenance(out, described, seed=study.seed, inputs=[base, prepared], device=str(model.device))

@@ -54,7 +54,7 @@ def antithetic_uniform(uniform: BatchFloats, slot: BatchIds) -> BatchFloats:
         u at even slots and 1 - u (just below 1 where u is 0) at odd slots.
 
     Source:
-        Antithetic sampling, used by LLaDA-1.5 and others to reduce the variance.
+        Antithetic sampling, used by LLaDA-1.5 to reduce the variance.
     """
     mirrored = (1 - uniform).clamp(max=1 - torch.finfo(uniform.dtype).eps)
     return torch.where(slot % 2 == 0, uniform, mirrored)
@@ -63,8 +63,8 @@ def antithetic_uniform(uniform: BatchFloats, slot: BatchIds) -> BatchFloats:
 def token_masking_rate(t: BatchFloats, relative_rate: TokenFloats, *, min_rate: float) -> TokenFloats:
     """Compute the masking rate of each token, t_i = 1 - (1-t)^(beta_i/beta_ref).
 
-    Computed as -expm1(r log(1-t)), which is accurate for small rates and gives 0 for r = 0 even as t
-    approaches 1. Where r = 1 the rate is t to the bit, so that equal uncertainties give SFT.
+    The form -expm1(r log(1-t)) is accurate for small rates. The rate is t to the bit where r = 1, so that
+    equal uncertainties give SFT.
 
     Args:
         t: diffusion time of each example, in (0, 1].
@@ -110,14 +110,7 @@ def mask_tokens(
 
 
 def require_maskable(is_maskable: TokenMask) -> None:
-    """Check that every example has a maskable position.
-
-    Args:
-        is_maskable: True where a token may be masked.
-
-    Raises:
-        MaskingError: an example has no maskable position.
-    """
+    """Raise a MaskingError if an example has no maskable position."""
     empty = (~is_maskable.any(dim=1)).nonzero().flatten().tolist()
     if empty:
         raise MaskingError(

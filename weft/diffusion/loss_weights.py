@@ -48,8 +48,7 @@ def elbo_weight(
         least 2^-24, the spacing of fp32 numbers below 1, so that the weight stays finite.
 
     Source:
-        Derived in docs/method.md; the paper's theorem averages over uniform t_i, its algorithm draws
-        a uniform t.
+        Derived in docs/method.md; the paper averages over uniform t_i in its theorem but draws a uniform t.
     """
     relative = relative_rate[is_masked]
     remaining = (1 - t).clamp(min=2.0**-24)[:, None].expand_as(masking_rate)[is_masked]
@@ -60,15 +59,14 @@ def cart_weight(is_masked: TokenMask, *, p: float) -> TokenFloats:
     """Compute a weight that grows with the number of visible tokens near each masked token.
 
     Args:
-        is_masked: True where a token is masked. All other positions are visible, including the prompt
-            and padding.
+        is_masked: True where a token is masked; all other positions, also prompt and padding, are visible.
         p: parameter of the geometric distribution of the distance, in (0, 1).
 
     Returns:
         Half the sum over visible positions of p (1-p)^(d-1), with d the distance, at each masked token.
 
     Source:
-        Dream's context-adaptive reweighting (CART), whose published configuration has p = 0.1.
+        Dream's context-adaptive reweighting (CART); its published configuration has p = 0.1.
     """
     position = torch.arange(is_masked.shape[1], device=is_masked.device)
     distance = (position[:, None] - position[None, :]).abs()
@@ -90,8 +88,7 @@ def num_loss_tokens(
         The number of tokens of each example.
 
     Source:
-        d1 @ 837888f for ``answer_tokens``; the paper's Algorithm 1 for ``masked_tokens``, which its
-        Theorem (Eq. 10) does not have.
+        ``answer_tokens``: d1 @ 837888f; ``masked_tokens``: the paper's Algorithm 1, but not its Eq. 10.
     """
     counted = is_predictable if divisor == "answer_tokens" else is_predicted
     return counted.sum(dim=1).to(torch.float32)

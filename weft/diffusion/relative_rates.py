@@ -35,17 +35,17 @@ def token_nll(logits: FlatLogits, target_ids: FlatIds) -> FlatFloats:
         -log p(target) in nats, at least 0.
 
     Source:
-        Paper, ablation "NLL instead of entropy"; the paper does not say if it takes the square root there.
+        Paper, ablation "NLL instead of entropy", which does not mention a square root.
     """
     return torch.nn.functional.cross_entropy(logits.float(), target_ids, reduction="none").clamp(min=0)
 
 
 def reference_rate(beta: TokenFloats, has_token_rate: TokenMask, *, over_batch: bool) -> BatchFloats:
-    """Average beta over the tokens that have a masking rate of their own.
+    """Average beta over the tokens that have a token-level masking rate.
 
     Args:
         beta: power of the uncertainty, at least 0.
-        has_token_rate: True where a token has its own masking rate.
+        has_token_rate: True where a token has a token-level masking rate.
         over_batch: average over the whole batch instead of over each example.
 
     Returns:
@@ -66,13 +66,12 @@ def relative_rate(beta: TokenFloats, has_token_rate: TokenMask, reference: Batch
 
     Args:
         beta: power of the uncertainty, at least 0; ignored where ``has_token_rate`` is False.
-        has_token_rate: True where a token has its own masking rate.
+        has_token_rate: True where a token has a token-level masking rate.
         reference: beta_ref of each example.
 
     Returns:
-        r = beta_i/beta_ref, and exactly 1 where ``has_token_rate`` is False: such tokens are masked at
-        rate t. The ratio is also exactly 1 where beta_ref is 0 and where beta_i equals it up to the
-        rounding of a mean, so that equal uncertainties give SFT to the bit.
+        r = beta_i/beta_ref. It is exactly 1 where ``has_token_rate`` is False, where beta_ref is 0, and where
+        beta_i equals beta_ref up to rounding, so that equal uncertainties give SFT to the bit.
 
     Source:
         Paper, step 4 of the method.
@@ -89,15 +88,14 @@ def permute_within_examples(values: TokenFloats, is_permuted: TokenMask, uniform
 
     Args:
         values: one value per position.
-        is_permuted: True where a value takes part; all other values stay in place.
+        is_permuted: True at the chosen positions; all other values stay in place.
         uniform: uniform numbers; sorting them gives the permutation.
 
     Returns:
         The values of each example in another order.
 
     Source:
-        A control of this package: it keeps the distribution of the rates and removes their relation to
-        the tokens.
+        A control of this package: it keeps the distribution of the rates, but not their relation to tokens.
     """
     last = torch.finfo(uniform.dtype).max
     rank = torch.where(is_permuted, uniform, last).argsort(dim=1, stable=True)

@@ -15,12 +15,19 @@ from typing import Any
 
 import torch
 from peft import LoraConfig, PeftModel
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from weft.errors import CheckpointError
-from weft.model.checkpoint import PICKLES, find_family, find_layout, load_model, read_config, read_json
+from weft.model.checkpoint import (
+    find_family,
+    find_layout,
+    load_model,
+    open_weights,
+    read_config,
+    read_json,
+    require_weights,
+)
 from weft.model.layout import Fields, Layout
 from weft.provenance import digest, stored_file_digests
 from weft.records.files import write_text
@@ -64,16 +71,7 @@ def load_adapter(model: nn.Module, adapter_dir: str | Path) -> PeftModel:
     folder, layout = Path(adapter_dir), find_layout(model)
     fields, tensors = _read_adapter(folder)
     ours, is_published = _by_our_modules(folder, layout, tensors)
-    linear = {name: module for name, module in model.named_modules() if isinstance(module, nn.Linear)}
-    _require_targets(folder, layout, fields["target_modules"], linear, ours, is_published=is_published)
-    for module, sides in ours.items():
-        shapes = _shapes(linear[module], fields["r"])
-        for side, (key, tensor) in sides.items():
-            if tuple(tensor.shape) != shapes[side]:
-                raise CheckpointError(
-                    f"{folder}: tensor {key} must have shape {shapes[side]}, got {tuple(tensor.shape)}; "
-                    "adapter and base model do not belong together"
-                )
+    _require_targets(folder, layout, fields["target_modules"], model, ours, is_published=is_published)
     config = LoraConfig(
         **{name: fields[name] for name in USED if name in fields},
         target_modules=sorted(ours),
@@ -84,15 +82,18 @@ def load_adapter(model: nn.Module, adapter_dir: str | Path) -> PeftModel:
         warnings.simplefilter("ignore", UserWarning)
         warnings.simplefilter("ignore", FutureWarning)
         adapted = PeftModel(model, config)
-    parameters = dict(adapted.named_parameters())
-    unread = {name for name in parameters if ".lora_" in name}
-    with torch.no_grad():
-        for module, sides in ours.items():
-            for side, (_, tensor) in sides.items():
-                name = f"base_model.model.{module}.lora_{side}.default.weight"
-                parameters[name].copy_(tensor)
-                unread.remove(name)
-    assert not unread, f"LoRA weights without a tensor: {sorted(unread)}"
+    parameters = {name: weight for name, weight in adapted.named_parameters() if ".lora_" in name}
+    for module, sides in ours.items():
+        for side, (key, tensor) in sides.items():
+            parameter = parameters.pop(f"base_model.model.{module}.lora_{side}.default.weight")
+            if tensor.shape != parameter.shape:
+                raise CheckpointError(
+                    f"{folder}: tensor {key} must have shape {tuple(parameter.shape)}, got "
+                    f"{tuple(tensor.shape)}; adapter and base model do not belong together"
+                )
+            with torch.no_grad():
+                parameter.copy_(tensor)
+    assert not parameters, f"LoRA weights without a tensor: {sorted(parameters)}"
     return adapted.eval()
 
 
@@ -185,7 +186,7 @@ def export_adapter(adapter_dir: str | Path, out: str | Path, *, family: str) -> 
         raise CheckpointError(
             f"{folder} must be an adapter with the names of weft, got one with the published names"
         )
-    published = {module: _published(layout, module) for module in ours}
+    published = {module: layout.to_published_module(module) or module for module in ours}
     renamed = {
         f"base_model.model.{published[module]}.lora_{side}.weight": tensor
         for module, sides in ours.items()
@@ -221,17 +222,8 @@ def _read_adapter(folder: Path) -> tuple[Fields, dict[str, Tensor]]:
         raise CheckpointError(
             f"{folder}: the adapter must be plain LoRA, these fields go beyond it: {unknown}"
         )
-    file = folder / ADAPTER_WEIGHTS
-    if not file.exists():
-        pickles = sorted(file.name for pattern in PICKLES for file in folder.glob(pattern))
-        hint = (
-            f"; {pickles[:3]} may run code when they are read; convert them to safetensors" if pickles else ""
-        )
-        raise CheckpointError(f"{folder} must hold {ADAPTER_WEIGHTS}, not found{hint}")
-    try:
-        return fields, load_file(file)
-    except SafetensorError as error:
-        raise CheckpointError(f"{file} is not a valid safetensors file ({error})") from error
+    with open_weights(require_weights(folder / ADAPTER_WEIGHTS)) as handle:
+        return fields, {key: handle.get_tensor(key) for key in handle.keys()}  # noqa: SIM118
 
 
 def _by_our_modules(
@@ -263,20 +255,18 @@ def _by_our_modules(
 
 
 def _require_targets(
-    folder: Path,
-    layout: Layout,
-    targets: Any,
-    linear: dict[str, nn.Linear],
-    ours: dict[str, Any],
-    *,
-    is_published: bool,
+    folder: Path, layout: Layout, targets: Any, model: nn.Module, ours: Iterable[str], *, is_published: bool
 ) -> None:
     """Check that the modules with tensors are the target modules of ``adapter_config.json``."""
-    named = {name: _published(layout, name) if is_published else name for name in linear}
-    expected = {name for name, known in named.items() if _is_target(known, targets)}
-    foreign, left_out = sorted(ours.keys() - linear.keys()), sorted(expected - ours.keys())
-    if foreign or left_out or ours.keys() - expected:
-        undeclared = sorted(ours.keys() - expected)
+    linear = {name for name, module in model.named_modules() if isinstance(module, nn.Linear)}
+    expected = {
+        name
+        for name in linear
+        if _is_target((layout.to_published_module(name) or name) if is_published else name, targets)
+    }
+    foreign, left_out = sorted(set(ours) - linear), sorted(expected - set(ours))
+    undeclared = sorted(set(ours) - expected)
+    if left_out or undeclared:
         raise CheckpointError(
             f"{folder} must hold the LoRA weights of its target modules {targets!r}; without weights: "
             f"{left_out[:3] or 'none'}, not among them: {undeclared[:3] or 'none'}, "
@@ -309,13 +299,3 @@ def _describe_targets(folder: Path, names: Iterable[str]) -> list[str] | str:
     if "ff_out" in layers:
         return rf"model\.transformer\.blocks\.\d+\.({'|'.join(sorted(layers))})"
     return sorted(inner.split(".")[-1] for inner in layers)
-
-
-def _published(layout: Layout, module: str) -> str:
-    name = layout.to_published_module(module)
-    assert name is not None, f"{module} is a module of ours, so the layout names it"
-    return name
-
-
-def _shapes(linear: nn.Linear, rank: int) -> dict[str, tuple[int, int]]:
-    return {"A": (rank, linear.in_features), "B": (linear.out_features, rank)}

@@ -14,11 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from huggingface_hub import split_torch_state_dict_into_shards
+from huggingface_hub import save_torch_state_dict
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor, nn
-from transformers import PreTrainedModel
 
 from weft.errors import CheckpointError, find_by_name
 from weft.model.dream import DreamConfig
@@ -70,7 +68,7 @@ def load_model(path: str | Path, dtype: torch.dtype = torch.float32) -> Any:
     stored = _match(folder, layout, model)
     tensors: dict[str, Tensor] = {}
     for file in sorted({entry.file for entry in stored.values()}):
-        with _opened(file) as handle:
+        with open_weights(file) as handle:
             for name, entry in stored.items():
                 if entry.file == file:
                     tensors[name] = handle.get_tensor(entry.name).to(dtype)
@@ -81,7 +79,7 @@ def load_model(path: str | Path, dtype: torch.dtype = torch.float32) -> Any:
     return model.eval()
 
 
-def save_model(model: nn.Module, path: str | Path, *, max_shard_bytes: int = 5_000_000_000) -> None:
+def save_model(model: Any, path: str | Path, *, max_shard_bytes: int = 5_000_000_000) -> None:
     """Write a model as a checkpoint directory in the published form of its family.
 
     `load_model` reads the directory. Tools that define the model class themselves (d1, Fast-dLLM) need these
@@ -96,24 +94,10 @@ def save_model(model: nn.Module, path: str | Path, *, max_shard_bytes: int = 5_0
     folder = Path(path)
     layout = find_layout(model)
     folder.mkdir(parents=True, exist_ok=True)
-    for old in folder.glob("model*.safetensors*"):
-        old.unlink()
     tensors = {layout.to_published_name(name): tensor for name, tensor in model.state_dict().items()}
-    tensors = dict(sorted(tensors.items()))
-    split = split_torch_state_dict_into_shards(
-        tensors, filename_pattern="model{suffix}.safetensors", max_shard_size=max_shard_bytes
-    )
-    for file, names in split.filename_to_tensors.items():
-        shard = {name: tensors[name].contiguous() for name in names}
-        save_file(shard, folder / file, metadata={"format": "pt"})
-    if split.is_sharded:
-        index = {
-            "metadata": {"total_size": split.metadata["total_size"]},
-            "weight_map": split.tensor_to_filename,
-        }
-        write_text(folder / WEIGHTS_INDEX, json.dumps(index, indent=2, sort_keys=True) + "\n")
-    text = json.dumps(layout.to_fields(_config_of(model)), indent=2, sort_keys=True)
-    write_text(folder / "config.json", text + "\n")
+    save_torch_state_dict(dict(sorted(tensors.items())), folder, max_shard_size=max_shard_bytes)
+    fields = layout.to_fields(model.config)
+    write_text(folder / "config.json", json.dumps(fields, indent=2, sort_keys=True) + "\n")
 
 
 def read_config(path: str | Path) -> PredictorConfig:
@@ -165,17 +149,7 @@ def stored_dtype(path: str | Path) -> torch.dtype:
 
 
 def find_layout(model: nn.Module) -> Layout:
-    """Return the layout of a model, which may be wrapped by PEFT.
-
-    Args:
-        model: the model.
-
-    Returns:
-        The layout of its family.
-
-    Raises:
-        CheckpointError: the model is not a mask predictor of weft.
-    """
+    """Return the layout of a mask predictor, which may be wrapped by PEFT."""
     inner = model.get_base_model() if hasattr(model, "get_base_model") else model  # type: ignore[operator]
     for layout in LAYOUTS:
         if isinstance(inner, layout.model_class):
@@ -184,33 +158,13 @@ def find_layout(model: nn.Module) -> Layout:
 
 
 def find_family(family: str) -> Layout:
-    """Return the layout of a family.
-
-    Args:
-        family: ``llada`` or ``dream``.
-
-    Returns:
-        The layout.
-
-    Raises:
-        CheckpointError: the family is unknown.
-    """
+    """Return the layout of a family by its name, ``llada`` or ``dream``."""
     layouts = {layout.family: layout for layout in LAYOUTS}
     return find_by_name("family", family, layouts, error=CheckpointError)
 
 
 def read_json(file: Path) -> Fields:
-    """Read a JSON object of a checkpoint directory.
-
-    Args:
-        file: the file.
-
-    Returns:
-        The object.
-
-    Raises:
-        CheckpointError: the file is missing or does not contain a JSON object.
-    """
+    """Read a JSON object of a checkpoint directory."""
     try:
         fields = json.loads(file.read_text())
     except FileNotFoundError as error:
@@ -224,19 +178,13 @@ def read_json(file: Path) -> Fields:
     return fields
 
 
-def _config_of(model: nn.Module) -> Any:
-    assert isinstance(model, PreTrainedModel), "mask predictors are models of transformers"
-    return model.config
-
-
-def _read_config(folder: Path) -> tuple[Layout, PredictorConfig]:
+def _read_config(folder: Path) -> tuple[Layout, Any]:
     file = folder / "config.json"
     fields = read_json(file)
     for layout in LAYOUTS:
         if fields.get("model_type") == layout.model_type:
             layout.check(fields, file)
-            config: Any = layout.to_config(fields)
-            return layout, config
+            return layout, layout.to_config(fields)
     known = " or ".join(repr(layout.model_type) for layout in LAYOUTS)
     raise CheckpointError(f"{file}: model_type must be {known}, got {fields.get('model_type')!r}")
 
@@ -246,7 +194,7 @@ def _match(folder: Path, layout: Layout, model: nn.Module) -> dict[str, _Stored]
     expected = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
     inventory = _inventory(folder)
     stored = {layout.to_our_name(name): entry for name, entry in inventory.items()}
-    matched = {name: stored[name] for name in expected.keys() & stored.keys()}
+    matched = {name: stored[name] for name in expected if name in stored}
     missing = sorted(layout.to_published_name(name) for name in expected.keys() - matched.keys())
     extra = sorted(inventory.keys() - {entry.name for entry in matched.values()})
     if missing or extra:
@@ -266,14 +214,14 @@ def _match(folder: Path, layout: Layout, model: nn.Module) -> dict[str, _Stored]
                 f"{folder}: tensor {entry.name} must hold floating-point numbers, got {entry.dtype}; "
                 "quantised checkpoints are not supported"
             )
-    return {name: matched[name] for name in expected}
+    return matched
 
 
 def _inventory(folder: Path) -> dict[str, _Stored]:
     """Return the tensors of a directory by name, from the headers of its files."""
     entries: dict[str, _Stored] = {}
     for file in _weight_files(folder):
-        with _opened(file) as handle:
+        with open_weights(file) as handle:
             for name in handle.keys():  # noqa: SIM118 - a handle is not a mapping
                 if name in entries:
                     raise CheckpointError(
@@ -286,30 +234,36 @@ def _inventory(folder: Path) -> dict[str, _Stored]:
 
 
 def _weight_files(folder: Path) -> list[Path]:
-    index, files = folder / WEIGHTS_INDEX, [WEIGHTS]
+    """Return the safetensors files of a directory, from the index if the weights are split."""
+    index, names = folder / WEIGHTS_INDEX, [WEIGHTS]
     if index.exists():
         try:
-            files = sorted(set(json.loads(index.read_text())["weight_map"].values()))
+            names = sorted(set(json.loads(index.read_text())["weight_map"].values()))
             # An index may only refer to files of its own directory.
-            files = [Path(name).name for name in files]
+            names = [Path(name).name for name in names]
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise CheckpointError(
                 f"{index} must list the weights as published: {error!r}; download it again"
             ) from error
-    for name in files:
-        if not (folder / name).exists():
-            pickles = sorted(file.name for pattern in PICKLES for file in folder.glob(pattern))
-            if pickles:
-                raise CheckpointError(
-                    f"{folder} must hold {name}, found only {pickles[:3]}: such files can run code when "
-                    "they are read, so weft does not; convert them to safetensors"
-                )
-            raise CheckpointError(f"{folder} must hold {name}, not found; download it again")
-    return [folder / name for name in files]
+    return [require_weights(folder / name) for name in names]
+
+
+def require_weights(file: Path) -> Path:
+    """Return the path of a safetensors file, which must exist; an error names files of pickles instead."""
+    if file.exists():
+        return file
+    pickles = sorted(other.name for pattern in PICKLES for other in file.parent.glob(pattern))
+    if pickles:
+        raise CheckpointError(
+            f"{file.parent} must hold {file.name}, found only {pickles[:3]}: such files may run code when "
+            "they are read, so weft does not read them; convert them to safetensors"
+        )
+    raise CheckpointError(f"{file.parent} must hold {file.name}, not found; download it again")
 
 
 @contextmanager
-def _opened(file: Path) -> Iterator[Any]:
+def open_weights(file: Path) -> Iterator[Any]:
+    """Open a safetensors file, whose tensors are read on request."""
     try:
         with safe_open(file, framework="pt") as handle:
             yield handle

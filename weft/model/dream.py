@@ -16,6 +16,7 @@ from transformers import Qwen2Config, Qwen2ForCausalLM
 from transformers.models.qwen2.modeling_qwen2 import Qwen2RotaryEmbedding, apply_rotary_pos_emb
 
 from weft.axes import Columns
+from weft.model.head import VocabularyHead
 from weft.model.predictor import Angles, ExactFrequencies, MaskPredictor
 
 
@@ -48,7 +49,7 @@ class DreamForMaskedDiffusion(MaskPredictor, Qwen2ForCausalLM):
         for layer in self.model.layers:
             # Without padding the mask is None, and attention reads this attribute, not the configuration.
             layer.self_attn.is_causal = False
-        self._predict_masks(config.hidden_size, config.vocab_size)
+        self.lm_head = VocabularyHead(config.hidden_size, config.vocab_size)
         self.post_init()
 
     def _sources(self, columns: Columns, attention_mask: Tensor | None) -> Columns:

@@ -1,11 +1,10 @@
 """Base class for the layouts of published checkpoints.
 
-A layout translates the tensor names and the fields of ``config.json`` of a family of published
+A layout translates the names of tensors and the fields of ``config.json`` of a family of published
 checkpoints to those of a model of weft, and back. It rejects fields that describe another network.
 """
 
-from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from transformers import PreTrainedConfig
@@ -15,38 +14,41 @@ from weft.errors import CheckpointError
 Fields = dict[str, Any]
 
 
-class Layout(ABC):
-    """Layout of the checkpoints of a family.
+class Layout:
+    """Layout of the checkpoints of a family, described by tables.
 
     Attributes:
         family: short name, for the command line.
         model_type: value of ``model_type`` in ``config.json``.
         model_class: class of the model; takes the configuration that ``to_config`` returns.
+        modules: published name -> our name of each module with parameters; ``*`` is the number of a block.
         required: field -> allowed values; the first is the default of an absent field.
-        sizes: fields that must be positive numbers.
+        sizes: field that must be a positive number -> attribute of the configuration; the last field of an
+            attribute determines its value.
+        defaults: size that may be absent -> size that it then equals.
+        multiples: pairs of sizes of which the first must be a multiple of the second.
+        published: fields that are equal in all checkpoints, or that only the published class reads.
+        tokens: fields with ids of special tokens that the published configuration has.
     """
 
     family: ClassVar[str]
     model_type: ClassVar[str]
     model_class: ClassVar[Any]
+    modules: ClassVar[Mapping[str, str]]
     required: ClassVar[Mapping[str, tuple[Any, ...]]]
-    sizes: ClassVar[tuple[str, ...]]
+    sizes: ClassVar[Mapping[str, str]]
+    defaults: ClassVar[Mapping[str, str]] = {}
+    multiples: ClassVar[tuple[tuple[str, str], ...]]
+    published: ClassVar[Fields]
+    tokens: ClassVar[tuple[str, ...]] = ("eos_token_id", "pad_token_id", "mask_token_id")
 
-    @abstractmethod
-    def to_config(self, fields: Fields) -> PreTrainedConfig:
-        """Return the configuration for checked fields of ``config.json``."""
-
-    @abstractmethod
-    def to_fields(self, config: PreTrainedConfig) -> Fields:
-        """Return the fields of the published ``config.json`` for a configuration."""
-
-    @abstractmethod
     def to_our_module(self, name: str) -> str | None:
         """Return our name for the published name of a module with parameters; None if it is unknown."""
+        return _translate(name, self.modules)
 
-    @abstractmethod
     def to_published_module(self, name: str) -> str | None:
         """Return the published name for our name of a module with parameters; None if it is unknown."""
+        return _translate(name, {ours: published for published, ours in self.modules.items()})
 
     def to_our_name(self, name: str) -> str | None:
         """Return our name for the published name of a tensor; None if it is unknown."""
@@ -71,35 +73,59 @@ class Layout(ABC):
         Raises:
             CheckpointError: a field is missing, is not a positive number, or describes another network.
         """
-        missing = sorted(set(self.sizes) - fields.keys())
+        missing = sorted(self.sizes.keys() - self.defaults.keys() - fields.keys())
         if missing:
             raise CheckpointError(f"{source} must have the fields {missing}, not found")
-        wrong = {k: fields[k] for k in self.sizes if not _is_positive(fields[k])}
+        sizes = self._sizes(fields)
+        wrong = {name: value for name, value in sizes.items() if not _is_positive(value)}
         if wrong:
             raise CheckpointError(f"{source}: these fields must be positive numbers, got {wrong}")
         other = {
-            k: fields[k] for k, allowed in self.required.items() if fields.get(k, allowed[0]) not in allowed
+            name: fields[name]
+            for name, allowed in self.required.items()
+            if fields.get(name, allowed[0]) not in allowed
         }
         if other:
             raise CheckpointError(f"{source}: these fields describe another network: {other}")
+        for whole, part in self.multiples:
+            if sizes[whole] % sizes[part]:
+                raise CheckpointError(
+                    f"{source}: {whole} must be a multiple of {part}, got {sizes[whole]} and {sizes[part]}"
+                )
+
+    def to_config(self, fields: Fields) -> PreTrainedConfig:
+        """Return the configuration of the model for checked fields of ``config.json``."""
+        sizes = {self.sizes[name]: size for name, size in self._sizes(fields).items() if name != "rope_theta"}
+        tokens = ("bos_token_id", "eos_token_id", "pad_token_id", "mask_token_id")
+        config: PreTrainedConfig = self.model_class.config_class(
+            **sizes,
+            **{name: fields.get(name) for name in tokens},
+            rope_parameters={"rope_type": "default", "rope_theta": self.rope_theta(fields)},
+            tie_word_embeddings=False,
+        )
+        return config
+
+    def rope_theta(self, fields: Fields) -> float:
+        """Return the base of the rotary embedding for checked fields."""
+        return float(fields["rope_theta"])
+
+    def to_fields(self, config: Any) -> Fields:
+        """Return the fields of the published ``config.json`` for a configuration of the model."""
+        sizes = {name: getattr(config, attr) for name, attr in self.sizes.items() if name != "rope_theta"}
+        tokens = {name: getattr(config, name) for name in self.tokens}
+        common = {"model_type": self.model_type, "rope_theta": config.rope_parameters["rope_theta"]}
+        return self.published | common | sizes | tokens
+
+    def _sizes(self, fields: Fields) -> Fields:
+        """Return the sizes, including those that are absent and have a default."""
+        return {name: fields.get(name) or fields.get(self.defaults.get(name, name)) for name in self.sizes}
 
 
-def require_divisible(fields: Fields, pairs: Iterable[tuple[str, str]], source: object) -> None:
-    """Check that the first field of each pair is a multiple of the second.
-
-    Args:
-        fields: content of ``config.json``.
-        pairs: names of the fields.
-        source: path of the file, for messages.
-
-    Raises:
-        CheckpointError: a field is not a multiple of the other.
-    """
-    for whole, part in pairs:
-        if fields[whole] % fields[part]:
-            raise CheckpointError(
-                f"{source}: {whole} must be a multiple of {part}, got {fields[whole]} and {fields[part]}"
-            )
+def _translate(name: str, modules: Mapping[str, str]) -> str | None:
+    """Look up the name of a module; the number of its block replaces ``*``."""
+    number = next((part for part in name.split(".") if part.isdecimal()), "")
+    translated = modules.get(name.replace(f".{number}.", ".*.", 1) if number else name)
+    return None if translated is None else translated.replace("*", number)
 
 
 def _is_positive(value: Any) -> bool:

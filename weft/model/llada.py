@@ -19,6 +19,7 @@ from transformers.models.llama.modeling_llama import (
     rotate_half,
 )
 
+from weft.model.head import VocabularyHead
 from weft.model.key_values import BlockCache, KnownKeys
 from weft.model.predictor import Angles, ExactFrequencies, MaskPredictor
 
@@ -97,7 +98,7 @@ class LladaForMaskedDiffusion(MaskPredictor, LlamaForCausalLM):
             layer.self_attn = LladaAttention(config, index)
         # The padding token also ends texts and must be learnt; Llama would exclude its embedding.
         self.model.embed_tokens.padding_idx = None
-        self._predict_masks(config.hidden_size, config.vocab_size)
+        self.lm_head = VocabularyHead(config.hidden_size, config.vocab_size)
         self.post_init()
 
     def _rotate_keys(self, key: Tensor, angles: Angles) -> Tensor:

@@ -1,25 +1,25 @@
 """LLaDA's checkpoints: names and fields of GSAI-ML/LLaDA-8B-Base and -Instruct (291 tensors)."""
 
-import re
-from typing import Any, ClassVar
+from typing import ClassVar
 
-from weft.model.layout import Fields, Layout, require_divisible
-from weft.model.llada import LladaConfig, LladaForMaskedDiffusion
+from weft.model.layout import Fields, Layout
+from weft.model.llada import LladaForMaskedDiffusion
 
-# LLaDA's name -> Llama's name, inside one block and around the blocks.
-BLOCK_MODULES = {
-    "attn_norm": "input_layernorm",
-    "q_proj": "self_attn.q_proj",
-    "k_proj": "self_attn.k_proj",
-    "v_proj": "self_attn.v_proj",
-    "attn_out": "self_attn.o_proj",
-    "ff_norm": "post_attention_layernorm",
-    "ff_proj": "mlp.gate_proj",
-    "up_proj": "mlp.up_proj",
-    "ff_out": "mlp.down_proj",
+# LLaDA's name -> Llama's name of each module; * is the number of a block.
+MODULES = {
+    "model.transformer.wte": "model.embed_tokens",
+    "model.transformer.ln_f": "model.norm",
+    "model.transformer.ff_out": "lm_head",
+    "model.transformer.blocks.*.attn_norm": "model.layers.*.input_layernorm",
+    "model.transformer.blocks.*.q_proj": "model.layers.*.self_attn.q_proj",
+    "model.transformer.blocks.*.k_proj": "model.layers.*.self_attn.k_proj",
+    "model.transformer.blocks.*.v_proj": "model.layers.*.self_attn.v_proj",
+    "model.transformer.blocks.*.attn_out": "model.layers.*.self_attn.o_proj",
+    "model.transformer.blocks.*.ff_norm": "model.layers.*.post_attention_layernorm",
+    "model.transformer.blocks.*.ff_proj": "model.layers.*.mlp.gate_proj",
+    "model.transformer.blocks.*.up_proj": "model.layers.*.mlp.up_proj",
+    "model.transformer.blocks.*.ff_out": "model.layers.*.mlp.down_proj",
 }
-OUTER_MODULES = {"wte": "model.embed_tokens", "ln_f": "model.norm", "ff_out": "lm_head"}
-PREFIX = "model.transformer."
 
 # Fields that are equal in all LLaDA checkpoints, or that only the published class reads.
 PUBLISHED_FIELDS: Fields = {
@@ -40,10 +40,9 @@ PUBLISHED_FIELDS: Fields = {
 FIXED_FIELDS = (
     "block_type", "activation_type", "layer_norm_type", "layer_norm_with_affine", "rope",
     "rope_full_precision", "alibi", "include_bias", "weight_tying", "input_emb_norm", "attention_layer_norm",
-    "scale_logits",
-    "block_group_size", "attention_dropout", "embedding_dropout", "residual_dropout",
+    "scale_logits", "block_group_size", "attention_dropout", "embedding_dropout", "residual_dropout",
 )  # fmt: skip
-"""Published fields without which a network would be another one."""
+"""Published fields that determine the network."""
 
 
 class LladaLayout(Layout):
@@ -52,75 +51,25 @@ class LladaLayout(Layout):
     family = "llada"
     model_type = "llada"
     model_class = LladaForMaskedDiffusion
+    modules: ClassVar = MODULES
+    published: ClassVar = PUBLISHED_FIELDS
     required: ClassVar = {name: (PUBLISHED_FIELDS[name],) for name in FIXED_FIELDS} | {
         "bias_for_layer_norm": (False, None),
         "include_qkv_bias": (False, None),
         "multi_query_attention": (None, False),
         "clip_qkv": (None,),
     }
-    sizes = (
-        "vocab_size", "d_model", "mlp_hidden_size", "n_layers", "n_heads", "max_sequence_length",
-        "rms_norm_eps", "rope_theta",
-    )  # fmt: skip
-
-    def check(self, fields: Fields, source: object) -> None:
-        """Check that the fields describe a LLaDA model."""
-        super().check(fields, source)
-        with_heads = fields | {"n_kv_heads": fields.get("n_kv_heads") or fields["n_heads"]}
-        require_divisible(with_heads, [("d_model", "n_heads"), ("n_heads", "n_kv_heads")], source)
-
-    def to_config(self, fields: Fields) -> LladaConfig:
-        """Return Llama's configuration for LLaDA's fields."""
-        return LladaConfig(
-            vocab_size=fields.get("embedding_size") or fields["vocab_size"],
-            hidden_size=fields["d_model"],
-            intermediate_size=fields["mlp_hidden_size"],
-            num_hidden_layers=fields["n_layers"],
-            num_attention_heads=fields["n_heads"],
-            num_key_value_heads=fields.get("n_kv_heads") or fields["n_heads"],
-            max_position_embeddings=fields["max_sequence_length"],
-            rms_norm_eps=fields["rms_norm_eps"],
-            rope_parameters={"rope_type": "default", "rope_theta": float(fields["rope_theta"])},
-            tie_word_embeddings=False,
-            attention_bias=False,
-            mlp_bias=False,
-            bos_token_id=fields.get("bos_token_id"),
-            eos_token_id=fields.get("eos_token_id"),
-            pad_token_id=fields.get("pad_token_id"),
-            mask_token_id=fields.get("mask_token_id"),
-        )
-
-    def to_fields(self, config: Any) -> Fields:
-        """Return LLaDA's fields for a configuration."""
-        return PUBLISHED_FIELDS | {
-            "model_type": self.model_type,
-            "d_model": config.hidden_size,
-            "mlp_hidden_size": config.intermediate_size,
-            "n_layers": config.num_hidden_layers,
-            "n_heads": config.num_attention_heads,
-            "n_kv_heads": config.num_key_value_heads,
-            "vocab_size": config.vocab_size,
-            "embedding_size": config.vocab_size,
-            "max_sequence_length": config.max_position_embeddings,
-            "rms_norm_eps": config.rms_norm_eps,
-            "rope_theta": config.rope_parameters["rope_theta"],
-            "eos_token_id": config.eos_token_id,
-            "pad_token_id": config.pad_token_id,
-            "mask_token_id": config.mask_token_id,
-        }
-
-    def to_our_module(self, name: str) -> str | None:
-        """Return Llama's name for LLaDA's name of a module; None if it is unknown."""
-        if match := re.fullmatch(rf"{re.escape(PREFIX)}blocks\.(\d+)\.(\w+)", name):
-            index, inner = match.groups()
-            return f"model.layers.{index}.{BLOCK_MODULES[inner]}" if inner in BLOCK_MODULES else None
-        return OUTER_MODULES.get(name.removeprefix(PREFIX)) if name.startswith(PREFIX) else None
-
-    def to_published_module(self, name: str) -> str | None:
-        """Return LLaDA's name for Llama's name of a module; None if it is unknown."""
-        if match := re.fullmatch(r"model\.layers\.(\d+)\.([\w.]+)", name):
-            index, inner = match.groups()
-            back = {ours: published for published, ours in BLOCK_MODULES.items()}
-            return f"{PREFIX}blocks.{index}.{back[inner]}" if inner in back else None
-        back = {ours: published for published, ours in OUTER_MODULES.items()}
-        return f"{PREFIX}{back[name]}" if name in back else None
+    sizes: ClassVar = {
+        "vocab_size": "vocab_size",
+        "embedding_size": "vocab_size",  # rows of the embedding, which may be more than the vocabulary
+        "d_model": "hidden_size",
+        "mlp_hidden_size": "intermediate_size",
+        "n_layers": "num_hidden_layers",
+        "n_heads": "num_attention_heads",
+        "n_kv_heads": "num_key_value_heads",
+        "max_sequence_length": "max_position_embeddings",
+        "rms_norm_eps": "rms_norm_eps",
+        "rope_theta": "rope_theta",
+    }
+    defaults: ClassVar = {"embedding_size": "vocab_size", "n_kv_heads": "n_heads"}
+    multiples = (("d_model", "n_heads"), ("n_heads", "n_kv_heads"))

@@ -36,7 +36,7 @@ class Prediction(ModelOutput):
 class MaskPredictor:
     """Mixin that turns a causal language model of transformers into a mask predictor.
 
-    A subclass calls ``_predict_masks`` at the end of its ``__init__`` and defines ``_rotate_keys``. It also
+    A subclass replaces the head by a `VocabularyHead` of the same name and defines ``_rotate_keys``. It also
     defines ``_sources`` if the hidden state at a position predicts another position.
 
     Attributes:
@@ -48,10 +48,6 @@ class MaskPredictor:
     lm_head: VocabularyHead
     logit_shift: int = 0
     training: bool
-
-    def _predict_masks(self, hidden_size: int, vocab_size: int) -> None:
-        """Replace the head by one that works in chunks; the parameter keeps its name."""
-        self.lm_head = VocabularyHead(hidden_size, vocab_size)
 
     def _sources(self, columns: Columns, attention_mask: Tensor | None) -> Columns:
         """Return the column of the hidden state that predicts each column."""
@@ -83,19 +79,7 @@ class MaskPredictor:
         In the last layer, queries, output and feed-forward are computed for the chosen columns only; keys
         and values are computed for all. The values equal those of `hidden_states` up to rounding, since the
         matrix products have other shapes.
-
-        Args:
-            input_ids: noisy ids, batch x length; a window of the canvas if the cache expects one.
-            columns: columns of ``input_ids``.
-            attention_mask: True or 1 where a position may be attended to, batch x length of the canvas.
-            position_ids: positions of ``input_ids``; counted from 0 if None.
-            cache: keys and values of earlier calls.
-
-        Returns:
-            Hidden states, batch x columns x hidden.
-
-        Raises:
-            ValueError: the model is in training mode, where gradient checkpointing would drop the keys.
+        ``input_ids`` is a window of the canvas, with its ``position_ids``, if the cache expects a window.
         """
         if self.training:
             raise ValueError("chosen columns need a model in evaluation mode, got one in training mode")

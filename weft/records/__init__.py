@@ -4,16 +4,16 @@
 `Question`                a test question of a benchmark
 `Example`                 a training example as text
 `LengthSummary`           lengths of a prepared data set
-`Generation`              what a model answered to one question
-`Score`, `ScoredExample`  the outcome of one answer; the same with the example it belongs to
-`StepMetrics`             one optimiser step of a training run
+`Generation`              the answer of a model to a test question
+`Score`, `ScoredExample`  the score of an answer; a line of a score file
+`StepMetrics`             an optimiser step of a training run
 `Timing`                  wall times of a training run
-`Provenance`              where a result comes from, in a file beside it
+`Provenance`              the origin of a result
 `FileDigests`             digests of the files of a large result, so that jobs need not hash them again
 ========================  =====================================================================
 
-All are frozen pydantic models, so that a field that is missing or has another type is found when the
-file is read. `weft.records.files` reads, appends and writes them.
+All records are frozen pydantic models, so that a missing field or a wrong type is detected when the file
+is read. `weft.records.files` reads, appends and writes them.
 """
 
 from weft.records.base import JsonObject, Record

@@ -15,8 +15,7 @@ resolve it."""
 class Record(BaseModel):
     """A record in a JSON or JSON Lines file. Instances are frozen; unknown keys are ignored.
 
-    Only the fields that were given are written, in the order of the class. A field with a default is
-    therefore absent from the file unless a value was passed for it.
+    Only the fields that were passed are written, in the order of the class.
     """
 
     model_config = ConfigDict(
@@ -36,5 +35,5 @@ class Record(BaseModel):
         return self.model_dump(mode="json", exclude_unset=True)
 
     def as_line(self) -> str:
-        """Return the record as one line of JSON, in ASCII, with a line feed at its end."""
+        """Return the record as a line of JSON, in ASCII, with a line feed at its end."""
         return json.dumps(self.as_object(), ensure_ascii=True, allow_nan=False) + "\n"

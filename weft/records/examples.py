@@ -23,16 +23,16 @@ class Question(Record):
 
 
 class Message(Record):
-    """One turn of a conversation."""
+    """A turn of a conversation."""
 
     role: Literal["system", "user", "assistant"]
-    """Who speaks."""
+    """Role of the speaker."""
     content: str
     """Text of the turn."""
 
 
 class Example(Record):
-    """A training example: one question with the answer to learn."""
+    """A training example: a question with the answer to learn."""
 
     example_id: str
     """Sixteen hexadecimal digits that depend on data set, question and answer."""
@@ -41,7 +41,7 @@ class Example(Record):
     answer: str
     """Text of the assistant's last turn, the only one that is trained."""
     source: str
-    """Name of the data set or generator that the example comes from."""
+    """Name of the data set or generator."""
     history: tuple[Message, ...] = Field(default=(), strict=False)
     """Turns before the question; they belong to the prompt."""
 
@@ -96,8 +96,8 @@ class LengthSummary(Record):
     num_with_answer_tag: int
     """Number of examples whose answer has the tag ``<answer>``."""
     share_answer_tag_cut_off: float | None
-    """Share of these examples that lose the tag; None if no example has it."""
+    """Share of these examples that lose the tag; None if no example has the tag."""
     num_heldout: int
     """Number of examples left out of training, from the front."""
     layout: str
-    """How prompt and answer became tokens: ``exact`` or ``d1``."""
+    """Tokenization of prompt and answer: ``exact`` or ``d1``."""

@@ -1,11 +1,11 @@
-"""The file layer: the only place where weft opens a file to write, and where records are read.
+"""The file layer: the only module of weft that opens files for writing, and that reads records.
 
-Writing is atomic. The content goes to a hidden temporary file beside the target, is forced to disk
-and renamed, so that a reader sees the whole file or none, whatever interrupts the writer. The one
-exception is `LineAppender`, whose file grows a line at a time and is read up to the last whole line.
+Writing is atomic. The content is written to a hidden temporary file in the folder of the target, forced to
+disk and renamed, so that a reader sees the complete file or no file. The only exception is `LineAppender`,
+which appends to a file line by line; an incomplete last line is dropped when the file is continued.
 
-All functions that read take ``error``, the class of the exception that they raise, and ``remedy``, which
-tells the reader of the message what to do. The message has one form::
+Functions for reading take ``error``, the class of the exception that they raise, and ``remedy``, the advice
+at the end of its message, which has this form::
 
     FILE, line N: FIELD: expected ..., got ...; REMEDY
 """
@@ -17,7 +17,6 @@ import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Generic, TypeVar
 
 from filelock import FileLock, Timeout
@@ -32,6 +31,8 @@ RecordT = TypeVar("RecordT", bound=Record)
 
 SHOWN_CHARACTERS = 80
 """Length to which a wrong value is cut in a message."""
+MAKE_AGAIN = "make the file again"
+"""Advice in a message about a file that weft writes."""
 
 
 # Writing
@@ -39,21 +40,17 @@ SHOWN_CHARACTERS = 80
 
 @contextmanager
 def atomic_file(out: Path) -> Iterator[Path]:
-    """Yield a temporary path; what is written there gets the name ``out`` when the block ends.
+    """Yield a temporary path, and rename the file written there to ``out`` when the block ends.
 
-    Nothing is left behind, and ``out`` stays as it was, if the block raises.
-
-    Args:
-        out: file to write; its folder is created if necessary.
-
-    Yields:
-        The temporary path.
+    If the block raises, the temporary file is deleted and ``out`` is not changed. The folder of ``out`` is
+    created if necessary.
     """
     out.parent.mkdir(parents=True, exist_ok=True)
     temporary = out.with_name(f".{out.name}.{os.getpid()}.new")
     try:
         yield temporary
-        _force_to_disk(temporary)
+        with temporary.open("rb") as file:
+            os.fsync(file.fileno())
         temporary.replace(out)
     finally:
         temporary.unlink(missing_ok=True)
@@ -61,15 +58,9 @@ def atomic_file(out: Path) -> Iterator[Path]:
 
 @contextmanager
 def atomic_directory(out: Path) -> Iterator[Path]:
-    """Yield an empty temporary directory that gets the name ``out`` when the block ends.
+    """Yield an empty temporary directory, and rename it to ``out`` when the block ends.
 
-    A directory of that name is replaced. What an interrupted writer left behind is removed first.
-
-    Args:
-        out: directory to write.
-
-    Yields:
-        The temporary directory.
+    An existing directory ``out`` is replaced. The remains of an interrupted writer are removed first.
     """
     growing = growing_directory(out)
     shutil.rmtree(growing, ignore_errors=True)
@@ -84,29 +75,26 @@ def growing_directory(out: Path) -> Path:
 
 
 def put_directory_into_place(growing: Path, out: Path) -> None:
-    """Replace directory ``out``, if there is one, by ``growing``."""
+    """Rename the directory ``growing`` to ``out``, which is deleted first if it exists."""
     shutil.rmtree(out, ignore_errors=True)
     growing.replace(out)
 
 
 @contextmanager
 def lock_output(out: Path) -> Iterator[None]:
-    """Wait until no other process works on the same output; a killed workflow may leave one running.
+    """Lock the file or directory ``out`` during the block, after waiting for other processes.
 
-    Args:
-        out: file or directory that is written inside of the block.
+    A job of a killed workflow may still be running and write the same output.
     """
     out.parent.mkdir(parents=True, exist_ok=True)
     lock = FileLock(lock_file(out))
     try:
-        lock.acquire(timeout=0)
+        acquired = lock.acquire(timeout=0)
     except Timeout:
         LOG.warning("waiting for another process that works on %s", out)
-        lock.acquire()
-    try:
+        acquired = lock.acquire()
+    with acquired:
         yield
-    finally:
-        lock.release()
 
 
 def write_bytes(out: Path, content: bytes) -> None:
@@ -132,25 +120,20 @@ def write_lines(out: Path, records: Iterable[Record]) -> None:
         file.writelines(record.as_line() for record in records)
 
 
-def _force_to_disk(path: Path) -> None:
-    with path.open("rb") as file:
-        os.fsync(file.fileno())
-
-
 # Appending
 
 
 class LineAppender(Generic[RecordT]):
     """Append records to a JSON Lines file, each on disk before `append` returns.
 
-    A file that an interrupted process left behind is continued after its last whole line.
+    The file of an interrupted process is continued after its last complete line.
 
     Args:
-        path: file to continue or to make.
+        path: file to continue or to create.
         kind: class of the records.
 
     Attributes:
-        records: all records in the file, those of earlier processes included.
+        records: all records in the file, including those of earlier processes.
     """
 
     def __init__(self, path: Path, kind: type[RecordT]) -> None:
@@ -163,12 +146,7 @@ class LineAppender(Generic[RecordT]):
     def __enter__(self) -> "LineAppender[RecordT]":
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self._file.close()
 
     def append(self, record: RecordT) -> None:
@@ -180,7 +158,7 @@ class LineAppender(Generic[RecordT]):
 
 
 def _read_whole_lines(path: Path, kind: type[RecordT]) -> tuple[list[RecordT], int]:
-    """Read records up to the first line that is cut off or damaged; also return their size in bytes."""
+    """Return the records before the first incomplete or damaged line, and their size in bytes."""
     records: list[RecordT] = []
     num_bytes = 0
     for line in path.read_bytes().splitlines(keepends=True) if path.exists() else ():
@@ -212,23 +190,15 @@ def read_text(path: Path, *, error: type[WeftError] = DataError, remedy: str = "
 
 
 def read_json(
-    path: Path,
-    kind: type[RecordT],
-    *,
-    error: type[WeftError] = DataError,
-    remedy: str = "make the file again",
+    path: Path, kind: type[RecordT], *, error: type[WeftError] = DataError, remedy: str = MAKE_AGAIN
 ) -> RecordT:
-    """Read one record of class ``kind`` from a JSON file."""
+    """Read a record of class ``kind`` from a JSON file."""
     text = read_text(path, error=error, remedy=remedy)
     return parse_record(text, kind, place=str(path), error=error, remedy=remedy)
 
 
 def read_lines(
-    path: Path,
-    kind: type[RecordT],
-    *,
-    error: type[WeftError] = DataError,
-    remedy: str = "make the file again",
+    path: Path, kind: type[RecordT], *, error: type[WeftError] = DataError, remedy: str = MAKE_AGAIN
 ) -> list[RecordT]:
     """Read records of class ``kind`` from a JSON Lines file, in file order."""
     return [
@@ -246,11 +216,9 @@ def read_objects(
 
 
 def numbered_lines(path: Path, *, error: type[WeftError], remedy: str) -> Iterator[tuple[str, str]]:
-    """Yield the place, "FILE, line N", and the text of each line of a JSON Lines file.
-
-    Only a line feed ends a line; ``str.splitlines`` would also cut at U+2028 inside a text.
-    """
+    """Yield the place, "FILE, line N", and the text of each line of a JSON Lines file."""
     text = read_text(path, error=error, remedy=remedy).removesuffix("\n")
+    # str.splitlines would also split at U+2028 inside a text.
     for number, line in enumerate(text.split("\n") if text else (), start=1):
         yield f"{path}, line {number}", line
 
@@ -264,20 +232,18 @@ def parse_record(
     remedy: str,
     allow_nan: bool = False,
 ) -> RecordT:
-    """Return a record from JSON text that stands at ``place``, such as "FILE, line N".
+    """Return a record from JSON text; ``place`` is named in messages, such as "FILE, line N".
 
-    With ``allow_nan``, NaN and Infinity are read, which Python's own writer produces.
+    With ``allow_nan``, NaN and Infinity are accepted, which Python's json module writes.
     """
-    return validate_record(
-        _parse_object(text, place=place, error=error, remedy=remedy, allow_nan=allow_nan),
-        kind, place=place, error=error, remedy=remedy,
-    )  # fmt: skip
+    content = _parse_object(text, place=place, error=error, remedy=remedy, allow_nan=allow_nan)
+    return validate_record(content, kind, place=place, error=error, remedy=remedy)
 
 
 def validate_record(
     content: JsonObject, kind: type[RecordT], *, place: str, error: type[WeftError], remedy: str
 ) -> RecordT:
-    """Return a record from a JSON object that stands at ``place``, such as "FILE, line N"."""
+    """Return a record from a JSON object; ``place`` is named in messages, such as "FILE, line N"."""
     try:
         return kind.model_validate(content)
     except ValidationError as cause:
@@ -287,7 +253,7 @@ def validate_record(
 def parse_json(text: str, *, allow_nan: bool = False) -> Any:
     """Parse JSON text, including escaped halves of surrogate pairs; raise a ValueError or RecursionError.
 
-    Pydantic's own parser rejects such halves, which a byte-level tokenizer can produce.
+    The parser of pydantic rejects such halves, which a byte-level tokenizer can produce.
     """
     return json.loads(text, parse_constant=None if allow_nan else _refuse_constant)
 
@@ -314,7 +280,7 @@ def _parse_object(
 
 
 def _describe(cause: ValidationError) -> str:
-    """Describe the first problem of a record: field, what was expected, what came."""
+    """Describe the first problem of a record: the field, the expected value, and the actual value."""
     problem = cause.errors(include_url=False)[0]
     field = ".".join(map(str, problem["loc"]))
     if problem["type"] == "missing":

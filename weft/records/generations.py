@@ -1,4 +1,4 @@
-"""What a model answered to one question."""
+"""Answers of models to test questions."""
 
 from pydantic import ConfigDict, JsonValue
 
@@ -6,10 +6,7 @@ from weft.records.base import Record
 
 
 class Generation(Record):
-    """The answer of a model to one test question.
-
-    The first five fields are enough for scoring; `weft sample` writes all of them.
-    """
+    """The answer of a model to a test question. The first five fields are enough for scoring."""
 
     model_config = ConfigDict(allow_inf_nan=True)  # a published reference may be NaN
 
@@ -28,9 +25,9 @@ class Generation(Record):
     diffusion_steps: int | None = None
     """Denoising steps of a whole canvas; with a confidence threshold the largest possible number."""
     block_length: int | None = None
-    """Length of one block, in tokens."""
+    """Length of a block, in tokens."""
     num_forward: int | None = None
-    """Denoising steps that this answer took; fewer where it ended early or a threshold decided."""
+    """Denoising steps of this answer; fewer if it ended early or a confidence threshold was used."""
     ended_early: bool | None = None
     """True if the canvas behind a block with end-of-text was filled in and not denoised."""
     seed: int | None = None
@@ -38,6 +35,6 @@ class Generation(Record):
     model: str | None = None
     """Experiment and run, or the name of the model."""
     digest: str | None = None
-    """Digest of what the answer depends on: settings, questions and model."""
+    """Digest of the settings, the questions and the model."""
     approximate: str | None = None
-    """Present only where sampling is approximate: how, such as "dual cache, threshold 0.9"."""
+    """Description of approximate sampling, such as "dual cache, threshold 0.9"; otherwise absent."""

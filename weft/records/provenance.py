@@ -1,4 +1,4 @@
-"""Records of the origin and the digests of results. `weft.provenance` makes and writes them."""
+"""Records of the origin and the digests of results, which `weft.provenance` creates and writes."""
 
 from pydantic import ConfigDict
 
@@ -6,7 +6,7 @@ from weft.records.base import Record
 
 
 class Provenance(Record):
-    """The origin of a result. Steps add further information under keys of their own."""
+    """The origin of a result. The steps of the workflow add further keys."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -39,7 +39,7 @@ class Provenance(Record):
 
 
 class FileDigest(Record):
-    """Digest of a file, and what its size and time were when the digest was computed."""
+    """Digest of a file, and its size and time at the computation of the digest."""
 
     size: int
     """Size in bytes."""
@@ -50,7 +50,7 @@ class FileDigest(Record):
 
 
 class FileDigests(Record):
-    """Digests of the files of a directory, in a hidden file beside it."""
+    """Digests of the files of a directory."""
 
     files: dict[str, FileDigest]
     """Path below the directory -> digest."""

@@ -1,7 +1,7 @@
-"""Outcomes of single answers.
+"""Scores of single answers.
 
-A benchmark's accuracy is pooled over units: sum(credit * weight) / sum(weight). One example is one
-unit, except for Sudoku scored as in d1, whose units are the empty cells of the puzzle.
+A benchmark's accuracy is pooled over units: sum(credit * weight) / sum(weight). Every example is a unit,
+except for Sudoku scored as in d1, where every empty cell of the puzzle is a unit.
 """
 
 from enum import StrEnum
@@ -18,7 +18,7 @@ Count = Annotated[int, Field(ge=-MAX_COUNT, le=MAX_COUNT)]
 
 
 class Verdict(StrEnum):
-    """The outcome of one example."""
+    """The outcome of an example."""
 
     CORRECT = "correct"
     WRONG = "wrong"
@@ -27,14 +27,14 @@ class Verdict(StrEnum):
 
 
 class Score(Record):
-    """The outcome of one answer, as a scorer returns it.
+    """The score of an answer, as a scorer returns it.
 
     Raises:
         ValueError: the verdict is correct and the credit is not 1, or the other way round.
     """
 
     extracted: str | None
-    """The answer as read from the generation; None if there is none to read."""
+    """The answer as read from the generation; None if no answer can be read."""
     verdict: Verdict = Field(strict=False)
     """Correct if and only if the credit is 1."""
     credit: float = Field(ge=0, le=1)
@@ -78,12 +78,12 @@ class Score(Record):
 
     @classmethod
     def unscorable(cls, extracted: str | None, *, reason: str) -> "Score":
-        """Return the score of an example that the scorer cannot judge: one unit without credit."""
+        """Return the score of an example that the scorer cannot judge: a unit without credit."""
         return Score(extracted=extracted, verdict=Verdict.UNSCORABLE, credit=0.0, reason=reason)
 
 
 class ScoredExample(Record):
-    """One line of a score file: the score of an answer, and the example it belongs to."""
+    """A line of a score file: the score of an answer, with the id of its question."""
 
     example_id: str
     """Id of the question."""
@@ -102,6 +102,6 @@ class ScoredExample(Record):
     reason: str
     """Why the verdict is not correct; may be empty."""
     details: dict[str, Count | bool | None] = Field(default={})
-    """Counts beyond the verdict, and how the answer ends (`weft.benchmarks.endings`)."""
+    """Counts beyond the verdict, and the ending of the answer (`weft.benchmarks.endings`)."""
     approximate: str | None = None
-    """Present only where the answer was sampled approximately: how."""
+    """Description of approximate sampling, see `Generation`."""

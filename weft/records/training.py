@@ -1,10 +1,10 @@
-"""What a training run writes down about itself."""
+"""Metrics and wall times of training runs."""
 
 from weft.records.base import Record
 
 
 class StepMetrics(Record):
-    """One optimiser step. A value is None where it is not defined, such as a rate without a probe."""
+    """Metrics of an optimiser step. A value that is not defined, such as a rate without a probe, is None."""
 
     optimizer_step: int
     """Number of the step, from 1."""
@@ -21,7 +21,7 @@ class StepMetrics(Record):
     mean_t: float | None = None
     """Mean diffusion time of the examples."""
     mean_rate: float | None = None
-    """Mean masking rate of the tokens that have a rate of their own."""
+    """Mean masking rate of the tokens that have an individual rate."""
     mean_uncertainty: float | None = None
     """Mean uncertainty of these tokens, in nats."""
     bounded_share: float | None = None
@@ -38,7 +38,7 @@ class Timing(Record):
     train_seconds: float
     """Sum over the optimiser steps, in seconds."""
     num_processes: int
-    """Ranks."""
+    """Number of ranks."""
     device: str
     """Kind of device: cpu or cuda."""
     setup_seconds: float | None = None

@@ -1,4 +1,4 @@
-"""The accuracy figure: means with intervals, beside single training seeds or published numbers."""
+"""The accuracy figure: means with intervals, and single training seeds or published numbers."""
 
 import textwrap
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from weft.config import Experiment
 from weft.report.drawing import INK, Options, error_bars, method_colour, titled_figure
 from weft.report.labels import benchmark_label, benchmark_name, method_label
 from weft.report.results import Results
-from weft.report.tables import Tables
+from weft.report.tables import compute_tables
 from weft.stats import AVERAGE
 
 WIDEST = 14.0  # inches
@@ -25,15 +25,12 @@ TITLE_WIDTH = 28  # characters
 
 @dataclass(frozen=True)
 class _Points:
-    """The points of the figure, as fractions. Scorings take the place of methods for stored generations.
-
-    Attributes:
-        means: method, dataset, benchmark, gen_length, mean, ci_low and ci_high.
-        dots: method, dataset, benchmark, gen_length and accuracy of single runs or published numbers.
-    """
+    """The points of the figure, as fractions. Scorings take the place of methods for stored generations."""
 
     means: pd.DataFrame
+    """Columns method, dataset, benchmark, gen_length, mean, ci_low and ci_high."""
     dots: pd.DataFrame
+    """Columns method, dataset, benchmark, gen_length and accuracy of single runs or published numbers."""
 
     def names(self, column: str) -> list[Any]:
         """Return the different values of a column of the means, in their order."""
@@ -48,20 +45,9 @@ class _Points:
         return _Points(means, dots)
 
 
-def draw_accuracy(experiment: Experiment, results: Results, tables: Tables) -> Figure:
-    """Draw the accuracies, a panel per data set and generation length; many methods get a row each.
-
-    Args:
-        experiment: the experiment.
-        results: its results.
-        tables: its tables.
-
-    Returns:
-        The figure.
-    """
-    points = (
-        _stored_points(experiment, tables) if not experiment.trained_runs else _points(experiment, tables)
-    )
+def draw_accuracy(experiment: Experiment, results: Results) -> Figure:
+    """Draw the accuracies, a panel per data set and generation length; many methods get a row each."""
+    points = (_points if experiment.trained_runs else _stored_points)(experiment, results)
     if len(points.names("method")) > MOST_BESIDE:
         return _draw_rows(experiment, results, points)
     datasets, lengths = points.names("dataset") or [None], points.names("gen_length")
@@ -83,11 +69,10 @@ def draw_accuracy(experiment: Experiment, results: Results, tables: Tables) -> F
     return fig
 
 
-def _points(experiment: Experiment, tables: Tables) -> _Points:
+def _points(experiment: Experiment, results: Results) -> _Points:
     """Return the means of the methods and the single runs by the first scoring, averages included."""
-    methods, scores = (
-        frame[frame["rules"] == experiment.scoring[0]] for frame in (tables["methods"], tables["scores"])
-    )
+    tables = compute_tables(experiment, results, ["methods", "scores"])
+    methods, scores = (frame[frame["rules"] == experiment.scoring[0]] for frame in tables.values())
     trained = scores[scores["dataset"].notna()]
     if AVERAGE in set(methods["benchmark"]):
         keys = ["method", "dataset", "run", "gen_length"]
@@ -96,32 +81,26 @@ def _points(experiment: Experiment, tables: Tables) -> _Points:
     return _Points(methods, trained)
 
 
-def _stored_points(experiment: Experiment, tables: Tables) -> _Points:
-    """Return the accuracies by all scorings, and the published ones beside the first scoring."""
-    scores = tables["scores"]
+def _stored_points(experiment: Experiment, results: Results) -> _Points:
+    """Return the accuracies by all scorings, and the published accuracies with the first scoring."""
+    scores = compute_tables(experiment, results, ["scores"])["scores"]
     scores = scores.assign(method=scores["rules"], mean=scores["accuracy"])
     known = scores[scores["published_accuracy"].notna() & (scores["rules"] == experiment.scoring[0])]
     return _Points(scores, known.assign(accuracy=known["published_accuracy"]))
 
 
 def _draw_panel(ax: Axes, experiment: Experiment, points: _Points, panel: _Points) -> None:
-    """Draw a point per benchmark and method; the methods of a benchmark stand side by side."""
+    """Draw a point per benchmark and method, with the methods of a benchmark side by side."""
     methods, benchmarks = points.names("method"), points.names("benchmark")
     gap = 0.7 / max(3, len(methods))
     for index, method in enumerate(methods):
         left = (index - (len(methods) - 1) / 2) * gap
         means = panel.means[panel.means["method"] == method].set_index("benchmark")
         means = 100 * means[["mean", "ci_low", "ci_high"]].reindex(benchmarks)
-        ax.errorbar(
-            np.arange(len(means)) + left,
-            means["mean"],
-            yerr=error_bars(means["mean"], means["ci_low"], means["ci_high"]),
-            fmt="o",
-            markersize=6,
-            elinewidth=1.6,
-            color=method_colour(experiment, method),
-            label=_label(experiment, method),
-        )
+        style: Options = {"fmt": "o", "markersize": 6, "elinewidth": 1.6}
+        style |= {"color": method_colour(experiment, method), "label": _label(experiment, method)}
+        lengths = error_bars(means["mean"], means["ci_low"], means["ci_high"])
+        ax.errorbar(np.arange(len(means)) + left, means["mean"], yerr=lengths, **style)
         dots = panel.dots[panel.dots["method"] == method]
         places = [benchmarks.index(name) + left + 0.35 * gap for name in dots["benchmark"]]
         if places:

@@ -8,10 +8,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from weft.config import FineTuning
-from weft.report.drawing import INK, error_bars, method_colour, titled_figure
+from weft.report.drawing import INK, draw_interval, method_colour, titled_figure
 from weft.report.labels import benchmark_label, method_label
 from weft.report.results import Results
-from weft.report.tables import Tables
+from weft.report.tables import compute_tables
 
 PANEL_WIDTH, LABEL_WIDTH, ROW_HEIGHT = 2.3, 1.7, 0.24  # inches
 TITLE_WIDTH = 28  # characters
@@ -21,18 +21,9 @@ Line = tuple[str | None, str]
 """Treatment and control of a row; a row without treatment is the heading of its control."""
 
 
-def draw_contrasts(experiment: FineTuning, results: Results, tables: Tables) -> Figure:
-    """Draw the differences of all contrasts with their intervals, by the first scoring.
-
-    Args:
-        experiment: the experiment.
-        results: its results.
-        tables: its tables.
-
-    Returns:
-        The figure.
-    """
-    contrasts = tables["contrasts"]
+def draw_contrasts(experiment: FineTuning, results: Results) -> Figure:
+    """Draw the differences of all contrasts with their intervals, by the first scoring."""
+    contrasts = compute_tables(experiment, results, ["contrasts"])["contrasts"]
     contrasts = contrasts[contrasts["rules"] == experiment.scoring[0]]
     benchmarks = list(dict.fromkeys(contrasts["benchmark"]))
     places = list(dict.fromkeys(zip(contrasts["dataset"], contrasts["gen_length"], strict=True)))
@@ -58,7 +49,7 @@ def draw_contrasts(experiment: FineTuning, results: Results, tables: Tables) -> 
 
 
 def list_lines(experiment: FineTuning) -> list[Line]:
-    """Return the rows of the figure; the contrasts with one control follow the heading of the control."""
+    """Return the rows of the figure; the contrasts with a control follow the heading of this control."""
     controls = list(dict.fromkeys(control for _, control in experiment.contrasts))
     groups = ([pair for pair in experiment.contrasts if pair[1] == control] for control in controls)
     headed = ([(None, control), *group] for control, group in zip(controls, groups, strict=True))
@@ -70,16 +61,8 @@ def _draw_differences(ax: Axes, experiment: FineTuning, rows: pd.DataFrame, line
         pair = row["treatment"], row["control"]
         colour = method_colour(experiment, row["treatment"]) if pair == experiment.contrast else INK
         difference, low, high = (100 * row[name] for name in ("difference", "ci_low", "ci_high"))
-        ax.errorbar(
-            [difference],
-            [lines.index(pair)],
-            xerr=error_bars(difference, low, high),
-            fmt="o",
-            markersize=5.5,
-            elinewidth=1.5,
-            color=colour,
-            markerfacecolor=colour if low > 0 or high < 0 else "white",
-        )
+        face = colour if low > 0 or high < 0 else "white"
+        draw_interval(ax, lines.index(pair), difference, low, high, color=colour, markerfacecolor=face)
     ax.axvline(0, color=INK, linewidth=0.8)
     ax.grid(visible=False, axis="y")
     for height, (treatment, _) in enumerate(lines):

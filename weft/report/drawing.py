@@ -1,6 +1,6 @@
 """Style, colours, title and footer of all figures, and how they are saved.
 
-The colours are those of Okabe and Ito, which readers with any colour vision can tell apart.
+The colours are those of Okabe and Ito, which differ for readers with any colour vision.
 """
 
 import textwrap
@@ -11,6 +11,7 @@ from typing import Any
 
 import matplotlib as mpl
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties, findfont, get_font
 
@@ -64,18 +65,7 @@ LONGEST_WORD = 18
 def titled_figure(
     experiment: Experiment, results: Results, name: str, *, size: tuple[float, float], note: str = ""
 ) -> Iterator[Figure]:
-    """Yield an empty figure in the common style, with its title above and its caption below.
-
-    Args:
-        experiment: the experiment.
-        results: its results.
-        name: name of the figure.
-        size: width and height, in inches.
-        note: sentence behind the caption.
-
-    Yields:
-        The figure.
-    """
+    """Yield an empty figure, of a size in inches, with its title above and its caption and a note below."""
     with mpl.rc_context(STYLE):
         fig = Figure(figsize=size, layout="constrained", dpi=DPI)
         fig.suptitle(TITLES[name], x=0.01, ha="left", fontsize=12, fontweight="bold")
@@ -89,12 +79,7 @@ def titled_figure(
 
 
 def save_figure(fig: Figure, out: Path) -> None:
-    """Write a figure in all formats, without dates and versions.
-
-    Args:
-        fig: the figure.
-        out: path of the files without their ending.
-    """
+    """Write a figure in all formats, without dates and versions; ``out`` has no ending."""
     with mpl.rc_context(STYLE):
         for ending in FIGURE_FORMATS:
             with atomic_file(out.with_name(f"{out.name}.{ending}")) as temporary:
@@ -104,13 +89,12 @@ def save_figure(fig: Figure, out: Path) -> None:
 def method_colour(experiment: Experiment, method: str) -> str:
     """Return the colour of a method in all figures; for stored generations, the colour of a scoring.
 
-    If there are more methods than colours, all but the base model and the main contrast share one
-    colour, so that no two of them are mistaken for each other.
+    If there are more methods than colours, all methods outside of the main contrast share a colour, so
+    that no two of them are mistaken for each other.
     """
     if not experiment.contrasts:
-        return (CONTROL_COLOUR, TREATMENT_COLOUR)[
-            [str(name) for name in experiment.scoring].index(method) % 2
-        ]
+        index = [str(name) for name in experiment.scoring].index(method)
+        return (CONTROL_COLOUR, TREATMENT_COLOUR)[index % 2]
     treatment, control = experiment.contrasts[0]
     fixed = {BASE_RUN: BASE_COLOUR, treatment: TREATMENT_COLOUR, control: CONTROL_COLOUR}
     others = list(dict.fromkeys(run.method for run in experiment.runs if run.method not in fixed))
@@ -123,6 +107,12 @@ def error_bars(value: Any, low: Any, high: Any) -> Any:
     """Return the lengths of error bars below and above a value, at least 0."""
     below, above = np.subtract(value, low), np.subtract(high, value)
     return np.maximum([np.atleast_1d(below), np.atleast_1d(above)], 0)
+
+
+def draw_interval(ax: Axes, height: int, value: float, low: float, high: float, **style: Any) -> None:
+    """Draw a point with a horizontal error bar; ``style`` holds further arguments of ``errorbar``."""
+    options: Options = {"fmt": "o", "markersize": 5.5, "elinewidth": 1.5} | style
+    ax.errorbar([value], [height], xerr=error_bars(value, low, high), **options)
 
 
 def printable(word: str) -> str:

@@ -14,33 +14,18 @@ from weft.report.gradient_figures import draw_gradient_share, draw_gradient_vari
 from weft.report.outputs import list_figures
 from weft.report.ratio_figure import draw_ratios
 from weft.report.results import Results
-from weft.report.tables import Tables
 from weft.report.training_figures import draw_time_per_step, draw_token_entropy, draw_training_loss
 
 
-def write_figures(experiment: Experiment, results: Results, tables: Tables, out: Path) -> None:
-    """Draw the figures of an experiment and write them.
-
-    Args:
-        experiment: the experiment.
-        results: its results.
-        tables: its tables, see `weft.report.tables.compute_tables`.
-        out: folder to write to.
-    """
+def write_figures(experiment: Experiment, results: Results, out: Path) -> None:
+    """Draw the figures of an experiment and write them into a folder."""
     for name in list_figures(experiment):
-        if name in FROM_TABLES:
-            fig = FROM_TABLES[name](experiment, results, tables)
-        else:
-            fig = FROM_RESULTS[name](experiment, results)
-        save_figure(fig, out / name)
+        save_figure(FIGURES[name](experiment, results), out / name)
 
 
-FROM_TABLES: Mapping[str, Callable[[Any, Results, Tables], Figure]] = {
+FIGURES: Mapping[str, Callable[[Any, Results], Figure]] = {
     "accuracy": draw_accuracy,
     "contrasts": draw_contrasts,
-}
-"""Figures that show statistics, which are computed once for tables and figures."""
-FROM_RESULTS: Mapping[str, Callable[[Any, Results], Figure]] = {
     "training_loss": draw_training_loss,
     "token_entropy": draw_token_entropy,
     "ratios": draw_ratios,
@@ -48,4 +33,4 @@ FROM_RESULTS: Mapping[str, Callable[[Any, Results], Figure]] = {
     "gradient_variance": draw_gradient_variance,
     "time_per_step": draw_time_per_step,
 }
-"""Figures that show results as they are."""
+"""Name of a figure -> function that draws it."""

@@ -1,7 +1,6 @@
-"""The figures of the gradient study: which tokens the gradient comes from, and how noisy it is."""
+"""The figures of the gradient study: the gradient of each entropy quintile, and the variance of all."""
 
 import math
-from typing import Any
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -9,7 +8,16 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator
 
 from weft.config import FineTuning
-from weft.report.drawing import CONTROL_COLOUR, INK, PALE, Options, error_bars, method_colour, titled_figure
+from weft.report.drawing import (
+    CONTROL_COLOUR,
+    INK,
+    PALE,
+    Options,
+    draw_interval,
+    error_bars,
+    method_colour,
+    titled_figure,
+)
 from weft.report.labels import method_label
 from weft.report.results import QUINTILES, Results
 
@@ -52,7 +60,8 @@ def draw_gradient_share(experiment: FineTuning, results: Results) -> Figure:
 
 def draw_gradient_variance(experiment: FineTuning, results: Results) -> Figure:
     """Draw the relative variance of the gradient of a step, a row per method, a panel per data set."""
-    variances = {name: one_row_per_method(frame) for name, frame in results.gradients.items()}
+    # All quintiles of a method have the same variance.
+    variances = {name: frame[frame["quintile"] == QUINTILES[0]] for name, frame in results.gradients.items()}
     every = pd.concat(variances.values(), ignore_index=True)
     methods = list(dict.fromkeys(every["method"]))
     size = (7.5, 1.7 + len(variances) * (0.5 + 0.27 * len(methods)))
@@ -60,21 +69,19 @@ def draw_gradient_variance(experiment: FineTuning, results: Results) -> Figure:
         axes = fig.subplots(len(variances), 1, squeeze=False, sharex=True)[:, 0]
         for ax, (dataset, rows) in zip(axes, variances.items(), strict=True):
             for row in rows.to_dict("records"):
-                colour = method_colour(experiment, row["method"])
-                _draw_interval(ax, row, methods.index(row["method"]), colour=colour)
+                colour, height = method_colour(experiment, row["method"]), methods.index(row["method"])
+                value, low, high = (row[f"relative_variance{end}"] for end in ("", "_low", "_high"))
+                draw_interval(ax, height, value, low, high, color=colour)
+                place: Options = {"transform": ax.get_yaxis_transform(), "va": "center"}  # right of the axes
+                ax.text(1.01, height, f"{value:.3g}", fontsize=8, color=INK, **place)
                 if row["method"] == experiment.contrast[1]:
-                    ax.axvline(row["relative_variance"], color=colour, linewidth=0.8, linestyle="--")
+                    ax.axvline(value, color=colour, linewidth=0.8, linestyle="--")
             ax.set_yticks(range(len(methods)), [method_label(name) for name in methods], fontsize=8.5)
             ax.set_ylim(len(methods) - 0.4, -0.6)
             ax.grid(visible=False, axis="y")
             ax.set_title("" if len(variances) == 1 else dataset)
         _scale_variances(axes[-1], every["relative_variance"])
     return fig
-
-
-def one_row_per_method(gradients: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows of the first quintile, for values that all quintiles of a method share."""
-    return gradients[gradients["quintile"] == QUINTILES[0]].reset_index(drop=True)
 
 
 def _scale_variances(ax: Axes, values: pd.Series) -> None:
@@ -95,24 +102,8 @@ def _draw_shares(ax: Axes, rows: pd.DataFrame, beside: pd.DataFrame, *, colour: 
         label = f"of the gradient, {method_label(control)}"
         ax.plot(quintiles, 100 * beside["gradient_share"], color=CONTROL_COLOUR, linewidth=1.2, label=label)
     share, low, high = (100 * rows[f"gradient_share{end}"].to_numpy() for end in ("", "_low", "_high"))
-    ax.errorbar(
-        quintiles,
-        share,
-        yerr=error_bars(share, low, high),
-        fmt="o",
-        markersize=5,
-        elinewidth=1.4,
-        color=colour,
-        label="of the gradient",
-    )
+    style: Options = {"fmt": "o", "markersize": 5, "elinewidth": 1.4, "label": "of the gradient"}
+    ax.errorbar(quintiles, share, yerr=error_bars(share, low, high), color=colour, **style)
     ax.set_xticks(QUINTILES)
     ax.axhline(0, color=PALE, linewidth=0.8)
     ax.grid(visible=False, axis="x")
-
-
-def _draw_interval(ax: Axes, row: dict[Any, Any], height: int, *, colour: str) -> None:
-    value, low, high = (row[f"relative_variance{end}"] for end in ("", "_low", "_high"))
-    style: Options = {"fmt": "o", "markersize": 5.5, "elinewidth": 1.5, "color": colour}
-    ax.errorbar([value], [height], xerr=error_bars(value, low, high), **style)
-    right_of_axes = ax.get_yaxis_transform()
-    ax.text(1.01, height, f"{value:.3g}", transform=right_of_axes, va="center", fontsize=8, color=INK)

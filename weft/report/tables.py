@@ -5,20 +5,20 @@ which hold percentages. The other two formats hold percentages and labels for re
 approximate, each CSV file has a last column ``sampling`` that names the approximation.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from weft.config import Experiment, FineTuning, StoredGenerations
+from weft.config import Experiment, FineTuning
 from weft.records.files import write_text
 from weft.report.answers import count_answers
 from weft.report.costs import compare_costs, list_timings
 from weft.report.labels import percent, percent_spread
 from weft.report.markup import to_latex, to_markdown
-from weft.report.outputs import has_ablations, has_gradients, is_paper, list_headlines, list_tables
+from weft.report.outputs import is_paper, list_headlines, list_tables
 from weft.report.presentation import headline_headings, headline_key, present
 from weft.report.published_numbers import (
     D1,
@@ -38,31 +38,55 @@ DECIMALS = 6
 Tables = Mapping[str, pd.DataFrame]
 
 
-def compute_tables(experiment: Experiment, results: Results) -> dict[str, pd.DataFrame]:
-    """Compute the tables of an experiment.
+def compute_tables(
+    experiment: Experiment, results: Results, names: Iterable[str] | None = None
+) -> dict[str, pd.DataFrame]:
+    """Compute tables of an experiment; intervals are computed only for tables that show them.
 
     Args:
         experiment: the experiment.
         results: its results.
+        names: names of the tables; by default all of `weft.report.outputs.list_tables`.
 
     Returns:
-        The tables by name, in the order of `weft.report.outputs.list_tables`. Accuracies are fractions,
-        except in the headline tables, which hold text.
+        The tables by name, in the order of the names. Accuracies are fractions, except in the headline
+        tables, which hold text.
 
     Raises:
         ScoringError: two runs differ in their questions or in the weight of a question.
     """
     aggregates = {str(scoring): _aggregate(experiment, results, scoring) for scoring in experiment.scoring}
-    if isinstance(experiment, FineTuning):
-        frames = _fine_tuning_tables(experiment, aggregates) | _measured_tables(experiment, results)
-    else:
-        frames = _stored_tables(experiment, aggregates)
-    frames["answers"] = count_answers(experiment, results)
-    return {name: _round(frames[name]) for name in list_tables(experiment)}
+    names = list_tables(experiment) if names is None else names
+    return {name: _round(_compute_table(name, experiment, results, aggregates)) for name in names}
+
+
+def _compute_table(
+    name: str, experiment: Experiment, results: Results, aggregates: Mapping[str, Aggregate]
+) -> pd.DataFrame:
+    if isinstance(experiment, FineTuning) and name in _MEASURED:
+        return _MEASURED[name](experiment, results)
+    if name == "answers":
+        return count_answers(experiment, results)
+    if name in {"scores", "rules"}:
+        scores = _scores(experiment, aggregates)
+        return scores if name == "scores" else _compare_scorings(experiment, scores)
+    if name == "published":
+        return _published_comparison(_summary(experiment, aggregates[experiment.scoring[0]]))
+    if name in {"methods", "contrasts"}:
+        return _stack({scoring: getattr(result, name) for scoring, result in aggregates.items()})
+    scoring = list_headlines(experiment)[name]
+    headline = _headline(experiment, _summary(experiment, aggregates[scoring]), scoring)
+    if not experiment.trained_runs and scoring == experiment.scoring[0]:
+        scores = _scores(experiment, aggregates)
+        known = scores[scores["rules"] == scoring]
+        if known["published_accuracy"].notna().any():
+            row = _published_row(known, experiment.runs[0].method)
+            headline = pd.concat([headline, row], ignore_index=True)
+    return headline
 
 
 def write_table(experiment: Experiment, name: str, frame: pd.DataFrame, out: Path) -> None:
-    """Write one table in its three formats; the same numbers give the same bytes.
+    """Write a table in its three formats; the same numbers give the same bytes.
 
     Args:
         experiment: the experiment.
@@ -70,10 +94,9 @@ def write_table(experiment: Experiment, name: str, frame: pd.DataFrame, out: Pat
         frame: its numbers.
         out: folder to write to.
     """
+    csv = frame
     if experiment.approximation is not None:
         csv = frame.assign(sampling=f"approximate: {experiment.approximation}")
-    else:
-        csv = frame
     table = present(experiment, name, frame)
     text = csv.to_csv(index=False, float_format=f"%.{DECIMALS}f", lineterminator="\n")
     write_text(out / f"{name}.csv", text)
@@ -117,7 +140,7 @@ def _score_set(file: ScoreFile) -> ScoreSet:
 
 
 def _stack(frames: Tables) -> pd.DataFrame:
-    """Put the tables of all scorings below each other, with the column ``rules`` behind the length."""
+    """Concatenate the tables of all scorings; the column ``rules`` follows the length."""
     named = []
     for scoring, frame in frames.items():
         columns = [name for name in frame.columns if name != "rules"]
@@ -128,43 +151,34 @@ def _stack(frames: Tables) -> pd.DataFrame:
     return stacked
 
 
-def _fine_tuning_tables(
-    experiment: FineTuning, aggregates: Mapping[str, Aggregate]
-) -> dict[str, pd.DataFrame]:
-    frames = {
-        "scores": _stack({scoring: result.scores for scoring, result in aggregates.items()}),
-        "methods": _stack({scoring: result.methods for scoring, result in aggregates.items()}),
-        "contrasts": _stack({scoring: result.contrasts for scoring, result in aggregates.items()}),
-    }
-    for name, scoring in list_headlines(experiment).items():
-        summary = aggregates[scoring].methods
-        if is_paper(experiment):
-            summary = pd.concat([summary, mixed_averages(aggregates[scoring].scores)], ignore_index=True)
-        frames[name] = _headline(experiment, summary, scoring)
-        if is_paper(experiment) and scoring == experiment.scoring[0]:
-            frames["published"] = _published_comparison(summary)
-    return frames
+def _scores(experiment: Experiment, aggregates: Mapping[str, Aggregate]) -> pd.DataFrame:
+    """Return the scores by all scorings; those of stored generations include the published accuracies."""
+    scores = _stack({scoring: result.scores for scoring, result in aggregates.items()})
+    if experiment.trained_runs:
+        return scores
+    published, model = load_published(), experiment.runs[0].method
+    rows = scores.to_dict("records")
+    known = pd.Series([published_accuracy(published, D1, model, row) for row in rows], dtype=float)
+    # A share of cells cannot be compared with a share of boards, so that further scorings have no values.
+    return scores.assign(published_accuracy=known.where(scores["rules"] == experiment.scoring[0]))
 
 
-def _measured_tables(experiment: FineTuning, results: Results) -> dict[str, pd.DataFrame]:
-    """Compute the tables that do not depend on scores."""
-    frames = {"ratios": summarise_ratios(experiment, results)}
-    if has_ablations(experiment):
-        frames["costs"] = compare_costs(experiment, list_timings(experiment, results))
-    if has_gradients(experiment):
-        frames["gradients"] = list_gradients(results)
-    return frames
+def _summary(experiment: Experiment, aggregates: Aggregate) -> pd.DataFrame:
+    """Return the methods table, and for the paper its averages over other lengths as well."""
+    if not is_paper(experiment):
+        return aggregates.methods
+    return pd.concat([aggregates.methods, mixed_averages(aggregates.scores)], ignore_index=True)
 
 
-def list_gradients(results: Results) -> pd.DataFrame:
-    """Put the gradient studies of all data sets below each other, with a first column ``dataset``."""
+def _list_gradients(experiment: FineTuning, results: Results) -> pd.DataFrame:
+    """Concatenate the gradient studies of all data sets, with a first column ``dataset``."""
     studies = [frame.assign(dataset=dataset) for dataset, frame in results.gradients.items()]
     stacked = pd.concat(studies, ignore_index=True)
     return stacked[["dataset", *stacked.columns.drop("dataset")]]
 
 
 def _headline(experiment: Experiment, summary: pd.DataFrame, scoring: str) -> pd.DataFrame:
-    """Turn the summary of the methods into one row per method and data set, in percent."""
+    """Return the summary of the methods as a row per method and data set, in percent."""
     rows: dict[tuple[Any, Any], dict[str, str]] = {}
     for cell in summary.to_dict("records"):
         row = rows.setdefault((cell["method"], cell["dataset"]), {})
@@ -175,7 +189,7 @@ def _headline(experiment: Experiment, summary: pd.DataFrame, scoring: str) -> pd
 
 
 def _published_comparison(summary: pd.DataFrame) -> pd.DataFrame:
-    """Put the published accuracies beside ours, as fractions."""
+    """Return our accuracies with the published ones, as fractions."""
     published = load_published()
     identity = ["method", "dataset", "benchmark", "gen_length", "num_seeds"]
     rows = []
@@ -190,29 +204,8 @@ def _published_comparison(summary: pd.DataFrame) -> pd.DataFrame:
     return frame
 
 
-def _stored_tables(
-    experiment: StoredGenerations, aggregates: Mapping[str, Aggregate]
-) -> dict[str, pd.DataFrame]:
-    """Put the table of d1 beside the scores of its generations."""
-    published, model = load_published(), experiment.generations.model
-    scores = _stack({scoring: result.scores for scoring, result in aggregates.items()})
-    known = pd.Series(
-        [published_accuracy(published, D1, model, row) for row in scores.to_dict("records")], dtype=float
-    )
-    # Only beside the first scoring: a share of cells cannot be compared with a share of boards.
-    is_first = scores["rules"] == experiment.scoring[0]
-    scores = scores.assign(published_accuracy=known.where(is_first))
-    frames = {"scores": scores, "rules": _compare_scorings(experiment, scores)}
-    for name, scoring in list_headlines(experiment).items():
-        frames[name] = _headline(experiment, aggregates[scoring].methods, scoring)
-    if scores["published_accuracy"].notna().any():
-        row = _published_row(scores[is_first], model)
-        frames["headline"] = pd.concat([frames["headline"], row], ignore_index=True)
-    return frames
-
-
-def _compare_scorings(experiment: StoredGenerations, scores: pd.DataFrame) -> pd.DataFrame:
-    """Make a row per benchmark and length with the published accuracy and that by each scoring."""
+def _compare_scorings(experiment: Experiment, scores: pd.DataFrame) -> pd.DataFrame:
+    """Return the published accuracy and that by each scoring, a row per benchmark and length."""
     first, *further = experiment.scoring
     parts = {
         scoring: scores[scores["rules"] == scoring].reset_index(drop=True) for scoring in experiment.scoring
@@ -227,6 +220,7 @@ def _compare_scorings(experiment: StoredGenerations, scores: pd.DataFrame) -> pd
 
 
 def _published_row(scores: pd.DataFrame, model: str) -> pd.DataFrame:
+    """Return the published accuracies as a row of the headline table."""
     row: dict[str, str | None] = {"method": f"{model}, as published", "dataset": None}
     for length in scores["gen_length"].unique().tolist():
         cells = scores[scores["gen_length"] == length]
@@ -235,3 +229,11 @@ def _published_row(scores: pd.DataFrame, model: str) -> pd.DataFrame:
         if len(cells) > 1:
             row[headline_key(AVERAGE, length)] = percent(cells["published_accuracy"].mean(skipna=False))
     return pd.DataFrame([row], dtype=object)
+
+
+_MEASURED: Mapping[str, Callable[[FineTuning, Results], pd.DataFrame]] = {
+    "ratios": summarise_ratios,
+    "costs": lambda experiment, results: compare_costs(experiment, list_timings(experiment, results)),
+    "gradients": _list_gradients,
+}
+"""Tables of a fine-tuning that do not depend on scores."""

@@ -1,4 +1,4 @@
-"""The settings of one answer: the options of the reverse process, its length and a model's token ids."""
+"""Settings of the sampler for an answer: options of the reverse process, length, and token ids."""
 
 from typing import Any
 
@@ -49,17 +49,13 @@ class SamplingConfig(SamplingOptions):
         return self.diffusion_steps // self.num_blocks
 
     @model_validator(mode="after")
-    def _lengths_are_divisible(self) -> "SamplingConfig":
+    def _settings_fit_together(self) -> "SamplingConfig":
         self.require_whole_blocks(self.gen_length)
         if self.diffusion_steps % self.num_blocks:
             raise ValueError(
                 f"diffusion_steps must be a multiple of the number of blocks, {self.num_blocks}, "
                 f"got {self.diffusion_steps}"
             )
-        return self
-
-    @model_validator(mode="after")
-    def _end_is_known(self) -> "SamplingConfig":
         if self.early_stop and self.eos_token_id in (None, self.mask_token_id):
             raise ValueError(
                 "eos_token_id must be given for early_stop and differ from mask_token_id, "

@@ -1,17 +1,17 @@
-"""Denoise one block of the answers of a batch.
+"""Denoise the current block of every answer in a batch.
 
 The published loop computes logits and a softmax at every position of the canvas in every step. This
 module computes only what can change the output:
 
 - The output head, and most of the last layer, run at the masked positions up to the end of the block.
-- The softmax is taken at these positions only, in chunks, and reduced to one probability for each.
-- Choosing and revealing tokens are tensor operations over all rows, so that the host does not wait for
-  the device within a block. This needs the number of masked positions in advance, which is known unless
-  the model predicts the mask token itself. The end of the block shows whether it did; the caller then
+- The softmax is computed at these positions only, in chunks, and reduced to a probability per position.
+- Tokens are selected and revealed by tensor operations over all rows, without a transfer to the host
+  within a block. The number of masked positions must therefore be known in advance, which it is unless
+  the model predicts the mask token itself. A check at the end of the block detects this; the caller then
   denoises the block again without the assumption.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -28,34 +28,50 @@ from weft.sampling.noise import HashedNoise
 from weft.sampling.remasking import num_transfer_tokens, rank_by_confidence
 
 NOISE_CHUNK = 64
-"""Positions whose random numbers, one for each entry of the vocabulary, exist at the same time."""
+"""Number of positions for which random numbers over the vocabulary are in memory at the same time."""
 
 
-@dataclass
-class SequenceState:
-    """One prompt with its answer as far as it is denoised.
+@dataclass(frozen=True)
+class Prompt:
+    """A prompt to answer.
 
     Attributes:
         index: the caller's number for the prompt.
-        prompt: token ids; a mask token in the prompt is filled in like those of the answer.
+        token_ids: token ids; mask tokens among them are filled in like those of the answer.
         key: key of the random numbers, see `weft.sampling.noise`.
-        canvas: token ids of prompt and answer.
+        name: id of the example, for messages; empty without an id.
+    """
+
+    index: int
+    token_ids: Sequence[int]
+    key: int = 0
+    name: str = ""
+
+    def __len__(self) -> int:
+        return len(self.token_ids)
+
+    def __str__(self) -> str:
+        return f"example {self.name!r}" if self.name else f"prompt {self.index}"
+
+
+class SequenceState:
+    """A prompt and its partially denoised answer.
+
+    Args:
+        prompt: the prompt.
+        config: settings of the sampler.
+
+    Attributes:
+        canvas: token ids of prompt and answer; at the beginning the answer consists of mask tokens.
         block: number of the block to be denoised next.
         num_forward: denoising steps so far.
     """
 
-    index: int
-    prompt: list[int]
-    key: int
-    canvas: list[int]
-    block: int = 0
-    num_forward: int = 0
-
-    @classmethod
-    def begin(cls, index: int, prompt: Sequence[int], key: int, config: SamplingConfig) -> "SequenceState":
-        """Return a prompt followed by a fully masked answer."""
-        ids = [int(token) for token in prompt]
-        return cls(index, ids, key, canvas=ids + [config.mask_token_id] * config.gen_length)
+    def __init__(self, prompt: Prompt, config: SamplingConfig) -> None:
+        self.prompt = prompt
+        self.canvas = [*map(int, prompt.token_ids), *[config.mask_token_id] * config.gen_length]
+        self.block = 0
+        self.num_forward = 0
 
     @property
     def answer(self) -> list[int]:
@@ -65,7 +81,7 @@ class SequenceState:
     def masked_columns(self, config: SamplingConfig) -> list[int]:
         """Return the masked columns up to the end of the current block, in ascending order.
 
-        With a cache, masks before the block are left out, since their keys are not renewed.
+        With a cache, masks before the block are left out, because their keys are not recomputed.
         """
         end = len(self.prompt) + (self.block + 1) * config.block_length
         start = end - config.block_length if config.kv_cache else 0
@@ -78,7 +94,7 @@ class TokenPrediction(NamedTuple):
     Attributes:
         token_ids: the most probable token, or with a temperature the drawn token.
         confidence: probability of that token.
-        entropy: entropy of the predicted distribution, in nats; None unless asked for.
+        entropy: entropy of the predicted distribution, in nats; None if it was not requested.
     """
 
     token_ids: Columns
@@ -88,12 +104,12 @@ class TokenPrediction(NamedTuple):
 
 @dataclass(frozen=True)
 class BatchStep:
-    """One denoising step of a batch, as a callback gets it; tensors are batch x columns.
+    """Arguments of a `BatchCallback`: a denoising step of a batch, with tensors of batch x columns.
 
     Attributes:
         step_in_block: number of the step, from 0.
         columns: columns of the batch's canvas at which tokens were predicted.
-        is_masked: False where a column only fills up the row and was not masked.
+        is_masked: False at columns that only pad the row and were not masked.
         prediction: the predicted tokens.
         is_revealed: True where a prediction was kept.
     """
@@ -114,8 +130,8 @@ class BlockResult(NamedTuple):
     Attributes:
         canvases: token ids of each row, left padding included.
         num_steps: denoising steps that each row took.
-        assumption_held: False if a mask token was predicted against the assumption; the canvases must
-            then be discarded.
+        assumption_held: False if a mask token was predicted against the assumption; the caller must then
+            discard the canvases.
     """
 
     canvases: list[list[int]]
@@ -124,7 +140,7 @@ class BlockResult(NamedTuple):
 
 
 class CanvasBatch:
-    """Sequences as rows of one canvas, padded on the left so that all answers begin at the same column."""
+    """Sequences as rows of a canvas, padded on the left so that all answers begin at the same column."""
 
     def __init__(
         self, sequences: Sequence[SequenceState], config: SamplingConfig, device: torch.device
@@ -138,14 +154,16 @@ class CanvasBatch:
         rows = list(zip(padding, sequences, strict=True))
         canvas = [[mask] * pad + sequence.canvas for pad, sequence in rows]
         is_prompt = [
-            [False] * pad + [token != mask for token in sequence.prompt] + [False] * config.gen_length
+            [False] * pad
+            + [token != mask for token in sequence.prompt.token_ids]
+            + [False] * config.gen_length
             for pad, sequence in rows
         ]
         masked = [[pad + column for column in sequence.masked_columns(config)] for pad, sequence in rows]
         self.num_columns = max(map(len, masked))
         self.canvas_ids = torch.tensor(canvas, device=device)
         self.is_prompt = torch.tensor(is_prompt, device=device)
-        self.keys = torch.tensor([sequence.key for sequence in sequences], device=device)
+        self.keys = torch.tensor([sequence.prompt.key for sequence in sequences], device=device)
         self.blocks = torch.tensor([sequence.block for sequence in sequences], device=device)
         self.columns = torch.tensor([self._fill_up(columns) for columns in masked], device=device)
         num_masked = torch.tensor([len(columns) for columns in masked], device=device)
@@ -165,15 +183,10 @@ class CanvasBatch:
         return columns + [next(others) for _ in range(self.num_columns - len(columns))]
 
     def window(self, logit_shift: int) -> tuple[Columns, ColumnMask | None]:
-        """Return the columns whose keys and values are computed again in each step beside a cache.
+        """Return the columns at which a cache is updated in each step, and where they replace its entries.
 
-        Args:
-            logit_shift: positions before a predicted one at which the model's hidden state stands.
-
-        Returns:
-            The columns of each row, and True where they replace the cached ones (None for everywhere).
-            For the prefix cache the window reaches to the end of the canvas; a row whose block lies
-            further to the right has the same columns as the others but replaces only its own.
+        The second value is None if all of them do. For the prefix cache all rows have the same columns, from
+        the first block of any row to the end of the canvas, and a row replaces those from its current block.
         """
         length, device = self.config.block_length, self.canvas_ids.device
         start = self.prompt_length + self.blocks[:, None] * length - logit_shift
@@ -200,8 +213,8 @@ def denoise_block(
         model: mask predictor.
         batch: the sequences; the canvas of the batch is changed.
         noise: random numbers, for settings that need them.
-        assume_no_mask_predicted: assume that the model never predicts the mask token, so that the number of
-            masked columns is known without waiting for the device. A confidence threshold ignores this.
+        assume_no_mask_predicted: assume that the model never predicts the mask token, which avoids a transfer
+            to the host in each step. Ignored with a confidence threshold.
         callback: called after every step.
 
     Returns:
@@ -222,75 +235,59 @@ def denoise_block(
         is_revealed = _choose_most_confident(prediction.confidence, is_masked, num_tokens, threshold)
         before = canvas_ids.gather(1, columns)
         canvas_ids.scatter_(1, columns, prediction.token_ids.where(is_revealed, before))
-        masked.expect_revealed(num_tokens)
+        masked.num_left -= num_tokens
         if callback is not None:
             callback(BatchStep(step_in_block, columns, is_masked, prediction, is_revealed))
-    # One transfer to the host for everything, which therefore waits once for each block.
+    # A single transfer to the host per block.
     facts = torch.stack([masked.num_steps, masked.assumption_held.expand_as(masked.num_steps).long()], dim=1)
     rows = torch.cat([canvas_ids, facts], dim=1).tolist()
     return BlockResult([row[:-2] for row in rows], [row[-2] for row in rows], bool(rows[0][-1]))
 
 
-def _revealing_steps(batch: CanvasBatch) -> Iterator[tuple[int, int]]:
-    """Yield the number of each step of a block that reveals tokens, and how many it reveals at least."""
+def _revealing_steps(batch: CanvasBatch) -> list[tuple[int, int]]:
+    """Return the number of each step that reveals tokens, and how many tokens it reveals at least."""
     config = batch.config
-    if config.confidence_threshold is not None:
-        # A threshold reveals at least one token in each step, which bounds the number of steps.
-        yield from ((step, 1) for step in range(batch.num_columns))
-        return
-    for step, num_tokens in enumerate(num_transfer_tokens(config.block_length, config.steps_per_block)):
-        if num_tokens > 0:
-            yield step, num_tokens
+    if config.confidence_threshold is None:
+        num_tokens = num_transfer_tokens(config.block_length, config.steps_per_block)
+    else:
+        num_tokens = [1] * batch.num_columns  # every step reveals at least one token
+    return [(step, number) for step, number in enumerate(num_tokens) if number > 0]
 
 
 class _MaskedColumns:
-    """The columns of a batch that are still masked, with the masked ones first in each row.
-
-    Args:
-        batch: the batch.
-        count_in_advance: whether the masked columns are counted in advance.
-
-    Attributes:
-        columns: columns of the canvas, batch x columns; fewer after each step.
-        is_masked: False where a column only fills up the row.
-        num_steps: denoising steps that each row took.
-        assumption_held: False once a row has more masked columns than were counted in advance.
-    """
+    """The columns of a batch that are still masked; in each row they precede columns that pad the row."""
 
     def __init__(self, batch: CanvasBatch, *, count_in_advance: bool) -> None:
         self._batch = batch
         self._count_in_advance = count_in_advance
-        self._num_left = batch.num_columns
+        self.num_left = batch.num_columns
         self.columns, self.is_masked = batch.columns, batch.is_masked
         self.num_steps = torch.zeros_like(batch.blocks)
+        # False once a row has more masked columns than were counted in advance.
         self.assumption_held = torch.ones((), dtype=torch.bool, device=batch.columns.device)
 
     def update(self) -> bool:
-        """Drop the columns that are revealed by now; return False if no row has a masked column left."""
+        """Remove the columns revealed since the last call; return False if no masked column is left."""
         mask_token_id = self._batch.config.mask_token_id
         is_masked = (self._batch.canvas_ids.gather(1, self.columns) == mask_token_id) & self.is_masked
         num_masked = is_masked.sum(dim=1)
         if self._count_in_advance:
-            self.assumption_held &= (num_masked <= self._num_left).all()
+            self.assumption_held &= (num_masked <= self.num_left).all()
         else:
-            self._num_left = int(num_masked.max())
-        if self._num_left == 0:
+            self.num_left = int(num_masked.max())
+        if self.num_left == 0:
             return False
-        order = is_masked.logical_not().long().argsort(dim=1, stable=True)[:, : self._num_left]
+        order = is_masked.logical_not().long().argsort(dim=1, stable=True)[:, : self.num_left]
         self.columns, self.is_masked = self.columns.gather(1, order), is_masked.gather(1, order)
         self.num_steps += num_masked > 0
         return True
-
-    def expect_revealed(self, num_tokens: int) -> None:
-        """Count the tokens that a step reveals in each row."""
-        self._num_left -= num_tokens
 
 
 def _draw_columns(
     batch: CanvasBatch, masked: _MaskedColumns, steps: BatchIds, num_tokens: int, noise: HashedNoise | None
 ) -> tuple[Columns, ColumnMask]:
     """Draw the masked columns to reveal; random remasking needs predictions at these columns only."""
-    assert noise is not None, "random remasking must come with noise"
+    assert noise is not None, "stream_answers requires noise for random remasking"
     positions = batch.position_ids.gather(1, masked.columns)
     priority = noise.for_positions(batch.keys, steps, positions).masked_fill(~masked.is_masked, -torch.inf)
     drawn = rank_by_confidence(priority)[:, :num_tokens]
@@ -300,17 +297,7 @@ def _draw_columns(
 def _choose_most_confident(
     confidence: ColumnFloats, is_masked: ColumnMask, num_tokens: int, threshold: float | None
 ) -> ColumnMask:
-    """Return True at the masked columns whose prediction is kept.
-
-    Args:
-        confidence: probability of the predicted tokens.
-        is_masked: False where a column only fills up the row.
-        num_tokens: predictions to keep in each row.
-        threshold: confidence from which further predictions are kept as well.
-
-    Returns:
-        A mask, batch x columns.
-    """
+    """Select the most confident predictions of each row, and all others that reach the threshold."""
     confidence = confidence.masked_fill(~is_masked, -torch.inf)
     kept = rank_by_confidence(confidence)[:, :num_tokens]
     is_revealed = torch.zeros_like(is_masked).scatter(1, kept, True)
@@ -320,7 +307,7 @@ def _choose_most_confident(
 
 
 class _BatchPredictor:
-    """Calls the model for the masked columns of a batch, with guidance, noise and a cache if configured."""
+    """Predict tokens at masked columns, with the guidance, noise and cache that are configured."""
 
     def __init__(
         self, model: Predictor, batch: CanvasBatch, noise: HashedNoise | None, *, wants_entropy: bool
@@ -345,7 +332,7 @@ class _BatchPredictor:
         return TokenPrediction(token_ids.long(), confidence, entropy[0] if entropy else None)
 
     def _call_model(self, canvas_ids: TokenIds, columns: Columns, **kwargs: Any) -> Tensor:
-        """Run the model on the canvas or, once the cache is filled, on the window that renews it."""
+        """Run the model on the canvas or, once the cache is filled, on the window that updates it."""
         positions = self.batch.position_ids
         if self.window is not None:
             canvas_ids, positions = canvas_ids.gather(1, self.window), positions.gather(1, self.window)
@@ -363,7 +350,7 @@ class _BatchPredictor:
             self.window, is_fresh = self.batch.window(getattr(self.model, "logit_shift", 0))
             self.cache.renew_at(self.window, is_fresh)
         result = prediction.outputs if "logits_fn" in kwargs else prediction.logits
-        assert result is not None, "the model returns outputs if it gets a logits_fn, and logits otherwise"
+        assert result is not None, "a Predictor returns outputs with logits_fn, and logits without it"
         return result
 
     def _guided_logits(self, columns: Columns) -> Float[Tensor, "tokens vocab"]:
@@ -375,7 +362,7 @@ class _BatchPredictor:
         return unconditional + (config.cfg_scale + 1) * (logits - unconditional)
 
     def _token_selection(self, columns: Columns, steps: BatchIds) -> LogitsFn:
-        """Return the function from logits to token, confidence and, if wanted, entropy."""
+        """Return a function from logits to token, confidence and, if requested, entropy."""
         batch, temperature = self.batch, self.batch.config.temperature
         flat_positions = batch.position_ids.gather(1, columns).flatten()
         flat_keys, flat_steps = (
@@ -388,8 +375,8 @@ class _BatchPredictor:
                 token_ids = self._draw_tokens(logits, flat_keys[part], flat_steps[part], flat_positions[part])
             else:
                 token_ids = exact.argmax(dim=1, keepdim=True)
-            # softmax and not exp(max - logsumexp): the two round differently, and among predictions that
-            # are nearly certain the rounding decides the order (decision 19).
+            # exp(max - logsumexp) is rounded differently from softmax, and the rounding decides the order
+            # of predictions that are nearly certain (decision 19).
             probability = exact.softmax(dim=1)
             selected = [token_ids.to(exact.dtype), probability.gather(1, token_ids)]
             if self.wants_entropy:
@@ -403,7 +390,7 @@ class _BatchPredictor:
     ) -> Int[Tensor, "tokens 1"]:
         """Draw tokens with Gumbel noise in float64, a few positions at a time."""
         noise, temperature = self.noise, self.batch.config.temperature
-        assert noise is not None, "a temperature must come with noise"
+        assert noise is not None, "stream_answers requires noise for a temperature"
         drawn = []
         for part in in_chunks(len(logits), NOISE_CHUNK):
             uniform = noise.for_tokens(keys[part], steps[part], positions[part, None], logits.shape[1])

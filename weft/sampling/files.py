@@ -1,7 +1,7 @@
 """The files of a sampling job: test questions to read, generations to write.
 
-While a job runs, its generations lie in a hidden file beside the output, in the order in which answers are
-finished. The output has them in the order of the questions, and appears when all are there.
+A running job appends generations to a hidden file in the folder of the output, in the order in which they
+are finished. The output itself is written when all are finished, in the order of the questions.
 """
 
 import glob
@@ -15,18 +15,7 @@ from weft.records.files import LineAppender, read_lines, write_lines
 
 
 def read_questions(path: Path) -> dict[str, Question]:
-    """Read test questions by their ids, in file order.
-
-    Args:
-        path: JSON Lines file.
-
-    Returns:
-        Id -> question.
-
-    Raises:
-        SamplingError: the file is missing, a line is not a question, a prompt cannot be encoded, or an id
-            occurs twice.
-    """
+    """Read test questions by their ids, in file order; raise SamplingError if the file is not valid."""
     questions: dict[str, Question] = {}
     for question in read_lines(path, Question, error=SamplingError):
         if question.example_id in questions:
@@ -43,11 +32,11 @@ def read_questions(path: Path) -> dict[str, Question]:
 
 
 class GenerationWriter(LineAppender[Generation]):
-    """Keep each generation as it is made; give the file its name and order when all are there.
+    """Append generations to the hidden file of a job, and write its output at the end.
 
     Args:
         out: the file to write.
-        digest: digest of everything that the generations depend on; keeps those of other settings apart.
+        digest: digest of everything that the generations depend on; part of the hidden file's name.
 
     Attributes:
         done: generations of this job so far, by example, those of an interrupted run included.
@@ -60,12 +49,12 @@ class GenerationWriter(LineAppender[Generation]):
 
     def append(self, record: Generation) -> None:
         """Write a generation and force it to disk."""
-        assert record.example_id not in self.done, "an example is answered once"
+        assert record.example_id not in self.done, "run_job skips answered examples"
         super().append(record)
         self.done[record.example_id] = record
 
     def finish(self, order: Sequence[str]) -> None:
-        """Write the output in an order of the examples and remove what interrupted jobs left for it."""
+        """Write the output in the given order of examples, and remove all hidden files of this output."""
         write_lines(self.out, [self.done[example_id] for example_id in order])
         for partial in self.out.parent.glob(f".{glob.escape(self.out.name)}.*.partial"):
             partial.unlink()

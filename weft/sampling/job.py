@@ -1,4 +1,4 @@
-"""Answer the questions of one benchmark with one model, file to file."""
+"""Sampling jobs: answer a file of questions with a model, and write a file of generations."""
 
 import logging
 import sys
@@ -17,11 +17,12 @@ from weft.provenance import digest
 from weft.records import Generation, Question
 from weft.records.files import read_lines
 from weft.sampling.config import SamplingConfig
+from weft.sampling.denoise import Prompt
 from weft.sampling.files import GenerationWriter, read_questions
 from weft.sampling.noise import HashedNoise, key_of_name
 from weft.sampling.padding import pad_batchwise
 from weft.sampling.shards import WHOLE, Shard
-from weft.sampling.stream import Answer, Prompt, stream_answers
+from weft.sampling.stream import Answer, stream_answers
 
 LOG = logging.getLogger(__name__)
 SECONDS_BETWEEN_LOG_LINES = 30.0
@@ -29,7 +30,7 @@ SECONDS_BETWEEN_LOG_LINES = 30.0
 
 @dataclass(frozen=True, kw_only=True)
 class SamplingJob:
-    """What one job samples, and how.
+    """Settings of a sampling job.
 
     Attributes:
         sampling: the experiment's sampling section.
@@ -37,7 +38,7 @@ class SamplingJob:
         model_name: name of the model in the generations.
         seed: training seed of the model; None for the base model.
         inputs: digests of questions and model.
-        shard: the part of the questions that the job answers.
+        shard: the shard of the questions that the job answers.
 
     Raises:
         SamplingError: the length does not fit the other settings.
@@ -51,7 +52,7 @@ class SamplingJob:
     shard: Shard = WHOLE
 
     def __post_init__(self) -> None:
-        self.config(mask_token_id=0, eos_token_id=1)  # checks
+        self.config(mask_token_id=0, eos_token_id=1)  # raises if the length does not fit
 
     @property
     def noise(self) -> HashedNoise | None:
@@ -60,12 +61,12 @@ class SamplingJob:
 
     @property
     def answers_digest(self) -> str:
-        """Digest of settings, questions and model, on which an answer depends. All shards have the same."""
+        """Digest of settings, questions and model, on which an answer depends; equal for all shards."""
         return digest([self.sampling.decisive(), self.gen_length, *self.inputs])
 
     @property
     def digest(self) -> str:
-        """Digest of everything that the output depends on; a resumed job must have the same."""
+        """Digest of everything that the output depends on; equal when an interrupted job is resumed."""
         return digest([self.answers_digest, self.model_name, str(self.shard)])
 
     def config(self, *, mask_token_id: int, eos_token_id: int | None) -> SamplingConfig:
@@ -79,7 +80,7 @@ class SamplingJob:
         )
 
     def make_prompts(self, tokenizer: PreTrainedTokenizerBase, questions: Sequence[Question]) -> list[Prompt]:
-        """Tokenise all questions of a file; padding, if it is attended to, depends on the neighbours."""
+        """Tokenise all questions of a file, and pad them batch by batch with ``attend_padding``."""
         prompts: Sequence[Sequence[int]] = [
             encode_prompt(tokenizer, question.prompt, prefill=self.sampling.prefill) for question in questions
         ]
@@ -87,10 +88,9 @@ class SamplingJob:
             prompts = pad_batchwise(
                 prompts, batch_size=self.sampling.batch_size, pad_token_id=tokenizer.pad_token_id
             )
-        names = [question.example_id for question in questions]
         return [
-            Prompt(index, ids, key_of_name(name), name)
-            for index, (ids, name) in enumerate(zip(prompts, names, strict=True))
+            Prompt(index, ids, key_of_name(question.example_id), question.example_id)
+            for index, (ids, question) in enumerate(zip(prompts, questions, strict=True))
         ]
 
 
@@ -100,24 +100,24 @@ def run_job(
     """Answer the questions of a job's shard, except those that an interrupted job has answered.
 
     Args:
-        job: what to sample.
+        job: settings.
         model: mask predictor, adapter included.
         tokenizer_folder: checkpoint directory with the tokenizer.
-        questions: test questions, `weft.records.Question`.
-        out: file to write, `weft.records.Generation`; until it is complete the generations lie in a hidden
-            file beside it.
+        questions: file of `weft.records.Question`.
+        out: file of `weft.records.Generation` to write; while the job runs, its generations are in a hidden
+            file in the same folder.
 
     Raises:
         SamplingError: a question is malformed, occurs twice, or is too long for the model.
-        CheckpointError: the checkpoint does not say which token is the mask.
+        CheckpointError: neither model nor tokenizer names the mask token.
     """
     known_mask = getattr(getattr(model, "config", None), "mask_token_id", None)
     tokenizer = load_tokenizer(tokenizer_folder, mask_token_id=known_mask)
-    asked = list(read_questions(questions).values())
-    prompts = job.shard.take(job.make_prompts(tokenizer, asked))
+    rows = list(read_questions(questions).values())
+    prompts = job.shard.take(job.make_prompts(tokenizer, rows))
     names = [prompt.name for prompt in prompts]
     if _is_done(job, out, names):
-        LOG.info("%s holds these answers already", out)
+        LOG.info("%s already contains these answers", out)
         return
     config = job.config(mask_token_id=tokenizer.mask_token_id, eos_token_id=tokenizer.eos_token_id)
     writer = GenerationWriter(out, digest=job.digest)
@@ -135,23 +135,26 @@ def run_job(
             mininterval=0.1 if sys.stderr.isatty() else SECONDS_BETWEEN_LOG_LINES,
         ):
             text = str(tokenizer.decode(answer.token_ids, skip_special_tokens=False))
-            writer.append(_generation(job, asked[answer.index], answer, text))
+            writer.append(_generation(job, rows[answer.index], answer, text))
         writer.finish(names)
-        _log_work(list(writer.done.values()))
+    if generations := writer.records:
+        LOG.info(
+            "%d answers, %.1f of %d denoising steps on average, %d ended early",
+            len(generations),
+            sum(generation.num_forward or 0 for generation in generations) / len(generations),
+            generations[0].diffusion_steps,
+            sum(generation.ended_early or False for generation in generations),
+        )
 
 
 def _is_done(job: SamplingJob, out: Path, names: Sequence[str]) -> bool:
-    """Return True if the output exists and holds what this job would write."""
-    if not out.is_file():
-        return False
+    """Return True if the output exists and contains what this job would write."""
     try:
         generations = read_lines(out, Generation)
     except DataError:
         return False
-    expected = (job.answers_digest[:12], job.model_name, job.seed)
-    return [generation.example_id for generation in generations] == list(names) and all(
-        (generation.digest, generation.model, generation.seed) == expected for generation in generations
-    )
+    expected = [(name, job.answers_digest[:12], job.model_name, job.seed) for name in names]
+    return expected == [(row.example_id, row.digest, row.model, row.seed) for row in generations]
 
 
 def _generation(job: SamplingJob, question: Question, answer: Answer, text: str) -> Generation:
@@ -172,15 +175,3 @@ def _generation(job: SamplingJob, question: Question, answer: Answer, text: str)
         digest=job.answers_digest[:12],
         **({} if approximation is None else {"approximate": approximation}),
     )
-
-
-def _log_work(generations: Sequence[Generation]) -> None:
-    """Log how many denoising steps the answers took."""
-    if generations:
-        LOG.info(
-            "%d answers, %.1f of %d denoising steps on average, %d ended early",
-            len(generations),
-            sum(generation.num_forward or 0 for generation in generations) / len(generations),
-            generations[0].diffusion_steps,
-            sum(generation.ended_early or False for generation in generations),
-        )

@@ -1,8 +1,8 @@
 """The random numbers of the reverse process, as a function of seed, example, step and position.
 
 The published loop draws them from the global generator, so that an answer depends on its neighbours in the
-batch and on everything drawn before. Here every number is a hash of its purpose. Order, batches, shards and
-interruptions cannot change it, and only the numbers that are needed are computed, on the device.
+batch and on all earlier draws. Here every number is a hash. It does not depend on order, batches, shards and
+interruptions, and only the numbers that are needed are computed, on the device.
 """
 
 import hashlib
@@ -12,10 +12,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from weft.axes import BatchIds, TokenIds
-
-RowKeys = BatchIds
-"""An integer for each row that identifies its example."""
+from weft.axes import BatchIds, TokenFloats, TokenIds
 
 _SIGN = 1 << 63
 _ODD = 0x9E3779B97F4A7C15
@@ -25,6 +22,8 @@ _FIRST, _SECOND = 0xBF58476D1CE4E5B9, 0x94D049BB133111EB
 class HashedNoise:
     """Uniform numbers in (0, 1) from the finaliser of splitmix64 (Steele, Lea and Flood 2014).
 
+    The methods take a key per row, an integer that identifies the example of the row.
+
     Args:
         seed: seed of all numbers.
     """
@@ -33,19 +32,17 @@ class HashedNoise:
         self.seed = seed
 
     def for_tokens(
-        self, keys: RowKeys, steps: BatchIds, positions: TokenIds, vocab_size: int
+        self, keys: BatchIds, steps: BatchIds, positions: TokenIds, vocab_size: int
     ) -> Float[Tensor, "batch length vocab"]:
         """Return a float64 number per row, position and vocabulary entry, for the choice of tokens."""
         entries = torch.arange(vocab_size, device=positions.device)
         return _to_uniform(_mix(self._state(keys, steps, positions, purpose=1)[..., None] + entries))
 
-    def for_positions(
-        self, keys: RowKeys, steps: BatchIds, positions: TokenIds
-    ) -> Float[Tensor, "batch length"]:
+    def for_positions(self, keys: BatchIds, steps: BatchIds, positions: TokenIds) -> TokenFloats:
         """Return a float64 number per row and position, for the choice of positions."""
         return _to_uniform(self._state(keys, steps, positions, purpose=2))
 
-    def _state(self, keys: RowKeys, steps: BatchIds, positions: TokenIds, *, purpose: int) -> Tensor:
+    def _state(self, keys: BatchIds, steps: BatchIds, positions: TokenIds, *, purpose: int) -> Tensor:
         state = _mix(keys + _signed(self.seed * _ODD + purpose))
         state = _mix(state + steps)
         return _mix(state[:, None] + positions)

@@ -1,8 +1,8 @@
 """Pad prompts as d1 does: on the left, batch by batch, and visible to the model.
 
 Source:
-    d1 @ 837888f, eval/eval.py. The batches of d1 are those of each process. Here they are those of the whole
-    question file, so that shards, interruptions and the order of completion change nothing.
+    d1 @ 837888f, eval/eval.py. There each process has its own batches. Here the batches are those of the
+    whole question file, so that shards, interruptions and the order of completion change nothing.
 """
 
 from collections.abc import Sequence

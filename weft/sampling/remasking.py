@@ -1,4 +1,4 @@
-"""How many predictions a step keeps, and in which order."""
+"""Remasking: the number of predictions that a step keeps, and the order in which they are chosen."""
 
 from jaxtyping import Int
 from torch import Tensor
@@ -7,14 +7,7 @@ from weft.axes import TokenFloats
 
 
 def num_transfer_tokens(block_length: int, steps_per_block: int) -> list[int]:
-    """Divide the tokens of a block among its steps as evenly as possible, larger numbers first.
-
-    Args:
-        block_length: tokens to reveal.
-        steps_per_block: denoising steps of the block.
-
-    Returns:
-        Tokens to reveal in each step; they sum to ``block_length``.
+    """Return the tokens to reveal in each step of a block: as equal as possible, larger numbers first.
 
     Source:
         LLaDA generate.py @ b7e6c35, get_num_transfer_tokens.
@@ -24,16 +17,10 @@ def num_transfer_tokens(block_length: int, steps_per_block: int) -> list[int]:
 
 
 def rank_by_confidence(confidence: TokenFloats) -> Int[Tensor, "batch length"]:
-    """Return the order of confidence in each row, the highest first.
-
-    Args:
-        confidence: confidence of each position; minus infinity for positions that must come last.
-
-    Returns:
-        Indices, batch x length.
+    """Return the indices that sort each row by confidence, the highest first.
 
     Source:
-        Low-confidence remasking as in d1 @ 837888f. Of equal values the lowest position goes first, which is
-        one of the orders that the published top-k may return.
+        Low-confidence remasking as in d1 @ 837888f. Equal values are sorted by position, which is an order
+        that the published top-k may return as well.
     """
     return confidence.argsort(dim=1, descending=True, stable=True)

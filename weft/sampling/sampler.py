@@ -1,8 +1,8 @@
 """Sample answers to a list of prompts with the published reverse process.
 
 In float32 the tokens are those of the published loop (d1's eval/generate.py @ 837888f, LLaDA's generate.py
-@ b7e6c35). Where the published loop leaves a choice open it is fixed here: of equal confidences the lowest
-position goes first, and random numbers depend on seed, prompt, step and position only.
+@ b7e6c35). Choices that the published loop leaves open are fixed here: among equal confidences the lowest
+position is revealed first, and random numbers depend on seed, prompt, step and position only.
 """
 
 import operator
@@ -13,9 +13,10 @@ from weft.config.sampling import KvCache, Remasking
 from weft.errors import SamplingError
 from weft.model import Predictor
 from weft.sampling.config import SamplingConfig
+from weft.sampling.denoise import Prompt
 from weft.sampling.noise import HashedNoise, key_of_prompt
 from weft.sampling.padding import pad_batchwise
-from weft.sampling.stream import Prompt, stream_answers
+from weft.sampling.stream import stream_answers
 
 
 def generate(
@@ -38,26 +39,26 @@ def generate(
     kv_cache: KvCache | None = None,
     confidence_threshold: float | None = None,
 ) -> list[list[int]]:
-    """Sample one answer to each prompt; no answer depends on the batch or on the order of the prompts.
+    """Sample an answer to each prompt, independently of batches and of the order of the prompts.
 
     Args:
         model: mask predictor of `weft.model`.
-        prompts: token ids of each prompt; a list of lists, or any sequence of sequences of integers.
+        prompts: token ids of each prompt; any sequence of sequences of integers.
         gen_length: length of the answer, in tokens.
-        block_length: length of one block, in tokens; divides ``gen_length``.
+        block_length: length of a block, in tokens; divides ``gen_length``.
         diffusion_steps: denoising steps over all blocks; a multiple of the number of blocks.
         mask_token_id: id of the mask token.
         eos_token_id: id of the end-of-text token; required for ``early_stop`` and ``attend_padding``.
         temperature: temperature of the Gumbel noise on the logits; 0 for no noise.
         cfg_scale: scale of classifier-free guidance, 0 for none; the unconditional pass masks the prompt.
-        remasking: which predictions are kept, the most confident ones or those at random positions.
+        remasking: predictions to keep: the most confident, or those at random positions.
         seed: seed of the random numbers, if any are needed.
-        example_keys: an integer for each prompt, by which its random numbers are drawn; by default a hash of
-            the prompt, so that equal prompts get equal answers.
+        example_keys: key of the random numbers of each prompt, an integer; by default a hash of the prompt,
+            so that equal prompts get equal answers.
         batch_size: sequences denoised together; by default all.
         early_stop: end an answer with the block of its first end-of-text token; exact up to that token.
-        attend_padding: pad the prompts of each batch on the left to equal length with end-of-text tokens that
-            are attended to, as d1 does; answers then depend on ``batch_size``.
+        attend_padding: pad the prompts of each batch on the left with end-of-text tokens that are attended
+            to, as d1 does; answers then depend on ``batch_size``.
         kv_cache: approximate; keep keys and values within a block, see `weft.config.sampling`.
         confidence_threshold: approximate; reveal all predictions with at least this confidence.
 
@@ -89,8 +90,7 @@ def generate(
     prompts = [_as_ids(prompt, number) for number, prompt in enumerate(prompts)]
     if not prompts:
         return []
-    if batch_size is None:
-        batch_size = len(prompts)
+    batch_size = len(prompts) if batch_size is None else batch_size
     keys = [key_of_prompt(prompt) for prompt in prompts] if example_keys is None else example_keys
     if len(keys) != len(prompts):
         raise SamplingError(

@@ -1,10 +1,11 @@
-"""Divide the questions among jobs or ranks, and merge their generations again.
+"""Divide the questions of a file among jobs or ranks, and merge their generations.
 
 A shard takes every n-th question, so that long and short questions are spread evenly. An answer does not
 depend on its shard, so that the merged file has the bytes that a single job would have written.
 """
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,7 +28,7 @@ MAX_EXAMPLES_NAMED = 3
 
 @dataclass(frozen=True)
 class Shard:
-    """One of several equal parts of the questions.
+    """A part of the questions; all parts have equal size, or differ by one question.
 
     Attributes:
         number: number of the shard, from 1.
@@ -59,7 +60,7 @@ class Shard:
 
 
 WHOLE = Shard()
-"""The only shard of questions that are not divided."""
+"""The shard that contains all questions."""
 
 
 def parse_shard(text: str, environment: Mapping[str, str]) -> Shard:
@@ -70,10 +71,7 @@ def parse_shard(text: str, environment: Mapping[str, str]) -> Shard:
         environment: environment variables of the process; used for auto only.
 
     Returns:
-        The shard; for auto without ranks the only one.
-
-    Raises:
-        SamplingError: the text is neither, or the number is not from 1 to N.
+        The shard; for auto in a single process, the shard that contains all questions.
     """
     if text == "auto":
         return find_rank(environment) or WHOLE
@@ -84,17 +82,7 @@ def parse_shard(text: str, environment: Mapping[str, str]) -> Shard:
 
 
 def find_rank(environment: Mapping[str, str]) -> Shard | None:
-    """Find the shard of this process under torchrun or Slurm.
-
-    Args:
-        environment: environment variables of the process.
-
-    Returns:
-        The rank as a shard; None for a single process.
-
-    Raises:
-        SamplingError: the variables are not numbers.
-    """
+    """Return the rank of this process under torchrun or Slurm as a shard; None for a single process."""
     for rank, world_size in RANK_VARIABLES:
         if rank in environment and world_size in environment:
             try:
@@ -123,21 +111,19 @@ def merge_shards(questions: Path, shards: Sequence[Path], out: Path) -> int:
     if out.resolve() in (path.resolve() for path in (questions, *shards)):
         raise SamplingError(f"--out must be a file other than the questions and the shards, got {out}")
     order = read_questions(questions)
-    merged: dict[str, Generation] = {}
-    repeated = []
-    first: tuple[Path, Generation] | None = None
-    for path in shards:
-        for generation in read_lines(
-            path, Generation, error=SamplingError, remedy="check that it is a shard"
-        ):
-            first = first or (path, generation)
-            _require_same_settings(first, (path, generation))
-            if generation.example_id in merged:
-                repeated.append(generation.example_id)
-            merged[generation.example_id] = generation
-    _require_none("every answer must belong to a question", [name for name in merged if name not in order])
+    answers = [
+        (path, generation)
+        for path in shards
+        for generation in read_lines(path, Generation, error=SamplingError, remedy="check that it is a shard")
+    ]
+    for answer in answers:
+        _require_same_settings(answers[0], answer)
+    counts = Counter(generation.example_id for _, generation in answers)
+    _require_none("every answer must belong to a question", [name for name in counts if name not in order])
+    repeated = [name for name, count in counts.items() if count > 1]
     _require_none("every question must be answered only once", repeated)
-    _require_none("every question must be answered", [name for name in order if name not in merged])
+    _require_none("every question must be answered", [name for name in order if name not in counts])
+    merged = {generation.example_id: generation for _, generation in answers}
     write_lines(out, [merged[name] for name in order])
     return len(order)
 
@@ -154,8 +140,10 @@ def _require_same_settings(first: tuple[Path, Generation], other: tuple[Path, Ge
 
 
 def _require_none(requirement: str, examples: Sequence[str]) -> None:
-    """Raise SamplingError, naming a few examples, unless there are no examples that break a requirement."""
+    """Raise SamplingError, naming some of them, if examples violate a requirement."""
     if examples:
         more = len(examples) - MAX_EXAMPLES_NAMED
         names = ", ".join(examples[:MAX_EXAMPLES_NAMED]) + (f" and {more} more" if more > 0 else "")
-        raise SamplingError(f"{requirement}; not so for {names}; check that these are all the shards")
+        raise SamplingError(
+            f"{requirement}; this does not hold for {names}; check that these are all the shards"
+        )

@@ -1,12 +1,13 @@
 """Aggregation of the scores of single examples into three tables: runs, methods and contrasts.
 
-Each row of a table has its own random numbers, which depend on the seed and the name of the row, so
-that no row changes when another row is added. All accuracies are fractions between 0 and 1.
+The random numbers of a row depend on the seed and the name of the row only, so that no row changes when
+another row is added. All accuracies are fractions between 0 and 1.
 """
 
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, NamedTuple, TypedDict
 
 import numpy as np
@@ -77,7 +78,7 @@ class ContrastRow(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class ScoreSet:
-    """The scores of one run on one benchmark at one generation length.
+    """The scores of a run on a benchmark at a generation length.
 
     Attributes:
         run: name of the run.
@@ -114,29 +115,15 @@ class ScoreSet:
 
     @property
     def is_all_or_nothing(self) -> bool:
-        """True if each example is one unit, and its credit is 0 or 1."""
+        """True if each example has a single unit, and its credit is 0 or 1."""
         return bool((self.weight == 1).all() and np.isin(self.credit, (0, 1)).all())
 
-    def reordered(self, order: Sequence[int]) -> "ScoreSet":
-        """Return the same scores with the examples in another order."""
+    def in_order(self) -> "ScoreSet":
+        """Return the same scores with the examples in the order of their ids."""
+        order = sorted(range(len(self.example_ids)), key=self.example_ids.__getitem__)
         names = ("credit", "weight", "is_correct", "is_unscorable")
-        arrays = {name: getattr(self, name)[list(order)] for name in names}
-        return replace(self, example_ids=tuple(self.example_ids[index] for index in order), **arrays)
-
-
-@dataclass(frozen=True)
-class Aggregate:
-    """The three tables of one set of scoring rules.
-
-    Attributes:
-        scores: one row per run, benchmark and generation length.
-        methods: one row per method, data set, benchmark (or average) and generation length.
-        contrasts: one row per contrast, data set, benchmark (or average) and generation length.
-    """
-
-    scores: pd.DataFrame
-    methods: pd.DataFrame
-    contrasts: pd.DataFrame
+        arrays = {name: getattr(self, name)[order] for name in names}
+        return replace(self, example_ids=tuple(sorted(self.example_ids)), **arrays)
 
 
 class _BootstrapArguments(TypedDict):
@@ -145,10 +132,7 @@ class _BootstrapArguments(TypedDict):
     rng: np.random.Generator
 
 
-@dataclass(frozen=True)
-class _Resampling:
-    """Confidence level, number of resamples and seed of all intervals."""
-
+class _Resampling(NamedTuple):
     confidence: float
     num_resamples: int
     seed: int
@@ -161,6 +145,52 @@ class _Resampling:
         return {"confidence": self.confidence, "num_resamples": self.num_resamples, "rng": rng}
 
 
+@dataclass(frozen=True)
+class Aggregate:
+    """The three tables of a set of scoring rules; each is computed when it is first read."""
+
+    _score_sets: Sequence[ScoreSet]
+    _groups: Sequence["_Group"]
+    _contrasts: Sequence[tuple[str, str]]
+    _resampling: _Resampling
+
+    @cached_property
+    def _score_rows(self) -> dict[tuple[str, str, int], ScoreRow]:
+        rows = [_score_row(score_set, self._resampling) for score_set in self._score_sets]
+        return {(row.run, row.benchmark, row.gen_length): row for row in rows}
+
+    @cached_property
+    def scores(self) -> pd.DataFrame:
+        """One row per run, benchmark and generation length."""
+        return _frame(ScoreRow, list(self._score_rows.values())).astype({"seed": "Int64"})
+
+    @cached_property
+    def methods(self) -> pd.DataFrame:
+        """One row per method, data set, benchmark (or average) and generation length."""
+        return _frame(MethodRow, [self._method_row(group) for group in self._groups])
+
+    @cached_property
+    def contrasts(self) -> pd.DataFrame:
+        """One row per contrast, data set, benchmark (or average) and generation length."""
+        pairs = self._contrasts
+        rows = [row for pair in pairs for row in _contrast_rows(self._groups, pair, self._resampling)]
+        table = _frame(ContrastRow, rows)
+        return _add_holm(table) if len(pairs) > 1 else table
+
+    def _method_row(self, group: "_Group") -> MethodRow:
+        """Return a row of the methods table; the interval of a single run is that of the scores table."""
+        values = group.seed_means()
+        if len(group.columns) == 1 and values.size == 1:
+            row = self._score_rows[group.columns[0][0].run, group.benchmark, group.gen_length]
+            interval = Interval(row.ci_low, row.ci_high)
+        else:
+            arguments = self._resampling.arguments("method", group.method, *group.key)
+            interval = mean_interval([_credit(column) for column in group.columns], **arguments)
+        sd = float(values.std(ddof=1)) if values.size > 1 else float("nan")
+        spread = float(values.mean()), sd, float(values.min()), float(values.max())
+        return MethodRow(group.method, *group.key, values.size, *spread, *interval)
+
+
 def aggregate(
     score_sets: Sequence[ScoreSet],
     *,
@@ -169,7 +199,7 @@ def aggregate(
     num_resamples: int,
     seed: int,
 ) -> Aggregate:
-    """Compute the tables of an experiment.
+    """Aggregate the scores of an experiment.
 
     An unscorable example gets the weight that it has in the runs in which it was scored, so that a
     scorer that fails does not make a puzzle smaller.
@@ -185,30 +215,20 @@ def aggregate(
         The tables. A method with a single run has no standard deviation, and its interval covers
         examples only. If there are several contrasts, their table has a further column ``p_holm``:
         the p-values of the averages over benchmarks, corrected for the number of contrasts, data sets
-        and lengths. Other rows have no corrected p-value, since they show where a difference comes
-        from and not whether there is one.
+        and lengths. The rows of single benchmarks have no corrected p-value, since they locate a
+        difference and do not test whether it exists.
 
     Raises:
-        ScoringError: the runs differ in their examples, or in the weight of an example.
+        ScoringError: the runs differ in their examples, or in the weight of an example, or a method has
+            no scores on a benchmark.
     """
-    resampling = _Resampling(confidence, num_resamples, seed)
     matched = list(_match(score_sets))
-    groups = list(_group(matched))
-    rows = [row for contrast in contrasts for row in _contrast_rows(groups, contrast, resampling)]
-    compared = _frame(ContrastRow, rows)
-    return Aggregate(
-        scores=_frame(ScoreRow, [_score_row(item, resampling) for item in matched]).astype({"seed": "Int64"}),
-        methods=_frame(MethodRow, [_method_row(group, resampling) for group in groups]),
-        contrasts=_add_holm(compared) if len(contrasts) > 1 else compared,
-    )
+    return Aggregate(matched, list(_group(matched)), contrasts, _Resampling(confidence, num_resamples, seed))
 
 
 def _match(score_sets: Sequence[ScoreSet]) -> Iterator[ScoreSet]:
     """Sort the examples of each run, check that all runs have the same, and unify their weights."""
-    in_order = [
-        score_set.reordered(sorted(range(len(score_set.example_ids)), key=score_set.example_ids.__getitem__))
-        for score_set in score_sets
-    ]
+    in_order = [score_set.in_order() for score_set in score_sets]
     weights: dict[tuple[str, int], Floats] = {}
     for score_set in in_order:
         key = score_set.benchmark, score_set.gen_length
@@ -221,7 +241,6 @@ def _match(score_sets: Sequence[ScoreSet]) -> Iterator[ScoreSet]:
 
 
 def _common_weight(peers: Sequence[ScoreSet]) -> Floats:
-    """Return the weight of each example in the runs in which it was scored."""
     scored = np.array([np.where(peer.is_unscorable, np.nan, peer.weight) for peer in peers])
     high, low = np.fmax.reduce(scored, axis=0), np.fmin.reduce(scored, axis=0)
     differing = np.flatnonzero(high > low)
@@ -250,7 +269,7 @@ def _score_row(score_set: ScoreSet, resampling: _Resampling) -> ScoreRow:
 
 @dataclass(frozen=True)
 class _Group:
-    """The runs of one method and data set on one benchmark, or on all benchmarks for the average."""
+    """The runs of a method and data set on a single benchmark, or on all benchmarks for the average."""
 
     method: str
     dataset: str | None
@@ -279,39 +298,22 @@ def _group(score_sets: Sequence[ScoreSet]) -> Iterator[_Group]:
     for method, dataset in _distinct(key[:2] for key in columns):
         for benchmark in benchmarks:
             for length in lengths:
-                if (method, dataset, benchmark, length) not in columns:
+                column = columns.get((method, dataset, benchmark, length))
+                if column is None:
                     raise ScoringError(
                         f"every run must have scores on all benchmarks, got none of {method} on {benchmark} "
                         f"at length {length}; score the missing answers"
                     )
-                yield _Group(
-                    method, dataset, benchmark, length, (columns[method, dataset, benchmark, length],)
-                )
+                yield _Group(method, dataset, benchmark, length, (column,))
         for length in lengths if len(benchmarks) > 1 else ():
             parts = tuple(columns[method, dataset, benchmark, length] for benchmark in benchmarks)
             yield _Group(method, dataset, AVERAGE, length, parts)
 
 
-def _method_row(group: _Group, resampling: _Resampling) -> MethodRow:
-    values = group.seed_means()
-    interval = _method_interval(group, resampling)
-    sd = float(values.std(ddof=1)) if values.size > 1 else float("nan")
-    spread = float(values.mean()), sd, float(values.min()), float(values.max())
-    return MethodRow(group.method, *group.key, values.size, *spread, *interval)
-
-
-def _method_interval(group: _Group, resampling: _Resampling) -> Interval:
-    """Return an interval over examples and seeds; for a single run, that of the scores table."""
-    if len(group.columns) == 1 and len(group.columns[0]) == 1:
-        row = _score_row(group.columns[0][0], resampling)
-        return Interval(row.ci_low, row.ci_high)
-    arguments = resampling.arguments("method", group.method, *group.key)
-    return mean_interval([_credit(column) for column in group.columns], **arguments)
-
-
 def _contrast_rows(
     groups: Sequence[_Group], contrast: tuple[str, str], resampling: _Resampling
 ) -> Iterator[ContrastRow]:
+    """Compare a contrast's two methods on each benchmark and on the average."""
     controls = {group.key: group for group in groups if group.method == contrast[1]}
     for group in groups:
         if group.method != contrast[0] or group.key not in controls:
@@ -319,16 +321,16 @@ def _contrast_rows(
         pairs = zip(group.columns, controls[group.key].columns, strict=True)
         arguments = resampling.arguments("contrast", *contrast, *group.key)
         change = compare_means([_credit(treatment, control) for treatment, control in pairs], **arguments)
-        num_seeds = change.num_seeds_treatment, change.num_seeds_control
-        interval = change.low, change.high
+        num_seeds = len(group.columns[0]), len(controls[group.key].columns[0])
         yield ContrastRow(
             *group.key,
             *contrast,
             *num_seeds,
-            change.difference,
-            *interval,
-            change.p_value,
-            change.beyond_interval,
+            difference=change.difference,
+            ci_low=change.low,
+            ci_high=change.high,
+            p_value=change.p_value,
+            beyond_interval=change.beyond_interval,
         )
 
 
@@ -347,7 +349,7 @@ def _credit(*columns: Sequence[ScoreSet]) -> BenchmarkCredit:
 
 
 def _frame(kind: type[ScoreRow | MethodRow | ContrastRow], rows: Sequence[Any]) -> pd.DataFrame:
-    """Make a table in which a missing data set is None."""
+    """Return a table in which a missing data set is None."""
     frame = pd.DataFrame(rows, columns=list(kind._fields))
     frame["dataset"] = pd.Series([row.dataset for row in rows], dtype=object)
     return frame

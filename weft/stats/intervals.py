@@ -2,8 +2,8 @@
 
     wilson_interval(8, 10, confidence=0.95)  ->  Interval(low=0.490, high=0.943)
 
-The interval of a single run covers the choice of questions only. It does not cover what another
-training seed would change; `mean_interval` of several runs does.
+The interval of a single run covers the choice of questions only; `mean_interval` of several runs also
+covers the choice of training seeds.
 """
 
 from collections.abc import Sequence
@@ -23,11 +23,6 @@ class Interval(NamedTuple):
 
     low: float
     high: float
-
-    @property
-    def excludes_zero(self) -> bool:
-        """True if zero lies outside of the interval."""
-        return self.low > 0 or self.high < 0
 
 
 def wilson_interval(num_correct: int, n: int, *, confidence: float) -> Interval:
@@ -69,7 +64,7 @@ def mean_interval(
     are not independent. The interval has no width if all credits are equal.
 
     Args:
-        benchmarks: one group of runs on each benchmark that is averaged over.
+        benchmarks: a group of runs on each benchmark; the mean is over these benchmarks.
         confidence: confidence level, between 0 and 1.
         num_resamples: number of bootstrap resamples.
         rng: generator of the random numbers.

@@ -15,7 +15,7 @@ def holm(p_values: Sequence[float] | Floats) -> Floats:
     """Correct p-values by Holm's step-down method, which controls the family-wise error rate.
 
     The smallest of m p-values is multiplied by m, the next one by m - 1, and so on; no corrected value
-    may be smaller than one before it. The method holds for any dependence between the tests. Here many
+    is smaller than the value before it. The method holds for any dependence between the tests. Here many
     tests share their control, and all of them share their questions.
 
     Args:

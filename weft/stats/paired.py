@@ -1,4 +1,4 @@
-"""The paired comparison of two methods whose runs answered the same questions."""
+"""The paired comparison of two methods on the same questions."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from weft.errors import ScoringError
-from weft.stats.intervals import DECIMALS, Interval, percentile_interval
-from weft.stats.resampling import BenchmarkCredit, Floats, group_means, resample_group_means
+from weft.stats.intervals import DECIMALS, percentile_interval
+from weft.stats.resampling import BenchmarkCredit, group_means, resample_group_means
 
 
 @dataclass(frozen=True)
@@ -19,22 +19,17 @@ class PairedDifference:
         low: lower bound of its confidence interval.
         high: upper bound of its confidence interval.
         p_value: two-sided p-value of the hypothesis that there is no difference.
-        num_seeds_treatment: number of runs of the treatment. With a single run the interval does not
-            cover what another training seed would change.
-        num_seeds_control: number of runs of the control.
     """
 
     difference: float
     low: float
     high: float
     p_value: float
-    num_seeds_treatment: int
-    num_seeds_control: int
 
     @property
     def beyond_interval(self) -> bool:
         """True if the interval excludes zero."""
-        return Interval(self.low, self.high).excludes_zero
+        return self.low > 0 or self.high < 0
 
 
 def compare_means(
@@ -72,31 +67,13 @@ def compare_means(
     )
     differences = (draws[0] - draws[1]).round(DECIMALS)
     low, high = percentile_interval(differences, confidence=confidence)
-    return PairedDifference(
-        difference=round(float(treatment - control), DECIMALS),
-        low=low,
-        high=high,
-        p_value=_two_sided_p(differences),
-        num_seeds_treatment=len(benchmarks[0].credit[0]),
-        num_seeds_control=len(benchmarks[0].credit[1]),
-    )
-
-
-def _two_sided_p(differences: Floats) -> float:
     num_rarer = min(int((differences <= 0).sum()), int((differences >= 0).sum()))
-    return min(1.0, 2 * (num_rarer + 1) / (differences.size + 1))
+    p_value = min(1.0, 2 * (num_rarer + 1) / (differences.size + 1))
+    return PairedDifference(round(float(treatment - control), DECIMALS), low, high, p_value)
 
 
 def match_examples(example_ids: Sequence[Sequence[str]], *, names: Sequence[str]) -> None:
-    """Check that all runs have answered the same examples in the same order.
-
-    Args:
-        example_ids: ids of the examples of each run.
-        names: names of the runs, for the message.
-
-    Raises:
-        ScoringError: two runs differ; the message names both and an example.
-    """
+    """Raise a `ScoringError` that names two runs and an example, unless all runs have the same examples."""
     expected = example_ids[0]
     for name, ids in zip(names, example_ids, strict=True):
         differing = sorted(set(expected) ^ set(ids))

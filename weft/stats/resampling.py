@@ -1,6 +1,6 @@
 """Bootstrap draws of mean accuracies: examples are shared by all runs, training seeds by a group.
 
-A *group* is the runs of one method on one data set, one run per training seed. Its accuracy on a
+A *group* is the runs of a method on a data set, one run per training seed. Its accuracy on a
 benchmark is pooled over units, ``sum(credit * weight) / sum(weight)``, and averaged over seeds; its
 mean accuracy is the unweighted mean over benchmarks.
 """
@@ -25,7 +25,7 @@ class BenchmarkCredit:
     Attributes:
         credit: for each group an array of shape ``[seeds, examples]`` with values from 0 to 1; all
             groups have the same examples.
-        weight: number of units of each example, shape ``[examples]``; at least one is above 0.
+        weight: number of units of each example, shape ``[examples]``; the sum is above 0.
 
     Raises:
         ScoringError: the shapes do not fit together, or there are no units.
@@ -54,14 +54,7 @@ class BenchmarkCredit:
 
 
 def group_means(benchmarks: Sequence[BenchmarkCredit]) -> Floats:
-    """Compute the mean accuracy of each group over its seeds and then over the benchmarks.
-
-    Args:
-        benchmarks: credits on each benchmark; all have the same groups in the same order.
-
-    Returns:
-        Accuracies from 0 to 1, shape ``[groups]``.
-    """
+    """Compute the mean accuracy of each group over its seeds and then over the benchmarks."""
     per_benchmark = [[pooled.mean() for pooled in benchmark.pooled_accuracies()] for benchmark in benchmarks]
     means: Floats = np.mean(per_benchmark, axis=0)
     return means
@@ -111,19 +104,19 @@ def resample_group_means(
 
 
 def draw_seed_shares(num_seeds: int, *, num_resamples: int, rng: np.random.Generator) -> Floats:
-    """Draw training seeds with replacement and return the share of each seed in a resample.
+    """Draw training seeds with replacement and return their shares, shape ``[resamples, seeds]``.
 
     With n seeds, n - 1 are drawn. Drawing n would make the variance of the mean too small by the
-    factor (n - 1)/n, which is a third less with three seeds.
+    factor (n - 1)/n, which is a third less with three seeds. A single seed is always drawn, so that its
+    noise is not part of the result.
 
     Args:
-        num_seeds: number of seeds of the group. A single seed is always drawn, so that its noise is
-            not part of the result.
+        num_seeds: number of seeds of the group.
         num_resamples: number of bootstrap resamples.
         rng: generator of the random numbers.
 
     Returns:
-        Shares of shape ``[resamples, seeds]``; each row sums to 1.
+        The shares; each row sums to 1.
 
     Source:
         J. N. K. Rao and C. F. J. Wu, J. Am. Stat. Assoc. 83 (1988) 231, with n - 1 draws.

@@ -109,7 +109,7 @@ class Trace:
         return visible(self.texts[token_id]) or f"token {token_id}"
 
     def label(self, token_id: int) -> str:
-        """Return a text for a token that stands alone; a token of spaces becomes a sign for each space."""
+        """Return a text for a token outside of an answer; a token of spaces becomes a sign for each space."""
         text = visible(self.texts[token_id]) or f"token {token_id}"
         return text if text.strip(" ") else SPACE_SIGN * len(text)
 

@@ -12,26 +12,23 @@ from weft.training.trainer import DiffusionTrainer
 
 
 class HistoryCallback(TrainerCallback):
-    """Add the metrics and the wall time of each optimiser step to the Trainer's own log.
+    """Add the metrics and the wall time of each optimiser step to the log of the Trainer.
 
     The log is part of the Trainer's state and therefore survives an interruption.
     """
 
-    def __init__(self) -> None:
-        self.trainer: DiffusionTrainer | None = None
-        self._seconds = 0.0
+    def __init__(self, trainer: DiffusionTrainer) -> None:
+        self.trainer, self._seconds = trainer, 0.0
 
     def on_step_end(self, *_: Any, **__: Any) -> None:
-        """Stop the clock of an optimiser step, which the trainer started before the probe."""
-        if self.trainer is not None:
-            self._seconds = time.perf_counter() - self.trainer.step_began
+        """Measure the time of an optimiser step, which includes the probe."""
+        self._seconds = time.perf_counter() - self.trainer.step_began
 
     def on_log(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Complete the entry that was just appended to the Trainer's log."""
         del args, control
-        if self.trainer is None or "loss" not in kwargs.get("logs", {}):
-            return
-        state.log_history[-1] |= self.trainer.pop_metrics() | {"seconds": self._seconds}
+        if "loss" in kwargs.get("logs", {}):
+            state.log_history[-1] |= self.trainer.pop_metrics() | {"seconds": self._seconds}
 
 
 class BufferCallback(TrainerCallback):

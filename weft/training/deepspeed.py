@@ -14,15 +14,7 @@ from weft.training.environment import extensions_folder
 
 
 def deepspeed_settings(training: Training, *, num_processes: int) -> dict[str, Any]:
-    """Return the configuration of DeepSpeed.
-
-    Args:
-        training: training section of the experiment.
-        num_processes: ranks over which ZeRO shards.
-
-    Returns:
-        The configuration as JSON; no value is ``auto``.
-    """
+    """Return the configuration of DeepSpeed as JSON; no value is ``auto``."""
     zero: dict[str, Any] = {"stage": training.zero_stage}
     if training.zero_stage > 0:
         zero["offload_optimizer"] = {"device": "cpu" if training.offload_optimizer else "none"}
@@ -34,8 +26,8 @@ def deepspeed_settings(training: Training, *, num_processes: int) -> dict[str, A
         "train_micro_batch_size_per_gpu": training.micro_batch_size,
         "gradient_accumulation_steps": accumulation_steps(training, num_processes=num_processes),
         "gradient_clipping": training.max_grad_norm,
-        # DeepSpeed would round adapters to bf16 too.  Without it they stay in fp32 beside the bf16 base; when
-        # all parameters are trained it keeps their fp32 copies.
+        # With this option DeepSpeed rounds adapters to bf16 too; without it they stay in fp32. If all
+        # parameters are trained, it keeps copies of them in fp32.
         "bf16": {"enabled": training.dtype == "bfloat16" and training.lora is None},
         "zero_optimization": zero,
         "zero_allow_untested_optimizer": True,  # torch's AdamW, as in d1
@@ -45,18 +37,7 @@ def deepspeed_settings(training: Training, *, num_processes: int) -> dict[str, A
 
 
 def accumulation_steps(training: Training, *, num_processes: int) -> int:
-    """Return the number of micro-batches per process in an optimiser step.
-
-    Args:
-        training: training section of the experiment.
-        num_processes: ranks.
-
-    Returns:
-        Steps of gradient accumulation.
-
-    Raises:
-        ConfigError: the batch size is not a multiple of micro-batch size times processes.
-    """
+    """Return the number of micro-batches per process in an optimiser step, or raise a ConfigError."""
     per_pass = training.micro_batch_size * num_processes
     if training.batch_size % per_pass:
         raise ConfigError(
@@ -67,15 +48,7 @@ def accumulation_steps(training: Training, *, num_processes: int) -> int:
 
 
 def launch_command(job_file: Path, *, num_processes: int) -> list[str]:
-    """Return the command that runs `weft.training.rank` on several ranks of this machine.
-
-    Args:
-        job_file: file of the job (`weft.training.job.TrainingJob`).
-        num_processes: ranks to start.
-
-    Returns:
-        An argument list for ``subprocess`` or ``os.execvp``.
-    """
+    """Return the command that runs `weft.training.rank` with a job file on ranks of this machine."""
     return [
         sys.executable, "-m", "deepspeed.launcher.runner",
         "--hostfile", os.devnull,
@@ -90,24 +63,15 @@ def launch_command(job_file: Path, *, num_processes: int) -> list[str]:
 
 def _devices(num_processes: int) -> list[str]:
     """Return the options for the first visible devices; with --num_gpus DeepSpeed ignores the variable."""
-    visible = [
-        name for name in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if name.strip().isdigit()
-    ]
+    names = os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")
+    visible = [name for name in names if name.strip().isdigit()]
     if len(visible) < num_processes:
         return ["--num_gpus", str(num_processes)]
     return ["--include", f"localhost:{','.join(visible[:num_processes])}"]
 
 
 def launch_environment(*, device: str, threads_per_process: int) -> dict[str, str]:
-    """Return the environment of the ranks.
-
-    Args:
-        device: ``cpu`` or ``cuda``.
-        threads_per_process: threads of a rank; the number can change the last digit of a sum.
-
-    Returns:
-        The environment of this process with the variables that DeepSpeed and torch read.
-    """
+    """Return the environment of the ranks: that of this process, and variables of DeepSpeed and torch."""
     settings = {"OMP_NUM_THREADS": str(threads_per_process), "TOKENIZERS_PARALLELISM": "false"}
     if device == "cpu":
         settings |= {"DS_ACCELERATOR": "cpu", "TORCH_EXTENSIONS_DIR": str(extensions_folder())}
@@ -115,25 +79,23 @@ def launch_environment(*, device: str, threads_per_process: int) -> dict[str, st
 
 
 def unlink_shared_buffer() -> None:
-    """Remove the name of this rank's communication buffer once all ranks have opened the buffer.
+    """Remove the name of this rank's communication buffer, if it has one, once all ranks have opened it.
 
     DeepSpeed's communication between CPU ranks creates a file of 66 MB per rank in ``/dev/shm`` and never
     removes it (deepspeedai/DeepSpeed#4115). Without a name, the system frees the memory with the last process
     that uses it, also after ``kill -9``.
-
-    Does nothing if there is no such file: on GPUs, and outside of a rank.
     """
     if not distributed.is_initialized():
         return
-    distributed.barrier()  # before, another rank may still look for the name
+    distributed.barrier()  # until here, another rank may look for the name
     rank, address, port = (os.environ[name] for name in ("RANK", "MASTER_ADDR", "MASTER_PORT"))
-    # The name that shm_initialize() of DeepSpeed 0.19's csrc/cpu/comm/shm.cpp makes; only the owner's counts.
+    # The name is built by shm_initialize() in csrc/cpu/comm/shm.cpp of DeepSpeed 0.19.
     name = f"deepspeed_allreduce_buffer_{os.getuid()}_{address}_{port}_{rank}"
     (Path("/dev/shm") / name).unlink(missing_ok=True)  # noqa: S108 - where shm_open() keeps its files
 
 
 def free_port() -> int:
-    """Return an unused port, so that several trainings fit on one machine."""
+    """Return an unused port, so that several trainings can run on one machine."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

@@ -19,9 +19,7 @@ def extensions_folder() -> Path:
 
 
 def build_extensions() -> None:
-    """Compile DeepSpeed's shared-memory communication for CPU ranks.
-
-    Otherwise DeepSpeed would compile it during the first training, which takes a minute.
+    """Compile DeepSpeed's shared-memory communication for CPU ranks, before the first training needs it.
 
     Raises:
         TrainingError: there is no C++ compiler.

@@ -30,7 +30,7 @@ DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
 def finetune(job: TrainingJob) -> None:
-    """Train one adapter, or one whole model. Called on every rank; the first rank writes the result.
+    """Train an adapter or a whole model. Called on every rank; the first rank writes the result.
 
     Args:
         job: the job.
@@ -50,9 +50,7 @@ def finetune(job: TrainingJob) -> None:
     began = time.perf_counter()
     trainer = build_trainer(job, arguments, seed=seed)
     setup_seconds = time.perf_counter() - began
-    history = HistoryCallback()
-    history.trainer = trainer
-    trainer.add_callback(history)
+    trainer.add_callback(HistoryCallback(trainer))
     trainer.add_callback(BufferCallback())
     trainer.train(resume_from_checkpoint=latest_checkpoint(job.state))
     growing = growing_directory(job.out)
@@ -80,16 +78,7 @@ def finetune(job: TrainingJob) -> None:
 
 
 def build_trainer(job: TrainingJob, arguments: TrainingArguments, *, seed: int) -> DiffusionTrainer:
-    """Load base model and examples, add adapters, and build the trainer.
-
-    Args:
-        job: the job.
-        arguments: the Trainer's arguments.
-        seed: seed of order, times and masks.
-
-    Returns:
-        The trainer, ready to train.
-    """
+    """Load base model and examples, add adapters, and return the trainer, ready to train."""
     training, method = job.experiment.training, job.experiment.methods[job.run.method]
     model = load_model(job.base, DTYPES[training.dtype])
     tokenizer = load_tokenizer(job.base, mask_token_id=model.config.mask_token_id)

@@ -1,25 +1,26 @@
-"""Comparison of the methods' gradients at fixed parameters: their sources and their variance.
+"""Comparison of the methods' gradients at the parameters of the base model.
 
-All methods see the same examples, the parameters of the base model, and the same random numbers. For
-each draw of times and masks the gradient of one optimiser step is split into the parts of each fifth of
-the answer tokens by entropy, and of the padding.
+All methods see the same examples and the same random numbers. For each draw of times and masks, the gradient
+of an optimiser step is split by token: into the contributions of five groups of answer tokens, from low to
+high entropy, and the contribution of the padding.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
 import scipy.stats
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from weft.axes import TokenFloats
 from weft.config.methods import Method
-from weft.config.training import GradientStudy
+from weft.config.training import GradientStudy, Training
 from weft.data.collate import TrainingBatch
 from weft.errors import TrainingError
+from weft.model import Predictor
+from weft.model.predictor import MaskPredictor
 from weft.training.objective import ForwardProcess, NoisyBatch, add_noise, normalize_weights
 from weft.training.probe import probe_uncertainty
 from weft.training.probe_cache import CachedUncertainty, probe_batch
@@ -34,18 +35,18 @@ MAX_BYTES = 8 * 2**30
 ENTROPY = Method.model_validate({"preset": "weft"})
 CONTROL = Method.model_validate({"preset": "sft"})
 
-Statistics = dict[str, np.ndarray]
+Statistics = dict[str, np.ndarray | float]
 
 
 @dataclass(frozen=True, kw_only=True)
 class GradientSamples:
-    """Gradients of one method over all draws.
+    """Gradients of a method in all draws of the noise, and sums over the draws for each group of tokens.
 
     Attributes:
         by_group: gradient of each group of tokens, draws x groups x parameters.
-        num_masked: masked tokens of each group, summed over the draws.
-        weight: loss weights, likewise.
-        loss: losses in nats, likewise.
+        num_masked: number of masked tokens of each group.
+        weight: sum of the loss weights of each group.
+        loss: sum of the losses of each group, in nats.
     """
 
     by_group: Tensor
@@ -53,78 +54,14 @@ class GradientSamples:
     weight: np.ndarray
     loss: np.ndarray
 
-    def inner_products(self, control: "GradientSamples") -> "InnerProducts":
-        """Compute the inner products of the gradients of all pairs of draws."""
-        total, control_total = self.by_group.sum(dim=1), control.by_group.sum(dim=1)
-        return InnerProducts(
-            group_total=torch.einsum("mgp,np->gmn", self.by_group, total).double().numpy(),
-            total_control=(total @ control_total.T).double().numpy(),
-            control_control=(control_total @ control_total.T).double().numpy(),
-        )
-
-
-@dataclass(frozen=True, kw_only=True)
-class InnerProducts:
-    """Inner products of gradients g of a method and h of SFT, for all pairs of draws m and n.
-
-    Attributes:
-        group_total: <g_m of a group, g_n>, groups x draws x draws.
-        total_control: <g_m, h_n>, draws x draws.
-        control_control: <h_m, h_n>, draws x draws.
-    """
-
-    group_total: np.ndarray
-    total_control: np.ndarray
-    control_control: np.ndarray
-
-    @property
-    def num_draws(self) -> int:
-        """Number of draws."""
-        return len(self.total_control)
-
-    def without_draw(self, draw: int) -> "InnerProducts":
-        """Return the inner products of all other draws."""
-        kept = np.delete(np.arange(self.num_draws), draw)
-        pairs = np.ix_(kept, kept)
-        return InnerProducts(
-            group_total=np.array([products[pairs] for products in self.group_total]),
-            total_control=self.total_control[pairs],
-            control_control=self.control_control[pairs],
-        )
-
-    def statistics(self) -> Statistics:
-        """Compute the statistics of `study_gradients` that depend on gradients."""
-        square, variance = square_of_mean(self.group_total.sum(axis=0))
-        by_group = np.array([square_of_mean(products)[0] for products in self.group_total])
-        across, _ = square_of_mean(self.total_control)
-        control, _ = square_of_mean(self.control_control)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            return {
-                "gradient_share": by_group[:NUM_QUINTILES] / square,
-                "relative_variance": np.asarray(variance / square),
-                "gradient_norm": np.sqrt(np.asarray(square)),
-                "cosine_to_sft": across / np.sqrt(np.asarray(square * control)),
-            }
-
-    def interval_half_widths(self) -> Statistics:
-        """Compute half-widths of normal intervals for the statistics by the jackknife over draws."""
-        count = self.num_draws
-        replicates = [self.without_draw(draw).statistics() for draw in range(count)]
-        z = scipy.stats.norm.ppf((1 + CONFIDENCE) / 2)
-        return {
-            name: z * np.sqrt((count - 1) * np.var([replicate[name] for replicate in replicates], axis=0))
-            for name in replicates[0]
-        }
-
 
 def study_gradients(
-    model: Any,
+    model: MaskPredictor,
     batch: TrainingBatch,
     methods: Mapping[str, Method],
     study: GradientStudy,
+    training: Training,
     *,
-    target_modules: Sequence[str] | None,
-    t_min: float,
     mask_token_id: int,
 ) -> pd.DataFrame:
     """Compare the gradients of one optimiser step over many draws.
@@ -134,8 +71,8 @@ def study_gradients(
         batch: the examples of the step.
         methods: settings of the methods by name.
         study: number of draws and their seed.
-        target_modules: modules whose weights are studied, those that get adapters; None for all.
-        t_min: smallest diffusion time.
+        training: smallest diffusion time, and the modules with adapters. Only the weights of these modules
+            are studied; all weights if the experiment trains without adapters.
         mask_token_id: id of the mask token.
 
     Returns:
@@ -151,14 +88,15 @@ def study_gradients(
         TrainingError: the gradients do not fit into memory.
 
     Source:
-        A study of this package; a reviewer of the paper asked if 1/t_i cancels the more frequent masking.
+        A study of this package. It examines if the weight 1/t_i cancels the more frequent masking.
     """
-    parameters = _select_parameters(model, target_modules, num_draws=study.num_draws)
+    assert isinstance(model, nn.Module), "a mask predictor is a module"
+    parameters = _select_parameters(model, training, num_draws=study.num_draws)
     entropy = probe_uncertainty(model, batch, method=ENTROPY, mask_token_id=mask_token_id)
     group = _token_groups(entropy, batch)
 
     def sample(method: Method) -> GradientSamples:
-        process = ForwardProcess(method=method, t_min=t_min, mask_token_id=mask_token_id)
+        process = ForwardProcess(method=method, t_min=training.t_min, mask_token_id=mask_token_id)
         return _sample_gradients(model, parameters, _draw_noise(model, batch, process, study), group)
 
     control = sample(CONTROL)
@@ -170,18 +108,18 @@ def study_gradients(
     return pd.concat(frames, ignore_index=True).assign(num_draws=study.num_draws)
 
 
-def _select_parameters(model: Any, target_modules: Sequence[str] | None, *, num_draws: int) -> list[Tensor]:
+def _select_parameters(model: nn.Module, training: Training, *, num_draws: int) -> list[Tensor]:
     """Let gradients reach the parameters of the target modules only, and check the memory for them."""
-    parameters = [
+    parameters: list[Tensor] = [
         parameter
         for name, parameter in model.named_parameters()
-        if target_modules is None or any(f".{module}." in name for module in target_modules)
+        if training.lora is None or any(f".{module}." in name for module in training.lora.target_modules)
     ]
     size = sum(parameter.numel() for parameter in parameters)
     num_bytes = 4 * size * num_draws * (NUM_GROUPS + 1)
     if num_bytes > MAX_BYTES:
         raise TrainingError(
-            f"gradients of {size} parameters over {num_draws} draws must fit into {MAX_BYTES} bytes, "
+            f"the gradients of {size} parameters over {num_draws} draws must fit into {MAX_BYTES} bytes, "
             f"got {num_bytes} bytes; lower gradient_study.num_draws or study a smaller model"
         )
     model.requires_grad_(False)
@@ -201,9 +139,9 @@ def _token_groups(entropy: TokenFloats, batch: TrainingBatch) -> Tensor:
 
 
 def _draw_noise(
-    model: Any, batch: TrainingBatch, process: ForwardProcess, study: GradientStudy
+    model: Predictor, batch: TrainingBatch, process: ForwardProcess, study: GradientStudy
 ) -> Iterator[NoisyBatch]:
-    """Yield the same examples with the noise of each draw; the fixed model is probed once."""
+    """Yield the batch with the noise of each draw; the probe runs once, because the model is fixed."""
     num_rows, length = batch["clean_ids"].shape
     method, cached = process.method, None
     if method.has_probe:
@@ -224,7 +162,7 @@ def _draw_noise(
 
 
 def _sample_gradients(
-    model: Any, parameters: Sequence[Tensor], draws: Iterator[NoisyBatch], group: Tensor
+    model: MaskPredictor, parameters: Sequence[Tensor], draws: Iterator[NoisyBatch], group: Tensor
 ) -> GradientSamples:
     """Compute the gradient of each group of tokens in each draw."""
     gradients = []
@@ -257,42 +195,71 @@ def _summarise(
     num_masks: int,
 ) -> pd.DataFrame:
     """Return the rows of one method in the table of `study_gradients`."""
-    products = samples.inner_products(control)
-    value, half_width = products.statistics(), products.interval_half_widths()
-    low, high = ({key: value[key] + sign * half_width[key] for key in value} for sign in (-1, 1))
-    quintiles = range(NUM_QUINTILES)
-    num_tokens = np.array([int((group == quintile).sum()) for quintile in quintiles])
-    return pd.DataFrame(
-        {
-            "method": name,
-            "quintile": np.arange(1, NUM_QUINTILES + 1),
-            "num_tokens": num_tokens,
-            "mean_entropy": [float(entropy[group == quintile].mean()) for quintile in quintiles],
-            "mean_rate": samples.num_masked[:NUM_QUINTILES] / (num_tokens * num_masks),
-            "weight_share": samples.weight[:NUM_QUINTILES] / samples.weight.sum(),
-            "loss_share": samples.loss[:NUM_QUINTILES] / samples.loss.sum(),
-            "gradient_share": value["gradient_share"],
-            "gradient_share_low": low["gradient_share"],
-            "gradient_share_high": high["gradient_share"],
-            "relative_variance": float(value["relative_variance"]),
-            "relative_variance_low": float(low["relative_variance"]),
-            "relative_variance_high": float(high["relative_variance"]),
-            "gradient_norm": float(value["gradient_norm"]),
-            "cosine_to_sft": float(value["cosine_to_sft"]),
-        }
+    products = _inner_products(samples, control)
+    statistics, half_widths = _statistics(*products), _half_widths(products)
+    in_quintile = [group == quintile for quintile in range(NUM_QUINTILES)]
+    num_tokens = np.array([int(is_member.sum()) for is_member in in_quintile])
+    columns = {
+        "method": name,
+        "quintile": np.arange(1, NUM_QUINTILES + 1),
+        "num_tokens": num_tokens,
+        "mean_entropy": [float(entropy[is_member].mean()) for is_member in in_quintile],
+        "mean_rate": samples.num_masked[:NUM_QUINTILES] / (num_tokens * num_masks),
+        "weight_share": samples.weight[:NUM_QUINTILES] / samples.weight.sum(),
+        "loss_share": samples.loss[:NUM_QUINTILES] / samples.loss.sum(),
+    }
+    for key in ("gradient_share", "relative_variance"):
+        value, half_width = statistics[key], half_widths[key]
+        columns |= {key: value, f"{key}_low": value - half_width, f"{key}_high": value + half_width}
+    return pd.DataFrame(columns | {key: statistics[key] for key in ("gradient_norm", "cosine_to_sft")})
+
+
+def _inner_products(samples: GradientSamples, control: GradientSamples) -> tuple[np.ndarray, ...]:
+    """Compute the inner products of gradients g of a method and h of SFT, for all pairs of draws m and n.
+
+    They are <g_m of a group, g_n>, groups x draws x draws; and <g_m, h_n> and <h_m, h_n>, draws x draws.
+    """
+    total, control_total = samples.by_group.sum(dim=1), control.by_group.sum(dim=1)
+    return (
+        torch.einsum("mgp,np->gmn", samples.by_group, total).double().numpy(),
+        (total @ control_total.T).double().numpy(),
+        (control_total @ control_total.T).double().numpy(),
     )
 
 
+def _statistics(
+    group_total: np.ndarray, total_control: np.ndarray, control_control: np.ndarray
+) -> Statistics:
+    """Compute the statistics of `study_gradients` that depend on gradients, from their inner products."""
+    square, variance = square_of_mean(group_total.sum(axis=0))
+    by_group = np.array([square_of_mean(products)[0] for products in group_total])
+    across, _ = square_of_mean(total_control)
+    control, _ = square_of_mean(control_control)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return {
+            "gradient_share": by_group[:NUM_QUINTILES] / square,
+            "relative_variance": variance / square,
+            "gradient_norm": np.sqrt(square),
+            "cosine_to_sft": across / np.sqrt(square * control),
+        }
+
+
+def _half_widths(products: tuple[np.ndarray, ...]) -> Statistics:
+    """Compute half-widths of normal intervals for `_statistics` by the jackknife over draws."""
+    count = products[0].shape[-1]
+    replicates = []
+    for draw in range(count):
+        kept = np.delete(np.arange(count), draw)
+        replicates.append(_statistics(*(pairs[..., kept[:, None], kept] for pairs in products)))
+    z = scipy.stats.norm.ppf((1 + CONFIDENCE) / 2)
+    return {
+        key: z * np.sqrt((count - 1) * np.var(np.array([replicate[key] for replicate in replicates]), axis=0))
+        for key in replicates[0]
+    }
+
+
 def square_of_mean(products: np.ndarray) -> tuple[float, float]:
-    """Estimate <E a, E b> and the covariance of a and b without bias, from pairs of different draws.
-
-    Args:
-        products: inner products <a_m, b_n>, draws x draws.
-
-    Returns:
-        Both estimates.
-    """
-    count = len(products)
-    same, everything = float(np.trace(products)), float(products.sum())
-    square = (everything - same) / (count * (count - 1))
+    """Estimate <E a, E b> and the covariance of a and b without bias, from <a_m, b_n>, draws x draws."""
+    count, same = len(products), np.trace(products)
+    square = (products.sum() - same) / (count * (count - 1))
     return square, same / count - square

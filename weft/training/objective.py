@@ -21,7 +21,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from weft.axes import BatchFloats, FlatFloats, Scalar, TokenFloats, TokenIds, TokenMask
+from weft.axes import BatchFloats, BatchIds, FlatFloats, Scalar, TokenFloats, TokenIds, TokenMask
 from weft.config.methods import Method
 from weft.data.collate import TrainingBatch
 from weft.diffusion import (
@@ -82,6 +82,7 @@ class NoisyBatch:
     """A micro-batch with noise; with several masks per example, it has one row for each of them.
 
     Attributes:
+        example_keys: integer that identifies the example of each row.
         noisy_ids: input of the model.
         clean_ids: targets.
         is_predicted: True where a token is masked and counts in the loss.
@@ -91,6 +92,7 @@ class NoisyBatch:
         metric_sums: numerators and denominators of `weft.training.metrics.METRICS`.
     """
 
+    example_keys: BatchIds
     noisy_ids: TokenIds
     clean_ids: TokenIds
     is_predicted: TokenMask
@@ -247,16 +249,7 @@ TOKEN_WEIGHTS: dict[str, Callable[[MaskCopy, TokenFloats, Method], TokenFloats]]
 
 
 def token_weights(copy: MaskCopy, relative: TokenFloats, method: Method) -> TokenFloats:
-    """Compute the loss weight of each masked token: step 6.
-
-    Args:
-        copy: times, rates and mask.
-        relative: relative masking rate r_i of each token.
-        method: settings.
-
-    Returns:
-        The weights, 0 where no token is masked, not yet divided by the number of tokens.
-    """
+    """Compute the loss weight of each masked token, 0 elsewhere, not yet divided by a number: step 6."""
     weight = find_by_name("weight", method.weight, TOKEN_WEIGHTS)(copy, relative, method)
     return weight if method.max_weight is None else weight.clamp(max=method.max_weight)
 
@@ -277,6 +270,7 @@ def join_copies(
     is_predicted = torch.cat([copy.is_masked for copy in copies]) & is_predictable
     num_tokens = num_loss_tokens(is_predicted, is_predictable, divisor=method.divisor)
     return NoisyBatch(
+        example_keys=batch["example_key"].repeat(len(copies)),
         noisy_ids=torch.cat([copy.noisy_ids for copy in copies]),
         clean_ids=batch["clean_ids"].repeat(len(copies), 1),
         is_predicted=is_predicted,

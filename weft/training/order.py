@@ -1,8 +1,8 @@
 """The order of the training examples, as a function of seed and epoch.
 
-Every epoch is a new permutation, cut into batches of one optimiser step each. Repetitions of examples,
-called padding rows, complete the last batch and count for nothing, so that every process and every
-micro-batch has the same number of rows and the loss does not depend on how the batch is divided.
+Every epoch is a new permutation of the examples, cut into the batches of optimiser steps. The last batch is
+completed with repetitions of examples, called padding rows, which have no weight in the loss. Every process
+and every micro-batch therefore has the same number of rows, and the loss does not depend on the division.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -28,7 +28,7 @@ def epoch_order(num_examples: int, *, seed: int, epoch: int) -> list[int]:
 
 
 class EpochSampler(Sampler[EpochIndex]):
-    """Sampler of one epoch, padding rows included.
+    """Sampler of an epoch, padding rows included.
 
     Args:
         num_examples: size of the training set.
@@ -55,11 +55,7 @@ class EpochSampler(Sampler[EpochIndex]):
 
 
 class IndexedExamples(Dataset[PreparedExample]):
-    """A training set whose examples carry their place in the order of the epoch.
-
-    Args:
-        examples: prepared examples.
-    """
+    """Training set of prepared examples with their places in the order of the epoch."""
 
     def __init__(self, examples: Sequence[PreparedExample]) -> None:
         self.examples = examples

@@ -31,7 +31,7 @@ def pretrain_base(experiment: FineTuning, out: Path, *, threads: int, device: st
     An interrupted training resumes from its last checkpoint.
 
     Args:
-        experiment: an experiment whose base model is trained from scratch.
+        experiment: an experiment with a base model that is trained from scratch.
         out: checkpoint directory to write.
         threads: CPU threads; the number can change the last digit of a sum.
         device: cpu or cuda.
@@ -61,17 +61,7 @@ def pretrain_base(experiment: FineTuning, out: Path, *, threads: int, device: st
 
 
 def pretrain(recipe: Pretraining, out: Path, *, state: Path, device: str) -> JsonObject:
-    """Train tokenizer and model by a recipe and write a LLaDA checkpoint directory.
-
-    Args:
-        recipe: architecture, data and optimisation.
-        out: checkpoint directory to write.
-        state: folder for checkpoints from which an interrupted training resumes.
-        device: cpu or cuda.
-
-    Returns:
-        The last entry of the Trainer's log: loss, optimiser steps, run time in seconds.
-    """
+    """Train tokenizer and model into a LLaDA checkpoint directory; return the Trainer's last log entry."""
     set_seed(recipe.seed)
     examples = list(
         generate_mixture(
@@ -105,15 +95,7 @@ def pretrain(recipe: Pretraining, out: Path, *, state: Path, device: str) -> Jso
 
 
 def build_model(recipe: Pretraining, tokenizer: PreTrainedTokenizerFast) -> LladaForMaskedDiffusion:
-    """Return a network with random parameters.
-
-    Args:
-        recipe: its architecture.
-        tokenizer: tokenizer of the model.
-
-    Returns:
-        The network.
-    """
+    """Return a network with random parameters."""
     shape = recipe.architecture
     return LladaForMaskedDiffusion(
         LladaConfig(

@@ -1,4 +1,4 @@
-"""Uncertainties of a whole training set under one model, computed once and kept in a file.
+"""Uncertainties of a whole training set under a fixed model, computed once and kept in a file.
 
 The name of the file is a digest of everything that the values depend on, so that a change of model,
 data or settings leads to another file. Each rank probes its part of the examples.
@@ -6,6 +6,7 @@ data or settings leads to another file. Each rank probes its part of the example
 
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -21,15 +22,12 @@ from weft.records.files import atomic_file
 from weft.training.probe import has_token_rate, probe_uncertainty
 
 
+@dataclass(frozen=True)
 class CachedUncertainty:
-    """Uncertainties in nats by example.
+    """Uncertainties of the examples of a training set, or of a part of it."""
 
-    Args:
-        values: example key -> values of the tokens that have their own masking rate, in order.
-    """
-
-    def __init__(self, values: dict[int, FlatFloats]) -> None:
-        self.values = values
+    values: dict[int, FlatFloats]
+    """Example key -> values in nats of the tokens that have a token-level masking rate, in order."""
 
     def of_batch(self, example_keys: BatchIds, has_rate: TokenMask) -> TokenFloats:
         """Return the uncertainties of a batch by position, 0 where ``has_rate`` is False."""
@@ -60,20 +58,7 @@ def probe_examples(
     batch_size: int,
     device: torch.device,
 ) -> dict[int, FlatFloats]:
-    """Probe all examples of a data set; called on every rank.
-
-    Args:
-        predictor: the model.
-        examples: prepared examples.
-        collate: makes batches of prepared examples.
-        method: settings of the probe.
-        mask_token_id: id of the mask token.
-        batch_size: examples per forward pass.
-        device: device of the model.
-
-    Returns:
-        Example key -> values in nats, on the CPU, from all ranks.
-    """
+    """Probe all examples on all ranks together; return the values in nats by example key, on the CPU."""
     rank, world = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
     # With sharded parameters all ranks must run the same number of forward passes.
     num_batches = -(-len(examples) // (batch_size * world))
@@ -88,14 +73,9 @@ def probe_examples(
 
 
 def load_or_compute(path: Path, compute: Callable[[], dict[int, FlatFloats]]) -> CachedUncertainty:
-    """Load the values of a probe, or compute and store them; called on every rank.
+    """Load the values of a probe from a safetensors file, or compute and store them, on all ranks together.
 
-    Args:
-        path: safetensors file of the values. A damaged file is replaced.
-        compute: computes the values on all ranks together.
-
-    Returns:
-        The values.
+    A damaged file is replaced.
     """
     values = _load(path)
     # All ranks or none compute: a rank that starts later may find the file of another rank.

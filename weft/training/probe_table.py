@@ -7,6 +7,7 @@ import pandas as pd
 from transformers import PreTrainedTokenizerBase
 
 from weft.config.methods import Method
+from weft.config.training import Training
 from weft.data.collate import PadToLength, move_to_device
 from weft.model import Predictor
 from weft.training.probe import probe_uncertainty
@@ -16,9 +17,7 @@ def probe_table(
     model: Predictor,
     tokenizer: PreTrainedTokenizerBase,
     prepared: Path,
-    *,
-    max_length: int,
-    batch_size: int,
+    training: Training,
 ) -> pd.DataFrame:
     """Compute the entropy of every answer token with the whole answer masked.
 
@@ -26,8 +25,7 @@ def probe_table(
         model: the base model, in evaluation mode.
         tokenizer: tokenizer of the model.
         prepared: prepared examples, an Arrow data set.
-        max_length: tokens per example.
-        batch_size: examples per forward pass.
+        training: number of tokens per example, and of examples per forward pass.
 
     Returns:
         A row per answer token, padding included: example_id, position, token, word, entropy (nats),
@@ -35,11 +33,11 @@ def probe_table(
     """
     examples = list(datasets.load_from_disk(str(prepared)))
     assert tokenizer.mask_token_id is not None, "load_tokenizer sets the mask token"
-    collate = PadToLength(max_length=max_length, pad_token_id=tokenizer.pad_token_id)
+    collate = PadToLength(max_length=training.max_length, pad_token_id=tokenizer.pad_token_id)
     method = Method.model_validate({"preset": "weft", "padding_reference": True})  # probes padding as well
     frames: list[pd.DataFrame] = []
-    for start in range(0, len(examples), batch_size):
-        chunk = examples[start : start + batch_size]
+    for start in range(0, len(examples), training.micro_batch_size):
+        chunk = examples[start : start + training.micro_batch_size]
         batch = move_to_device(collate(chunk), getattr(model, "device", "cpu"))
         entropy = probe_uncertainty(model, batch, method=method, mask_token_id=tokenizer.mask_token_id)
         for row, example in enumerate(chunk):

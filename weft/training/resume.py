@@ -8,17 +8,7 @@ from weft import layout
 
 
 def make_state_folder(out: Path, digest: str) -> Path:
-    """Make the folder in which a job keeps what it needs to resume, and return its path.
-
-    Folders that jobs with other digests left behind for the same result are removed.
-
-    Args:
-        out: result of the job.
-        digest: digest of everything that the result depends on.
-
-    Returns:
-        The folder.
-    """
+    """Make the folder of a job's state, named by a digest, and remove those of other digests."""
     folder = layout.state_folder(out, digest)
     for other in out.parent.glob(layout.state_folder(out, "*").name):
         if other != folder:
@@ -28,16 +18,10 @@ def make_state_folder(out: Path, digest: str) -> Path:
 
 
 def latest_checkpoint(state: Path) -> str | None:
-    """Return the newest complete checkpoint of the Trainer, or None.
+    """Return the path of the newest complete checkpoint of the Trainer, or None.
 
     The Trainer writes ``trainer_state.json`` last. A checkpoint in which this file is missing or cut off
     was interrupted, by a kill or a full disk.
-
-    Args:
-        state: folder with ``checkpoint-*`` folders.
-
-    Returns:
-        Path of the checkpoint.
     """
     complete = [folder for folder in state.glob("checkpoint-*") if _is_complete(folder)]
     return str(max(complete, key=lambda folder: int(folder.name.rpartition("-")[2]))) if complete else None

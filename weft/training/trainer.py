@@ -3,16 +3,15 @@
 import hashlib
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import torch
 from torch import Tensor
 from torch.utils.data import Sampler
 from transformers import Trainer
 
-from weft.axes import BatchIds, FlatFloats
+from weft.axes import FlatFloats
 from weft.data.collate import Collate, PreparedExample, TrainingBatch, move_to_device
 from weft.errors import TrainingError
 from weft.model import Predictor
@@ -30,19 +29,11 @@ from weft.training.probe_cache import CachedUncertainty, load_or_compute, probe_
 from weft.training.uniforms import KeyedUniforms
 
 
-@dataclass(frozen=True, kw_only=True)
-class MicroBatch:
-    """A noisy micro-batch of one optimiser step.
-
-    Attributes:
-        number: index of the micro-batch in its step.
-        noisy: noisy rows with normalized weights.
-        example_keys: integer that identifies each example.
-    """
+class MicroBatch(TypedDict):
+    """A noisy micro-batch, its weights normalized, and its index in the optimiser step."""
 
     number: int
     noisy: NoisyBatch
-    example_keys: BatchIds
 
 
 class DiffusionTrainer(Trainer):
@@ -101,8 +92,8 @@ class DiffusionTrainer(Trainer):
 
     def get_batch_samples(
         self, epoch_iterator: Iterator, num_batches: int, device: torch.device
-    ) -> tuple[list[dict[str, MicroBatch]], None]:
-        """Return the noisy micro-batches of one optimiser step, whose tokens are counted together."""
+    ) -> tuple[list[MicroBatch], None]:
+        """Return the noisy micro-batches of an optimiser step; their tokens are counted together."""
         self.step_began = time.perf_counter()
         batches, _ = super().get_batch_samples(epoch_iterator, num_batches, device)
         self.model_wrapped.train()
@@ -119,27 +110,24 @@ class DiffusionTrainer(Trainer):
             sum_over_processes=lambda counts: self.accelerator.reduce(counts, reduction="sum"),
             num_processes=self.accelerator.num_processes,
         )
-        # The Trainer would round tensors to the type of the model, but not inside an object in a dictionary.
-        return [
-            {"micro_batch": MicroBatch(number=number, noisy=part, example_keys=batch["example_key"])}
-            for number, (part, batch) in enumerate(zip(normalized, batches, strict=True))
-        ], None
+        # The Trainer would round the tensors to the dtype of the model, but it does not look into objects.
+        return [MicroBatch(number=number, noisy=part) for number, part in enumerate(normalized)], None
 
     def compute_loss(  # type: ignore[override]
         self,
         model: Predictor,
-        inputs: dict[str, MicroBatch],
+        inputs: MicroBatch,
         return_outputs: bool = False,
         num_items_in_batch: Any = None,
     ) -> Tensor:
-        """Return the loss of one micro-batch; raise a TrainingError if it is not finite."""
+        """Return the loss of a micro-batch; raise a TrainingError if it is not finite."""
         del return_outputs, num_items_in_batch
-        micro_batch = inputs["micro_batch"]
-        self._seed_dropout(str(micro_batch.number))
-        loss, token_nll = masked_token_loss(model, micro_batch.noisy)
-        self.metric_sums.append(micro_batch.noisy.metric_sums)
+        noisy = inputs["noisy"]
+        self._seed_dropout(str(inputs["number"]))
+        loss, token_nll = masked_token_loss(model, noisy)
+        self.metric_sums.append(noisy.metric_sums)
         if not torch.isfinite(loss):
-            raise TrainingError(self._describe_loss(loss, token_nll, micro_batch))
+            raise TrainingError(self._describe_loss(loss, token_nll, noisy))
         return loss
 
     def floating_point_ops(self, inputs: dict[str, Any]) -> int:
@@ -198,13 +186,14 @@ class DiffusionTrainer(Trainer):
 
         self._cached, self._probed_epoch = load_or_compute(path, compute), due
 
-    def _describe_loss(self, loss: Tensor, token_nll: FlatFloats, micro_batch: MicroBatch) -> str:
-        """Return a message that names the examples whose loss is not finite."""
-        noisy, keys = micro_batch.noisy, micro_batch.example_keys
+    def _describe_loss(self, loss: Tensor, token_nll: FlatFloats, noisy: NoisyBatch) -> str:
+        """Return a message that names the examples with a loss that is not finite."""
         is_broken = ~torch.isfinite(token_nll * noisy.weight[noisy.is_predicted])
-        rows = noisy.is_predicted.nonzero()[:, 0][is_broken].unique() % len(keys)
+        rows = noisy.is_predicted.nonzero()[:, 0][is_broken].unique()
         ids = {example_key(example["example_id"]): example["example_id"] for example in self.examples}
-        names = sorted({ids[key] for key in keys[rows].tolist() or keys.tolist()})
+        names = sorted(
+            {ids[key] for key in (noisy.example_keys[rows].tolist() or noisy.example_keys.tolist())}
+        )
         return (
             f"the loss must be finite, got {loss.item()} after optimiser step {self.state.global_step} on "
             f"examples {names}; lower training.learning_rate or max_grad_norm, raise "

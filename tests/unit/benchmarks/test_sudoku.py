@@ -170,7 +170,7 @@ def test_boards_are_described():
     assert (solved["is_solved"], solved["num_right_cells"], solved["num_changed_givens"]) == (True, 8, 0)
     half = describe_board("1234341200000000", PUZZLE)
     assert (half["num_zero_cells"], half["num_right_cells"], half["num_changed_givens"]) == (4, 4, 4)
-    nothing = describe_board(None, PUZZLE)
+    nothing = describe_board("", PUZZLE)
     assert nothing["num_empty_cells"] == 8
     assert not any(value for name, value in nothing.items() if name != "num_empty_cells")
 

@@ -80,7 +80,7 @@ def test_an_adapter_is_written_under_published_names(directory, adapter, predict
 
 
 def test_what_cannot_be_written_is_refused_and_nothing_is_lost(directory, adapter, tmp_path):
-    with pytest.raises(ConfigError, match="must name the adapter"):
+    with pytest.raises(ConfigError, match="--finetuned"):
         export("--base", directory, "--form", "adapter", "--out", tmp_path / "out")
     for out in (directory, directory.parent, adapter):
         with pytest.raises(ConfigError, match="--out must"):

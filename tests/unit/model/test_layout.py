@@ -5,7 +5,6 @@ import pytest
 from weft.errors import CheckpointError
 from weft.model import read_config
 from weft.model.checkpoint import find_layout
-from weft.model.layout import require_divisible
 
 SIZE = {"llada": "d_model", "dream": "hidden_size"}
 HEADS = {"llada": "n_heads", "dream": "num_attention_heads"}
@@ -57,9 +56,3 @@ def test_heads_must_divide_the_width(directory, family, edit_json):
     edit_json(directory / "config.json", **{HEADS[family]: 3})
     with pytest.raises(CheckpointError, match=rf"{SIZE[family]} must be a multiple of {HEADS[family]}"):
         read_config(directory)
-
-
-def test_divisibility_is_about_pairs():
-    require_divisible({"a": 6, "b": 3}, [("a", "b")], "here")
-    with pytest.raises(CheckpointError, match="here: a must be a multiple of b, got 6 and 4"):
-        require_divisible({"a": 6, "b": 4}, [("a", "b")], "here")

@@ -13,7 +13,7 @@ def series(ax):
 
 
 def test_means_and_single_seeds_are_drawn(experiment, results, tables):
-    fig = draw_accuracy(experiment, results, tables)
+    fig = draw_accuracy(experiment, results)
     (ax,) = fig.axes
     drawn = series(ax)
     assert {colour: len(values) for colour, values in drawn.items()} == {
@@ -26,8 +26,8 @@ def test_means_and_single_seeds_are_drawn(experiment, results, tables):
     assert [label.get_text() for label in ax.get_xticklabels()][-1] == "average"
 
 
-def test_published_numbers_stand_beside_stored_generations(stored, stored_results, stored_tables):
-    fig = draw_accuracy(stored, stored_results, stored_tables)
+def test_published_numbers_stand_beside_stored_generations(stored, stored_results):
+    fig = draw_accuracy(stored, stored_results)
     assert [ax.get_title(loc="left") for ax in fig.axes] == ["128 tokens", "256 tokens"]
     assert series(fig.axes[0])["#222222"] == pytest.approx([20.7, 11.7])
 
@@ -35,7 +35,7 @@ def test_published_numbers_stand_beside_stored_generations(stored, stored_result
 def test_both_rules_stand_beside_the_published_numbers(describe_stored, compute):
     both = describe_stored(scoring=["d1", "strict"])
     results, tables = compute(both)
-    fig = draw_accuracy(both, results, tables)
+    fig = draw_accuracy(both, results)
     scores = tables["scores"].set_index(["rules", "gen_length", "benchmark"])["accuracy"]
     drawn = series(fig.axes[1])
     for colour, rules in (("#0072B2", "d1"), ("#D55E00", "strict")):
@@ -46,16 +46,16 @@ def test_both_rules_stand_beside_the_published_numbers(describe_stored, compute)
     assert [label.get_text() for label in fig.axes[1].get_xticklabels()] == ["Countdown", "Sudoku 4×4"]
 
 
-def test_further_scorings_do_not_change_the_figure(describe, compute, experiment, results, tables):
+def test_further_scorings_do_not_change_the_figure(describe, load, experiment, results):
     both = describe(scoring=["d1", "strict"])
-    one, two = draw_accuracy(experiment, results, tables), draw_accuracy(both, *compute(both))
+    one, two = draw_accuracy(experiment, results), draw_accuracy(both, load(both))
     assert series(one.axes[0]) == series(two.axes[0])
 
 
-def test_several_data_sets_get_a_row_each(describe, compute):
+def test_several_data_sets_get_a_row_each(describe, load):
     one = {"source": "generated", "tasks": {"sudoku": 8}, "seed": 11}
     experiment = describe(datasets={"first": one, "second": one}, seeds=[1])
-    fig = draw_accuracy(experiment, *compute(experiment))
+    fig = draw_accuracy(experiment, load(experiment))
     assert len(fig.axes) == 2
     assert all("#666666" in series(ax) for ax in fig.axes)
 
@@ -65,7 +65,7 @@ def test_many_methods_get_a_row_each(describe, compute):
     methods = {name: {"preset": "weft" if name == "weft" else "sft"} for name in names}
     experiment = describe(methods=methods, seeds=[1, 2])
     results, tables = compute(experiment)
-    fig = draw_accuracy(experiment, results, tables)
+    fig = draw_accuracy(experiment, results)
     assert len(fig.axes) == 3  # two benchmarks and the average
     labels = [label.get_text() for label in fig.axes[0].get_yticklabels()]
     assert labels == ["base model", "SFT", "WeFT", *names[2:]]

@@ -1,5 +1,6 @@
 import pytest
 
+from weft.report import contrast_figure
 from weft.report.contrast_figure import draw_contrasts, list_lines
 
 
@@ -18,7 +19,7 @@ def dots(ax):
 
 
 def test_every_contrast_has_a_dot_in_its_row_of_every_panel(ablations, ablated, ablated_tables):
-    fig = draw_contrasts(ablations, ablated, ablated_tables)
+    fig = draw_contrasts(ablations, ablated)
     assert [ax.get_title(loc="left") for ax in fig.axes] == [
         "Sudoku 4×4 (cells)", "arithmetic (GSM8K rules)", "average",
     ]  # fmt: skip
@@ -33,24 +34,25 @@ def test_every_contrast_has_a_dot_in_its_row_of_every_panel(ablations, ablated, 
     ]
 
 
-def test_hollow_dots_hold_zero(ablations, ablated, ablated_tables):
+def test_hollow_dots_hold_zero(ablations, ablated, ablated_tables, monkeypatch):
     frame = ablated_tables["contrasts"].copy()
     is_average = frame["benchmark"] == "average"
     frame.loc[is_average, ["ci_low", "difference", "ci_high"]] = [
         [0.01, 0.02, 0.03], [-0.01, 0.02, 0.03], [-0.03, -0.02, -0.01],
     ]  # fmt: skip
-    drawn = dots(draw_contrasts(ablations, ablated, {"contrasts": frame}).axes[2])
+    monkeypatch.setattr(contrast_figure, "compute_tables", lambda *_: {"contrasts": frame})
+    drawn = dots(draw_contrasts(ablations, ablated).axes[2])
     assert [dot.get_markerfacecolor() == "white" for dot in drawn] == [False, True, False]
 
 
-def test_lengths_and_further_rules_do_not_mix(describe_ablations, compute):
+def test_lengths_and_further_rules_do_not_mix(describe_ablations, load):
     both = describe_ablations(
         scoring=["d1", "strict"],
         sampling=describe_ablations().sampling.model_dump() | {"gen_lengths": [48, 96]},
         gradient_study=None,
         seeds=[1],
     )
-    fig = draw_contrasts(both, *compute(both))
+    fig = draw_contrasts(both, load(both))
     assert len(fig.axes) == 2 * 3
     assert [len(dots(ax)) for ax in fig.axes] == [3] * 6
     assert fig.axes[3].get_ylabel() == "worked, 96 tokens"

@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from weft.report.gradient_figures import draw_gradient_share, draw_gradient_variance, one_row_per_method
+from weft.report.gradient_figures import draw_gradient_share, draw_gradient_variance
 
 
 def test_every_method_has_a_panel_with_weights_gradients_and_the_controls_gradients(ablations, ablated):
@@ -53,8 +53,3 @@ def test_variances_far_apart_have_a_logarithmic_scale(ablations, ablated):
         frame.loc[is_cart, name] *= 10
     (ax,) = draw_gradient_variance(ablations, replace(ablated, gradients={"worked": frame})).axes
     assert ax.get_xscale() == "log"
-
-
-def test_one_row_is_left_per_method(ablations, ablated):
-    rows = one_row_per_method(ablated.gradients["worked"])
-    assert rows["method"].tolist() == list(ablations.methods)

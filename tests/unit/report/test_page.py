@@ -160,9 +160,9 @@ def test_the_commands_write_all_files_with_provenance(write, tmp_path, describe_
     (tmp_path / "d1-small.yaml").write_text(json.dumps(experiment.model_dump(mode="json")))
     common = ["--experiment", "d1-small.yaml", str(layout.root)]
     for command in (
-        ["tables", "--out", str(layout.tables)],
-        ["figures", "--out", str(layout.figures)],
-        ["page", "--figures", str(layout.figures), "--out", str(layout.page)],
+        ["tables", "--out", str(layout.root / "tables")],
+        ["figures", "--out", str(layout.root / "figures")],
+        ["page", "--figures", str(layout.root / "figures"), "--out", str(layout.page)],
     ):
         found = CliRunner().invoke(app, ["report", *command, *common], catch_exceptions=False)
         assert found.exit_code == 0

@@ -5,7 +5,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from tests.support.models import ScriptedModel
 from tests.support.sampling import sampling_config
 from tests.unit.sampling.conftest import PROMPTS
-from weft.sampling.denoise import CanvasBatch, SequenceState, denoise_block
+from weft.sampling.denoise import CanvasBatch, Prompt, SequenceState, denoise_block
 from weft.sampling.noise import HashedNoise
 
 MASK = 9
@@ -37,7 +37,7 @@ class Waiting(TorchDispatchMode):
 
 
 def batch_of(prompts, config, device=CPU):
-    rows = [SequenceState.begin(number, prompt, number, config) for number, prompt in enumerate(prompts)]
+    rows = [SequenceState(Prompt(number, ids, number), config) for number, ids in enumerate(prompts)]
     return CanvasBatch(rows, config, device)
 
 
@@ -55,7 +55,7 @@ def test_rows_of_equal_length_need_no_attention_mask():
 
 def test_rows_with_fewer_candidates_get_other_columns_that_are_none():
     config = sampling_config()
-    first, second = (SequenceState.begin(number, [5, 6], number, config) for number in range(2))
+    first, second = (SequenceState(Prompt(number, [5, 6], number), config) for number in range(2))
     first.block, first.canvas[2:6] = 1, [1, MASK, MASK, 4]  # two masks left behind
     second.block, second.canvas[2:6] = 1, [1, 2, 3, 4]
     batch = CanvasBatch([first, second], config, CPU)
@@ -198,7 +198,7 @@ def test_a_row_whose_block_is_done_waits_unchanged_for_the_others():
     logits = torch.zeros(6, 10)
     logits[torch.arange(6), torch.tensor([0, 1, 2, 3, 4, 5])] = 0.1  # never sure: one token a step
     config = sampling_config(gen_length=4, confidence_threshold=0.9)
-    first, second = (SequenceState.begin(number, [7, 7], number, config) for number in range(2))
+    first, second = (SequenceState(Prompt(number, [7, 7], number), config) for number in range(2))
     second.canvas[2:5] = [8, 8, 8]
     canvases, steps, _ = denoise_block(
         ScriptedModel(logits),

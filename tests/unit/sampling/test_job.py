@@ -94,7 +94,7 @@ def test_a_finished_job_is_not_done_again(base, questions, tmp_path, caplog):
     with caplog.at_level("INFO", logger="weft.sampling"):
         answer(described(), Dying(base, 0), questions, out)
     assert out.read_bytes() == whole
-    assert f"{out} holds these answers already" in caplog.text
+    assert f"{out} already contains these answers" in caplog.text
     with pytest.raises(KeyboardInterrupt):  # another model's answers are no reason to stop
         answer(dataclasses.replace(described(), inputs=["other"]), Dying(base, 0), questions, out)
 

@@ -10,7 +10,8 @@ from tests.support.sampling import sampling_config
 from tests.unit.sampling.conftest import PROMPTS
 from weft.errors import SamplingError
 from weft.sampling import generate
-from weft.sampling.stream import Prompt, stream_answers
+from weft.sampling.denoise import Prompt
+from weft.sampling.stream import stream_answers
 
 MASK, END = 9, 8
 

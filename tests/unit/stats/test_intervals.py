@@ -79,8 +79,3 @@ def test_mean_interval_covers_seed_noise():
 
 def test_percentile_interval_holds_the_middle():
     assert percentile_interval(np.arange(101) / 100, confidence=0.9) == pytest.approx((0.05, 0.95))
-
-
-@pytest.mark.parametrize(("low", "high", "excludes"), [(0.1, 0.2, True), (-0.1, 0.0, False), (-2, -1, True)])
-def test_an_interval_that_touches_zero_does_not_exclude_it(low, high, excludes):
-    assert Interval(low, high).excludes_zero is excludes

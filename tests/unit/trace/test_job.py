@@ -4,9 +4,10 @@ from weft.config import load_experiment
 from weft.data.encoding import encode_prompt
 from weft.errors import SamplingError
 from weft.records import Question
+from weft.sampling.denoise import Prompt
 from weft.sampling.job import SamplingJob
 from weft.sampling.noise import HashedNoise, key_of_name
-from weft.sampling.stream import Prompt, stream_answers
+from weft.sampling.stream import stream_answers
 from weft.trace.job import custom_question, trace_questions
 
 TINY = load_experiment("experiments/tiny.yaml").sampling

@@ -8,8 +8,9 @@ import torch
 from tests.support.models import ScriptedModel
 from tests.support.sampling import sampling_config, step_output
 from weft.records import Question
+from weft.sampling.denoise import Prompt
 from weft.sampling.noise import HashedNoise
-from weft.sampling.stream import Prompt, stream_answers
+from weft.sampling.stream import stream_answers
 from weft.trace.collect import Trace
 from weft.trace.page import write_trace_page
 

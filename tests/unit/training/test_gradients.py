@@ -3,6 +3,7 @@ import pytest
 import torch
 
 from tests.support.models import tiny_model
+from weft.config import load_experiment
 from weft.config.methods import Method
 from weft.config.training import GradientStudy
 from weft.data.collate import PadToLength
@@ -20,21 +21,14 @@ def frame(tokenizer):
     return study(tokenizer, {name: Method.model_validate({"preset": name}) for name in names})
 
 
-def study(tokenizer, methods, settings=STUDY, modules=("q_proj", "v_proj")):
+def study(tokenizer, methods):
     examples = [encode_example(tokenizer, e) for e in generate_examples({"sudoku": 2, "gsm8k": 2}, seed=4)]
     batch = PadToLength(max_length=80, pad_token_id=tokenizer.pad_token_id)(examples)
     model = tiny_model(tokenizer)
     with torch.no_grad():
         model.lm_head.weight *= 6  # low entropy at some tokens, higher at others
-    return study_gradients(
-        model,
-        batch,
-        methods,
-        settings,
-        target_modules=modules,
-        t_min=1e-3,
-        mask_token_id=tokenizer.mask_token_id,
-    )
+    training = load_experiment("experiments/tiny.yaml").training
+    return study_gradients(model, batch, methods, STUDY, training, mask_token_id=tokenizer.mask_token_id)
 
 
 def of(frame, method):

@@ -59,9 +59,7 @@ def make_trainer(
         batch_size=BATCH,
         probe_folder=out,
     )
-    history = HistoryCallback()
-    history.trainer = trainer
-    trainer.add_callback(history)
+    trainer.add_callback(HistoryCallback(trainer))
     return trainer
 
 
