@@ -5,7 +5,7 @@ from weft.errors import exit_on_error
 
 
 def main() -> None:
-    """Run the command line; an error is one message and exit code 2."""
+    """Run the command line; print an error as a single message and exit with code 2."""
     with exit_on_error():
         app()
 

@@ -1,7 +1,7 @@
-"""Tensor types with named axes; they are checked at every call while the tests run.
+"""Tensor types with named axes, which are checked at every function call while the tests run.
 
-``batch`` examples, ``length`` tokens, ``vocab`` entries of the vocabulary, ``columns`` chosen
-positions of each row, ``tokens`` a flat selection of positions. Outside of the tests nothing is checked.
+The axes are ``batch`` (examples), ``length`` (tokens of a sequence), ``vocab`` (entries of the vocabulary),
+``columns`` (selected positions of each row) and ``tokens`` (a flat selection of positions).
 """
 
 from jaxtyping import Bool, Float, Int

@@ -1,6 +1,6 @@
-"""Exceptions for errors with a cause outside of weft, such as files, settings and models.
+"""Exceptions for errors whose cause lies outside weft, such as invalid files, settings or models.
 
-A message says what is required, what the value is, and what to do. Each exception also inherits a
+A message states what is required, which value was found, and what to do. Each exception also inherits a
 built-in exception, so that other code can catch it without importing weft. The command line prints the
 message without a traceback and exits with code 2.
 """
@@ -14,7 +14,7 @@ ValueT = TypeVar("ValueT")
 
 
 class WeftError(Exception):
-    """Base class of all errors with a cause outside of weft."""
+    """Base class of all exceptions whose cause lies outside weft."""
 
 
 class ConfigError(WeftError, ValueError):
@@ -72,7 +72,7 @@ def find_by_name(
         The value.
 
     Raises:
-        WeftError: there is no value of that name; the message lists the names.
+        WeftError: no value has that name; the message lists the names.
     """
     if name not in choices:
         raise error(f"{what} must be one of {sorted(choices)}, got {name!a}; correct its name")
@@ -81,7 +81,7 @@ def find_by_name(
 
 @contextmanager
 def exit_on_error() -> Iterator[None]:
-    """Print an error of this package or of the operating system in one message and exit with code 2."""
+    """Print an error of weft or of the operating system as a single message and exit with code 2."""
     try:
         yield
     except (WeftError, OSError) as error:  # OSError: a full disk, a file that may not be written

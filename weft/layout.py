@@ -87,7 +87,7 @@ class ResultLayout:
         return self.root / "samples" / run / benchmark / f"{gen_length}.jsonl"
 
     def shard(self, run: str, benchmark: str, gen_length: Length, shard: Length, shards: Length) -> Path:
-        """Return the answers to a part of the questions, by one of several jobs."""
+        """Return the answers of one of several jobs that share the questions of a benchmark."""
         return self.root / "shards" / run / benchmark / f"{gen_length}.{shard}of{shards}.jsonl"
 
     def scores(self, scoring: str, run: str, benchmark: str, gen_length: Length) -> Path:
@@ -131,7 +131,7 @@ SUMMARY_FILE = "summary.json"
 """File with the lengths of the examples in a folder of tokenised examples."""
 
 
-# Files beside a result. They are no outputs for Snakemake, which deletes outputs of an interrupted job.
+# Files beside a result. They are not declared as outputs, which Snakemake deletes if a job is interrupted.
 
 
 def provenance_file(result: Path) -> Path:
@@ -145,7 +145,7 @@ def digests_file(directory: Path) -> Path:
 
 
 def partial_file(out: Path, digest: str) -> Path:
-    """Return the growing file of a job with settings that have this digest."""
+    """Return the file to which a job appends, given the digest of the job's settings."""
     return out.with_name(f".{out.name}.{digest[:12]}.partial")
 
 

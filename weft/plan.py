@@ -1,4 +1,4 @@
-"""The plan of an experiment: the numbers of jobs, and the files that it needs."""
+"""The plan of an experiment: how many jobs it runs, and which files it needs."""
 
 import math
 import re
@@ -124,5 +124,5 @@ def _describe_pin(
     elif is_hashed:
         commit = revision
     else:
-        return f"{revision}, not pinned: commit and {hashes} are noted at first use"
-    return f"{commit}, pinned by {hashes}" if is_hashed else f"{commit}, {hashes} noted at first use"
+        return f"{revision}, not pinned: commit and {hashes} are recorded at first use"
+    return f"{commit}, pinned by {hashes}" if is_hashed else f"{commit}, {hashes} recorded at first use"

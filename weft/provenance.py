@@ -44,8 +44,8 @@ def digest(value: Any) -> str:
 def file_sha256(path: Path) -> str:
     """Return the SHA-256 of a file, or of the names and hashes of a directory's files.
 
-    Provenance files and Snakemake's time stamps in a directory are left out, because they change without
-    the content.
+    Provenance files and Snakemake's time stamps in a directory are ignored, because they can change while
+    the content stays the same.
     """
     if path.is_dir():
         return digest({name: file_sha256(path / name) for name in _content(path)})
@@ -54,12 +54,12 @@ def file_sha256(path: Path) -> str:
 
 
 def stored_digest(path: Path) -> str:
-    """Return `file_sha256`, without reading the unchanged files of a directory, see `stored_file_digests`."""
+    """Return `file_sha256` without reading the unchanged files of a directory; see `stored_file_digests`."""
     return _directory_digest(stored_file_digests(path)) if path.is_dir() else file_sha256(path)
 
 
 def stored_file_digests(directory: Path) -> dict[str, FileDigest]:
-    """Return the digests of a directory's files, reading only files with another size or time than before.
+    """Return the digests of a directory's files, reading only those whose size or time has changed.
 
     The digests are stored in a hidden file beside the directory if it is a result with provenance.
     """
@@ -74,7 +74,7 @@ def stored_file_digests(directory: Path) -> dict[str, FileDigest]:
 
 
 def _digest_files(directory: Path, known: Mapping[str, FileDigest]) -> dict[str, FileDigest]:
-    """Hash the files of a directory, except those whose size and time are as known."""
+    """Hash the files of a directory, except those whose size and time have not changed."""
     digests = {}
     for name in _content(directory):
         # The time is read before the content, so that a change in between is noticed the next time.
@@ -159,7 +159,7 @@ def write_provenance(
 def merge_provenance(parts: Sequence[Path], result: Path) -> None:
     """Write the provenance of a file that was merged from parts, if any of the parts has provenance.
 
-    The provenance of the parts may differ in inputs and shard only.
+    The provenance of the parts may differ only in the inputs and the shard.
     """
     files = [provenance_file(part) for part in parts]
     provenances = [read_json(file, Provenance) for file in files if file.exists()]
@@ -176,7 +176,7 @@ def merge_provenance(parts: Sequence[Path], result: Path) -> None:
 
 @functools.cache
 def git_state() -> tuple[str | None, bool | None]:
-    """Return the commit of the source tree, and True if tracked files differ; None outside of git."""
+    """Return the commit of the source tree, and whether tracked files differ from it; None outside git."""
     commands = (["git", "rev-parse", "HEAD"], ["git", "status", "--porcelain", "--untracked-files=no"])
     try:
         commit, changes = (
@@ -191,7 +191,7 @@ def git_state() -> tuple[str | None, bool | None]:
 
 
 def installed_versions() -> dict[str, str]:
-    """Return the versions of the packages that can change a result, as far as they are installed."""
+    """Return the versions of the installed packages that can change a result."""
     versions = {}
     for name in RECORDED_PACKAGES:
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):

@@ -39,9 +39,9 @@ S1K = "simplescaling/s1K/data/train-00000-of-00001.parquet"
 
 def test_files_from_the_hub_are_listed_with_their_pins():
     text = plan("paper")
-    assert "to download: GSAI-ML/LLaDA-8B-Instruct (commit 08b83a6f, hashes noted at first use)" in text
-    assert f"to download: {S1K} (main, not pinned: commit and hash are noted at first use)" in text
-    assert "00000-of-00010.parquet (commit e4e141ec, hash noted at first use)" in text
+    assert "to download: GSAI-ML/LLaDA-8B-Instruct (commit 08b83a6f, hashes recorded at first use)" in text
+    assert f"to download: {S1K} (main, not pinned: commit and hash are recorded at first use)" in text
+    assert "00000-of-00010.parquet (commit e4e141ec, hash recorded at first use)" in text
     assert "to download: gsm8k/test.jsonl (pinned by hash)" in text
 
 
@@ -52,7 +52,7 @@ def test_pins_of_the_first_use_are_listed(tmp_path):
     add_pin(pins, "dataset", "simplescaling/s1K-1.1", "main", commit="b" * 40, files={"other": "1" * 64})
     text = plan("paper", pins=pins)
     assert f"to download: {S1K} (main is commit aaaaaaaa by {pins}, pinned by hash)" in text
-    assert f"(main is commit bbbbbbbb by {pins}, hash noted at first use)" in text
+    assert f"(main is commit bbbbbbbb by {pins}, hash recorded at first use)" in text
 
 
 def test_an_offline_copy_is_listed_with_its_pin(tmp_path):

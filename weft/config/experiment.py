@@ -50,7 +50,7 @@ class Run:
     """A model that is scored: the base model, or a model fine-tuned by a method on a data set with a seed.
 
     Attributes:
-        method: name of the method; in an experiment with stored generations, of their model.
+        method: name of the method, or of the model if the experiment reads stored generations.
         dataset: name of the training set; None if the experiment does not train the model.
         seed: training seed.
         folder: name of the run's folders; None to form it from the other attributes.
@@ -69,16 +69,16 @@ class Run:
 
 
 class _AnyKind(Section):
-    """Keys and properties of both kinds of experiment, which also have ``gen_lengths``."""
+    """Keys and properties that both kinds of experiment share; both also have ``gen_lengths``."""
 
     name: Name
     """Name of the folder below results/; must equal the name of the file."""
     title: str
     """Title of the report and of its tables, one line."""
     caption: str
-    """Note under every table and figure, which describes what the numbers are about."""
+    """Note below every table and figure, which explains what the numbers refer to."""
     scoring: Annotated[list[Scoring], Distinct] = Field(min_length=1)
-    """Sets of scoring rules. The headline table uses the first; each other set has tables beside it."""
+    """Sets of scoring rules. The main table uses the first set; every other set has a table of its own."""
     statistics: Statistics
     """Confidence intervals and paired tests."""
 
@@ -99,7 +99,7 @@ class _AnyKind(Section):
 
     @property
     def traced_runs(self) -> list[Run]:
-        """The runs of the step-by-step pages."""
+        """The runs whose answers are shown step by step on a page."""
         return []
 
     @property
@@ -123,7 +123,7 @@ class _AnyKind(Section):
         return None
 
     def num_questions(self, benchmark: str) -> int | None:
-        """Return the number of questions of a benchmark; None for all that its source has."""
+        """Return the number of questions of a benchmark; None for all questions of its source."""
         return None
 
 
@@ -145,7 +145,7 @@ class FineTuning(_AnyKind):
     contrast: tuple[Name, Name] = Field(strict=False)
     """Treatment and control: the two methods of the main paired test."""
     further_contrasts: list[Annotated[tuple[Name, Name], Field(strict=False)]] = Field(default=[])
-    """Further paired tests. The p-values of all tests are corrected for their number."""
+    """Further paired tests. The p-values of all tests are corrected for multiple testing."""
     training: Training
     """Fine-tuning, equal for all methods."""
     benchmarks: dict[Name, BenchmarkSource] = Field(min_length=1)
@@ -177,7 +177,7 @@ class FineTuning(_AnyKind):
 
     @property
     def traced_runs(self) -> list[Run]:
-        """The runs of the step-by-step pages: base model, control, treatment."""
+        """The runs whose answers are shown step by step on a page: base model, control, treatment."""
         dataset, seed = next(iter(self.datasets)), self.seeds[0]
         return [Run(BASE_RUN), *(Run(method, dataset, seed) for method in reversed(self.contrast))]
 
@@ -191,7 +191,7 @@ class FineTuning(_AnyKind):
             The run.
 
         Raises:
-            ConfigError: there is no such run; the message lists the names of all runs.
+            ConfigError: no run has this name; the message lists the names of all runs.
         """
         return find_by_name("the run", run_id, {run.run_id: run for run in self.runs})
 
@@ -221,7 +221,7 @@ class FineTuning(_AnyKind):
         return self.sampling.approximation
 
     def num_questions(self, benchmark: str) -> int | None:
-        """Return the number of questions of a benchmark; None for all that its source has."""
+        """Return the number of questions of a benchmark; None for all questions of its source."""
         return self.benchmarks[benchmark].num_examples
 
     @model_validator(mode="after")
@@ -244,7 +244,7 @@ class FineTuning(_AnyKind):
                 f"names of methods and datasets must give each run a different name, got {sorted(run_ids)}"
             )
         if self.sampling.merge_adapters and self.training.lora is None:
-            raise ValueError("training.lora must be given with sampling.merge_adapters, got none")
+            raise ValueError("training.lora must be given if sampling.merge_adapters is true, got null")
         if isinstance(self.base_model, ScratchModel):
             limit = self.base_model.recipe.architecture.max_length
             longest = max(self.training.max_length, *self.gen_lengths)

@@ -1,7 +1,7 @@
 """Names of the instruction texts that precede a question, and the origin of d1's texts.
 
 The repository does not contain d1's texts. They are read from d1's source at a fixed commit and checked
-against the hashes given here. `weft.data.instructions` contains short texts in other words.
+against the hashes given here. `weft.data.instructions` contains short texts of our own.
 """
 
 from typing import Literal

@@ -18,8 +18,8 @@ PresetName = Literal[
 class Method(Section):
     """Masking and weighting of the answer tokens.
 
-    The preset supplies the values of all keys that are not given. A given value is refused if it differs
-    from the preset's and has no effect in combination with the other values.
+    The preset supplies the values of all keys that are not given. A value that differs from the preset's is
+    rejected if it has no effect in combination with the other values.
     """
 
     preset: PresetName
@@ -35,9 +35,9 @@ class Method(Section):
     refresh_epochs: int = Field(gt=0)
     """Epochs between two probes of a refreshed probe model."""
     probe_dropout: bool
-    """Leave dropout on in the live probe pass (as a re-implementation does)."""
+    """Keep dropout active in the live probe pass (as a re-implementation does)."""
     reference: Literal["example", "micro_batch", "dataset"]
-    """Tokens over which the reference rate beta_ref is the mean of beta."""
+    """Tokens whose mean beta is the reference rate beta_ref."""
     permuted: bool
     """Control: give every answer token the uncertainty of another token of its example."""
     masking: Literal["uniform", "token"]
@@ -49,7 +49,7 @@ class Method(Section):
     weight_power: float = Field(ge=0)
     """a in (1/t_i)^a."""
     max_weight: float | None = Field(gt=0)
-    """Largest weight, to which larger ones are cut; null for no limit."""
+    """Value to which larger loss weights are clipped; null for no limit."""
     cart_p: float = Field(gt=0, lt=1)
     """p of the geometric distribution in Dream's context weight."""
     divisor: Literal["answer_tokens", "masked_tokens"]
@@ -61,9 +61,10 @@ class Method(Section):
     """How times are drawn. uniform: independently; stratified: one per stratum of the batch; antithetic: in
     pairs t, 1-t; complementary: with a second mask that is the complement of the first."""
     masks_per_example: int = Field(gt=0, le=8)
-    """Masks drawn of every example in every step."""
+    """Number of masks drawn for every example in every step."""
     nothing_masked: Literal["zero", "uniform"]
-    """If no token of a micro-batch is masked. zero: no loss; uniform: a mask at the rate t for all tokens."""
+    """Treatment of a micro-batch in which no token is masked. zero: its loss is 0; uniform: a second mask is
+    drawn, with the rate t for all tokens."""
     padding_masked: bool
     """Mask padding like the answer (d1: yes)."""
     padding_in_loss: bool
@@ -174,7 +175,7 @@ SFT: Preset = {
 WEFT: Preset = SFT | {"rate_source": "entropy", "masking": "token", "divisor": "masked_tokens"}
 PRESETS: dict[str, Preset] = {
     "sft": SFT,
-    # two masks of every example in every step, and so more compute than WeFT
+    # two masks for every example in every step, and therefore more compute than WeFT
     "sft-2x": SFT | {"masks_per_example": 2},
     "weft": WEFT,
     "weft-raw": WEFT | {"exponent": 1.0},

@@ -1,8 +1,8 @@
 """Settings of the reverse process: the sampler's options, and the section of an experiment.
 
-`SamplingOptions` holds each option once, with its type, its range and its rules. An experiment file adds
-the lengths and how the work is done (`Sampling`); the sampler adds the length of one answer and the
-token ids of a model (`weft.sampling.config.SamplingConfig`).
+`SamplingOptions` defines the type, the range and the constraints of each option. An experiment file adds
+the lengths of the answers and settings such as the batch size (`Sampling`); the sampler adds the length of
+a single answer and the token ids of a model (`weft.sampling.config.SamplingConfig`).
 """
 
 from typing import Annotated, Literal
@@ -17,12 +17,12 @@ KvCache = Literal["prefix", "dual"]
 
 
 class SamplingOptions(Section):
-    """Options of the reverse process, whatever the length of the answer and the model."""
+    """Options of the reverse process that depend neither on the model nor on the length of the answer."""
 
     block_length: int = Field(gt=0)
     """Length of one semi-autoregressive block, in tokens."""
     remasking: Remasking
-    """Which predictions are kept: the most confident ones (paper), or those at random positions."""
+    """Predictions that are kept: the most confident (paper), or those at random positions."""
     temperature: float = Field(ge=0)
     """Temperature of the Gumbel noise on the logits; 0 for no noise (paper)."""
     cfg_scale: float = Field(default=0.0, ge=0)
@@ -32,8 +32,8 @@ class SamplingOptions(Section):
     """End an answer with the block that holds its first end-of-text token, and fill the rest with
     end-of-text. Exact up to the first end-of-text."""
     kv_cache: KvCache | None = None
-    """APPROXIMATE: within a block, keep the keys and values of everything before it (prefix) or on both
-    sides of it (dual). Tables and figures say so."""
+    """APPROXIMATE: while a block is sampled, reuse the keys and values of the tokens before it (prefix) or on
+    both sides of it (dual). Tables and figures say so."""
     confidence_threshold: float | None = Field(default=None, gt=0, le=1)
     """APPROXIMATE: in every step reveal all predictions with at least this confidence, and at least one.
     Tables and figures say so."""
@@ -79,10 +79,10 @@ class Sampling(SamplingOptions):
     """The reverse process."""
 
     gen_lengths: Annotated[list[Annotated[int, Field(gt=0)]], Distinct] = Field(min_length=1)
-    """Lengths of the answers, in tokens; each is sampled and scored by itself."""
+    """Lengths of the answers, in tokens; each length is sampled and scored separately."""
     tokens_per_step: int | None = Field(default=None, gt=0)
     """Tokens revealed per step; diffusion steps = gen_length / tokens_per_step (paper: 2). Required unless
-    a confidence_threshold decides instead."""
+    a confidence_threshold is given."""
     seed: int | None = None
     """Seed of the noise; required if temperature is above 0 or remasking is random, not allowed otherwise."""
     prefill: str
@@ -95,16 +95,16 @@ class Sampling(SamplingOptions):
     """Pad each prompt on the left to the longest of its batch, batch_size consecutive questions of the file,
     and let the answer attend to the padding (d1)."""
     merge_adapters: bool = False
-    """Add adapters to the weights before sampling, which saves their matrix products. In float32 the answers
-    are the same; in bfloat16 the sums are rounded, which changes as many answers as bfloat16 itself does (50
-    and 51 of 768 answers of a fine-tuned tiny model)."""
+    """Add adapters to the weights before sampling, which saves the adapters' matrix products. In float32 the
+    answers are the same; in bfloat16 the sums are rounded, which changes about as many answers as the use of
+    bfloat16 itself (50 and 51 of 768 answers of a fine-tuned tiny model)."""
 
     def diffusion_steps(self, gen_length: int) -> int:
-        """Return the denoising steps of an answer; with a confidence threshold the largest number."""
+        """Return the number of denoising steps of an answer; with a confidence threshold, the maximum."""
         return gen_length // (self.tokens_per_step or 1)
 
     def decisive(self) -> JsonObject:
-        """Return the values on which an answer depends except its length, as JSON types."""
+        """Return the values, other than the length, on which an answer depends, as JSON types."""
         indecisive = {"gen_lengths"} if self.attend_padding else {"gen_lengths", "batch_size"}
         return self.model_dump(mode="json", exclude=indecisive)
 

@@ -26,9 +26,9 @@ def _require_distinct(values: list[ValueT]) -> list[ValueT]:
 Distinct = AfterValidator(_require_distinct)
 """Annotation of a list whose values must differ."""
 RENAMED = {"rules": "scoring", "own": "custom"}
-"""Keys, and values of ``source``, of earlier versions -> their names now."""
+"""Key or value of ``source`` in earlier versions -> its present name."""
 SHOWN_CHARACTERS = 120
-"""Length to which a wrong value is cut in a message."""
+"""Length to which a wrong value is truncated in a message."""
 
 
 class Section(BaseModel):
@@ -37,7 +37,7 @@ class Section(BaseModel):
     model_config = ConfigDict(
         extra="forbid",
         frozen=True,
-        strict=True,  # "yes" is not a number, and 1 is not a truth value
+        strict=True,  # "5" is not accepted as a number, nor 1 as a Boolean
         allow_inf_nan=False,
         protected_namespaces=(),
         use_attribute_docstrings=True,

@@ -1,4 +1,4 @@
-"""Run settings (config.yaml): which experiment is run, and how. They change no result."""
+"""Run settings (config.yaml): which experiment is run, and how. They do not change results."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -24,8 +24,8 @@ class Settings(Section):
     train_processes: int = Field(gt=0)
     """DeepSpeed ranks of a training run: GPUs, or CPU processes."""
     sample_shards: int = Field(gt=0)
-    """Jobs that share the questions of a benchmark, for one model and length. The merged file has the same
-    bytes as that of a single job."""
+    """Number of jobs that share the questions of a benchmark, for each model and length. The merged file has
+    the same bytes as the file of a single job."""
     threads_per_process: int = Field(gt=0)
     """CPU threads of a model process."""
 
@@ -54,7 +54,7 @@ def resolve_settings(merged: Mapping[str, JsonValue], *, default: Path, overlays
     """Return the run settings that Snakemake merged from config.yaml, --configfile and --config.
 
     An experiment file may be given with ``--configfile``. Snakemake merges its keys into config.yaml; they
-    are removed here, and the file becomes the experiment, so that experiments do not mix.
+    are removed here, and the file becomes the experiment, so that the keys of two experiments never mix.
 
     Args:
         merged: Snakemake's ``config``.

@@ -19,9 +19,9 @@ class HubFile(Section):
     file: str = Field(min_length=1)
     """Path in the repository."""
     revision: str = Field(min_length=1)
-    """Commit, tag or branch. Its commit at first use is noted in NAME.lock.json and used from then on."""
+    """Commit, tag or branch. Its commit at first use is recorded in NAME.lock.json and used from then on."""
     sha256: Sha256 | None = None
-    """SHA-256 of the file; if not given, the hash at first use is noted and checked."""
+    """SHA-256 of the file; if not given, the hash at first use is recorded, and checked from then on."""
 
 
 class WebFile(Section):
@@ -43,7 +43,7 @@ def _kind_of_file(value: Any) -> str:
 AnyFile = Annotated[
     Annotated[WebFile, Tag("web")] | Annotated[HubFile, Tag("hub")], Discriminator(_kind_of_file)
 ]
-"""A file on the hub or with a URL; the key ``repo`` decides, so that messages are about that kind."""
+"""A file on the hub if the key ``repo`` is given, and otherwise a file with a URL."""
 
 
 class Architecture(Section):
@@ -62,7 +62,7 @@ class Architecture(Section):
     rope_theta: float = Field(gt=0)
     """Base of the rotary position embedding."""
     rms_norm_eps: float = Field(gt=0)
-    """Added to the mean square in RMSNorm."""
+    """Epsilon that RMSNorm adds to the mean square."""
     initializer_std: float = Field(gt=0)
     """Standard deviation of the random parameters, normal with mean 0."""
 
@@ -86,11 +86,11 @@ class Pretraining(Optimization):
     tasks: dict[Task, float] = Field(min_length=1)
     """Task -> share of the examples (any positive numbers)."""
     worked_share: float = Field(ge=0, le=1)
-    """Share of examples with worked reasoning; the others answer at once."""
+    """Share of examples with a chain of thought; the other examples have direct answers."""
     num_examples: int = Field(gt=0)
-    """Examples seen, each once."""
+    """Number of training examples; each is seen once."""
     num_tokenizer_examples: int = Field(gt=0)
-    """Examples from which the tokenizer learns its merges, the first ones."""
+    """Number of examples, from the first on, from which the tokenizer learns its merges."""
     seed: int
     """Seed of data, initial parameters and masks."""
     adam_beta1: float = Field(ge=0, lt=1)
@@ -98,9 +98,9 @@ class Pretraining(Optimization):
     adam_beta2: float = Field(ge=0, lt=1)
     """AdamW's decay rate of the second moment."""
     adam_epsilon: float = Field(gt=0)
-    """Added to the denominator in AdamW."""
+    """Epsilon that AdamW adds to the denominator."""
     max_length: int = Field(gt=0)
-    """Tokens per example; shorter ones are padded with end-of-text, which is trained."""
+    """Tokens per example; shorter examples are padded with end-of-text, which the model learns as well."""
 
 
 class ScratchModel(Section):
@@ -132,9 +132,9 @@ class HubModel(Section):
     repo: str = Field(pattern=r"^[\w.-]+/[\w.-]+$")
     """Repository as owner/name."""
     revision: str = Field(min_length=1)
-    """Commit, tag or branch. Its commit at first use is noted in NAME.lock.json and used from then on."""
+    """Commit, tag or branch. Its commit at first use is recorded in NAME.lock.json and used from then on."""
     sha256: dict[str, Sha256] = Field(default={})
-    """File -> SHA-256; for other files the hash at first use is noted and checked."""
+    """File -> SHA-256; for other files the hash at first use is recorded, and checked from then on."""
 
 
 class LocalModel(Section):
@@ -174,13 +174,13 @@ class HubData(Section):
     attempt: str
     """Field with the final answer."""
     num_examples: int | None = Field(default=None, gt=0)
-    """Number of examples, the first after shuffling; null for all."""
+    """Number of examples to take from the beginning after shuffling; null for all."""
     shuffle_seed: int = 42
     """Seed of the shuffle (d1: 42)."""
     split_trajectory_at: str | None = None
-    """Text that ends the reasoning, if one field holds reasoning and answer; rows without it are left out."""
+    """Text at which a field that holds reasoning and answer is split; rows without this text are left out."""
     trajectory_prefix: str = ""
-    """Text that is removed from the beginning of the reasoning, with ``split_trajectory_at``."""
+    """Text that is removed from the beginning of the reasoning; used with ``split_trajectory_at`` only."""
     instruction: Instruction
     """Text that precedes every question."""
 
@@ -190,7 +190,7 @@ class JsonlData(Section):
 
     A line with question and answer may also have ``reasoning``, which is put in tags before the answer.
     ``messages`` is a list of {role, content}: an optional system message, then user and assistant in turn.
-    Only the last turn, the assistant's, is trained. Other keys are ignored.
+    The model is trained on the last turn only, which is the assistant's. Other keys are ignored.
     """
 
     source: Literal["jsonl"]
@@ -226,7 +226,7 @@ class PublishedBenchmark(Section):
     file: AnyFile
     """The file (JSONL, CSV or Parquet)."""
     num_examples: int | None = Field(default=None, gt=0)
-    """Number of questions, chosen as by d1 (NumPy with seed 42, without replacement); null for all."""
+    """Number of questions, chosen as in d1 (NumPy with seed 42, without replacement); null for all."""
     instruction: Instruction
     """Text that precedes every question."""
 
@@ -239,7 +239,7 @@ class CustomBenchmark(Section):
     path: str = Field(min_length=1, pattern=r"\.py$")
     """Path of the file, which defines INSTRUCTION, QUESTIONS and score."""
     num_examples: int | None = Field(default=None, gt=0)
-    """Number of questions, the first in the file; null for all."""
+    """Number of questions to take from the beginning of the file; null for all."""
 
 
 BenchmarkSource = Annotated[

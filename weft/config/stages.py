@@ -16,7 +16,7 @@ REPORT_KEYS = (
     "name", "title", "caption", "scoring", "statistics", "contrast", "further_contrasts", "gradient_study",
     "methods", "benchmarks", "base_model", "seeds",
 )  # fmt: skip
-"""Keys of an experiment on which labels, order and comparisons of the report depend."""
+"""Keys of an experiment on which the labels, the order and the comparisons of the report depend."""
 
 
 def stage_settings(experiment: Experiment, stage: str, wildcards: Wildcards) -> object:

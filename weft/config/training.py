@@ -19,7 +19,7 @@ class Lora(Section):
     dropout: float = Field(ge=0, lt=1)
     """Dropout rate of the adapters' input."""
     target_modules: list[TargetModule] = Field(min_length=1)
-    """Modules with an adapter, by Llama's names."""
+    """Modules with an adapter, under their names in Llama."""
 
 
 class Optimization(Section):
@@ -55,8 +55,8 @@ class Training(Optimization):
     lora: Lora | None
     """Low-rank adapters; null to train all parameters."""
     zero_stage: Literal[0, 1, 2, 3]
-    """DeepSpeed ZeRO stage: what the processes shard; 1: optimiser states, 2: also gradients, 3: also
-    parameters."""
+    """DeepSpeed ZeRO stage, which determines what the processes shard. 0: nothing; 1: optimiser states;
+    2: also gradients; 3: also parameters."""
     offload_optimizer: bool
     """Keep optimiser states in CPU memory; needs zero_stage 1 or above."""
     offload_parameters: bool = False
@@ -66,10 +66,11 @@ class Training(Optimization):
     save_every: int = Field(gt=0)
     """Optimiser steps between two checkpoints for resuming."""
     heldout_share: float = Field(ge=0, lt=1)
-    """Fraction of the examples, from the front, that is not trained on (d1: 0.01)."""
+    """Fraction of the examples, from the first on, that is held out of training (d1: 0.01)."""
     example_layout: Literal["exact", "d1"] = "exact"
-    """How an example is tokenised. exact: prompt and answer separately, closed by the end of turn. d1: the
-    tokens of d1, which end with a second assistant header and may misplace the boundary by one token."""
+    """Tokenization of an example. exact: prompt and answer separately, followed by the end-of-turn token.
+    d1: as in d1, where an example ends with a second assistant header and the boundary between prompt and
+    answer may be off by one token."""
 
     @model_validator(mode="after")
     def _fits_deepspeed(self) -> "Training":

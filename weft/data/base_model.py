@@ -11,7 +11,7 @@ from weft.records import JsonObject, Record
 from weft.records.files import read_json
 
 RECIPE_FILE = "pretraining.json"
-"""File in the checkpoint directory of a pretrained model, with its recipe and the end of its log."""
+"""File in the checkpoint directory of a pretrained model with its recipe and its last log entry."""
 
 
 class _ShippedFiles(Record):
@@ -34,8 +34,8 @@ def locate_base(source: BaseModelSource, *, offline: Sequence[str], pins: Path |
         The checkpoint directory of the model.
 
     Raises:
-        DataError: the model is missing, unreachable or damaged, or a shipped model was trained by another
-            recipe.
+        DataError: the model is missing, unreachable or damaged, or the recipe differs from that of the
+            shipped model.
     """
     if isinstance(source, HubModel):
         return fetch_hub_model(source, offline=offline, pins=pins)
@@ -61,6 +61,6 @@ def _find_shipped(source: ScratchModel) -> Path:
     if changed:
         raise DataError(
             f"base_model.recipe must be the recipe of the shipped base model, but {changed} differ; "
-            "set base_model.use: retrained to train it by the new recipe"
+            "set base_model.use: retrained to train a model with the new recipe"
         )
     return folder

@@ -12,7 +12,7 @@ from weft.records.ids import example_key
 
 
 class PreparedExample(TypedDict):
-    """A training example as token ids, neither cut nor padded; a row of the prepared Arrow data set.
+    """A training example as token ids, neither truncated nor padded; a row of the prepared Arrow data set.
 
     The last two keys are added by the order of an epoch (`weft.training.order`).
 
@@ -21,7 +21,7 @@ class PreparedExample(TypedDict):
         prompt_ids: token ids before the answer, the assistant header included.
         answer_ids: token ids of the answer, the end of the turn included.
         source: name of the data set or generator.
-        index_in_epoch: place in the order of the epoch, from 0.
+        index_in_epoch: index of the example in the order of the epoch, from 0.
         is_pad_row: True for a repetition that completes the last batch of an epoch.
     """
 
@@ -36,16 +36,16 @@ class PreparedExample(TypedDict):
 class TrainingBatch(TypedDict):
     """A collated batch of training examples.
 
-    A dictionary at run time, because the data loaders of transformers and accelerate move mappings of
-    tensors to a device.
+    At run time this is a dictionary, because the data loaders of transformers and accelerate move
+    mappings of tensors to a device.
 
     Attributes:
         clean_ids: token ids, padded on the right, batch x length.
         is_maskable: True on the answer and the padding behind it, False on the prompt, batch x length.
         is_padding: True on the padding, batch x length.
         example_key: integer that identifies each example, see `weft.records.ids.example_key`.
-        index_in_epoch: place of each example in the order of the epoch; 0 outside of training.
-        is_pad_row: True in rows that only complete the last batch of an epoch and count for nothing.
+        index_in_epoch: index of each example in the order of the epoch; 0 outside training.
+        is_pad_row: True in rows that only complete the last batch of an epoch and have weight 0.
     """
 
     clean_ids: TokenIds
@@ -64,8 +64,8 @@ Collate = Callable[[Sequence[PreparedExample]], TrainingBatch]
 class PadToLength:
     """Collate prepared examples to a fixed length, padded on the right.
 
-    As in d1, the padding is a part of the answer: it is masked and trained, so that the model learns
-    to stop. ``is_padding`` marks it for methods that treat it differently.
+    As in d1, the padding is a part of the answer: it is masked and predicted, so that the model learns to
+    end its answers. ``is_padding`` marks the padding for methods that treat it differently.
 
     Attributes:
         max_length: length of every row, in tokens; longer examples are truncated on the right.

@@ -22,10 +22,10 @@ from weft.records.ids import example_id
 def load_dataset(
     name: str, source: DataSource, *, offline: Sequence[str], pins: Path | None = None
 ) -> Loaded[Example]:
-    """Load the examples of a fine-tuning set. Files from the hub are pinned if they are usable.
+    """Load the examples of a fine-tuning set. Files from the hub are pinned once they have been read.
 
-    Of equal examples in a custom file the first is kept: since the noise depends on the example, copies
-    would be masked at the same positions in every epoch. Published sets are kept as published.
+    If a custom file repeats an example, only the first copy is kept: the noise depends on the example, so
+    all copies would be masked at the same positions. Published data sets are not changed.
 
     Args:
         name: name of the data set in the experiment.
@@ -94,7 +94,7 @@ def _read_hub(name: str, source: HubData, files: Sequence[Path], instruction: st
         if source.split_trajectory_at is not None:
             trajectory, mark, attempt = trajectory.partition(source.split_trajectory_at)
             if not mark or not attempt.strip():
-                continue  # the row is cut off before its answer
+                continue  # the row ends before its answer
             trajectory = trajectory.strip().removeprefix(source.trajectory_prefix).strip()
             attempt = attempt.strip()
         question = with_instruction(instruction, question)

@@ -36,13 +36,13 @@ def encode_prompt(
 def encode_example(
     tokenizer: PreTrainedTokenizerBase, example: Example, *, layout: Layout = "exact"
 ) -> PreparedExample:
-    """Tokenize a training example. It is neither cut nor padded.
+    """Tokenize a training example, without truncation or padding.
 
     Args:
         tokenizer: tokenizer of the base model, with a chat template.
         example: the example.
         layout: ``exact`` tokenizes prompt and answer separately, so that the boundary is exact, and
-            ends with the end-of-turn token; ``d1`` gives the tokens that d1 trains.
+            ends with the end-of-turn token; ``d1`` gives the same tokens as d1's training.
 
     Returns:
         The token ids of prompt and answer.
@@ -65,12 +65,12 @@ def _encode_as_d1(tokenizer: PreTrainedTokenizerBase, example: Example) -> tuple
     """Tokenize prompt and answer as d1's fine-tuning of LLaDA does, including its three peculiarities.
 
     - The chat template of the whole conversation is tokenized as a single text. LLaDA's template always
-      appends an assistant header, so a second header follows the end of the answer's turn. It is trained
-      like the padding behind it.
+      appends an assistant header, so a second header follows the end of the answer's turn. The model is
+      trained on this header as on the padding after it.
     - The prompt length is that of the template of the prompt *plus a newline*, which the text does not
       contain there. If the tokenizer does not merge three newlines into a single token, the length is too
       large by 1, and the first token of the answer is never masked.
-    - No example is dropped. An answer that ``max_length`` cuts off is trained up to the cut.
+    - No example is dropped. An answer that exceeds ``max_length`` is truncated and trained on.
     """
     answer = Message(role="assistant", content=example.answer)
     text = _apply_template(tokenizer, [*example.prompt, answer])

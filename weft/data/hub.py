@@ -111,7 +111,7 @@ def _check_hash_of_hub(path: Path) -> None:
 
 @contextmanager
 def _hub_errors(source: str, name: str, offline: Sequence[str]) -> Iterator[None]:
-    """Raise every error of the hub client as a DataError with a short message."""
+    """Convert every error of the hub client to a DataError with a short message."""
     from huggingface_hub import errors
 
     reasons = {

@@ -1,8 +1,8 @@
-"""Instruction texts that precede a question: short ones written for weft, and those of d1.
+"""Instruction texts that precede a question: short texts written for weft, and those of d1.
 
-d1 uses no system role, so its instructions are at the beginning of the user's turn. Its texts are not part
-of weft: they are read from d1's source files, which are parsed and never run. `weft.config.instructions`
-lists these files.
+d1 uses no system role; its instructions stand at the beginning of the user's turn. weft does not contain
+d1's texts: it parses the source files of d1, without running them, and reads the texts from there.
+`weft.config.instructions` lists these files.
 """
 
 import ast

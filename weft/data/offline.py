@@ -1,7 +1,7 @@
 """Local copies of published files: find them in the offline folders, and check their content.
 
 The setting ``offline`` in config.yaml lists folders. A file that would be downloaded is looked up in them
-first. This module imports no heavy library, because the Snakefile uses it.
+first. The module imports no heavy library, because the Snakefile imports it.
 """
 
 import re
@@ -66,5 +66,5 @@ def check_sha256(path: Path, expected: str, *, name: str) -> None:
 
 
 def explain_renewal(path: Path) -> str:
-    """Return an instruction to replace a bad copy; a link into the hub's cache is resolved."""
+    """Return the advice to delete a bad copy and fetch it again; links into the hub's cache are resolved."""
     return f"delete {path.resolve() if path.is_symlink() else 'it'} and fetch it again"

@@ -1,9 +1,9 @@
-"""The lock file of an experiment: the commit and the file hashes behind each revision on the hub.
+"""The lock file of an experiment: the commit and the file hashes of each revision on the hub.
 
-A branch such as ``main`` moves. The first download through an experiment ``NAME.yaml`` writes the commit
-and the SHA-256 of every downloaded file to ``NAME.lock.json`` in the same folder. Later downloads request
-that commit, and all copies are checked against these hashes. The lock file should be put under version
-control. To follow the branch again, delete an entry or the whole file.
+The commit of a branch such as ``main`` changes over time. The first download through an experiment
+``NAME.yaml`` writes the commit and the SHA-256 of every downloaded file to ``NAME.lock.json`` in the same
+folder. Later downloads request that commit, and all copies are checked against these hashes. The lock file
+should be put under version control. To follow the branch again, delete an entry or the whole file.
 """
 
 from collections.abc import Mapping
@@ -47,8 +47,8 @@ def add_pin(
 ) -> None:
     """Add the commit of a revision, and hashes by path in the repository, to the lock file.
 
-    Entries are never changed: a DataError is raised if they differ. The file is locked meanwhile, so that
-    concurrent jobs lose no entry.
+    Entries are never changed: a DataError is raised if they differ. The file is locked during the update,
+    so that concurrent jobs do not overwrite each other's entries.
     """
     from filelock import FileLock
 
@@ -61,7 +61,7 @@ def add_pin(
             if pin.commit != commit or changed:
                 raise DataError(
                     f"{pins} holds commit {pin.commit} for {key}, got {commit} (changed files: {changed}); "
-                    "another job has pinned it in the meantime: run this job again"
+                    "another job pinned it in the meantime: run this job again"
                 )
             entries[key] = Pin(commit=commit, files=dict(sorted({**pin.files, **files}.items())))
             write_json(pins, {name: entries[name].model_dump() for name in sorted(entries)})

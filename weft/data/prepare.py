@@ -32,8 +32,8 @@ def prepare_examples(
         examples: the examples in training order.
         tokenizer: tokenizer of the base model.
         out: directory to write; the summary is written to ``summary.json`` in it.
-        max_length: limit in tokens; longer examples will lose their end in training.
-        heldout_share: share of the examples, from the front, that is left out.
+        max_length: limit in tokens, to which longer examples are truncated in training.
+        heldout_share: share of the examples, from the first on, that is held out of training.
         layout: tokenization of prompt and answer, see `encode_example`.
 
     Returns:

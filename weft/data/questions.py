@@ -23,7 +23,7 @@ from weft.records.ids import question_id
 def load_questions(
     benchmark: str, source: BenchmarkSource, out: Path, *, offline: Sequence[str], pins: Path | None = None
 ) -> Loaded[Question]:
-    """Load the test questions of a benchmark. Files from the hub are pinned if they are usable.
+    """Load the test questions of a benchmark. Files from the hub are pinned once they have been read.
 
     Args:
         benchmark: name of the benchmark in the experiment.
@@ -74,8 +74,8 @@ def read_published(
 ) -> list[Question]:
     """Read a published test file, and select ``num_examples`` questions as d1 does, or all if None.
 
-    Questions and references have the form of d1's stored generations, except that a GSM8K reference is the
-    true number also where d1's file has null.
+    Questions and references have the form of d1's stored generations, except that a GSM8K reference is always
+    the right number, even where d1's file has null.
 
     Source:
         d1 @ 837888f, eval/: numpy.random.seed(42), then choice(n, size, replace=False).

@@ -28,7 +28,7 @@ class Loaded(Generic[RecordT]):
         records: the questions or examples, in file order or training order.
         inputs: local files from which they were read.
         notes: further entries of the provenance.
-        num_repeated: equal examples that were left out.
+        num_repeated: number of repeated examples that were left out.
     """
 
     records: list[RecordT]
@@ -40,7 +40,7 @@ class Loaded(Generic[RecordT]):
 def read_rows(path: Path) -> list[JsonObject]:
     """Read the rows of a file: CSV or Parquet by its ending, otherwise JSON Lines.
 
-    All values of a CSV file are texts, so that a Sudoku puzzle keeps its leading zeros.
+    All values of a CSV file are read as text, so that a Sudoku puzzle keeps its leading zeros.
     """
     remedy = explain_renewal(path)
     if path.suffix not in {".csv", ".parquet"}:
@@ -66,5 +66,5 @@ def take_text(row: JsonObject, field: str) -> str:
 
 
 def describe_files(files: Sequence[Path]) -> list[JsonObject]:
-    """Return name, commit on the hub and SHA-256 of downloaded files, for the provenance."""
+    """Return the name, the commit on the hub and the SHA-256 of downloaded files, for the provenance."""
     return [{"file": file.name, "commit": cached_commit(file), "sha256": file_sha256(file)} for file in files]

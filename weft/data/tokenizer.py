@@ -3,7 +3,7 @@
 It has LLaDA's special tokens and chat template, so a small model runs through the same code as the 8B
 model, with two differences: the mask token is declared, and the template appends the assistant header only
 on request. Every text can be encoded. A number below 100 is a single token, so that a small network can
-learn sums as a table. Longer runs of digits, such as a Sudoku board, are split into single digits.
+learn sums by heart. Longer runs of digits, such as a Sudoku board, are split into single digits.
 """
 
 from collections.abc import Iterable
@@ -27,7 +27,7 @@ CHAT_TEMPLATE = (
     f"{{% if add_generation_prompt %}}{START_HEADER}assistant{END_HEADER}\n\n{{% endif %}}"
 )
 
-# Merges stay within a piece: a number below 100, a tag, a LaTeX command with its brace, a word.
+# Tokens do not cross these pieces: a number below 100, a tag, a LaTeX command with its brace, a word.
 PIECES = r"(?<!\d)\d{1,2}(?!\d)|\d|</?[a-z]+>|\\[a-z]+\{| ?[A-Za-z]+|\n+| ?[^\sA-Za-z\d<\\]|."
 
 

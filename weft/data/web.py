@@ -33,7 +33,7 @@ def read_web_file(url: str, name: str, *, offline: Sequence[str], max_bytes: int
     with _open(url, name, offline) as (file, origin):
         content = file.read(max_bytes + 1)
     if len(content) > max_bytes:
-        raise DataError(f"{origin} must have at most {max_bytes} bytes, got more; it is another file")
+        raise DataError(f"{origin} must have at most {max_bytes} bytes, got more; check the file")
     return content, origin
 
 
@@ -55,5 +55,5 @@ def _open(url: str, name: str, offline: Sequence[str]) -> Iterator[tuple[IO[byte
             yield file, str(local or url)
     except (OSError, http.client.HTTPException) as error:
         if isinstance(error, urllib.error.HTTPError):
-            error.close()  # it holds the connection
+            error.close()  # otherwise the connection stays open
         raise DataError(describe_failure(url, name, offline, error)) from error

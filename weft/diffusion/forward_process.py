@@ -26,7 +26,7 @@ def time_from_uniform(uniform: BatchFloats, *, t_min: float) -> BatchFloats:
 
 
 def stratified_uniform(uniform: BatchFloats, slot: BatchIds, *, batch_size: int) -> BatchFloats:
-    """Map the number of each example into a separate stratum of [0, 1).
+    """Map the uniform number of each example into a separate stratum of [0, 1).
 
     Args:
         uniform: one number per example in [0, 1).
@@ -34,27 +34,27 @@ def stratified_uniform(uniform: BatchFloats, slot: BatchIds, *, batch_size: int)
         batch_size: examples per optimiser step, over all processes.
 
     Returns:
-        (slot + u) / batch_size: uniform for each example, evenly spread over the batch.
+        (slot + u) / batch_size: uniform for each example, and evenly spread over the batch.
 
     Source:
         Low-discrepancy times of MDLM and related work.
     """
     spread = (slot.to(uniform.dtype) + uniform) / batch_size
-    return spread.clamp(max=1 - torch.finfo(uniform.dtype).eps)  # rounding must not reach 1
+    return spread.clamp(max=1 - torch.finfo(uniform.dtype).eps)  # rounding must not give 1
 
 
 def antithetic_uniform(uniform: BatchFloats, slot: BatchIds) -> BatchFloats:
-    """Mirror the number of every second example.
+    """Replace the uniform number u of every second example by 1 - u.
 
     Args:
-        uniform: one number in [0, 1) per pair of neighbours, given to both.
+        uniform: numbers in [0, 1), equal for the two examples of each pair of neighbouring slots.
         slot: index of each example in the batch of the optimiser step.
 
     Returns:
         u at even slots and 1 - u (just below 1 where u is 0) at odd slots.
 
     Source:
-        Antithetic sampling, used by LLaDA-1.5 to reduce the variance.
+        Antithetic sampling, which LLaDA 1.5 uses to reduce the variance.
     """
     mirrored = (1 - uniform).clamp(max=1 - torch.finfo(uniform.dtype).eps)
     return torch.where(slot % 2 == 0, uniform, mirrored)
@@ -63,7 +63,7 @@ def antithetic_uniform(uniform: BatchFloats, slot: BatchIds) -> BatchFloats:
 def token_masking_rate(t: BatchFloats, relative_rate: TokenFloats, *, min_rate: float) -> TokenFloats:
     """Compute the masking rate of each token, t_i = 1 - (1-t)^(beta_i/beta_ref).
 
-    The form -expm1(r log(1-t)) is accurate for small rates. The rate is t to the bit where r = 1, so that
+    The form -expm1(r log(1-t)) is accurate for small rates. Where r = 1, the result is exactly t, so that
     equal uncertainties give SFT.
 
     Args:
@@ -90,7 +90,7 @@ def mask_tokens(
     *,
     mask_token_id: int,
 ) -> tuple[TokenIds, TokenMask]:
-    """Replace each maskable token by the mask token where its uniform number is below its rate.
+    """Replace a maskable token by the mask token if its uniform number is below its masking rate.
 
     Args:
         clean_ids: clean token ids.

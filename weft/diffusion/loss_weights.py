@@ -17,7 +17,7 @@ def inverse_rate(masking_rate: TokenFloats, is_masked: TokenMask, *, power: floa
     Args:
         masking_rate: probability t_i that each token is masked.
         is_masked: True where a token is masked.
-        power: exponent a; 1 gives the weight of the paper, 0 gives no weight.
+        power: exponent a; 1 gives the weight of the paper, 0 gives equal weights.
 
     Returns:
         (1/t_i)^a at each masked token.
@@ -44,7 +44,7 @@ def elbo_weight(
         is_masked: True where a token is masked.
 
     Returns:
-        r (1-t)^(r-1) / t_i at each masked token; equal to 1/t to the bit where r is 1. The factor 1-t is at
+        r (1-t)^(r-1) / t_i at each masked token, which is exactly 1/t where r is 1. The factor 1-t is at
         least 2^-24, the spacing of fp32 numbers below 1, so that the weight stays finite.
 
     Source:
@@ -59,11 +59,11 @@ def cart_weight(is_masked: TokenMask, *, p: float) -> TokenFloats:
     """Compute a weight that grows with the number of visible tokens near each masked token.
 
     Args:
-        is_masked: True where a token is masked; all other positions, also prompt and padding, are visible.
+        is_masked: True where a token is masked; all others, including prompt and padding, are visible.
         p: parameter of the geometric distribution of the distance, in (0, 1).
 
     Returns:
-        Half the sum over visible positions of p (1-p)^(d-1), with d the distance, at each masked token.
+        At each masked token, half the sum of p (1-p)^(d-1) over the visible positions at distance d.
 
     Source:
         Dream's context-adaptive reweighting (CART); its published configuration has p = 0.1.

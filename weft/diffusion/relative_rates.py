@@ -19,7 +19,7 @@ def token_entropy(logits: FlatLogits) -> FlatFloats:
     """
     log_probability = logits.float().log_softmax(dim=-1)
     probability = log_probability.exp()
-    # p log p is 0 where p is 0, also where the logit is minus infinity.
+    # xlogy gives 0 where p is 0, even if the logit is minus infinity.
     entropy: FlatFloats = torch.special.xlogy(probability, probability).sum(dim=-1).neg().clamp(min=0)
     return entropy
 
@@ -52,7 +52,7 @@ def reference_rate(beta: TokenFloats, has_token_rate: TokenMask, *, over_batch: 
         beta_ref of each example; 0 where no token is counted.
 
     Source:
-        Mean over answer tokens: two independent re-implementations agree. They disagree whether it is
+        Mean over answer tokens: two independent re-implementations agree. They disagree on whether it is
         taken over the example or over the micro-batch (docs/deviations.md).
     """
     total, count = torch.where(has_token_rate, beta, 0).sum(dim=1), has_token_rate.sum(dim=1)
@@ -89,13 +89,13 @@ def permute_within_examples(values: TokenFloats, is_permuted: TokenMask, uniform
     Args:
         values: one value per position.
         is_permuted: True at the chosen positions; all other values stay in place.
-        uniform: uniform numbers; sorting them gives the permutation.
+        uniform: uniform numbers, whose sorting order is the permutation.
 
     Returns:
         The values of each example in another order.
 
     Source:
-        A control of this package: it keeps the distribution of the rates, but not their relation to tokens.
+        A control experiment of weft: the rates keep their distribution but lose their relation to the tokens.
     """
     last = torch.finfo(uniform.dtype).max
     rank = torch.where(is_permuted, uniform, last).argsort(dim=1, stable=True)

@@ -15,7 +15,7 @@ resolve it."""
 class Record(BaseModel):
     """A record in a JSON or JSON Lines file. Instances are frozen; unknown keys are ignored.
 
-    Only the fields that were passed are written, in the order of the class.
+    Only the fields that were passed are written, in the order in which the class defines them.
     """
 
     model_config = ConfigDict(
@@ -35,5 +35,5 @@ class Record(BaseModel):
         return self.model_dump(mode="json", exclude_unset=True)
 
     def as_line(self) -> str:
-        """Return the record as a line of JSON, in ASCII, with a line feed at its end."""
+        """Return the record as a line of JSON in ASCII, ending with a line feed."""
         return json.dumps(self.as_object(), ensure_ascii=True, allow_nan=False) + "\n"

@@ -30,7 +30,7 @@ LOG = logging.getLogger("weft")
 RecordT = TypeVar("RecordT", bound=Record)
 
 SHOWN_CHARACTERS = 80
-"""Length to which a wrong value is cut in a message."""
+"""Length to which a wrong value is truncated in a message."""
 MAKE_AGAIN = "make the file again"
 """Advice in a message about a file that weft writes."""
 
@@ -84,14 +84,14 @@ def put_directory_into_place(growing: Path, out: Path) -> None:
 def lock_output(out: Path) -> Iterator[None]:
     """Lock the file or directory ``out`` during the block, after waiting for other processes.
 
-    A job of a killed workflow may still be running and write the same output.
+    A job of a workflow that was killed may still be running and writing the same output.
     """
     out.parent.mkdir(parents=True, exist_ok=True)
     lock = FileLock(lock_file(out))
     try:
         acquired = lock.acquire(timeout=0)
     except Timeout:
-        LOG.warning("waiting for another process that works on %s", out)
+        LOG.warning("waiting for another process that is writing %s", out)
         acquired = lock.acquire()
     with acquired:
         yield
@@ -251,9 +251,9 @@ def validate_record(
 
 
 def parse_json(text: str, *, allow_nan: bool = False) -> Any:
-    """Parse JSON text, including escaped halves of surrogate pairs; raise a ValueError or RecursionError.
+    """Parse JSON text that may contain lone surrogates; raise ValueError or RecursionError if it is invalid.
 
-    The parser of pydantic rejects such halves, which a byte-level tokenizer can produce.
+    A byte-level tokenizer can produce lone surrogates; the parser of pydantic rejects them.
     """
     return json.loads(text, parse_constant=None if allow_nan else _refuse_constant)
 

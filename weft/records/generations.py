@@ -23,13 +23,13 @@ class Generation(Record):
     gen_length: int | None = None
     """Length of the canvas, in tokens."""
     diffusion_steps: int | None = None
-    """Denoising steps of a whole canvas; with a confidence threshold the largest possible number."""
+    """Denoising steps of a whole canvas; with a confidence threshold, the maximum."""
     block_length: int | None = None
     """Length of a block, in tokens."""
     num_forward: int | None = None
     """Denoising steps of this answer; fewer if it ended early or a confidence threshold was used."""
     ended_early: bool | None = None
-    """True if the canvas behind a block with end-of-text was filled in and not denoised."""
+    """True if the blocks after the first end-of-text were filled with end-of-text instead of denoised."""
     seed: int | None = None
     """Training seed of the model; None for the base model."""
     model: str | None = None

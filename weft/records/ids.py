@@ -1,7 +1,7 @@
 """Identifiers that are computed from texts, so that equal texts have equal identifiers in every run.
 
-Texts are encoded as UTF-8; the halves of a surrogate pair, which a byte-level tokenizer can produce, are
-allowed. The formats are part of the published files: a change would rename every example.
+Texts are encoded as UTF-8; lone surrogates, which a byte-level tokenizer can produce, are allowed. The
+texts that are hashed must not change, because published files contain the identifiers.
 """
 
 import hashlib

@@ -30,7 +30,7 @@ class Score(Record):
     """The score of an answer, as a scorer returns it.
 
     Raises:
-        ValueError: the verdict is correct and the credit is not 1, or the other way round.
+        ValueError: the verdict is correct but the credit is not 1, or vice versa.
     """
 
     extracted: str | None
@@ -65,7 +65,7 @@ class Score(Record):
         reason: str = "",
         details: dict[str, int | bool] | None = None,
     ) -> "Score":
-        """Return a correct or wrong score. Full credit needs no reason and keeps none."""
+        """Return a correct or wrong score; with full credit, ``reason`` is dropped."""
         is_correct = credit == 1
         return Score(
             extracted=extracted,
@@ -78,7 +78,7 @@ class Score(Record):
 
     @classmethod
     def unscorable(cls, extracted: str | None, *, reason: str) -> "Score":
-        """Return the score of an example that the scorer cannot judge: a unit without credit."""
+        """Return the score of an example that the scorer cannot judge; it counts as a unit without credit."""
         return Score(extracted=extracted, verdict=Verdict.UNSCORABLE, credit=0.0, reason=reason)
 
 
@@ -92,7 +92,7 @@ class ScoredExample(Record):
     scoring: str = Field(alias="rules")
     """Name of the scoring, ``d1`` or ``strict``; the key in the file is ``rules``."""
     extracted: str | None
-    """See `Score`, as for the next five fields."""
+    """The answer as read from the generation, or None; see `Score`."""
     verdict: Verdict = Field(strict=False)
     """Correct, wrong or unscorable."""
     credit: float = Field(ge=0, le=1)

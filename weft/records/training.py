@@ -32,14 +32,14 @@ class Timing(Record):
     """Wall times of a training run."""
 
     seconds_per_step: float
-    """Median over the optimiser steps, in seconds."""
+    """Median time of an optimiser step, in seconds."""
     num_steps: int
     """Optimiser steps that were timed."""
     train_seconds: float
-    """Sum over the optimiser steps, in seconds."""
+    """Total time of the optimiser steps, in seconds."""
     num_processes: int
-    """Number of ranks."""
+    """Number of processes (ranks)."""
     device: str
     """Kind of device: cpu or cuda."""
     setup_seconds: float | None = None
-    """Loading of model and data, in seconds."""
+    """Time to load the model and the data, in seconds."""

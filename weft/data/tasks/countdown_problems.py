@@ -47,9 +47,9 @@ def sample_problem(rng: random.Random) -> Problem:
 
 @cache
 def find_solutions(numbers: tuple[int, ...]) -> dict[int, Solution]:
-    """Return the first solution for every value that three sorted numbers can reach, by value.
+    """Return a mapping from each value that three sorted numbers can reach to its first solution.
 
-    Intermediate results and values are at least 1.
+    Values and intermediate results are at least 1.
     """
     solutions: dict[int, Solution] = {}
     for (a, b, c), first, second in itertools.product(

@@ -41,7 +41,7 @@ def sample_problem(rng: random.Random) -> Problem:
 
 
 def to_latex(value: Fraction) -> str:
-    """Return a fraction as in MATH: in lowest terms, the sign in front, whole numbers plain."""
+    """Format a number as in MATH: a fraction in lowest terms with the sign in front, or a whole number."""
     if value.denominator == 1:
         return str(value.numerator)
     sign = "-" if value < 0 else ""

@@ -2,7 +2,7 @@
 
 The *key* of a problem is its mathematical content without names, order or wording. A hash of the key
 assigns the problem to training or to testing. The two splits are therefore disjoint for all seeds and
-sizes, also for data that are generated later.
+sizes, even if more data are generated later.
 """
 
 import hashlib
@@ -21,7 +21,7 @@ TEST_SHARE = 0.2
 """Share of the keys that are reserved for testing."""
 
 MAX_REJECTIONS = 10_000
-"""Rejected samples in a row after which a task counts as exhausted."""
+"""Number of consecutive rejected samples after which a task counts as exhausted."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,5 +84,5 @@ def draw_problems(
 
 
 def canonical(value: object) -> str:
-    """Return a key as compact JSON."""
+    """Return a value as compact JSON, for use as a key."""
     return json.dumps(value, separators=(",", ":"), sort_keys=True)

@@ -1,4 +1,4 @@
-r"""Word problems of two steps, with answers in the form of GSM8K.
+r"""Two-step word problems, with answers in the form of GSM8K.
 
     question    Tom has 12 pens. Tom buys 7 more and then gives away 5. How many pens does Tom have now?
     rationale   12+7=19, 19-5=14
