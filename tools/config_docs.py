@@ -29,6 +29,9 @@ An experiment file may begin with `extends: OTHER.yaml`, a path relative to its 
 the file does not have are then taken from the other file. A key that it has replaces the other file's
 key as a whole: `methods` or `training`, for example, are never merged. The other file must not extend
 a file itself. Steps, provenance and `config show` see the complete experiment.
+
+All other paths are relative to the directory in which the command runs, which should be the root of the
+repository. `title` and `caption` stand in the report; a file that extends another one should set them.
 """
 
 

@@ -14,6 +14,7 @@ from weft.config.sources import (
     HubFile,
     HubModel,
     JsonlData,
+    LocalModel,
     PublishedBenchmark,
     ScratchModel,
     WebFile,
@@ -84,6 +85,8 @@ def _list_needs(experiment: FineTuning, offline: Sequence[str], pins: Path | Non
         needs[base.repo] = _describe_pin("model", base.repo, base.revision, pins)
     elif isinstance(base, ScratchModel) and base.use == "shipped":
         yield f"  base model: {base.shipped}, shipped"
+    elif isinstance(base, LocalModel) and not Path(base.path).is_dir():
+        yield f"  missing: {base.path}"
     sources = [*experiment.datasets.values(), *experiment.benchmarks.values()]
     for source in sources:
         if isinstance(source, HubData):

@@ -1,4 +1,5 @@
 from weft.config import load_experiment
+from weft.config.sources import JsonlData, LocalModel
 from weft.data.pins import add_pin
 from weft.plan import plan_lines
 
@@ -28,6 +29,20 @@ def test_approximate_sampling_is_named():
 
 def test_the_tiny_experiment_needs_nothing_from_outside():
     assert "download" not in plan("tiny")
+
+
+def test_missing_files_of_the_user_are_listed(tmp_path):
+    model, train = tmp_path / "my-llada", tmp_path / "train.jsonl"
+    changes = {
+        "base_model": LocalModel(source="path", path=str(model)),
+        "datasets": {"mine": JsonlData(source="jsonl", path=str(train))},
+    }
+    described = load_experiment("experiments/tiny.yaml").model_copy(update=changes)
+    missing = [f"  missing: {path}" for path in (model, train)]
+    assert [line for line in plan_lines(described, offline=[]) if "missing" in line] == missing
+    model.mkdir()
+    train.touch()
+    assert not any("missing" in line for line in plan_lines(described, offline=[]))
 
 
 def test_missing_generations_are_listed():

@@ -80,8 +80,9 @@ def data_prepare(
     leaked = find_leaks(texts, [row.question for file in questions for row in read_lines(file, Question)])
     if leaked and described.forbid_test_questions:
         raise DataError(
-            f"training and test questions must differ, but {len(leaked)} examples hold a test question, "
-            f"such as {leaked[:3]}; remove them, or set forbid_test_questions: false to only count them"
+            f"training and test questions must differ, but {len(leaked)} examples of {examples} hold a "
+            f"test question, such as example_id {leaked[:3]}; remove them, or set "
+            "forbid_test_questions: false to only count them"
         )
     tokenizer = load_tokenizer(base, mask_token_id=read_config(base).mask_token_id)
     with atomic_directory(out) as folder:

@@ -44,11 +44,12 @@ class Section(BaseModel):
     )
 
 
-def read_yaml(path: Path) -> JsonObject:
+def read_yaml(path: Path, *, remedy: str = "check the path") -> JsonObject:
     """Read a YAML file that holds a mapping.
 
     Args:
         path: the file.
+        remedy: what to do if it is missing, for the message.
 
     Returns:
         Keys and values.
@@ -56,7 +57,7 @@ def read_yaml(path: Path) -> JsonObject:
     Raises:
         ConfigError: the file is missing, is not YAML, gives a key twice, or does not hold a mapping.
     """
-    text = read_text(path, error=ConfigError)
+    text = read_text(path, error=ConfigError, remedy=remedy)
     try:
         content = yaml.load(text, Loader=_StrictLoader)  # noqa: S506 - a SafeLoader that refuses repeated keys
     except yaml.YAMLError as error:

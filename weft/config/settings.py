@@ -47,7 +47,8 @@ def read_settings(path: Path) -> Settings:
     Raises:
         ConfigError: the file is missing, or a value is not allowed.
     """
-    return validate(Settings, read_yaml(path), origin=str(path))
+    content = read_yaml(path, remedy="run the command in the root of the repository")
+    return validate(Settings, content, origin=str(path))
 
 
 def resolve_settings(merged: Mapping[str, JsonValue], *, default: Path, overlays: Sequence[Path]) -> Settings:

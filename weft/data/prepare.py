@@ -57,7 +57,7 @@ def prepare_examples(
     if too_long:
         raise DataError(
             f"every prompt must be shorter than training.max_length={max_length} tokens, got "
-            f"{len(too_long)} longer ones, such as {too_long[:3]}; raise max_length or remove them"
+            f"{len(too_long)} longer ones, such as example_id {too_long[:3]}; raise max_length or remove them"
         )
     tagged = [row for row, example in zip(encoded, examples, strict=True) if ANSWER_TAG in example.answer]
     num_tags_lost = sum(not _keeps_tag(row, tokenizer, max_length) for row in tagged)

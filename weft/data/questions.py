@@ -13,7 +13,7 @@ from weft.config.sources import BenchmarkSource, CustomBenchmark, GeneratedBench
 from weft.data.hub import fetch_hub_file, pin_hub_file
 from weft.data.instructions import describe_instruction, find_instruction, with_instruction
 from weft.data.rows import Loaded, describe_files, read_rows, take_text
-from weft.data.tasks import TASKS, draw_problems
+from weft.data.tasks import draw_problems, find_generator
 from weft.data.web import fetch_web_file
 from weft.errors import DataError
 from weft.records import JsonObject, Question
@@ -64,7 +64,7 @@ def load_questions(
 
 def generate_questions(benchmark: str, source: GeneratedBenchmark) -> list[Question]:
     """Generate test questions, disjoint from the training data of every experiment."""
-    stream = draw_problems(TASKS[benchmark], split="test", seed=source.seed)
+    stream = draw_problems(find_generator(benchmark), split="test", seed=source.seed)
     problems = itertools.islice(stream, source.num_examples)
     return [_question(benchmark, problem.question, problem.reference) for problem in problems]
 

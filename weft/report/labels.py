@@ -44,7 +44,7 @@ def benchmark_name(experiment: Experiment, benchmark: str) -> str:
     if isinstance(experiment, FineTuning) and isinstance(
         experiment.benchmarks.get(benchmark), GeneratedBenchmark
     ):
-        return GENERATED[benchmark]
+        return GENERATED.get(benchmark, benchmark)
     return BENCHMARKS.get(benchmark, benchmark)
 
 

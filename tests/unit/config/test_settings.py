@@ -18,6 +18,11 @@ def test_config_yaml_is_valid_and_names_an_experiment():
     assert resolve().experiment == "experiments/tiny.yaml"
 
 
+def test_without_config_yaml_the_message_says_where_commands_run(tmp_path):
+    with pytest.raises(ConfigError, match="expected a file, got none; run the command in the root"):
+        read_settings(tmp_path / "config.yaml")
+
+
 def test_an_experiment_file_as_configfile_is_taken_by_itself():
     paper = Path("experiments/paper.yaml")
     merged = read_yaml(DEFAULT) | read_yaml(paper)

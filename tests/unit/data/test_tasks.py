@@ -8,7 +8,7 @@ import pytest
 
 from weft.benchmarks import find_scorer
 from weft.benchmarks.sudoku_boards import find_completions
-from weft.data.tasks import TASKS, draw_problems, split_of
+from weft.data.tasks import TASKS, draw_problems, find_generator, split_of
 from weft.data.tasks.countdown_problems import find_solutions
 from weft.data.tasks.equations import to_latex
 from weft.data.tasks.examples import generate_examples, generate_mixture, join_answer, make_example
@@ -69,6 +69,11 @@ def test_countdown_solutions_by_hand():
 )
 def test_fractions_in_the_form_of_math(value, text):
     assert to_latex(value) == text
+
+
+def test_a_benchmark_without_a_generator_is_an_error():
+    with pytest.raises(DataError, match=r"must be one of \['countdown', .*got 'boolq'"):
+        find_generator("boolq")
 
 
 def test_an_exhausted_task_is_an_error():

@@ -5,7 +5,7 @@ import random
 from collections.abc import Iterator, Mapping
 
 from weft.config.sources import Task
-from weft.data.tasks import TASKS
+from weft.data.tasks import find_generator
 from weft.data.tasks.problem import Problem, draw_problems
 from weft.records import Example
 
@@ -42,7 +42,7 @@ def generate_mixture(
     """
     rng = random.Random(seed)
     streams = {
-        task: draw_problems(TASKS[task], split="train", seed=rng.randrange(2**32), distinct=False)
+        task: draw_problems(find_generator(task), split="train", seed=rng.randrange(2**32), distinct=False)
         for task in shares
     }
     for task in rng.choices(list(shares), weights=list(shares.values()), k=num_examples):
@@ -55,7 +55,7 @@ def generate_examples(counts: Mapping[Task, int], *, seed: int) -> list[Example]
     examples = [
         make_example(problem)
         for task, count in counts.items()
-        for problem in itertools.islice(draw_problems(TASKS[task], split="train", seed=seed), count)
+        for problem in itertools.islice(draw_problems(find_generator(task), split="train", seed=seed), count)
     ]
     random.Random(seed).shuffle(examples)
     return examples
