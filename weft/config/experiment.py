@@ -16,6 +16,7 @@ from weft.config.sources import (
     BenchmarkSource,
     CustomBenchmark,
     DataSource,
+    GeneratedBenchmark,
     ScratchModel,
     Task,
 )
@@ -122,9 +123,18 @@ class _AnyKind(Section):
         """Description of the sampler's approximations, for captions; None for exact sampling."""
         return None
 
+    @property
+    def has_gradient_study(self) -> bool:
+        """True if the methods' gradients are compared."""
+        return False
+
     def num_questions(self, benchmark: str) -> int | None:
         """Return the number of questions of a benchmark; None for all questions of its source."""
         return None
+
+    def is_generated(self, benchmark: str) -> bool:
+        """Return True if the questions of a benchmark are generated, and so not the published ones."""
+        return False
 
 
 class FineTuning(_AnyKind):
@@ -220,9 +230,18 @@ class FineTuning(_AnyKind):
         """Description of the sampler's approximations; None for exact sampling."""
         return self.sampling.approximation
 
+    @property
+    def has_gradient_study(self) -> bool:
+        """True if the methods' gradients are compared."""
+        return self.gradient_study is not None
+
     def num_questions(self, benchmark: str) -> int | None:
         """Return the number of questions of a benchmark; None for all questions of its source."""
         return self.benchmarks[benchmark].num_examples
+
+    def is_generated(self, benchmark: str) -> bool:
+        """Return True if the questions of a benchmark are generated, and so not the published ones."""
+        return isinstance(self.benchmarks.get(benchmark), GeneratedBenchmark)
 
     @model_validator(mode="after")
     def _contrasts_name_methods(self) -> "FineTuning":

@@ -59,6 +59,24 @@ def prepare_examples(
             f"every prompt must be shorter than training.max_length={max_length} tokens, got "
             f"{len(too_long)} longer ones, such as example_id {too_long[:3]}; raise max_length or remove them"
         )
+    summary = _summarise(
+        encoded, examples, tokenizer, max_length=max_length, num_heldout=num_heldout, layout=layout
+    )
+    datasets.disable_progress_bars()
+    datasets.Dataset.from_list(encoded).save_to_disk(str(out))
+    write_json(out / SUMMARY_FILE, summary)
+    return summary
+
+
+def _summarise(
+    encoded: Sequence[PreparedExample],
+    examples: Sequence[Example],
+    tokenizer: PreTrainedTokenizerBase,
+    *,
+    max_length: int,
+    num_heldout: int,
+    layout: Layout,
+) -> LengthSummary:
     tagged = [row for row, example in zip(encoded, examples, strict=True) if ANSWER_TAG in example.answer]
     num_tags_lost = sum(not _keeps_tag(row, tokenizer, max_length) for row in tagged)
     turn_end = turn_end_id(tokenizer)
@@ -66,7 +84,7 @@ def prepare_examples(
     prompts = np.array([len(row["prompt_ids"]) for row in encoded])
     lengths = prompts + [len(row["answer_ids"]) for row in encoded]
     cut = np.maximum(lengths - max_length, 0)
-    summary = LengthSummary(
+    return LengthSummary(
         num_examples=len(encoded),
         mean_length=round(float(lengths.mean()), 2),
         median_length=float(np.median(lengths)),
@@ -87,10 +105,6 @@ def prepare_examples(
         num_heldout=num_heldout,
         layout=layout,
     )
-    datasets.disable_progress_bars()
-    datasets.Dataset.from_list(encoded).save_to_disk(str(out))
-    write_json(out / SUMMARY_FILE, summary)
-    return summary
 
 
 def describe_summary(summary: LengthSummary) -> str:

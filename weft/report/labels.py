@@ -5,8 +5,7 @@ This is the only module that turns fractions into percent.
 
 import math
 
-from weft.config import BASE_RUN, Experiment, FineTuning, Run
-from weft.config.sources import GeneratedBenchmark
+from weft.config import BASE_RUN, Experiment, Run
 from weft.stats import AVERAGE
 
 MINUS = "\N{MINUS SIGN}"
@@ -41,9 +40,7 @@ def benchmark_name(experiment: Experiment, benchmark: str) -> str:
     """Return the name of a benchmark; generated questions do not get the name of a published benchmark."""
     if benchmark == AVERAGE:
         return "average"
-    if isinstance(experiment, FineTuning) and isinstance(
-        experiment.benchmarks.get(benchmark), GeneratedBenchmark
-    ):
+    if experiment.is_generated(benchmark):
         return GENERATED.get(benchmark, benchmark)
     return BENCHMARKS.get(benchmark, benchmark)
 

@@ -4,7 +4,7 @@ The Snakefile imports this module, so that it must not import heavy libraries.
 """
 
 from weft.config import Experiment, FineTuning
-from weft.config.sources import GeneratedBenchmark, HubModel, ScratchModel
+from weft.config.sources import HubModel, ScratchModel
 
 PAPER_MODEL = "LLaDA-8B-Instruct"
 """Base model of the paper; only numbers of this model are compared with those of the paper."""
@@ -23,7 +23,7 @@ def list_tables(experiment: Experiment) -> list[str]:
         return [*headlines, "rules", "answers", "scores"]
     published = ["published"] if is_paper(experiment) else []
     costs = ["costs"] if has_ablations(experiment) else []
-    gradients = ["gradients"] if has_gradients(experiment) else []
+    gradients = ["gradients"] if experiment.has_gradient_study else []
     return [
         *headlines, *published, "contrasts", *costs, "answers", *gradients, "ratios", "methods", "scores",
     ]  # fmt: skip
@@ -34,18 +34,13 @@ def list_figures(experiment: Experiment) -> list[str]:
     if not experiment.trained_runs:
         return ["accuracy"]
     contrasts = ["contrasts"] if has_ablations(experiment) else []
-    gradients = ["gradient_share", "gradient_variance"] if has_gradients(experiment) else []
+    gradients = ["gradient_share", "gradient_variance"] if experiment.has_gradient_study else []
     return ["accuracy", *contrasts, "training_loss", "token_entropy", "ratios", *gradients, "time_per_step"]
 
 
 def has_ablations(experiment: Experiment) -> bool:
     """Return True if the experiment has several contrasts."""
     return len(experiment.contrasts) > 1
-
-
-def has_gradients(experiment: Experiment) -> bool:
-    """Return True if the experiment has a gradient study."""
-    return isinstance(experiment, FineTuning) and experiment.gradient_study is not None
 
 
 def is_paper(experiment: Experiment) -> bool:
@@ -56,7 +51,7 @@ def is_paper(experiment: Experiment) -> bool:
     """
     if not isinstance(experiment, FineTuning) or experiment.name != "paper":
         return False
-    if any(isinstance(source, GeneratedBenchmark) for source in experiment.benchmarks.values()):
+    if any(experiment.is_generated(benchmark) for benchmark in experiment.benchmark_names):
         return False
     source = experiment.base_model
     if isinstance(source, HubModel):

@@ -119,7 +119,7 @@ def load_results(experiment: Experiment, layout: ResultLayout) -> Results:
     names = experiment.dataset_names
     summaries = {name: layout.prepared(name) / SUMMARY_FILE for name in names}
     known = {name: path for name, path in summaries.items() if path.is_file()}
-    studied = names if experiment.gradient_study is not None else []
+    studied = names if experiment.has_gradient_study else []
     return Results(
         scores,
         samples=list(_choose_samples(experiment, layout, scores)),

@@ -63,7 +63,7 @@ def compute_tables(
 def _compute_table(
     name: str, experiment: Experiment, results: Results, aggregates: Mapping[str, Aggregate]
 ) -> pd.DataFrame:
-    if isinstance(experiment, FineTuning) and name in _MEASURED:
+    if name in _MEASURED:
         return _MEASURED[name](experiment, results)
     if name == "answers":
         return count_answers(experiment, results)
@@ -231,7 +231,7 @@ def _published_row(scores: pd.DataFrame, model: str) -> pd.DataFrame:
     return pd.DataFrame([row], dtype=object)
 
 
-_MEASURED: Mapping[str, Callable[[FineTuning, Results], pd.DataFrame]] = {
+_MEASURED: Mapping[str, Callable[[Any, Results], pd.DataFrame]] = {
     "ratios": summarise_ratios,
     "costs": lambda experiment, results: compare_costs(experiment, list_timings(experiment, results)),
     "gradients": _list_gradients,

@@ -12,7 +12,7 @@ from torch.utils.data import Sampler
 from transformers import Trainer
 
 from weft.axes import FlatFloats
-from weft.data.collate import Collate, PreparedExample, TrainingBatch, move_to_device
+from weft.data.collate import Collate, PreparedExample, TrainingBatch
 from weft.errors import TrainingError
 from weft.model import Predictor
 from weft.records.ids import example_key
@@ -103,7 +103,9 @@ class DiffusionTrainer(Trainer):
         for number, batch in enumerate(batches):
             self._seed_dropout(f"probe/{number}")
             with self.compute_loss_context_manager():
-                noisy.append(self._add_noise(move_to_device(batch, device)))
+                uniforms = self._uniforms(batch)
+                part = add_noise(self.model_wrapped, batch, uniforms, self.process, cached=self._cached)
+            noisy.append(part)
         normalized = normalize_weights(
             noisy,
             self.process.method,
@@ -141,8 +143,8 @@ class DiffusionTrainer(Trainer):
         self.metric_sums = []
         return metric_means(self.accelerator.reduce(sums, reduction="sum"))
 
-    def _add_noise(self, batch: TrainingBatch) -> NoisyBatch:
-        uniforms = KeyedUniforms(
+    def _uniforms(self, batch: TrainingBatch) -> KeyedUniforms:
+        return KeyedUniforms(
             seed=self.seed,
             epoch=self.finished_epochs,
             example_keys=batch["example_key"],
@@ -151,7 +153,6 @@ class DiffusionTrainer(Trainer):
             length=batch["clean_ids"].shape[1],
             t_sampling=self.process.method.t_sampling,
         )
-        return add_noise(self.model_wrapped, batch, uniforms, self.process, cached=self._cached)
 
     def _seed_dropout(self, purpose: str) -> None:
         """Seed dropout by the optimiser step, so that an interruption does not change it."""

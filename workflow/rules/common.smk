@@ -13,7 +13,7 @@ from weft.data.offline import find_generations
 from weft.errors import WeftError
 from weft.layout import FIGURE_FORMATS, TABLE_FORMATS, ResultLayout, provenance_file
 from weft.provenance import source_digest
-from weft.report.outputs import has_gradients, list_figures, list_tables
+from weft.report.outputs import list_figures, list_tables
 
 try:
     SETTINGS = resolve_settings(
@@ -64,7 +64,7 @@ SCORES = [RESULTS.scores(name, *cell) for name in EXPERIMENT.scoring for cell in
 PROBES = [RESULTS.probe(name) for name in EXPERIMENT.dataset_names]
 GRADIENTS = (
     [RESULTS.gradients(name) for name in EXPERIMENT.dataset_names]
-    if has_gradients(EXPERIMENT)
+    if EXPERIMENT.has_gradient_study
     else []
 )
 TABLES = [

@@ -5,7 +5,6 @@ import pytest
 
 from weft.report.outputs import (
     has_ablations,
-    has_gradients,
     is_paper,
     list_figures,
     list_headlines,
@@ -48,7 +47,7 @@ def test_ablations_and_gradients_have_tables_and_figures(ablations, describe_abl
     assert {"costs"} == set(list_tables(no_study)) - set(list_tables(experiment))
     assert {"contrasts"} == set(list_figures(no_study)) - set(list_figures(experiment))
     assert not has_ablations(stored)
-    assert not has_gradients(stored)
+    assert not stored.has_gradient_study
 
 
 def test_the_paper_experiment_is_compared_with_the_paper(describe_paper):
