@@ -1,8 +1,9 @@
 """Command ``weft trace``: show step by step how a model fills in an answer."""
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -17,6 +18,7 @@ from weft.cli.shared import (
     require_adapter_of,
     save_provenance,
 )
+from weft.config import FineTuning, Run
 from weft.errors import ConfigError, DataError
 from weft.records import Question
 
@@ -65,17 +67,14 @@ def trace(
     from rich.console import Console
 
     from weft.model import load_tokenizer
-    from weft.report.labels import benchmark_name, full_caption, run_label
     from weft.sampling.files import read_questions
     from weft.sampling.job import SamplingJob
     from weft.trace.job import custom_question, trace_questions
-    from weft.trace.page import write_trace_page
     from weft.trace.terminal import print_answer, print_trace
 
     files = {file: list(read_questions(file).values()) for file in questions or []}
     examples = _find_examples(files, example) if files else [([custom_question(question or "")], 0)]
-    sampling = described.sampling
-    job = SamplingJob(sampling=sampling, gen_length=gen_length or max(sampling.gen_lengths))
+    job = SamplingJob(sampling=described.sampling, gen_length=gen_length or max(described.gen_lengths))
     model = load_for_sampling(described, base, device, threads, adapter=adapter)
     tokenizer = load_tokenizer(base, mask_token_id=getattr(model.config, "mask_token_id", None))
     if hasattr(sys.stdout, "reconfigure"):
@@ -90,26 +89,43 @@ def trace(
             print_trace(console, traces[-1], every=every)
     if out is not None:
         model_paths = [base, *([adapter] if adapter else [])]
-        model_name = " with ".join(path.resolve().name for path in model_paths)
-        settings = {
-            "experiment": described.name,
-            "run": run or "none",
-            "parameters": f"{model.num_parameters():,} in {sampling.dtype}",
-            "seed of the noise": "no noise" if sampling.seed is None else str(sampling.seed),
-        }
-        names = [trace.question.benchmark for trace in traces]
-        write_trace_page(
-            traces,
-            out,
-            title=f"An answer step by step: {run_label(chosen) if chosen else model_name}",
-            settings=settings,
-            headings=[benchmark_name(described, name) if name else "Question" for name in names],
-            caption=full_caption(described) if chosen else "",  # it describes the experiment's runs only
-        )
+        _write_page(traces, out, described, chosen, model=model, model_paths=model_paths)
         seed = chosen.seed if chosen else None
         inputs = [*(questions or []), *model_paths]
         save_provenance(out, described, seed=seed, inputs=inputs, device=str(model.device))
         typer.echo(f"page with every step -> {out}")
+
+
+def _write_page(
+    traces: Sequence[Any],
+    out: Path,
+    experiment: FineTuning,
+    run: Run | None,
+    *,
+    model: Any,
+    model_paths: Sequence[Path],
+) -> None:
+    """Write `weft.trace.collect.Trace` objects as a page whose title names the run or the model."""
+    from weft.report.labels import benchmark_name, full_caption, run_label
+    from weft.trace.page import write_trace_page
+
+    sampling = experiment.sampling
+    settings = {
+        "experiment": experiment.name,
+        "run": run.run_id if run else "none",
+        "parameters": f"{model.num_parameters():,} in {sampling.dtype}",
+        "seed of the noise": "no noise" if sampling.seed is None else str(sampling.seed),
+    }
+    names = [trace.question.benchmark for trace in traces]
+    model_name = " with ".join(path.resolve().name for path in model_paths)
+    write_trace_page(
+        traces,
+        out,
+        title=f"An answer step by step: {run_label(run) if run else model_name}",
+        settings=settings,
+        headings=[benchmark_name(experiment, name) if name else "Question" for name in names],
+        caption=full_caption(experiment) if run else "",  # it describes the experiment's runs only
+    )
 
 
 def _find_examples(files: dict[Path, list[Question]], example: str) -> list[tuple[list[Question], int]]:
