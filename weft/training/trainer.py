@@ -12,7 +12,7 @@ from torch.utils.data import Sampler
 from transformers import Trainer
 
 from weft.axes import FlatFloats
-from weft.data.collate import Collate, PreparedExample, TrainingBatch
+from weft.data.collate import Collate, PreparedExample, TrainingBatch, move_to_device
 from weft.errors import TrainingError
 from weft.model import Predictor
 from weft.records.ids import example_key
@@ -104,7 +104,8 @@ class DiffusionTrainer(Trainer):
             self._seed_dropout(f"probe/{number}")
             with self.compute_loss_context_manager():
                 uniforms = self._uniforms(batch)
-                part = add_noise(self.model_wrapped, batch, uniforms, self.process, cached=self._cached)
+                on_device = move_to_device(batch, device)
+                part = add_noise(self.model_wrapped, on_device, uniforms, self.process, cached=self._cached)
             noisy.append(part)
         normalized = normalize_weights(
             noisy,
