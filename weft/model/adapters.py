@@ -1,8 +1,8 @@
 """LoRA adapters: load, merge and export them.
 
-An adapter that weft trains has Llama's module names; an adapter that was trained on the published class,
-for example by d1, has LLaDA's. `load_adapter` reads both, `export_adapter` writes the published names.
-Only plain LoRA is supported; settings of other methods are rejected.
+An adapter that weft trains has the module names of Llama; an adapter trained on the published model class,
+for example by d1, has those of LLaDA. `load_adapter` reads both; `export_adapter` writes the published
+names. Only plain LoRA is supported; adapters with settings of other methods are rejected.
 """
 
 import dataclasses
@@ -36,9 +36,9 @@ ADAPTER_CONFIG = "adapter_config.json"
 ADAPTER_WEIGHTS = "adapter_model.safetensors"
 KEY = re.compile(r"base_model\.model\.(?P<module>.+)\.lora_(?P<side>[AB])\.weight")
 
-# Fields of adapter_config.json on which the forward pass depends; they are passed on unchanged.
+# Fields of adapter_config.json on which the forward pass depends; they are passed to PEFT unchanged.
 USED = ("r", "lora_alpha", "lora_dropout", "use_rslora")
-# Fields that describe the origin of an adapter. All others must have PEFT's default or be empty.
+# Fields that describe the origin of an adapter. All other fields must have PEFT's default or be empty.
 INERT = {
     "auto_mapping",
     "base_model_name_or_path",
@@ -54,7 +54,7 @@ INERT = {
 
 
 def load_adapter(model: nn.Module, adapter_dir: str | Path) -> PeftModel:
-    """Add an adapter to a model for inference; its weights stay in fp32 also if the model is in bf16.
+    """Add an adapter to a model for inference. Its weights are in fp32 even if the model is in bf16.
 
     Args:
         model: a mask predictor; it is changed in place.
@@ -78,7 +78,7 @@ def load_adapter(model: nn.Module, adapter_dir: str | Path) -> PeftModel:
         inference_mode=True,
     )
     with warnings.catch_warnings():
-        # PEFT warns about the name of the base model and about a renamed option of checkpointing.
+        # PEFT warns about the base model's name and about a renamed checkpointing option; both are harmless.
         warnings.simplefilter("ignore", UserWarning)
         warnings.simplefilter("ignore", FutureWarning)
         adapted = PeftModel(model, config)
@@ -89,7 +89,7 @@ def load_adapter(model: nn.Module, adapter_dir: str | Path) -> PeftModel:
             if tensor.shape != parameter.shape:
                 raise CheckpointError(
                     f"{folder}: tensor {key} must have shape {tuple(parameter.shape)}, got "
-                    f"{tuple(tensor.shape)}; adapter and base model do not belong together"
+                    f"{tuple(tensor.shape)}; the adapter was trained on another model"
                 )
             with torch.no_grad():
                 parameter.copy_(tensor)
@@ -112,7 +112,7 @@ def load_finetuned(
         The model, in evaluation mode.
 
     Raises:
-        CheckpointError: a directory cannot be loaded, or the two do not belong together.
+        CheckpointError: a directory cannot be loaded, or the checkpoint does not fit the base model.
     """
     if finetuned_dir is None:
         return load_model(base_dir, dtype)
@@ -120,7 +120,7 @@ def load_finetuned(
     if (folder / ADAPTER_CONFIG).exists():
         return load_adapter(load_model(base_dir, dtype), folder)
     if not (folder / "config.json").exists():
-        raise CheckpointError(f"{folder} must hold {ADAPTER_CONFIG} or config.json, found neither")
+        raise CheckpointError(f"{folder} must contain {ADAPTER_CONFIG} or config.json, found neither")
     base, config = read_config(base_dir), read_config(folder)
     for name in ("model_type", "vocab_size", "mask_token_id"):
         if getattr(base, name) != getattr(config, name):
@@ -142,7 +142,7 @@ def finetuned_digest(finetuned_dir: str | Path) -> str:
 
 
 def merge_adapter(model: Any) -> Any:
-    """Return the model with the adapter merged into its weights; a model without adapter is returned as is.
+    """Return the model with its adapter merged into the weights; a model without adapter is not changed.
 
     Args:
         model: a mask predictor; it is changed in place.
@@ -164,9 +164,9 @@ def merge_adapter(model: Any) -> Any:
 def export_adapter(adapter_dir: str | Path, out: str | Path, *, family: str) -> int:
     """Write an adapter with the published module names, for PEFT on the published model class.
 
-    LLaDA calls both ``down_proj`` and the output head ``ff_out``. If ``down_proj`` is among the target
-    modules, they are written as a regular expression that matches only modules of blocks; otherwise PEFT
-    would also adapt the head.
+    In LLaDA, ``ff_out`` is the name of both ``down_proj`` and the output head. If ``down_proj`` is among the
+    target modules, the exported ``target_modules`` is therefore a regular expression that matches only
+    modules of the transformer blocks; a list of names would make PEFT adapt the head as well.
 
     Args:
         adapter_dir: the adapter, in Llama's names.
@@ -184,7 +184,7 @@ def export_adapter(adapter_dir: str | Path, out: str | Path, *, family: str) -> 
     ours, is_published = _by_our_modules(folder, layout, tensors)
     if is_published and family != "dream":
         raise CheckpointError(
-            f"{folder} must be an adapter with the names of weft, got one with the published names"
+            f"{folder} must be an adapter with the module names of weft, got the published names"
         )
     published = {module: layout.to_published_module(module) or module for module in ours}
     renamed = {
@@ -196,7 +196,7 @@ def export_adapter(adapter_dir: str | Path, out: str | Path, *, family: str) -> 
     target.mkdir(parents=True, exist_ok=True)
     save_file(dict(sorted(renamed.items())), target / ADAPTER_WEIGHTS, metadata={"format": "pt"})
     written = fields | {
-        "auto_mapping": None,  # it names the class of weft
+        "auto_mapping": None,  # would name the model class of weft
         "inference_mode": True,
         "target_modules": _describe_targets(folder, published.values()),
     }
@@ -209,7 +209,7 @@ def _read_adapter(folder: Path) -> tuple[Fields, dict[str, Tensor]]:
     if fields.get("peft_type") != "LORA":
         raise CheckpointError(f"{folder}: the adapter must be of type LORA, got {fields.get('peft_type')!r}")
     if not isinstance(fields.get("r"), int) or fields["r"] < 1 or not fields.get("target_modules"):
-        raise CheckpointError(f"{folder / ADAPTER_CONFIG} must state r and target_modules")
+        raise CheckpointError(f"{folder / ADAPTER_CONFIG} must contain r and target_modules")
     defaults = {field.name: field.default for field in dataclasses.fields(LoraConfig)}
     unknown = {
         name: value
@@ -220,7 +220,7 @@ def _read_adapter(folder: Path) -> tuple[Fields, dict[str, Tensor]]:
         unknown["init_lora_weights"] = fields["init_lora_weights"]  # these change the base weights
     if unknown:
         raise CheckpointError(
-            f"{folder}: the adapter must be plain LoRA, these fields go beyond it: {unknown}"
+            f"{folder}: the adapter must be plain LoRA, got fields of other methods: {unknown}"
         )
     with open_weights(require_weights(folder / ADAPTER_WEIGHTS)) as handle:
         return fields, {key: handle.get_tensor(key) for key in handle.keys()}  # noqa: SIM118
@@ -239,18 +239,20 @@ def _by_our_modules(
         module = layout.to_our_module(name) if is_published else name
         if match is None or module is None or layout.to_published_module(module) is None:
             raise CheckpointError(
-                f"{folder}: tensor {key} must be a LoRA weight of a known module, it is not"
+                f"{folder}: every tensor must be a LoRA weight of a module of the model, got {key}"
             )
         if module == "lm_head":
             raise CheckpointError(f"{folder}: tensor {key} adapts the output head, which is not supported")
         kinds.add(is_published)
         ours.setdefault(module, {})[match["side"]] = (key, tensor)
     if len(kinds) != 1:
-        raise CheckpointError(f"{folder} must hold LoRA weights under one way of naming, found {len(kinds)}")
+        raise CheckpointError(
+            f"{folder} must contain LoRA weights with names of one kind, got {len(kinds)} kinds"
+        )
     for module, sides in ours.items():
         if len(sides) != 2:
             (key, _), *_ = sides.values()
-            raise CheckpointError(f"{folder}: {module} must have lora_A and lora_B, found only {key}")
+            raise CheckpointError(f"{folder}: {module} must have both lora_A and lora_B, found only {key}")
     return ours, kinds.pop()
 
 
@@ -268,14 +270,15 @@ def _require_targets(
     undeclared = sorted(set(ours) - expected)
     if left_out or undeclared:
         raise CheckpointError(
-            f"{folder} must hold the LoRA weights of its target modules {targets!r}; without weights: "
-            f"{left_out[:3] or 'none'}, not among them: {undeclared[:3] or 'none'}, "
-            f"not in the base model: {foreign[:3] or 'none'}"
+            f"{folder} must contain exactly the LoRA weights of its target modules {targets!r}; "
+            f"target modules without weights: {left_out[:3] or 'none'}; "
+            f"weights of other modules: {undeclared[:3] or 'none'}; "
+            f"modules that the base model lacks: {foreign[:3] or 'none'}"
         )
 
 
 def _is_target(name: str, targets: Any) -> bool:
-    """Return True if PEFT would adapt a module; targets are a regular expression or endings of names."""
+    """Return True if PEFT would adapt a module; ``targets`` is a regular expression or a list of endings."""
     if targets == "all-linear":
         return name not in ("lm_head", "model.transformer.ff_out")
     if isinstance(targets, str):
@@ -284,17 +287,17 @@ def _is_target(name: str, targets: Any) -> bool:
 
 
 def _describe_targets(folder: Path, names: Iterable[str]) -> list[str] | str:
-    """Return the target modules for PEFT; each kind of module must be adapted in all layers."""
+    """Return ``target_modules`` for PEFT; each kind of module must be adapted in all layers."""
     layers: dict[str, set[str]] = {}
     for name in names:
         match = re.fullmatch(r"(?P<stack>model\.[\w.]+)\.(?P<layer>\d+)\.(?P<inner>[\w.]+)", name)
-        assert match is not None, "modules of blocks have such names in all layouts"
+        assert match is not None, "every layout uses such names for the modules of transformer blocks"
         layers.setdefault(match["inner"], set()).add(match["layer"])
     everywhere = set().union(*layers.values())
     uneven = sorted(inner for inner, present in layers.items() if present != everywhere)
     if uneven or everywhere != {str(index) for index in range(len(everywhere))}:
         raise CheckpointError(
-            f"{folder} must adapt the same modules in every layer, {uneven or 'some'} are left out"
+            f"{folder} must adapt the same modules in every layer, but some layers lack {uneven or 'modules'}"
         )
     if "ff_out" in layers:
         return rf"model\.transformer\.blocks\.\d+\.({'|'.join(sorted(layers))})"

@@ -1,8 +1,8 @@
 """Checkpoint directories in the published forms of LLaDA and Dream.
 
-Loading is strict. A missing, unexpected or misshapen tensor is an error that names the tensor, and so is
-a field of ``config.json`` that describes another network. Only safetensors files are read, and no code of
-the directory is executed.
+Loading is strict: a missing tensor, an unexpected tensor, a tensor of the wrong shape and a field of
+``config.json`` that describes another network each raise an error that names it. Only safetensors files
+are read, and no code in the directory is executed.
 """
 
 import functools
@@ -49,7 +49,8 @@ class _Stored:
 def load_model(path: str | Path, dtype: torch.dtype = torch.float32) -> Any:
     """Load a mask predictor from a checkpoint directory of a known family.
 
-    Tensors are read and converted one at a time, so that at most one is in memory beside the model.
+    Tensors are read and converted one at a time, so that memory for a single tensor is needed beside the
+    model.
 
     Args:
         path: directory with ``config.json`` and one or several safetensors files.
@@ -73,7 +74,7 @@ def load_model(path: str | Path, dtype: torch.dtype = torch.float32) -> Any:
                 if entry.file == file:
                     tensors[name] = handle.get_tensor(entry.name).to(dtype)
     model.load_state_dict(tensors, strict=True, assign=True)
-    # The rotary frequencies are not stored in the checkpoint; compute them outside of the meta device.
+    # The rotary frequencies are not stored in the checkpoint; compute them outside the meta device.
     model.model.rotary_emb = type(model.model.rotary_emb)(config)
     model.config.dtype = dtype
     return model.eval()
@@ -82,14 +83,14 @@ def load_model(path: str | Path, dtype: torch.dtype = torch.float32) -> Any:
 def save_model(model: Any, path: str | Path, *, max_shard_bytes: int = 5_000_000_000) -> None:
     """Write a model as a checkpoint directory in the published form of its family.
 
-    `load_model` reads the directory. Tools that define the model class themselves (d1, Fast-dLLM) need these
-    files and those of the tokenizer. Tools that load with remote code follow ``auto_map`` in ``config.json``
-    to Python files of the published repository, which must be copied into the directory.
+    `load_model` reads the directory. Tools that contain the model class (d1, Fast-dLLM) need these files and
+    those of the tokenizer. Tools that load with ``trust_remote_code`` also need the Python files of the
+    published repository to which ``auto_map`` in ``config.json`` refers; copy them into the directory.
 
     Args:
         model: a mask predictor without adapters.
         path: directory; created if missing. Weight files of an earlier model in it are removed.
-        max_shard_bytes: size from which on the weights are split into several files with an index.
+        max_shard_bytes: size above which the weights are split into several files with an index.
     """
     folder = Path(path)
     layout = find_layout(model)
@@ -125,13 +126,13 @@ def read_family(path: str | Path) -> str:
         ``llada`` or ``dream``.
 
     Raises:
-        CheckpointError: as ``read_config``.
+        CheckpointError: as for ``read_config``.
     """
     return _read_config(Path(path))[0].family
 
 
 def stored_dtype(path: str | Path) -> torch.dtype:
-    """Return the type in which the weights of a checkpoint directory are stored; the widest of several.
+    """Return the type of the weights in a checkpoint directory; if there are several, the widest.
 
     Args:
         path: the directory.
@@ -154,7 +155,7 @@ def find_layout(model: nn.Module) -> Layout:
     for layout in LAYOUTS:
         if isinstance(inner, layout.model_class):
             return layout
-    raise CheckpointError(f"the model must be of a family that weft knows, got {type(inner).__name__}")
+    raise CheckpointError(f"the model must belong to a family that weft supports, got {type(inner).__name__}")
 
 
 def find_family(family: str) -> Layout:
@@ -169,12 +170,12 @@ def read_json(file: Path) -> Fields:
         fields = json.loads(file.read_text())
     except FileNotFoundError as error:
         raise CheckpointError(
-            f"{file.parent} must be a checkpoint directory with {file.name}, none found"
+            f"{file.parent} must be a checkpoint directory with {file.name}, but the file is missing"
         ) from error
     except (OSError, ValueError) as error:
         raise CheckpointError(f"{file} must be JSON: {error}") from error
     if not isinstance(fields, dict):
-        raise CheckpointError(f"{file} must hold a JSON object, got {type(fields).__name__}")
+        raise CheckpointError(f"{file} must contain a JSON object, got {type(fields).__name__}")
     return fields
 
 
@@ -199,14 +200,14 @@ def _match(folder: Path, layout: Layout, model: nn.Module) -> dict[str, _Stored]
     extra = sorted(inventory.keys() - {entry.name for entry in matched.values()})
     if missing or extra:
         raise CheckpointError(
-            f"{folder} must hold exactly the {len(expected)} tensors of its config.json; "
-            f"missing: {missing[:5] or 'none'}, not expected: {extra[:5] or 'none'}; "
+            f"{folder} must contain exactly the {len(expected)} tensors that its config.json implies; "
+            f"missing: {missing[:5] or 'none'}, unexpected: {extra[:5] or 'none'}; "
             "download the checkpoint again"
         )
     for name, entry in matched.items():
         if entry.shape != expected[name]:
             raise CheckpointError(
-                f"{folder}: tensor {entry.name} must have shape {expected[name]} by config.json, "
+                f"{folder}: tensor {entry.name} must have shape {expected[name]} according to config.json, "
                 f"got {entry.shape}; config and weights belong to different models"
             )
         if entry.dtype not in DTYPES:
@@ -225,8 +226,8 @@ def _inventory(folder: Path) -> dict[str, _Stored]:
             for name in handle.keys():  # noqa: SIM118 - a handle is not a mapping
                 if name in entries:
                     raise CheckpointError(
-                        f"{folder}: tensor {name} must be stored once, it is in {entries[name].file.name} "
-                        f"and {file.name}"
+                        f"{folder}: tensor {name} must be stored once, got it in {entries[name].file.name} "
+                        f"and in {file.name}"
                     )
                 part = handle.get_slice(name)
                 entries[name] = _Stored(file, name, tuple(part.get_shape()), part.get_dtype())
@@ -249,21 +250,21 @@ def _weight_files(folder: Path) -> list[Path]:
 
 
 def require_weights(file: Path) -> Path:
-    """Return the path of a safetensors file, which must exist; an error names files of pickles instead."""
+    """Return the path of a safetensors file after checking that it exists; if not, name any pickle files."""
     if file.exists():
         return file
     pickles = sorted(other.name for pattern in PICKLES for other in file.parent.glob(pattern))
     if pickles:
         raise CheckpointError(
-            f"{file.parent} must hold {file.name}, found only {pickles[:3]}: such files may run code when "
-            "they are read, so weft does not read them; convert them to safetensors"
+            f"{file.parent} must contain {file.name}, found only {pickles[:3]}, which weft does not read "
+            "because reading a pickle can run code; convert the files to safetensors"
         )
-    raise CheckpointError(f"{file.parent} must hold {file.name}, not found; download it again")
+    raise CheckpointError(f"{file.parent} must contain {file.name}, but it is missing; download it again")
 
 
 @contextmanager
 def open_weights(file: Path) -> Iterator[Any]:
-    """Open a safetensors file, whose tensors are read on request."""
+    """Open a safetensors file; its tensors are read when they are accessed."""
     try:
         with safe_open(file, framework="pt") as handle:
             yield handle

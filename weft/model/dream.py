@@ -1,8 +1,8 @@
 """Dream: transformers' Qwen2 with bidirectional attention and outputs shifted by one position.
 
-Dream was initialised from an autoregressive model: the hidden state at position i - 1 predicts the token
-at position i, and position 0 predicts itself. The shift is applied before the head, so that
-``logits[b, i]`` predicts position i as in all models of weft.
+Dream was initialised from an autoregressive model, so the hidden state at position i - 1 predicts the token
+at position i. Position 0 has no predecessor; its own hidden state predicts it. The shift is applied before
+the head, so that ``logits[b, i]`` predicts position i as in all models of weft.
 
 The rotation is that of Qwen2, in the type of the activations, as in the published class
 (``DreamRotaryEmbedding.forward`` and ``apply_rotary_pos_emb`` in ``modeling_dream.py``).
@@ -47,20 +47,20 @@ class DreamForMaskedDiffusion(MaskPredictor, Qwen2ForCausalLM):
         super().__init__(config)
         self.model.rotary_emb = DreamRotaryEmbedding(config)
         for layer in self.model.layers:
-            # Without padding the mask is None, and attention reads this attribute, not the configuration.
+            # Without padding the mask is None, and SDPA reads this attribute instead of the configuration.
             layer.self_attn.is_causal = False
         self.lm_head = VocabularyHead(config.hidden_size, config.vocab_size)
         self.post_init()
 
     def _sources(self, columns: Columns, attention_mask: Tensor | None) -> Columns:
-        """Return the column before each column; the first column of a sequence predicts itself.
+        """Return the column before each column, and for the first column of a sequence the column itself.
 
-        After hidden padding, a sequence begins at its first visible position.
+        If padding is hidden, a sequence begins at its first visible position.
         """
         is_first = columns == 0
         if attention_mask is not None:
             is_visible = attention_mask.bool()
-            # A sequence begins after a hidden position and at the first position of the row.
+            # A sequence can begin at the first position of the row or after a hidden position.
             begins = torch.cat([torch.ones_like(is_visible[:, :1]), ~is_visible[:, :-1]], dim=1)
             is_first = begins.gather(1, columns)
         return columns - (~is_first).long()

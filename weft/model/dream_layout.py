@@ -34,7 +34,7 @@ class DreamLayout(Layout):
         "tie_word_embeddings": (False,),
         "use_mrope": (False,),
         "attention_dropout": (0,),
-        # Dream Reasoner has the same model_type, but blocks and no shift.
+        # Dream Reasoner has the same model_type, but it predicts in blocks and without a shift.
         "block_size": (None,),
     }
     sizes: ClassVar = {name: name for name in SIZES}
@@ -74,7 +74,7 @@ class DreamLayout(Layout):
             raise CheckpointError(f"{source} must have one rope_theta, got {sorted(thetas) or 'none'}")
 
     def rope_theta(self, fields: Fields) -> float:
-        """Return the base of the rotary embedding, which older and newer files hold in different fields."""
+        """Return the base of the rotary embedding, which older and newer files store in different fields."""
         (theta,) = _rope_thetas(fields)
         return theta
 

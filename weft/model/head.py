@@ -1,12 +1,12 @@
 """The output head, which computes logits, losses and functions of logits in chunks of tokens.
 
 The logits of 2,000 tokens over 126,464 vocabulary entries take a gigabyte in fp32, and a plain training
-step holds them, their softmax and its gradient at the same time. The head computes, uses and frees the
-logits of `HEAD_CHUNK` tokens at a time. It stores no logits for the backward pass: the gradient with
-respect to the hidden states is computed from the softmax of the same chunk.
+step keeps the logits, their softmax and its gradient in memory at the same time. This head computes, uses
+and frees the logits of `HEAD_CHUNK` tokens at a time. It stores no logits for the backward pass: the
+gradient with respect to the hidden states is computed during the forward pass, chunk by chunk.
 
-All uses of the weight are inside the module's ``forward``, because DeepSpeed's ZeRO-3 gathers the
-parameters of a module only while the module is called.
+The weight is used only inside the module's ``forward``, because ZeRO-3 of DeepSpeed gathers the parameters
+of a module only while the module is called.
 """
 
 from collections.abc import Callable, Iterator
@@ -24,7 +24,7 @@ LogitsFn = Callable[[Tensor, slice], Tensor]
 
 
 class VocabularyHead(nn.Linear):
-    """Linear map from hidden states to logits, or to functions of logits computed in chunks."""
+    """Linear layer that returns logits, or losses and functions of logits that are computed in chunks."""
 
     def __init__(self, hidden_size: int, vocab_size: int) -> None:
         super().__init__(hidden_size, vocab_size, bias=False)
@@ -46,16 +46,16 @@ class VocabularyHead(nn.Linear):
 
         Returns:
             Logits. With ``targets``: the sum over the tokens of weight times cross-entropy in nats, and the
-            cross-entropy of each token without gradient, both at least in fp32. With ``logits_fn``: its
-            results, concatenated.
+            cross-entropy of each token without gradient, both in fp32 or a wider type. With ``logits_fn``:
+            its results, concatenated.
 
         Raises:
-            ValueError: targets without weights, or together with ``logits_fn``.
+            ValueError: ``targets`` is passed without ``token_weights``, or together with ``logits_fn``.
         """
         if (targets is None) != (token_weights is None) or (targets is not None and logits_fn is not None):
-            raise ValueError("the head takes targets together with token_weights, or logits_fn, or neither")
+            raise ValueError("the head must be given targets with token_weights, or logits_fn, or neither")
         if targets is not None and token_weights is not None:
-            # Inside of a Function gradients are always disabled, so the state is passed as an argument.
+            # Gradients are always disabled inside a Function; the argument states whether they are needed.
             wants_grad = torch.is_grad_enabled()
             return _WeightedCrossEntropy.apply(hidden, self.weight, targets, token_weights, wants_grad)
         if logits_fn is not None:
@@ -80,7 +80,7 @@ class _WeightedCrossEntropy(torch.autograd.Function):
         token_nll = hidden.new_empty(hidden.shape[0], dtype=exact)
         token_weights = token_weights.to(exact)
         kind = hidden.device.type
-        # Autocast would convert the weight once per chunk.
+        # The weight is converted here, because autocast would convert it once per chunk.
         low = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else weight.dtype
         used = weight.to(low)
         with torch.autocast(kind, enabled=False):
@@ -110,6 +110,6 @@ class _WeightedCrossEntropy(torch.autograd.Function):
 
 
 def in_chunks(num_tokens: int, size: int) -> Iterator[slice]:
-    """Yield slices of at most ``size`` tokens; for no tokens one empty slice, which gives results a shape."""
+    """Yield slices of at most ``size`` tokens, or an empty slice if there are no tokens."""
     for start in range(0, max(num_tokens, 1), size):
         yield slice(start, min(start + size, num_tokens))

@@ -12,7 +12,7 @@ from weft.axes import TokenIds, TokenMask
 
 
 class KnownKeys:
-    """Keys and values of all positions, for a layer whose input is a selection of them."""
+    """Keys and values of all positions, for a layer that computes queries at selected positions only."""
 
     def __init__(self, key: Tensor, value: Tensor) -> None:
         self.key, self.value = key, value
@@ -23,10 +23,11 @@ class KnownKeys:
 
 
 class BlockCache:
-    """Keys and values of all positions of a canvas, kept over the steps of a block.
+    """Keys and values of all positions of a canvas, reused in all steps of a block.
 
-    The first call stores the keys and values of the whole canvas. Later calls replace those of a window and
-    return all. This is an approximation: keys outside the window belong to an older state of the canvas.
+    The first call stores the keys and values of the whole canvas. Later calls replace those inside a window
+    and return all. This is an approximation: outside the window, they belong to an earlier state of the
+    canvas.
 
     Source:
         Prefix and dual cache of Fast-dLLM (arXiv 2505.22618).
@@ -37,11 +38,11 @@ class BlockCache:
         self._window: tuple[Tensor, Tensor | None] | None = None
 
     def renew_at(self, columns: TokenIds, is_fresh: TokenMask | None = None) -> None:
-        """Set the window that the next calls replace.
+        """Set the window in which the next calls replace keys and values.
 
         Args:
             columns: columns of the canvas, distinct within a row.
-            is_fresh: False where the stored keys stay; all are replaced if None.
+            is_fresh: False where the stored keys and values are kept; None to replace all in the window.
         """
         self._window = columns, is_fresh
 

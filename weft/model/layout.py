@@ -23,9 +23,9 @@ class Layout:
         model_class: class of the model; takes the configuration that ``to_config`` returns.
         modules: published name -> our name of each module with parameters; ``*`` is the number of a block.
         required: field -> allowed values; the first is the default of an absent field.
-        sizes: field that must be a positive number -> attribute of the configuration; the last field of an
-            attribute determines its value.
-        defaults: size that may be absent -> size that it then equals.
+        sizes: field that must be a positive number -> attribute of the configuration; if several fields have
+            the same attribute, the last determines its value.
+        defaults: size that may be absent -> size whose value it then takes.
         multiples: pairs of sizes of which the first must be a multiple of the second.
         published: fields that are equal in all checkpoints, or that only the published class reads.
         tokens: fields with ids of special tokens that the published configuration has.
@@ -75,18 +75,20 @@ class Layout:
         """
         missing = sorted(self.sizes.keys() - self.defaults.keys() - fields.keys())
         if missing:
-            raise CheckpointError(f"{source} must have the fields {missing}, not found")
+            raise CheckpointError(f"{source} must have the fields {missing}, but they are missing")
         sizes = self._sizes(fields)
         wrong = {name: value for name, value in sizes.items() if not _is_positive(value)}
         if wrong:
-            raise CheckpointError(f"{source}: these fields must be positive numbers, got {wrong}")
+            raise CheckpointError(f"{source}: the following fields must be positive numbers, got {wrong}")
         other = {
             name: fields[name]
             for name, allowed in self.required.items()
             if fields.get(name, allowed[0]) not in allowed
         }
         if other:
-            raise CheckpointError(f"{source}: these fields describe another network: {other}")
+            raise CheckpointError(
+                f"{source}: the following fields describe a network that weft does not support: {other}"
+            )
         for whole, part in self.multiples:
             if sizes[whole] % sizes[part]:
                 raise CheckpointError(
@@ -117,12 +119,12 @@ class Layout:
         return self.published | common | sizes | tokens
 
     def _sizes(self, fields: Fields) -> Fields:
-        """Return the sizes, including those that are absent and have a default."""
+        """Return the sizes; those that are absent have their default."""
         return {name: fields.get(name) or fields.get(self.defaults.get(name, name)) for name in self.sizes}
 
 
 def _translate(name: str, modules: Mapping[str, str]) -> str | None:
-    """Look up the name of a module; the number of its block replaces ``*``."""
+    """Translate the name of a module by a table in which ``*`` stands for the number of a block."""
     number = next((part for part in name.split(".") if part.isdecimal()), "")
     translated = modules.get(name.replace(f".{number}.", ".*.", 1) if number else name)
     return None if translated is None else translated.replace("*", number)

@@ -1,9 +1,9 @@
 """LLaDA: transformers' Llama with bidirectional attention.
 
-Three things differ from Llama. Attention is bidirectional. The rotary embedding is applied in fp32 and
-cast back, as in the published class; otherwise the logits in bf16 would differ from the published ones.
-The embedding of the padding token is trained. The hidden state at a position predicts the token at the
-same position.
+LLaDA differs from Llama in four ways. Attention is bidirectional. The hidden state at a position predicts
+the token at the same position. The rotary embedding is applied in fp32 and the result is cast back, as in
+the published class; otherwise the logits in bf16 would differ. The embedding of the padding token is
+trained.
 """
 
 from typing import Any
@@ -37,7 +37,7 @@ class LladaConfig(LlamaConfig):
 
 
 class LladaRotaryEmbedding(ExactFrequencies, LlamaRotaryEmbedding):
-    """Llama's rotary embedding in fp32, whatever the type of the activations."""
+    """Llama's rotary embedding, computed in fp32 for activations of any type."""
 
     @torch.no_grad()
     def forward(self, x: Tensor, position_ids: Tensor) -> tuple[Tensor, Tensor]:
@@ -72,7 +72,8 @@ class LladaAttention(LlamaAttention):
         if past_key_values is not None:
             if not isinstance(past_key_values, KnownKeys | BlockCache):
                 raise ValueError(
-                    f"a bidirectional model cannot use a cache of type {type(past_key_values).__name__}"
+                    "past_key_values must be a cache of weft.model.key_values, because attention is "
+                    f"bidirectional; got {type(past_key_values).__name__}"
                 )
             key, value = past_key_values.update(key, value, self.layer_idx)
         attend = ALL_ATTENTION_FUNCTIONS.get_interface(
@@ -96,7 +97,7 @@ class LladaForMaskedDiffusion(MaskPredictor, LlamaForCausalLM):
         self.model.rotary_emb = LladaRotaryEmbedding(config)
         for index, layer in enumerate(self.model.layers):
             layer.self_attn = LladaAttention(config, index)
-        # The padding token also ends texts and must be learnt; Llama would exclude its embedding.
+        # The padding token is also the end-of-text token, which must be learnt; Llama would not train it.
         self.model.embed_tokens.padding_idx = None
         self.lm_head = VocabularyHead(config.hidden_size, config.vocab_size)
         self.post_init()

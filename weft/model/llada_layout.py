@@ -61,7 +61,7 @@ class LladaLayout(Layout):
     }
     sizes: ClassVar = {
         "vocab_size": "vocab_size",
-        "embedding_size": "vocab_size",  # rows of the embedding, which may be more than the vocabulary
+        "embedding_size": "vocab_size",  # rows of the embedding, which may exceed the vocabulary
         "d_model": "hidden_size",
         "mlp_hidden_size": "intermediate_size",
         "n_layers": "num_hidden_layers",

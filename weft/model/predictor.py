@@ -1,4 +1,4 @@
-"""The base class and the call of all mask predictors."""
+"""The base class of all mask predictors, and the interface through which they are called."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ class Prediction(ModelOutput):
     """Output of a mask predictor. Fields that were not requested are None.
 
     Attributes:
-        loss: sum over the chosen tokens of weight times cross-entropy, in nats, at least in fp32.
+        loss: sum over the chosen tokens of weight times cross-entropy, in nats, in fp32 or a wider type.
         logits: logits of all positions (batch x length x vocab) or of the chosen tokens (tokens x vocab).
         outputs: results of ``logits_fn``, concatenated over the tokens.
         token_nll: cross-entropy of each chosen token, in nats, without gradient.
@@ -36,8 +36,8 @@ class Prediction(ModelOutput):
 class MaskPredictor:
     """Mixin that turns a causal language model of transformers into a mask predictor.
 
-    A subclass replaces the head by a `VocabularyHead` of the same name and defines ``_rotate_keys``. It also
-    defines ``_sources`` if the hidden state at a position predicts another position.
+    A subclass replaces the head by a `VocabularyHead` of the same name and implements ``_rotate_keys``. It
+    also overrides ``_sources`` if the hidden state at a position predicts another position.
 
     Attributes:
         logit_shift: distance in positions from a hidden state to the token that it predicts.
@@ -76,13 +76,13 @@ class MaskPredictor:
     ) -> Tensor:
         """Return the inputs of the head for chosen columns, batch x columns x hidden.
 
-        In the last layer, queries, output and feed-forward are computed for the chosen columns only; keys
-        and values are computed for all. The values equal those of `hidden_states` up to rounding, since the
-        matrix products have other shapes.
-        ``input_ids`` is a window of the canvas, with its ``position_ids``, if the cache expects a window.
+        In the last layer, keys and values are computed for all columns, but queries, attention output and
+        feed-forward only for the chosen columns. The result equals that of `hidden_states` up to rounding,
+        because the matrix products have other shapes. If ``cache`` expects a window of the canvas,
+        ``input_ids`` and ``position_ids`` are those of the window.
         """
         if self.training:
-            raise ValueError("chosen columns need a model in evaluation mode, got one in training mode")
+            raise ValueError("the model must be in evaluation mode to select columns, got training mode")
         body = self.model
         hidden = body.embed_tokens(input_ids)
         if position_ids is None:
@@ -98,7 +98,7 @@ class MaskPredictor:
         value = attention.v_proj(normed).view(shape).transpose(1, 2)
         if cache is not None:
             key, value = cache.update(key, value, attention.layer_idx)
-        # If the input is a window, the mask of the canvas does not describe its columns.
+        # If the input is a window, the canvas's attention mask does not refer to its columns.
         sources = self._sources(columns, attention_mask if key.shape[2] == input_ids.shape[1] else None)
         chosen = last(
             _take(hidden, sources),
@@ -146,15 +146,16 @@ class MaskPredictor:
             ``loss`` and ``token_nll`` with ``targets``; ``outputs`` with ``logits_fn``.
 
         Raises:
-            ValueError: targets or logits_fn without positions, or a combination that the head refuses.
+            ValueError: ``targets`` or ``logits_fn`` is passed without ``logits_positions``, or in a
+                combination that the head does not accept.
         """
         if logits_positions is None and (targets is not None or logits_fn is not None):
-            raise ValueError("targets and logits_fn need logits_positions, got None")
+            raise ValueError("logits_positions must be given with targets or logits_fn, got None")
         if logits_positions is None or logits_positions.dtype == torch.bool:
             hidden = self.hidden_states(input_ids, attention_mask, **kwargs)
             hidden = hidden if logits_positions is None else hidden[logits_positions]
         else:
-            # Wrappers such as PEFT's pass on arguments that are None.
+            # Wrappers such as PEFT's also pass arguments that are None.
             given = {name: value for name, value in kwargs.items() if value is not None}
             hidden = self.hidden_states_at(input_ids, logits_positions, attention_mask, **given).flatten(0, 1)
         result = self.lm_head(hidden, targets=targets, token_weights=token_weights, logits_fn=logits_fn)
@@ -167,7 +168,7 @@ class MaskPredictor:
 class Predictor(Protocol):
     """Interface through which the objective and the sampler call a model.
 
-    A `MaskPredictor` implements it, also if it is wrapped by PEFT or DeepSpeed. Other attributes of the
+    A `MaskPredictor` implements it, even if it is wrapped by PEFT or DeepSpeed. Other attributes of the
     model (``device``, ``config``, ``training``, ``logit_shift``) are optional.
     """
 
@@ -194,7 +195,8 @@ def _take(states: Tensor, columns: Columns) -> Tensor:
 class ExactFrequencies(nn.Module):
     """Mixin for a rotary embedding that keeps its frequencies in fp32 when the model is cast.
 
-    ``model.bfloat16()`` would round them to eight bits, an error of several radians at position 4,000.
+    ``model.bfloat16()`` would round them to eight bits, which causes an error of several radians at position
+    4,000.
     """
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> "ExactFrequencies":

@@ -1,4 +1,4 @@
-"""Loading of the tokenizer of a checkpoint directory."""
+"""Load and check the tokenizer of a checkpoint directory."""
 
 from pathlib import Path
 
@@ -22,8 +22,8 @@ TOKENIZER_FILES = (
 def load_tokenizer(path: str | Path, *, mask_token_id: int | None = None) -> PreTrainedTokenizerBase:
     """Load the tokenizer of a checkpoint directory and check its special tokens.
 
-    No code of the directory is executed. LLaDA's tokenizer consists of ``tokenizer.json``. Dream's consists
-    of ``vocab.json`` and ``merges.txt`` and is Qwen2's with the added tokens of ``tokenizer_config.json``.
+    No code in the directory is executed. LLaDA's tokenizer is stored in ``tokenizer.json``. Dream's is
+    Qwen2's tokenizer with ``vocab.json``, ``merges.txt`` and the added tokens in ``tokenizer_config.json``.
 
     Args:
         path: the directory.
@@ -34,22 +34,26 @@ def load_tokenizer(path: str | Path, *, mask_token_id: int | None = None) -> Pre
         The tokenizer. If it declares no padding token, it pads with the end-of-text token.
 
     Raises:
-        CheckpointError: no tokenizer, no mask token, no end-of-text token or no chat template, or the
-            tokenizer and the configuration disagree about the mask token.
+        CheckpointError: the tokenizer, its mask token, end-of-text token or chat template is missing, or
+            tokenizer and configuration have different mask tokens.
     """
     folder = Path(path)
     is_plain = (folder / "tokenizer.json").exists() or not (folder / "vocab.json").exists()
     tokenizer_class = PreTrainedTokenizerFast if is_plain else Qwen2Tokenizer
     if not is_plain and not (folder / "merges.txt").exists():
-        raise CheckpointError(f"{path} must hold merges.txt beside vocab.json, not found")
+        raise CheckpointError(
+            f"{path} must contain merges.txt beside vocab.json, but it is missing; download it again"
+        )
     try:
         tokenizer = tokenizer_class.from_pretrained(str(path), local_files_only=True)
     except (OSError, ValueError) as error:
-        raise CheckpointError(f"{path} must hold a tokenizer (tokenizer.json): {error}") from error
+        raise CheckpointError(f"{path} must contain a tokenizer (tokenizer.json): {error}") from error
     if tokenizer.mask_token_id is None and mask_token_id is not None:
         tokenizer.mask_token = tokenizer.convert_ids_to_tokens(mask_token_id)
     if tokenizer.mask_token_id is None:
-        raise CheckpointError(f"{path}: the tokenizer has no mask token; add mask_token_id to config.json")
+        raise CheckpointError(
+            f"{path}: the tokenizer must have a mask token, got none; add mask_token_id to config.json"
+        )
     if mask_token_id is not None and tokenizer.mask_token_id != mask_token_id:
         raise CheckpointError(
             f"{path}: tokenizer and config.json must name the same mask token, got ids "

@@ -156,7 +156,7 @@ def test_a_merged_model_gives_the_same_logits_without_the_wrapper(family, tokeni
     assert torch.equal(logits_of(load_model(tmp_path / "merged")), logits_of(merged))
 
 
-def test_a_digest_of_an_adapter_depends_on_what_is_loaded_and_on_nothing_else(
+def test_the_digest_of_an_adapter_depends_only_on_the_files_that_are_loaded(
     tokenizer, tmp_path, edit_tensors, edit_json
 ):
     write_adapter("llada", tokenizer, tmp_path, QKV)
@@ -210,11 +210,11 @@ Q0 = "base_model.model.model.layers.0.self_attn.q_proj.lora_"
             lambda t: [t.pop(f"{Q0}{side}.weight") for side in "AB"],
             r"without weights: \['model.layers.0.self_attn.q_proj'",
         ),
-        (lambda t: t.pop(f"{Q0}B.weight"), "q_proj must have lora_A and lora_B"),
-        (lambda t: t.update(surprise=torch.zeros(1)), "tensor surprise must be a LoRA weight"),
+        (lambda t: t.pop(f"{Q0}B.weight"), "q_proj must have both lora_A and lora_B"),
+        (lambda t: t.update(surprise=torch.zeros(1)), "got surprise"),
         (
             lambda t: t.update({f"{Q0}magnitude_vector.weight": torch.zeros(1)}),
-            "magnitude_vector.weight must be a LoRA",
+            "got .*magnitude_vector.weight",
         ),
         (
             lambda t: t.update({f"{Q0}A.weight": torch.zeros(3, 31)}),
@@ -231,21 +231,21 @@ Q0 = "base_model.model.model.layers.0.self_attn.q_proj.lora_"
                     for s in "AB"
                 }
             ),
-            r"not in the base model: \['model.layers.9",
+            r"base model lacks: \['model.layers.9",
         ),
         (
             lambda t: t.update(
                 {Q0.replace("q_proj", "o_proj") + f"{s}.weight": t[f"{Q0}{s}.weight"].clone() for s in "AB"}
             ),
-            r"not among them: \['model.layers.0.self_attn.o_proj'",
+            r"weights of other modules: \['model.layers.0.self_attn.o_proj'",
         ),
         (
             lambda t: t.update(
                 {"base_model.model.model.transformer.blocks.0.attn_out.lora_A.weight": torch.zeros(3, 32)}
             ),
-            "under one way of naming",
+            "got 2 kinds",
         ),
-        (lambda t: t.clear(), "found 0"),
+        (lambda t: t.clear(), "got 0 kinds"),
     ],
 )
 def test_adapters_that_do_not_fit_are_refused_by_name(tokenizer, tmp_path, edit_tensors, change, message):
@@ -266,8 +266,8 @@ def test_adapters_that_do_not_fit_are_refused_by_name(tokenizer, tmp_path, edit_
         ("init_lora_weights", "pissa", "plain LoRA.*'init_lora_weights': 'pissa'"),
         ("something_new", True, "plain LoRA.*'something_new': True"),
         ("peft_type", "IA3", "must be of type LORA, got 'IA3'"),
-        ("target_modules", None, "must state r and target_modules"),
-        ("r", "3", "must state r and target_modules"),
+        ("target_modules", None, "must contain r and target_modules"),
+        ("r", "3", "must contain r and target_modules"),
     ],
 )
 def test_adapters_beyond_plain_lora_are_refused(tokenizer, tmp_path, edit_json, field, value, message):
@@ -289,7 +289,7 @@ def test_scaling_by_the_root_of_the_rank_is_kept(tokenizer, tmp_path, edit_json)
 def test_pickled_adapters_are_refused(tokenizer, tmp_path):
     write_adapter("llada", tokenizer, tmp_path, QKV)
     (tmp_path / "adapter_model.safetensors").rename(tmp_path / "adapter_model.bin")
-    with pytest.raises(CheckpointError, match="may run code"):
+    with pytest.raises(CheckpointError, match="can run code"):
         load_adapter(tiny_model(tokenizer), tmp_path)
     (tmp_path / "adapter_model.bin").unlink()
     (tmp_path / "adapter_model.safetensors").write_bytes(b"\x80\x04")
@@ -302,7 +302,7 @@ def test_an_uneven_adapter_is_not_exported(tokenizer, tmp_path, edit_tensors):
     edit_tensors(
         tmp_path / "adapter_model.safetensors", lambda t: [t.pop(f"{Q0}{side}.weight") for side in "AB"]
     )
-    with pytest.raises(CheckpointError, match=r"same modules in every layer, \['q_proj'\] are left out"):
+    with pytest.raises(CheckpointError, match=r"same modules in every layer, .*\['q_proj'\]"):
         export_adapter(tmp_path, tmp_path / "out", family="llada")
 
 

@@ -10,7 +10,7 @@ def test_the_last_token_changes_the_logits_at_the_first_position(dream):
         assert not torch.equal(dream(input_ids=ids).logits[0, 0], dream(input_ids=changed).logits[0, 0])
 
 
-def test_each_output_predicts_the_position_after_it_and_the_first_also_itself(dream):
+def test_outputs_are_shifted_and_the_first_is_used_twice(dream):
     ids = torch.randint(0, 50, (2, 6))
     with torch.no_grad():
         raw = dream.lm_head(dream.model(input_ids=ids).last_hidden_state)

@@ -79,13 +79,13 @@ def test_an_adapter_is_written_under_published_names(directory, adapter, predict
     assert json.loads((tmp_path / "out" / "adapter_config.json").read_text())["r"] == 2
 
 
-def test_what_cannot_be_written_is_refused_and_nothing_is_lost(directory, adapter, tmp_path):
+def test_an_impossible_export_is_refused_and_keeps_existing_files(directory, adapter, tmp_path):
     with pytest.raises(ConfigError, match="--finetuned"):
         export("--base", directory, "--form", "adapter", "--out", tmp_path / "out")
     for out in (directory, directory.parent, adapter):
         with pytest.raises(ConfigError, match="--out must"):
             export("--base", directory, "--finetuned", adapter, "--out", out)
-    with pytest.raises(CheckpointError, match=r"adapter_config\.json, none found"):
+    with pytest.raises(CheckpointError, match=r"adapter_config\.json, but the file is missing"):
         export("--base", directory, "--finetuned", directory, "--form", "adapter", "--out", tmp_path / "out")
     assert not (tmp_path / "out").exists()
     load_finetuned(directory, adapter)

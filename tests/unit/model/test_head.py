@@ -121,7 +121,7 @@ def test_no_tensor_is_larger_than_a_chunk_of_logits(frozen):
     assert largest.numel == 4 * HEAD_CHUNK * 101, "the measure sees what it is for"
 
 
-def test_nothing_is_computed_for_a_backward_pass_that_cannot_come():
+def test_no_gradient_is_computed_when_gradients_are_disabled():
     head, hidden, targets, factors = make_case(20)
     with torch.no_grad(), LargestTensor() as without:
         loss, _ = head(hidden, targets=targets, token_weights=factors)
@@ -160,7 +160,7 @@ def test_logits_fn_of_no_tokens_keeps_its_shape():
 
 def test_impossible_combinations_are_refused():
     head, hidden, targets, factors = make_case(3)
-    with pytest.raises(ValueError, match="targets together with token_weights"):
+    with pytest.raises(ValueError, match="targets with token_weights"):
         head(hidden, targets=targets)
     with pytest.raises(ValueError, match="logits_fn"):
         head(hidden, targets=targets, token_weights=factors, logits_fn=lambda logits, _: logits)

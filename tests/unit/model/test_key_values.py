@@ -10,7 +10,7 @@ def states(*values):
     return torch.tensor(values)[:, None, :, None]
 
 
-def test_known_keys_are_given_whatever_comes():
+def test_known_keys_ignore_updates():
     known = KnownKeys(states([1.0, 2.0]), states([3.0, 4.0]))
     key, value = known.update(states([9.0]), states([9.0]), 0)
     assert (key.flatten().tolist(), value.flatten().tolist()) == ([1, 2], [3, 4])
@@ -25,7 +25,7 @@ def test_a_window_renews_its_own_columns_and_gets_all():
     assert value[:, 0, :, 0].tolist() == [[-1, -2, 3], [4, -5, -6]]
 
 
-def test_columns_that_are_not_fresh_stay():
+def test_columns_that_are_not_fresh_are_kept():
     cache = BlockCache()
     cache.update(states([1.0, 2.0, 3.0]), states([1.0, 2.0, 3.0]), 0)
     cache.renew_at(torch.tensor([[1, 2]]), torch.tensor([[False, True]]))

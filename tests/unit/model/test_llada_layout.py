@@ -55,7 +55,7 @@ def test_the_published_fields_come_back_as_published(shared_data):
 )
 def test_another_network_is_refused(tokenizer, field, value):
     fields = LAYOUT.to_fields(tiny_config(tokenizer)) | {field: value}
-    with pytest.raises(CheckpointError, match=f"another network: .*'{field}': {value!r}"):
+    with pytest.raises(CheckpointError, match=f"'{field}': {value!r}"):
         LAYOUT.check(fields, "here")
 
 

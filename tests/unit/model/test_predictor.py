@@ -59,7 +59,7 @@ def test_gradient_checkpointing_changes_no_gradient(tokenizer, case):
 
 
 @pytest.mark.parametrize("maker", ["model", "dream"])
-def test_attention_is_not_causal_wherever_it_is_asked(request, maker):
+def test_every_causality_setting_is_off(request, maker):
     model = request.getfixturevalue(maker)
     # transformers asks the configuration when it makes a mask, and the module when there is none.
     assert model.config.is_causal is False

@@ -43,7 +43,7 @@ def test_a_tokenizer_without_mask_token_takes_it_from_the_configuration(tokenize
     settings = json.loads(file.read_text())
     settings.pop("mask_token")
     file.write_text(json.dumps(settings))
-    with pytest.raises(CheckpointError, match="no mask token"):
+    with pytest.raises(CheckpointError, match="mask token, got none; add mask_token_id"):
         load_tokenizer(folder)
     assert load_tokenizer(folder, mask_token_id=tokenizer.mask_token_id).mask_token == tokenizer.mask_token
 
@@ -54,13 +54,13 @@ def test_tokenizer_and_configuration_must_agree(tokenizer, folder):
 
 
 def test_an_empty_directory_is_refused(tmp_path):
-    with pytest.raises(CheckpointError, match="must hold a tokenizer"):
+    with pytest.raises(CheckpointError, match=r"tokenizer\.json"):
         load_tokenizer(tmp_path)
 
 
 def test_a_vocabulary_without_merges_is_refused(tmp_path):
     (tmp_path / "vocab.json").write_text("{}")
-    with pytest.raises(CheckpointError, match=r"must hold merges\.txt"):
+    with pytest.raises(CheckpointError, match=r"merges\.txt"):
         load_tokenizer(tmp_path)
 
 
