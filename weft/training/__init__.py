@@ -1,1 +1,1 @@
-"""One objective for all methods, trained by the HF Trainer under DeepSpeed."""
+"""The training objective of all methods, and its optimisation by the Hugging Face Trainer with DeepSpeed."""

@@ -1,4 +1,4 @@
-"""Callbacks of the Trainer: the training history, wall times, and removal of shared-memory buffers."""
+"""Callbacks of the Trainer: record metrics and wall times, and remove shared-memory buffers."""
 
 import statistics
 import time
@@ -14,7 +14,7 @@ from weft.training.trainer import DiffusionTrainer
 class HistoryCallback(TrainerCallback):
     """Add the metrics and the wall time of each optimiser step to the log of the Trainer.
 
-    The log is part of the Trainer's state and therefore survives an interruption.
+    The log is part of the Trainer's state, so an interrupted training keeps it when it resumes.
     """
 
     def __init__(self, trainer: DiffusionTrainer) -> None:
@@ -32,10 +32,10 @@ class HistoryCallback(TrainerCallback):
 
 
 class BufferCallback(TrainerCallback):
-    """Remove the names of DeepSpeed's shared-memory buffers, which exist once training begins."""
+    """Remove the names of DeepSpeed's shared-memory buffers when training begins."""
 
     def on_train_begin(self, *_: Any, **__: Any) -> None:
-        """Unlink the buffers; the processes that have opened them keep them."""
+        """Unlink the buffers; processes that have opened them can still use them."""
         unlink_shared_buffer()
 
 

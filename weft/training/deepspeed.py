@@ -1,4 +1,4 @@
-"""Settings, launch command and environment of DeepSpeed."""
+"""The configuration, the launch command and the environment of DeepSpeed."""
 
 import os
 import socket
@@ -26,8 +26,8 @@ def deepspeed_settings(training: Training, *, num_processes: int) -> dict[str, A
         "train_micro_batch_size_per_gpu": training.micro_batch_size,
         "gradient_accumulation_steps": accumulation_steps(training, num_processes=num_processes),
         "gradient_clipping": training.max_grad_norm,
-        # With this option DeepSpeed rounds adapters to bf16 too; without it they stay in fp32. If all
-        # parameters are trained, it keeps copies of them in fp32.
+        # With this option DeepSpeed would round adapters to bf16; without it they stay in fp32. If all
+        # parameters are trained, the option is safe, because DeepSpeed keeps copies of them in fp32.
         "bf16": {"enabled": training.dtype == "bfloat16" and training.lora is None},
         "zero_optimization": zero,
         "zero_allow_untested_optimizer": True,  # torch's AdamW, as in d1
@@ -48,7 +48,7 @@ def accumulation_steps(training: Training, *, num_processes: int) -> int:
 
 
 def launch_command(job_file: Path, *, num_processes: int) -> list[str]:
-    """Return the command that runs `weft.training.rank` with a job file on ranks of this machine."""
+    """Return the command that runs `weft.training.rank` with a job file on several ranks of this machine."""
     return [
         sys.executable, "-m", "deepspeed.launcher.runner",
         "--hostfile", os.devnull,
@@ -62,7 +62,7 @@ def launch_command(job_file: Path, *, num_processes: int) -> list[str]:
 
 
 def _devices(num_processes: int) -> list[str]:
-    """Return the options for the first visible devices; with --num_gpus DeepSpeed ignores the variable."""
+    """Return the options that select the first visible GPUs; --num_gpus would ignore CUDA_VISIBLE_DEVICES."""
     names = os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")
     visible = [name for name in names if name.strip().isdigit()]
     if len(visible) < num_processes:
@@ -71,7 +71,7 @@ def _devices(num_processes: int) -> list[str]:
 
 
 def launch_environment(*, device: str, threads_per_process: int) -> dict[str, str]:
-    """Return the environment of the ranks: that of this process, and variables of DeepSpeed and torch."""
+    """Return the environment of the ranks: that of this process with variables for DeepSpeed and torch."""
     settings = {"OMP_NUM_THREADS": str(threads_per_process), "TOKENIZERS_PARALLELISM": "false"}
     if device == "cpu":
         settings |= {"DS_ACCELERATOR": "cpu", "TORCH_EXTENSIONS_DIR": str(extensions_folder())}
@@ -82,12 +82,12 @@ def unlink_shared_buffer() -> None:
     """Remove the name of this rank's communication buffer, if it has one, once all ranks have opened it.
 
     DeepSpeed's communication between CPU ranks creates a file of 66 MB per rank in ``/dev/shm`` and never
-    removes it (deepspeedai/DeepSpeed#4115). Without a name, the system frees the memory with the last process
-    that uses it, also after ``kill -9``.
+    removes it (deepspeedai/DeepSpeed#4115). Once the name is removed, the system frees the memory when the
+    last process that uses it ends, even after ``kill -9``.
     """
     if not distributed.is_initialized():
         return
-    distributed.barrier()  # until here, another rank may look for the name
+    distributed.barrier()  # before it, another rank may not have opened the buffer yet
     rank, address, port = (os.environ[name] for name in ("RANK", "MASTER_ADDR", "MASTER_PORT"))
     # The name is built by shm_initialize() in csrc/cpu/comm/shm.cpp of DeepSpeed 0.19.
     name = f"deepspeed_allreduce_buffer_{os.getuid()}_{address}_{port}_{rank}"

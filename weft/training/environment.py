@@ -14,7 +14,7 @@ from weft.provenance import git_state, installed_versions
 
 
 def extensions_folder() -> Path:
-    """Return the folder of compiled extensions, inside of the Python environment."""
+    """Return the folder of compiled extensions, which is inside the Python environment."""
     return Path(os.environ.get("TORCH_EXTENSIONS_DIR", Path(sys.prefix) / "torch_extensions"))
 
 

@@ -1,4 +1,4 @@
-"""Fine-tuning of a base model under the settings of a method, with adapters or of all parameters."""
+"""Fine-tune a base model with the settings of a method, either with adapters or all parameters."""
 
 import os
 import shutil
@@ -30,7 +30,7 @@ DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
 def finetune(job: TrainingJob) -> None:
-    """Train an adapter or a whole model. Called on every rank; the first rank writes the result.
+    """Train an adapter or a whole model. Every rank calls this function; the first rank writes the result.
 
     Args:
         job: the job.
@@ -72,7 +72,7 @@ def finetune(job: TrainingJob) -> None:
             device=job.device,
             notes={"run": run.run_id},
         )
-    # Torch asks all ranks to close their communication together.
+    # Torch requires that all ranks close their communication together.
     trainer.accelerator.wait_for_everyone()
     trainer.accelerator.end_training()
 
@@ -83,7 +83,7 @@ def build_trainer(job: TrainingJob, arguments: TrainingArguments, *, seed: int) 
     model = load_model(job.base, DTYPES[training.dtype])
     tokenizer = load_tokenizer(job.base, mask_token_id=model.config.mask_token_id)
     mask_token_id = tokenizer.mask_token_id
-    assert mask_token_id is not None, "load_tokenizer makes sure of the mask token"
+    assert mask_token_id is not None, "load_tokenizer requires a mask token"
     examples = datasets.load_from_disk(str(job.prepared))
     collate = PadToLength(max_length=training.max_length, pad_token_id=tokenizer.pad_token_id)
     cached: CachedUncertainty | None = None
@@ -117,7 +117,7 @@ def build_trainer(job: TrainingJob, arguments: TrainingArguments, *, seed: int) 
 
 
 def add_adapters(model: Any, lora: Lora) -> Any:
-    """Return a model wrapped with LoRA adapters, which are in fp32 whatever the type of the model."""
+    """Return a model wrapped with LoRA adapters, which are in fp32 for models of any type."""
     settings = LoraConfig(
         r=lora.rank,
         lora_alpha=lora.alpha,
@@ -126,7 +126,7 @@ def add_adapters(model: Any, lora: Lora) -> Any:
         bias="none",
     )
     with warnings.catch_warnings():
-        # PEFT warns because the base model is a directory and has no public name.
+        # PEFT warns that the base model is a directory without a public name, which is intended.
         warnings.simplefilter("ignore", UserWarning)
         return get_peft_model(model, settings, autocast_adapter_dtype=True)
 
@@ -134,7 +134,7 @@ def add_adapters(model: Any, lora: Lora) -> Any:
 def training_arguments(
     training: Training, state: Path, *, seed: int, num_processes: int, num_workers: int = 0
 ) -> TrainingArguments:
-    """Return the Trainer's arguments for a training section."""
+    """Return the Trainer's arguments for the training settings of an experiment."""
     settings = deepspeed_settings(training, num_processes=num_processes)
     return TrainingArguments(
         output_dir=str(state),
@@ -170,7 +170,7 @@ def _save(trainer: DiffusionTrainer, base: Path, out: Path) -> None:
         return
     if hasattr(trained, "peft_config"):
         for settings in trained.peft_config.values():
-            # PEFT would write the set in a random order.
+            # PEFT would write the set in random order.
             settings.target_modules = sorted(settings.target_modules)
         trained.save_pretrained(out, state_dict=tensors, safe_serialization=True)
         return

@@ -1,8 +1,8 @@
 """Comparison of the methods' gradients at the parameters of the base model.
 
-All methods see the same examples and the same random numbers. For each draw of times and masks, the gradient
-of an optimiser step is split by token: into the contributions of five groups of answer tokens, from low to
-high entropy, and the contribution of the padding.
+All methods get the same examples and the same random numbers. For each draw of times and masks, the gradient
+of an optimiser step is divided into six contributions: those of five groups of answer tokens, sorted from
+low to high entropy, and that of the padding.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -28,7 +28,7 @@ from weft.training.uniforms import KeyedUniforms
 
 NUM_QUINTILES = 5
 NUM_GROUPS = NUM_QUINTILES + 1
-"""The quintiles of the entropy, lowest first, and the padding."""
+"""Number of groups of tokens: the quintiles of the entropy, lowest first, and the padding."""
 CONFIDENCE = 0.95
 MAX_BYTES = 8 * 2**30
 """Upper bound of the memory for the gradients of all draws."""
@@ -40,7 +40,7 @@ Statistics = dict[str, np.ndarray | float]
 
 @dataclass(frozen=True, kw_only=True)
 class GradientSamples:
-    """Gradients of a method in all draws of the noise, and sums over the draws for each group of tokens.
+    """Gradients of a method in each draw of the noise, and sums over all draws for each group of tokens.
 
     Attributes:
         by_group: gradient of each group of tokens, draws x groups x parameters.
@@ -88,7 +88,7 @@ def study_gradients(
         TrainingError: the gradients do not fit into memory.
 
     Source:
-        A study of this package. It examines if the weight 1/t_i cancels the more frequent masking.
+        A study of weft, which examines whether the weight 1/t_i cancels the effect of more frequent masking.
     """
     assert isinstance(model, nn.Module), "a mask predictor is a module"
     parameters = _select_parameters(model, training, num_draws=study.num_draws)
@@ -109,7 +109,7 @@ def study_gradients(
 
 
 def _select_parameters(model: nn.Module, training: Training, *, num_draws: int) -> list[Tensor]:
-    """Let gradients reach the parameters of the target modules only, and check the memory for them."""
+    """Enable gradients for the parameters of the target modules only, and check that they fit into memory."""
     parameters: list[Tensor] = [
         parameter
         for name, parameter in model.named_parameters()
@@ -129,7 +129,7 @@ def _select_parameters(model: nn.Module, training: Training, *, num_draws: int) 
 
 
 def _token_groups(entropy: TokenFloats, batch: TrainingBatch) -> Tensor:
-    """Return the quintile of each token by entropy, the last group for padding, and -1 for the prompt."""
+    """Return the group of each token: quintile by entropy, the last group for padding, -1 for the prompt."""
     is_answer = batch["is_maskable"] & ~batch["is_padding"]
     group = torch.full(entropy.shape, -1, device=entropy.device)
     group[batch["is_maskable"] & batch["is_padding"]] = NUM_QUINTILES
@@ -245,7 +245,7 @@ def _statistics(
 
 
 def _half_widths(products: tuple[np.ndarray, ...]) -> Statistics:
-    """Compute half-widths of normal intervals for `_statistics` by the jackknife over draws."""
+    """Compute half-widths of normal confidence intervals for `_statistics` by the jackknife over draws."""
     count = products[0].shape[-1]
     replicates = []
     for draw in range(count):
@@ -259,7 +259,7 @@ def _half_widths(products: tuple[np.ndarray, ...]) -> Statistics:
 
 
 def square_of_mean(products: np.ndarray) -> tuple[float, float]:
-    """Estimate <E a, E b> and the covariance of a and b without bias, from <a_m, b_n>, draws x draws."""
+    """Compute unbiased estimates of <E a, E b> and of the covariance of a and b from all <a_m, b_n>."""
     count, same = len(products), np.trace(products)
     square = (products.sum() - same) / (count * (count - 1))
     return square, same / count - square

@@ -1,8 +1,9 @@
-"""A fine-tuning job: what the launcher decides and the ranks read.
+"""A fine-tuning job, which is passed from ``weft train`` to the ranks in a file.
 
 ``weft train`` calls `launch_training`, which checks the job, writes it to a file in its state folder and
-becomes DeepSpeed's launcher. The launcher starts the ranks, ``python -m weft.training.rank JOB``, which
-read the file. The state folder also holds the checkpoints from which an interrupted training resumes.
+replaces its own process by DeepSpeed's launcher. The launcher starts the ranks as ``python -m
+weft.training.rank JOB``, which read the file. The state folder also contains the checkpoints from which an
+interrupted training resumes.
 """
 
 import os
@@ -22,7 +23,7 @@ from weft.training.resume import make_state_folder
 
 
 class TrainingJob(Record):
-    """Everything that the ranks of a training need, in ``job.json``."""
+    """Everything that the ranks of a training need; the content of ``job.json``."""
 
     model_config = ConfigDict(strict=False)  # paths are strings in JSON
 
@@ -40,9 +41,9 @@ class TrainingJob(Record):
     """Directory of the checkpoints for resuming. It is not below ``out``, because Snakemake deletes the
     outputs of an interrupted job."""
     frozen_probe: Path
-    """File of the base model's uncertainties, shared by all runs that use the same ones."""
+    """File with the base model's uncertainties, shared by all runs whose probes have the same inputs."""
     num_workers: int
-    """Processes per rank that load examples."""
+    """Number of processes per rank that load examples."""
     device: str
     """Device of the ranks: cpu or cuda."""
 
@@ -83,10 +84,10 @@ def launch_training(
     accumulation_steps(experiment.training, num_processes=num_processes)
     method, training = experiment.methods[run.method], experiment.training
     inputs = [stored_digest(base), stored_digest(prepared)]
-    # A checkpoint may be resumed only under the settings, inputs and number of ranks that made it.
+    # A training may resume only with the settings, inputs and number of ranks that wrote the checkpoint.
     settings = [training.model_dump(mode="json"), method.model_dump(mode="json")]
     state = make_state_folder(out, digest([*settings, *inputs, num_processes]))
-    # Seeds and most settings do not change the base model's uncertainties, so that runs share them.
+    # Runs share the base model's uncertainties, which do not depend on seeds and most settings.
     probe = digest([*inputs, training.max_length, training.dtype, _probe_settings(method)])
     job = TrainingJob.model_validate(
         {

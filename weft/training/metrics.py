@@ -1,4 +1,4 @@
-"""Metrics of a training step, kept as sums so that micro-batches and processes can be added up.
+"""Metrics of a training step, stored as sums that can be added over micro-batches and processes.
 
 Each metric is a ratio of two sums and is described in `weft.records.StepMetrics`.
 """
@@ -22,7 +22,7 @@ def metric_sums(
     uncertainty: TokenFloats | None,
     min_rate: float,
 ) -> Tensor:
-    """Sum up the numerators and denominators of `METRICS` over a micro-batch: float64, metrics x 2.
+    """Sum the numerators and denominators of `METRICS` over a micro-batch; return float64, metrics x 2.
 
     ``is_predicted``, ``is_predictable``, ``row_weight`` and ``t`` have a row for each mask of each example.
     ``rate``, the masking rates under the first mask, ``has_rate`` and ``uncertainty`` (nats) have a row for
@@ -45,6 +45,6 @@ def metric_sums(
 
 
 def metric_means(sums: Tensor) -> dict[str, float | None]:
-    """Divide the added-up numerators by the denominators, metrics x 2; None where a denominator is 0."""
+    """Divide the summed numerators by the denominators, metrics x 2; None where a denominator is 0."""
     ratios = zip(METRICS, sums.tolist(), strict=True)
     return {name: above / below if below else None for name, (above, below) in ratios}

@@ -1,16 +1,16 @@
 """The training objective of SFT, WeFT and their variants, in the order of the paper's steps.
 
-A method is a row of settings (`weft.config.methods.Method`). For each micro-batch `add_noise` runs
+A method is a set of settings (`weft.config.methods.Method`). For each micro-batch, `add_noise` computes
 
-1. `probe_uncertainty`: the uncertainty H_i of the model about each answer token, whole answer masked;
-2. `relative_rates`: r_i = beta_i / beta_ref with beta_i = H_i^p, the paper's p being 1/2;
+1. `probe_uncertainty`: the model's uncertainty H_i about each answer token while the answer is masked;
+2. `relative_rates`: r_i = beta_i / beta_ref with beta_i = H_i^p, where p = 1/2 in the paper;
 3. `time_from_uniform`: one diffusion time t for each example;
 4. `token_masking_rate`: t_i = 1 - (1 - t)^r_i for each token;
 5. `mask_tokens`: each answer token is masked with probability t_i;
 6. `token_weights`: the loss weight of each masked token, 1/t_i in the paper.
 
-SFT has no steps 1 and 2 and masks all tokens at rate t. `normalize_weights` then divides the weights of all
-micro-batches of an optimiser step by the number of tokens in it, and `masked_token_loss` predicts the
+SFT omits steps 1 and 2 and masks all tokens at rate t. `normalize_weights` then divides the weights of all
+micro-batches of an optimiser step by the number of tokens in the loss, and `masked_token_loss` predicts the
 masked tokens and returns the weighted sum of their losses.
 """
 
@@ -47,7 +47,7 @@ from weft.training.uniforms import Uniforms
 
 @dataclass(frozen=True, kw_only=True)
 class ForwardProcess:
-    """Settings of the noise.
+    """Settings of the forward process, which adds noise to a batch.
 
     Attributes:
         method: settings of the method.
@@ -86,9 +86,9 @@ class NoisyBatch:
         noisy_ids: input of the model.
         clean_ids: targets.
         is_predicted: True where a token is masked and counts in the loss.
-        weight: loss weight of each predicted token, 0 in padding rows; `normalize_weights` divides it.
-        num_loss_tokens: tokens of each row by which the loss is divided; 0 in padding rows.
-        num_rows: number of rows that are no padding rows.
+        weight: loss weight of each predicted token, 0 in padding rows; normalized by `normalize_weights`.
+        num_loss_tokens: number of tokens of each row by which the loss is divided; 0 in padding rows.
+        num_rows: number of rows without padding rows.
         metric_sums: numerators and denominators of `weft.training.metrics.METRICS`.
     """
 
@@ -113,7 +113,8 @@ def add_noise(
     """Mask the answers of one micro-batch and weight the masked tokens: steps 1 to 6.
 
     Args:
-        predictor: the model, possibly wrapped; called if the method needs uncertainties that are not cached.
+        predictor: the model, possibly wrapped; called only if the method needs uncertainties that are not
+            cached.
         batch: the training batch.
         uniforms: uniform random numbers.
         process: settings.
@@ -207,8 +208,8 @@ def draw_masks(
         process: settings.
 
     Returns:
-        ``masks_per_example`` masks. With complementary masks the second one masks what the first one leaves
-        visible, with rates 1 - t_i.
+        ``masks_per_example`` masks. A complementary second mask covers the tokens that the first mask leaves
+        visible; its rates are 1 - t_i.
     """
     method, device = process.method, clean_ids.device
     is_complementary = method.t_sampling == "complementary"
@@ -249,7 +250,7 @@ TOKEN_WEIGHTS: dict[str, Callable[[MaskCopy, TokenFloats, Method], TokenFloats]]
 
 
 def token_weights(copy: MaskCopy, relative: TokenFloats, method: Method) -> TokenFloats:
-    """Compute the loss weight of each masked token, 0 elsewhere, not yet divided by a number: step 6."""
+    """Compute the loss weight of each masked token before normalization, and 0 elsewhere: step 6."""
     weight = find_by_name("weight", method.weight, TOKEN_WEIGHTS)(copy, relative, method)
     return weight if method.max_weight is None else weight.clamp(max=method.max_weight)
 
@@ -302,18 +303,18 @@ def normalize_weights(
     Args:
         parts: micro-batches of the step on this process.
         method: settings; ``divisor_scope`` selects the divisor.
-        sum_over_processes: adds a tensor up over all processes.
-        num_processes: number of processes, each with as many micro-batches.
+        sum_over_processes: function that sums a tensor over all processes.
+        num_processes: number of processes; all have the same number of micro-batches.
 
     Returns:
-        The micro-batches with weights such that the mean of their losses is, by ``divisor_scope``:
-        ``batch``, the loss of the whole batch over its number of tokens; ``example``, the mean over the
-        examples of the loss over the tokens of the example; ``micro_batch``, the mean over the micro-batches
-        of the loss over the tokens of the micro-batch, which depends on the micro-batch size.
+        The micro-batches with normalized weights. The mean of their losses depends on ``divisor_scope``. For
+        ``batch`` it is the loss of the whole batch per token; for ``example``, the mean over the examples of
+        the loss per token; for ``micro_batch``, the mean over the micro-batches of the loss per token, which
+        depends on the micro-batch size.
 
     Source:
-        d1 @ 837888f and LIFT @ a95b858 count over the micro-batch. With one example in each, their choice
-        is ``divisor_scope: example``.
+        d1 @ 837888f and LIFT @ a95b858 count over the micro-batch. Since their micro-batches have one
+        example, this is ``divisor_scope: example``.
     """
     counts = [torch.stack([part.num_loss_tokens.sum(), part.num_rows]).double() for part in parts]
     num_tokens, num_rows = sum_over_processes(torch.stack(counts).sum(dim=0)).to(torch.float32)
@@ -330,7 +331,7 @@ def normalize_weights(
 
 
 def masked_token_loss(predictor: Predictor, noisy: NoisyBatch) -> tuple[Scalar, FlatFloats]:
-    """Predict the masked tokens and sum up their weighted losses.
+    """Predict the masked tokens and sum their weighted losses.
 
     Args:
         predictor: the model, possibly wrapped.

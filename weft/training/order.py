@@ -1,8 +1,9 @@
 """The order of the training examples, as a function of seed and epoch.
 
-Every epoch is a new permutation of the examples, cut into the batches of optimiser steps. The last batch is
-completed with repetitions of examples, called padding rows, which have no weight in the loss. Every process
-and every micro-batch therefore has the same number of rows, and the loss does not depend on the division.
+Every epoch is a new permutation of the examples, divided into the batches of optimiser steps. The last batch
+is completed with repetitions of examples, called padding rows, which have weight 0 in the loss. All processes
+and micro-batches therefore have the same number of rows, and the loss does not depend on the division into
+processes and micro-batches.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -15,7 +16,7 @@ from weft.data.collate import PreparedExample
 
 
 class EpochIndex(NamedTuple):
-    """Index of an example in the data set, and its place in the order of the epoch."""
+    """Index of an example in the data set, and its index in the order of the epoch."""
 
     example_index: int
     index_in_epoch: int
@@ -28,13 +29,13 @@ def epoch_order(num_examples: int, *, seed: int, epoch: int) -> list[int]:
 
 
 class EpochSampler(Sampler[EpochIndex]):
-    """Sampler of an epoch, padding rows included.
+    """Sampler of an epoch, including padding rows.
 
     Args:
         num_examples: size of the training set.
         batch_size: examples per optimiser step, over all processes.
         seed: seed of the order.
-        epoch: called at the beginning of an epoch; returns its number.
+        epoch: function that returns the number of the epoch, called when it begins.
     """
 
     def __init__(self, num_examples: int, *, batch_size: int, seed: int, epoch: Callable[[], int]) -> None:
@@ -55,7 +56,7 @@ class EpochSampler(Sampler[EpochIndex]):
 
 
 class IndexedExamples(Dataset[PreparedExample]):
-    """Training set of prepared examples with their places in the order of the epoch."""
+    """Training set of prepared examples with their indices in the order of the epoch."""
 
     def __init__(self, examples: Sequence[PreparedExample]) -> None:
         self.examples = examples

@@ -1,4 +1,4 @@
-"""Training of a small LLaDA network from scratch, the base model of experiments without downloads."""
+"""Train a small LLaDA network from scratch, as the base model of experiments without downloads."""
 
 import itertools
 import shutil
@@ -33,7 +33,7 @@ def pretrain_base(experiment: FineTuning, out: Path, *, threads: int, device: st
     Args:
         experiment: an experiment with a base model that is trained from scratch.
         out: checkpoint directory to write.
-        threads: CPU threads; the number can change the last digit of a sum.
+        threads: number of CPU threads, which can affect the rounding of sums.
         device: cpu or cuda.
 
     Raises:
@@ -61,7 +61,7 @@ def pretrain_base(experiment: FineTuning, out: Path, *, threads: int, device: st
 
 
 def pretrain(recipe: Pretraining, out: Path, *, state: Path, device: str) -> JsonObject:
-    """Train tokenizer and model into a LLaDA checkpoint directory; return the Trainer's last log entry."""
+    """Train tokenizer and model, write a LLaDA checkpoint, and return the Trainer's last log entry."""
     set_seed(recipe.seed)
     examples = list(
         generate_mixture(

@@ -27,11 +27,11 @@ def probe_uncertainty(
     """Mask the whole answer and return the model's uncertainty about each of its tokens.
 
     Args:
-        predictor: the model, possibly wrapped; it is in evaluation mode during the pass unless the method
-            keeps dropout.
+        predictor: the model, possibly wrapped; it is put into evaluation mode during the pass unless the
+            method keeps dropout active.
         batch: the training batch.
-        method: settings; ``rate_source`` selects the measure of uncertainty, ``padding_probed`` says
-            whether padding is masked as well. A visible padding tells the model where the answer ends.
+        method: settings; ``rate_source`` selects the measure of uncertainty, ``padding_probed`` determines
+            whether padding is masked as well. Visible padding shows the model where the answer ends.
         mask_token_id: id of the mask token.
 
     Returns:

@@ -1,7 +1,7 @@
-"""Uncertainties of a whole training set under a fixed model, computed once and kept in a file.
+"""Uncertainties of a whole training set under a fixed model, computed once and stored in a file.
 
-The name of the file is a digest of everything that the values depend on, so that a change of model,
-data or settings leads to another file. Each rank probes its part of the examples.
+The name of the file contains a digest of everything on which the values depend, so that another model, other
+data or other settings use another file. Each rank probes its part of the examples.
 """
 
 import os
@@ -27,7 +27,7 @@ class CachedUncertainty:
     """Uncertainties of the examples of a training set, or of a part of it."""
 
     values: dict[int, FlatFloats]
-    """Example key -> values in nats of the tokens that have a token-level masking rate, in order."""
+    """Example key -> values in nats of the tokens that have a token-level masking rate, in token order."""
 
     def of_batch(self, example_keys: BatchIds, has_rate: TokenMask) -> TokenFloats:
         """Return the uncertainties of a batch by position, 0 where ``has_rate`` is False."""
@@ -68,7 +68,7 @@ def probe_examples(
         chosen = [examples[index % len(examples)] for index in range(first, first + batch_size)]
         batch = move_to_device(collate(chosen), device)
         probed = probe_batch(predictor, batch, method=method, mask_token_id=mask_token_id)
-        pairs += probed[: max(0, len(examples) - first)]  # without the repetitions at the end
+        pairs += probed[: max(0, len(examples) - first)]  # drops the repetitions at the end
     return dict(gather_object(pairs))
 
 
@@ -78,7 +78,7 @@ def load_or_compute(path: Path, compute: Callable[[], dict[int, FlatFloats]]) ->
     A damaged file is replaced.
     """
     values = _load(path)
-    # All ranks or none compute: a rank that starts later may find the file of another rank.
+    # The ranks must decide together: one that starts later may already find the file of another.
     if not all(gather_object([values is not None])):
         values = compute()
         if int(os.environ.get("RANK", "0")) == 0:

@@ -1,4 +1,4 @@
-"""A table of the uncertainty of a model about every answer token of a training set, for figures."""
+"""Tabulate the uncertainty of a model about every answer token of a training set, for figures."""
 
 from pathlib import Path
 
@@ -25,7 +25,7 @@ def probe_table(
         model: the base model, in evaluation mode.
         tokenizer: tokenizer of the model.
         prepared: prepared examples, an Arrow data set.
-        training: number of tokens per example, and of examples per forward pass.
+        training: settings with the number of tokens per example and of examples per forward pass.
 
     Returns:
         A row per answer token, padding included: example_id, position, token, word, entropy (nats),

@@ -1,4 +1,4 @@
-"""One rank of a fine-tuning job: ``python -m weft.training.rank JOB``, started by DeepSpeed's launcher."""
+"""Run a rank of a fine-tuning job, as ``python -m weft.training.rank JOB`` from DeepSpeed's launcher."""
 
 import os
 import shutil
@@ -13,7 +13,7 @@ from weft.training.job import TrainingJob
 
 
 def main() -> None:
-    """Read the job file that the command line names, and train."""
+    """Read the job file that is given on the command line, and train."""
     with exit_on_error():
         job = read_json(Path(sys.argv[1]), TrainingJob, error=TrainingError, remedy="start weft train again")
         is_first = os.environ["RANK"] == "0"
@@ -26,11 +26,12 @@ def main() -> None:
 
 
 def _exit_without_shutdown() -> None:
-    """End the process without the shutdown of the interpreter, which may abort it under ZeRO-3.
+    """End the process without shutting down the interpreter, because the shutdown can abort under ZeRO-3.
 
-    ZeRO-3 gathers parameters to the very end. If a thread of Gloo, the communication between CPU ranks,
-    releases the last reference to a gathered tensor during the shutdown, the process aborts
-    (pytorch/pytorch#190489, decision 9) and the launcher reports a failure. All results are on disk.
+    Under ZeRO-3 parameters are gathered until the end of training. If a thread of Gloo, which communicates
+    between CPU ranks, releases the last reference to a gathered tensor during the shutdown, the process
+    aborts (pytorch/pytorch#190489, decision 9) and the launcher reports a failure, although all results are
+    on disk.
     """
     sys.stdout.flush()
     sys.stderr.flush()

@@ -8,7 +8,7 @@ from weft import layout
 
 
 def make_state_folder(out: Path, digest: str) -> Path:
-    """Make the folder of a job's state, named by a digest, and remove those of other digests."""
+    """Create the state folder of a job, whose name contains a digest, and remove those of other digests."""
     folder = layout.state_folder(out, digest)
     for other in out.parent.glob(layout.state_folder(out, "*").name):
         if other != folder:
@@ -20,8 +20,8 @@ def make_state_folder(out: Path, digest: str) -> Path:
 def latest_checkpoint(state: Path) -> str | None:
     """Return the path of the newest complete checkpoint of the Trainer, or None.
 
-    The Trainer writes ``trainer_state.json`` last. A checkpoint in which this file is missing or cut off
-    was interrupted, by a kill or a full disk.
+    The Trainer writes ``trainer_state.json`` last. If this file is missing or incomplete, writing the
+    checkpoint was interrupted.
     """
     complete = [folder for folder in state.glob("checkpoint-*") if _is_complete(folder)]
     return str(max(complete, key=lambda folder: int(folder.name.rpartition("-")[2]))) if complete else None

@@ -1,4 +1,4 @@
-"""A Hugging Face Trainer with the order, the noise and the loss of `weft.training.objective`."""
+"""A Hugging Face Trainer with the noise and the loss of `weft.training.objective`."""
 
 import hashlib
 import time
@@ -30,20 +30,20 @@ from weft.training.uniforms import KeyedUniforms
 
 
 class MicroBatch(TypedDict):
-    """A noisy micro-batch, its weights normalized, and its index in the optimiser step."""
+    """A noisy micro-batch with normalized weights, and its index in the optimiser step."""
 
     number: int
     noisy: NoisyBatch
 
 
 class DiffusionTrainer(Trainer):
-    """Trainer of a mask predictor under the settings of a method.
+    """Trainer of a mask predictor with the settings of a method.
 
     Args:
         process: settings of the noise and the loss.
         seed: seed of order, times and masks.
         batch_size: examples per optimiser step, over all processes.
-        collate: makes batches of prepared examples.
+        collate: function that makes a batch of prepared examples.
         train_dataset: prepared examples.
         cached: uncertainties of a frozen probe, for methods that have one.
         probe_folder: folder for the values of refreshed probes, for methods that have them.
@@ -113,7 +113,7 @@ class DiffusionTrainer(Trainer):
             sum_over_processes=lambda counts: self.accelerator.reduce(counts, reduction="sum"),
             num_processes=self.accelerator.num_processes,
         )
-        # The Trainer would round the tensors to the dtype of the model, but it does not look into objects.
+        # The tensors are inside an object, because the Trainer would round bare tensors to the model's dtype.
         return [MicroBatch(number=number, noisy=part) for number, part in enumerate(normalized)], None
 
     def compute_loss(  # type: ignore[override]
@@ -156,12 +156,12 @@ class DiffusionTrainer(Trainer):
         )
 
     def _seed_dropout(self, purpose: str) -> None:
-        """Seed dropout by the optimiser step, so that an interruption does not change it."""
+        """Seed dropout with the number of the optimiser step, so that resumed runs draw the same dropout."""
         key = f"{self.seed}/{self.state.global_step}/{self.args.process_index}/{purpose}"
         torch.manual_seed(int.from_bytes(hashlib.sha256(key.encode()).digest()[:8]) >> 1)
 
     def _refresh_probe(self) -> None:
-        """Probe the model in training if a refreshing epoch has begun."""
+        """Probe the trained model if an epoch begins in which the uncertainties are refreshed."""
         method = self.process.method
         due = self.finished_epochs - self.finished_epochs % method.refresh_epochs
         if due == self._probed_epoch:
@@ -172,8 +172,8 @@ class DiffusionTrainer(Trainer):
         def compute() -> dict[int, FlatFloats]:
             if (self.state.epoch or 0) > due:
                 raise TrainingError(
-                    f"resuming within an epoch needs the probe of its beginning in {path}, which is missing; "
-                    f"remove {self.probe_folder} to train this run from the beginning"
+                    f"resuming within an epoch requires the probe from the start of the epoch, but {path} "
+                    f"is missing; remove {self.probe_folder} to train this run from the beginning"
                 )
             with self.compute_loss_context_manager():
                 return probe_examples(

@@ -1,8 +1,8 @@
 """The random numbers of training, as a function of seed, epoch and example.
 
 They do not depend on the number of processes, the size of a micro-batch, the number of data loading
-workers or interruptions. Where times are spread over a batch they also depend on the place of an
-example in its batch, which is itself a function of seed and epoch (`weft.training.order`).
+workers or interruptions. If times are spread over a batch, they also depend on the index of an example in
+its batch, which is itself a function of seed and epoch (`weft.training.order`).
 """
 
 import hashlib
@@ -20,7 +20,7 @@ TimeSampling = Literal["uniform", "stratified", "antithetic", "complementary"]
 
 @runtime_checkable
 class Uniforms(Protocol):
-    """Uniform random numbers in [0, 1) for one micro-batch, one method for each purpose."""
+    """Uniform random numbers in [0, 1) for a micro-batch, with a method for each purpose."""
 
     def time(self, copy: int) -> BatchFloats:
         """Return one number per example for the diffusion time of a mask copy."""
@@ -32,22 +32,22 @@ class Uniforms(Protocol):
         """Return one number per token for the mask that is drawn if no token was masked."""
 
     def permutation(self) -> TokenFloats:
-        """Return one number per token; sorting them gives a permutation."""
+        """Return one number per token; their sorting order is a permutation."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class KeyedUniforms:
-    """Uniform random numbers from generators that are seeded by a hash.
+    """Uniform random numbers from generators that are seeded with a hash of seed, epoch and example.
 
     Attributes:
         seed: training seed of the run.
         epoch: number of epochs finished before this one.
-        example_keys: integer that identifies each example, independent of its place in the data set.
-        index_in_epoch: place of each example in the order of the epoch; used by ``stratified`` and
+        example_keys: integer that identifies each example, independent of its index in the data set.
+        index_in_epoch: index of each example in the order of the epoch; used by ``stratified`` and
             ``antithetic`` only.
         batch_size: examples per optimiser step, over all processes.
         length: tokens per example.
-        t_sampling: how times are spread over the batch.
+        t_sampling: distribution of the times over the batch.
     """
 
     seed: int

@@ -99,6 +99,6 @@ def test_the_buffers_of_ranks_lose_their_names_and_go_on_working():
         assert "SEEN 2 0 [3.0]" in out, out + errors
 
 
-def test_a_process_that_is_no_rank_has_no_buffer_to_give_up(monkeypatch):
+def test_unlinking_the_buffer_outside_a_rank_does_nothing(monkeypatch):
     monkeypatch.delenv("MASTER_PORT", raising=False)
     unlink_shared_buffer()

@@ -113,7 +113,7 @@ def test_only_answer_tokens_are_masked(preset, seed):
 
 
 @pytest.mark.parametrize("content", [[2, 3, 4], [7, 7, 7]])
-def test_the_answers_content_does_not_reach_the_rates(model, tokenizer, content):
+def test_rates_do_not_depend_on_the_content_of_the_answer(model, tokenizer, content):
     def rates_of(ids):
         inputs = batch() | {"clean_ids": torch.tensor([[1, *ids, PAD], [5, 6, 7, PAD, PAD]])}
         return rates(model, method(), inputs, tokenizer.mask_token_id)
@@ -185,7 +185,7 @@ def test_two_masks_are_averaged():
     assert values[1].item() == pytest.approx(values[0].item(), rel=1e-6)
 
 
-def test_if_nothing_is_masked_the_loss_is_zero_or_the_mask_is_drawn_at_one_rate():
+def test_without_masked_tokens_the_loss_is_zero_or_the_fallback_mask_is_used():
     nothing = GivenUniforms(torch.tensor([0.5, 0.5]), torch.ones(2, 5))
     assert not noisy_batch(random_model(), method(), given=nothing).is_predicted.any()
     fallen_back = noisy_batch(random_model(), method("gift-lift"), given=nothing)

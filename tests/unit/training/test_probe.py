@@ -11,13 +11,13 @@ from weft.model import Prediction
 from weft.training.probe import UNCERTAINTIES, probe_uncertainty
 
 
-def test_the_probe_sees_no_token_of_the_answer():
+def test_the_probe_masks_every_token_of_the_answer():
     model = random_model()
     probe_uncertainty(model, batch(), method=method(), mask_token_id=MASK)
     assert model.calls[0].tolist() == [[1, MASK, MASK, MASK, MASK], [5, 6, MASK, MASK, MASK]]
 
 
-def test_the_probe_sees_the_padding_only_where_a_method_shows_it():
+def test_padding_is_visible_in_the_probe_only_if_the_method_says_so():
     model = random_model()
     probe_uncertainty(model, batch(), method=method("gift-lift"), mask_token_id=MASK)
     assert model.calls[0].tolist() == [[1, MASK, MASK, MASK, PAD], [5, 6, MASK, PAD, PAD]]

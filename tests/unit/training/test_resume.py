@@ -18,5 +18,5 @@ def test_the_newest_complete_checkpoint_is_taken(tmp_path):
     assert latest_checkpoint(tmp_path) == expected
 
 
-def test_no_checkpoint_is_none(tmp_path):
+def test_without_a_checkpoint_the_result_is_none(tmp_path):
     assert latest_checkpoint(tmp_path / "absent") is None
