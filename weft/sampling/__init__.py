@@ -1,4 +1,4 @@
-"""The reverse process: sample answers to prompts, from question file to generation file."""
+"""The reverse process: sample answers to prompts, and to the questions of a file."""
 
 from weft.sampling.sampler import generate
 

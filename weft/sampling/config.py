@@ -1,4 +1,4 @@
-"""Settings of the sampler for an answer: options of the reverse process, length, and token ids."""
+"""Settings of the sampler: options of the reverse process, length of the answer, and token ids."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ class SamplingConfig(SamplingOptions):
         **values: values of the fields.
 
     Raises:
-        SamplingError: a value is out of range, or values do not fit together.
+        SamplingError: a value is out of range, or two values contradict each other.
     """
 
     gen_length: int = Field(gt=0)
@@ -40,12 +40,12 @@ class SamplingConfig(SamplingOptions):
 
     @property
     def num_blocks(self) -> int:
-        """Blocks of an answer."""
+        """Number of blocks of an answer."""
         return self.gen_length // self.block_length
 
     @property
     def steps_per_block(self) -> int:
-        """Denoising steps of a block, unless a confidence threshold decides."""
+        """Number of denoising steps of a block; with a confidence threshold, the maximum."""
         return self.diffusion_steps // self.num_blocks
 
     @model_validator(mode="after")

@@ -3,11 +3,12 @@
 The published loop computes logits and a softmax at every position of the canvas in every step. This
 module computes only what can change the output:
 
-- The output head, and most of the last layer, run at the masked positions up to the end of the block.
+- The output head and most of the last layer are computed only at the masked positions up to the end of the
+  block.
 - The softmax is computed at these positions only, in chunks, and reduced to a probability per position.
 - Tokens are selected and revealed by tensor operations over all rows, without a transfer to the host
-  within a block. The number of masked positions must therefore be known in advance, which it is unless
-  the model predicts the mask token itself. A check at the end of the block detects this; the caller then
+  within a block. This requires the number of masked positions in advance, which is known unless the model
+  predicts the mask token itself. A check at the end of the block detects this case; the caller then
   denoises the block again without the assumption.
 """
 
@@ -36,8 +37,8 @@ class Prompt:
     """A prompt to answer.
 
     Attributes:
-        index: the caller's number for the prompt.
-        token_ids: token ids; mask tokens among them are filled in like those of the answer.
+        index: number by which the caller identifies the prompt.
+        token_ids: token ids; mask tokens among them are predicted like those of the answer.
         key: key of the random numbers, see `weft.sampling.noise`.
         name: id of the example, for messages; empty without an id.
     """
@@ -81,7 +82,7 @@ class SequenceState:
     def masked_columns(self, config: SamplingConfig) -> list[int]:
         """Return the masked columns up to the end of the current block, in ascending order.
 
-        With a cache, masks before the block are left out, because their keys are not recomputed.
+        With a cache, masks before the block are excluded, because their keys are not recomputed.
         """
         end = len(self.prompt) + (self.block + 1) * config.block_length
         start = end - config.block_length if config.kv_cache else 0
@@ -92,7 +93,7 @@ class TokenPrediction(NamedTuple):
     """Predicted tokens at some columns, batch x columns.
 
     Attributes:
-        token_ids: the most probable token, or with a temperature the drawn token.
+        token_ids: the most probable token or, with a temperature, the sampled token.
         confidence: probability of that token.
         entropy: entropy of the predicted distribution, in nats; None if it was not requested.
     """
@@ -109,7 +110,7 @@ class BatchStep:
     Attributes:
         step_in_block: number of the step, from 0.
         columns: columns of the batch's canvas at which tokens were predicted.
-        is_masked: False at columns that only pad the row and were not masked.
+        is_masked: False at columns that were not masked and only pad the row.
         prediction: the predicted tokens.
         is_revealed: True where a prediction was kept.
     """
@@ -128,10 +129,10 @@ class BlockResult(NamedTuple):
     """A denoised block.
 
     Attributes:
-        canvases: token ids of each row, left padding included.
+        canvases: token ids of each row, including the left padding.
         num_steps: denoising steps that each row took.
-        assumption_held: False if a mask token was predicted against the assumption; the caller must then
-            discard the canvases.
+        assumption_held: False if a mask token was predicted although it was assumed that none would be; the
+            caller must then discard the canvases.
     """
 
     canvases: list[list[int]]
@@ -169,24 +170,25 @@ class CanvasBatch:
         num_masked = torch.tensor([len(columns) for columns in masked], device=device)
         self.is_masked = torch.arange(self.num_columns, device=device) < num_masked[:, None]
         positions = torch.arange(self.length, device=device) - torch.tensor(padding, device=device)[:, None]
-        # Without padding no attention mask is passed, which lets attention take its fast path.
+        # Without padding no attention mask is passed, so that attention can use a faster kernel.
         self.is_visible = positions >= 0 if any(padding) else None
         self.position_ids = positions.clamp(min=0)
 
     def _fill_up(self, columns: list[int]) -> list[int]:
-        """Extend the masked columns of a row to the number that all rows have.
+        """Extend the masked columns of a row to the number of columns that all rows have.
 
-        The added columns must differ from the masked ones, since all columns are written to at once.
+        The added columns must differ from the masked columns, because all columns are written at once.
         """
         masked = set(columns)
         others = (column for column in range(self.length) if column not in masked)
         return columns + [next(others) for _ in range(self.num_columns - len(columns))]
 
     def window(self, logit_shift: int) -> tuple[Columns, ColumnMask | None]:
-        """Return the columns at which a cache is updated in each step, and where they replace its entries.
+        """Return the columns that are recomputed in each step, and where they replace the cache's entries.
 
-        The second value is None if all of them do. For the prefix cache all rows have the same columns, from
-        the first block of any row to the end of the canvas, and a row replaces those from its current block.
+        The second value is None if they replace all. With the prefix cache all rows have the same columns,
+        from the earliest current block of any row to the end of the canvas, but a row replaces the entries
+        from its own current block on.
         """
         length, device = self.config.block_length, self.canvas_ids.device
         start = self.prompt_length + self.blocks[:, None] * length - logit_shift
@@ -212,13 +214,13 @@ def denoise_block(
     Args:
         model: mask predictor.
         batch: the sequences; the canvas of the batch is changed.
-        noise: random numbers, for settings that need them.
+        noise: random numbers; required if the settings use them.
         assume_no_mask_predicted: assume that the model never predicts the mask token, which avoids a transfer
             to the host in each step. Ignored with a confidence threshold.
         callback: called after every step.
 
     Returns:
-        The canvases, the steps, and whether the assumption held.
+        The canvases, the numbers of steps, and whether the assumption held.
     """
     config, canvas_ids = batch.config, batch.canvas_ids
     threshold = config.confidence_threshold
@@ -255,7 +257,7 @@ def _revealing_steps(batch: CanvasBatch) -> list[tuple[int, int]]:
 
 
 class _MaskedColumns:
-    """The columns of a batch that are still masked; in each row they precede columns that pad the row."""
+    """The columns of a batch that are still masked, followed in each row by columns that pad the row."""
 
     def __init__(self, batch: CanvasBatch, *, count_in_advance: bool) -> None:
         self._batch = batch
@@ -263,7 +265,7 @@ class _MaskedColumns:
         self.num_left = batch.num_columns
         self.columns, self.is_masked = batch.columns, batch.is_masked
         self.num_steps = torch.zeros_like(batch.blocks)
-        # False once a row has more masked columns than were counted in advance.
+        # Becomes False when a row has more masked columns than were counted in advance.
         self.assumption_held = torch.ones((), dtype=torch.bool, device=batch.columns.device)
 
     def update(self) -> bool:
@@ -286,7 +288,7 @@ class _MaskedColumns:
 def _draw_columns(
     batch: CanvasBatch, masked: _MaskedColumns, steps: BatchIds, num_tokens: int, noise: HashedNoise | None
 ) -> tuple[Columns, ColumnMask]:
-    """Draw the masked columns to reveal; random remasking needs predictions at these columns only."""
+    """Draw the masked columns to reveal, because random remasking needs predictions only there."""
     assert noise is not None, "stream_answers requires noise for random remasking"
     positions = batch.position_ids.gather(1, masked.columns)
     priority = noise.for_positions(batch.keys, steps, positions).masked_fill(~masked.is_masked, -torch.inf)
@@ -297,7 +299,7 @@ def _draw_columns(
 def _choose_most_confident(
     confidence: ColumnFloats, is_masked: ColumnMask, num_tokens: int, threshold: float | None
 ) -> ColumnMask:
-    """Select the most confident predictions of each row, and all others that reach the threshold."""
+    """Select the most confident predictions of each row, and any others that reach the threshold."""
     confidence = confidence.masked_fill(~is_masked, -torch.inf)
     kept = rank_by_confidence(confidence)[:, :num_tokens]
     is_revealed = torch.zeros_like(is_masked).scatter(1, kept, True)
@@ -307,7 +309,7 @@ def _choose_most_confident(
 
 
 class _BatchPredictor:
-    """Predict tokens at masked columns, with the guidance, noise and cache that are configured."""
+    """Predict tokens at masked columns, with the configured guidance, noise and cache."""
 
     def __init__(
         self, model: Predictor, batch: CanvasBatch, noise: HashedNoise | None, *, wants_entropy: bool
@@ -375,8 +377,8 @@ class _BatchPredictor:
                 token_ids = self._draw_tokens(logits, flat_keys[part], flat_steps[part], flat_positions[part])
             else:
                 token_ids = exact.argmax(dim=1, keepdim=True)
-            # exp(max - logsumexp) is rounded differently from softmax, and the rounding decides the order
-            # of predictions that are nearly certain (decision 19).
+            # exp(max - logsumexp) is rounded differently from softmax, which would change the order of
+            # predictions that are nearly certain (decision 19).
             probability = exact.softmax(dim=1)
             selected = [token_ids.to(exact.dtype), probability.gather(1, token_ids)]
             if self.wants_entropy:

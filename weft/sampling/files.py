@@ -1,7 +1,7 @@
 """The files of a sampling job: test questions to read, generations to write.
 
 A running job appends generations to a hidden file in the folder of the output, in the order in which they
-are finished. The output itself is written when all are finished, in the order of the questions.
+are finished. When all are finished, it writes the output in the order of the questions.
 """
 
 import glob
@@ -39,7 +39,7 @@ class GenerationWriter(LineAppender[Generation]):
         digest: digest of everything that the generations depend on; part of the hidden file's name.
 
     Attributes:
-        done: generations of this job so far, by example, those of an interrupted run included.
+        done: generations of this job so far by example, including those of an interrupted run.
     """
 
     def __init__(self, out: Path, *, digest: str) -> None:

@@ -56,12 +56,12 @@ class SamplingJob:
 
     @property
     def noise(self) -> HashedNoise | None:
-        """Random numbers, if the settings need any."""
+        """Random numbers if the settings use any, otherwise None."""
         return None if self.sampling.seed is None else HashedNoise(self.sampling.seed)
 
     @property
     def answers_digest(self) -> str:
-        """Digest of settings, questions and model, on which an answer depends; equal for all shards."""
+        """Digest of the settings, questions and model on which an answer depends; equal for all shards."""
         return digest([self.sampling.decisive(), self.gen_length, *self.inputs])
 
     @property
@@ -109,7 +109,7 @@ def run_job(
 
     Raises:
         SamplingError: a question is malformed, occurs twice, or is too long for the model.
-        CheckpointError: neither model nor tokenizer names the mask token.
+        CheckpointError: neither the model nor the tokenizer declares a mask token.
     """
     known_mask = getattr(getattr(model, "config", None), "mask_token_id", None)
     tokenizer = load_tokenizer(tokenizer_folder, mask_token_id=known_mask)

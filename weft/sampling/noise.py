@@ -1,8 +1,8 @@
 """The random numbers of the reverse process, as a function of seed, example, step and position.
 
-The published loop draws them from the global generator, so that an answer depends on its neighbours in the
-batch and on all earlier draws. Here every number is a hash. It does not depend on order, batches, shards and
-interruptions, and only the numbers that are needed are computed, on the device.
+The published loop draws its random numbers from the global generator, so that an answer depends on the other
+answers in the batch and on all earlier draws. Here every number is a hash, which does not depend on order,
+batches, shards or interruptions. Only the required numbers are computed, on the device of the model.
 """
 
 import hashlib
@@ -49,7 +49,7 @@ class HashedNoise:
 
 
 def key_of_prompt(prompt: Sequence[int]) -> int:
-    """Return the key of an example without a name; equal prompts have equal keys."""
+    """Return the key of an example without a name, as a hash of its prompt."""
     return key_of_name(",".join(map(str, prompt)))
 
 

@@ -1,8 +1,8 @@
 """Pad prompts as d1 does: on the left, batch by batch, and visible to the model.
 
 Source:
-    d1 @ 837888f, eval/eval.py. There each process has its own batches. Here the batches are those of the
-    whole question file, so that shards, interruptions and the order of completion change nothing.
+    d1 @ 837888f, eval/eval.py, where each process has its own batches. Here the batches are those of the
+    whole question file, so that shards, interruptions and the order of completion do not affect answers.
 """
 
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ def pad_batchwise(prompts: Sequence[Sequence[int]], *, batch_size: int, pad_toke
 
     Args:
         prompts: token ids of all questions, in file order.
-        batch_size: prompts of a batch; the last batch may be smaller.
+        batch_size: number of prompts of a batch; the last batch may be smaller.
         pad_token_id: id of the padding token.
 
     Returns:

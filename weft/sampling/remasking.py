@@ -1,4 +1,4 @@
-"""Remasking: the number of predictions that a step keeps, and the order in which they are chosen."""
+"""Remasking: how many predictions a step keeps, and in which order they are chosen."""
 
 from jaxtyping import Int
 from torch import Tensor
@@ -7,7 +7,7 @@ from weft.axes import TokenFloats
 
 
 def num_transfer_tokens(block_length: int, steps_per_block: int) -> list[int]:
-    """Return the tokens to reveal in each step of a block: as equal as possible, larger numbers first.
+    """Return the number of tokens to reveal in each step of a block: as equal as possible, larger first.
 
     Source:
         LLaDA generate.py @ b7e6c35, get_num_transfer_tokens.
@@ -20,7 +20,7 @@ def rank_by_confidence(confidence: TokenFloats) -> Int[Tensor, "batch length"]:
     """Return the indices that sort each row by confidence, the highest first.
 
     Source:
-        Low-confidence remasking as in d1 @ 837888f. Equal values are sorted by position, which is an order
-        that the published top-k may return as well.
+        Low-confidence remasking as in d1 @ 837888f. Equal values are sorted by position; the published top-k
+        leaves their order undefined.
     """
     return confidence.argsort(dim=1, descending=True, stable=True)

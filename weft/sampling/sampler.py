@@ -1,8 +1,8 @@
 """Sample answers to a list of prompts with the published reverse process.
 
 In float32 the tokens are those of the published loop (d1's eval/generate.py @ 837888f, LLaDA's generate.py
-@ b7e6c35). Choices that the published loop leaves open are fixed here: among equal confidences the lowest
-position is revealed first, and random numbers depend on seed, prompt, step and position only.
+@ b7e6c35). Where the published loop leaves a choice open, it is fixed here: among equal confidences the
+lowest position is revealed first, and random numbers depend only on seed, prompt, step and position.
 """
 
 import operator
@@ -59,7 +59,7 @@ def generate(
         early_stop: end an answer with the block of its first end-of-text token; exact up to that token.
         attend_padding: pad the prompts of each batch on the left with end-of-text tokens that are attended
             to, as d1 does; answers then depend on ``batch_size``.
-        kv_cache: approximate; keep keys and values within a block, see `weft.config.sampling`.
+        kv_cache: approximate; reuse keys and values within a block, see `weft.config.sampling`.
         confidence_threshold: approximate; reveal all predictions with at least this confidence.
 
     Returns:
@@ -67,7 +67,7 @@ def generate(
         the mask token itself may stay masked, as in the published loop.
 
     Raises:
-        SamplingError: settings, prompts and model do not fit together.
+        SamplingError: a setting or a prompt is not valid, or does not fit the model.
     """
     if mask_token_id is None:
         raise SamplingError(

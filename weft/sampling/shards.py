@@ -1,7 +1,7 @@
 """Divide the questions of a file among jobs or ranks, and merge their generations.
 
-A shard takes every n-th question, so that long and short questions are spread evenly. An answer does not
-depend on its shard, so that the merged file has the bytes that a single job would have written.
+A shard takes every n-th question, so that long and short questions are distributed evenly. Answers do not
+depend on shards, so the merged file has the same bytes as the file of a single job.
 """
 
 import re
@@ -23,7 +23,7 @@ RANK_VARIABLES = (("RANK", "WORLD_SIZE"), ("SLURM_PROCID", "SLURM_NTASKS"))
 SHARED_FIELDS = ("model", "seed", "gen_length", "diffusion_steps", "block_length", "approximate", "digest")
 """Fields of `Generation` that must be the same in all shards."""
 MAX_EXAMPLES_NAMED = 3
-"""Examples named in an error message."""
+"""Maximum number of examples that an error message names."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Shard:
         count: number of shards.
 
     Raises:
-        SamplingError: the number is not from 1 to the count.
+        SamplingError: the number is not between 1 and the count.
     """
 
     number: int = 1
@@ -55,7 +55,7 @@ class Shard:
         return items[self.number - 1 :: self.count]
 
     def fill_in(self, path: Path) -> Path:
-        """Return a path with ``{shard}`` and ``{shards}`` replaced by number and count."""
+        """Replace ``{shard}`` and ``{shards}`` in a path by the number and the count."""
         return Path(str(path).replace("{shard}", str(self.number)).replace("{shards}", str(self.count)))
 
 
@@ -67,7 +67,7 @@ def parse_shard(text: str, environment: Mapping[str, str]) -> Shard:
     """Parse a shard as given on the command line.
 
     Args:
-        text: K/N, such as 2/4, or auto for the rank of this process under torchrun or Slurm.
+        text: K/N, such as 2/4, or auto to use the rank of this process under torchrun or Slurm.
         environment: environment variables of the process; used for auto only.
 
     Returns:
@@ -140,7 +140,7 @@ def _require_same_settings(first: tuple[Path, Generation], other: tuple[Path, Ge
 
 
 def _require_none(requirement: str, examples: Sequence[str]) -> None:
-    """Raise SamplingError, naming some of them, if examples violate a requirement."""
+    """Raise a SamplingError that names some of the examples if any violates a requirement."""
     if examples:
         more = len(examples) - MAX_EXAMPLES_NAMED
         names = ", ".join(examples[:MAX_EXAMPLES_NAMED]) + (f" and {more} more" if more > 0 else "")

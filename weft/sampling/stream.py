@@ -35,7 +35,7 @@ class Answer:
     Attributes:
         index: number of the prompt.
         token_ids: ``gen_length`` token ids.
-        num_forward: denoising steps that this answer took.
+        num_forward: number of denoising steps of this answer.
         ended_early: True if the blocks after an end-of-text token were filled in without denoising.
     """
 
@@ -47,17 +47,17 @@ class Answer:
 
 @dataclass(frozen=True)
 class StepOutput:
-    """A denoising step of a sequence; the lists have an entry for each position with a prediction, ascending.
+    """A denoising step of a sequence. The lists have an entry for each predicted position, in order.
 
-    With random remasking only the positions drawn are predicted, otherwise all masked positions up to the
-    end of the block. Masks in the prompt, which the published loop fills in as well, are left out.
+    With random remasking only the drawn positions are predicted, otherwise all masked positions up to the
+    end of the block. Masks in the prompt, which the published loop also predicts, are not included.
 
     Attributes:
         index: number of the prompt.
         block: number of the block, from 0.
         step_in_block: number of the step in its block, from 0.
         columns: positions in the answer, from 0.
-        token_ids: the most probable token of each position; with a temperature the drawn token.
+        token_ids: the most probable token of each position or, with a temperature, the sampled token.
         confidence: probability of that token.
         entropy: entropy of the predicted distribution, in nats.
         is_revealed: True if the prediction was kept.
@@ -92,23 +92,23 @@ def stream_answers(
         prompts: prompts to answer.
         config: settings of the sampler.
         batch_size: sequences denoised together; halved, with a warning in the log, when memory runs out.
-        noise: random numbers, for settings that need them.
+        noise: random numbers; required if the settings use them.
         callback: called for every sequence after every step.
 
     Yields:
         The answers.
 
     Raises:
-        SamplingError: a prompt does not fit, or the memory is too small for a single sequence.
+        SamplingError: a prompt does not fit the model, or a single sequence does not fit into memory.
     """
     _check_model(model, config, noise, batch_size)
     for prompt in prompts:
         _check_prompt(model, prompt, config)
-    # The longest prompts are first, so that memory, if it is too small, runs out in the first batch.
+    # The longest prompts come first, so that insufficient memory shows in the first batch.
     longest_first = sorted(prompts, key=lambda prompt: (-len(prompt), prompt.index))
     waiting = deque(SequenceState(prompt, config) for prompt in longest_first)
     active: list[SequenceState] = []
-    assume_no_mask_predicted = callback is None  # a repeated block would be reported twice
+    assume_no_mask_predicted = callback is None  # else the callback could get a block twice
     while waiting or active:
         while waiting and len(active) < batch_size:
             active.append(waiting.popleft())
@@ -143,7 +143,7 @@ def _denoise_if_it_fits(
     *,
     assume_no_mask_predicted: bool,
 ) -> BlockResult | None:
-    """Return the next block of some sequences, which are not changed; None if memory is too small for it."""
+    """Denoise the next block without changing the sequences; return None if it does not fit into memory."""
     try:
         batch = CanvasBatch(active, config, getattr(model, "device", torch.device("cpu")))
         return denoise_block(
@@ -159,14 +159,14 @@ def _denoise_if_it_fits(
         if len(active) == 1:
             raise SamplingError(
                 f"the memory of the device must hold at least one sequence, but a prompt of "
-                f"{len(active[0].prompt)} tokens and an answer of {config.gen_length} do not fit; shorten "
-                "them, or use a device with more memory"
+                f"{len(active[0].prompt)} tokens with an answer of {config.gen_length} tokens does not fit; "
+                "shorten them, or use a device with more memory"
             ) from error
     return None
 
 
 def _is_out_of_memory(error: Exception) -> bool:
-    """Return True if memory ran out; torch raises a plain RuntimeError for the memory of the CPU."""
+    """Return True if memory ran out; for CPU memory torch raises a plain RuntimeError."""
     if isinstance(error, MemoryError | torch.OutOfMemoryError):
         return True
     return any(text in str(error) for text in ("DefaultCPUAllocator", "not enough memory", "out of memory"))
@@ -181,7 +181,7 @@ def is_finished(sequence: SequenceState, config: SamplingConfig) -> bool:
     closed = sequence.answer[: sequence.block * config.block_length]
     if config.eos_token_id not in closed:
         return False
-    # A position at which the model predicted the mask token may be filled in later.
+    # A position at which the model predicted the mask token may still be predicted later.
     return config.mask_token_id not in closed[: closed.index(config.eos_token_id)]
 
 

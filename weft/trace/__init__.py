@@ -1,1 +1,1 @@
-"""Traces: how one answer is unmasked step by step, as text in a terminal or as an HTML page."""
+"""Traces, which show how an answer is unmasked step by step, in a terminal or as an HTML page."""

@@ -1,7 +1,7 @@
-"""The data of a trace: how one answer is unmasked step by step, and how confident the model is.
+"""The data of a trace: how an answer is unmasked step by step, and how confident the model is.
 
-`weft.trace.job` samples answers and keeps their steps, `weft.trace.terminal` prints a trace, and
-`weft.trace.page` writes an HTML page with several.
+`weft.trace.job` samples answers and records their steps, `weft.trace.terminal` prints a trace, and
+`weft.trace.page` writes an HTML page with several traces.
 """
 
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ from weft.sampling.stream import Answer, StepOutput
 SIGNS = {"\n": "↵", "\t": "⇥"}
 SPACE_SIGN = "␣"
 END_SIGN = "∎"
-"""Stands for the end-of-text token, whose long name would otherwise fill the canvas."""
+"""Sign for the end-of-text token, whose long name would otherwise fill the canvas."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class TracedToken:
 
 @dataclass(frozen=True)
 class Trace:
-    """How one answer was unmasked.
+    """An answer and the denoising steps that unmasked it.
 
     Attributes:
         question: the question; example_id and benchmark are empty if it is not from a question file.
@@ -52,7 +52,7 @@ class Trace:
         token_ids: the finished answer.
         steps: denoising steps, in order.
         texts: token id -> text, for all tokens that occur.
-        ended_early: True if the rest after an end-of-text token was filled in.
+        ended_early: True if the blocks after an end-of-text token were filled in without denoising.
     """
 
     question: Question
@@ -103,13 +103,13 @@ class Trace:
         return canvases
 
     def sign(self, token_id: int) -> str:
-        """Return a short text for a token among others; safe to print, never empty, on one line."""
+        """Return a short text for a token within an answer: safe to print, not empty, on a single line."""
         if token_id == self.config.eos_token_id:
             return END_SIGN
         return visible(self.texts[token_id]) or f"token {token_id}"
 
     def label(self, token_id: int) -> str:
-        """Return a text for a token outside of an answer; a token of spaces becomes a sign for each space."""
+        """Return a text for a token outside an answer; a token that consists of spaces is shown as signs."""
         text = visible(self.texts[token_id]) or f"token {token_id}"
         return text if text.strip(" ") else SPACE_SIGN * len(text)
 
@@ -147,7 +147,7 @@ def make_trace(
 
 
 def describe(config: SamplingConfig) -> dict[str, str]:
-    """Return the settings of the sampler by name, for readers; options that are off are left out."""
+    """Return the settings of the sampler by name in readable form; options that are off are left out."""
     counts = sorted(set(num_transfer_tokens(config.block_length, config.steps_per_block)))
     described = {"tokens per answer": str(config.gen_length)}
     if config.confidence_threshold is None:
@@ -160,7 +160,7 @@ def describe(config: SamplingConfig) -> dict[str, str]:
 
 
 def describe_confidence(config: SamplingConfig) -> str:
-    """Return what the numbers shown as confidence are, and whether they decide what is revealed."""
+    """Return a description of the numbers shown as confidence, and of how positions are chosen."""
     token = "most probable token" if config.temperature == 0 else "token drawn, without the noise"
     is_random = config.remasking == "random"
     return f"probability of the {token}" + "; positions are chosen at random" * is_random
@@ -171,7 +171,7 @@ def visible(text: str, *, keep: str = "") -> str:
 
     Args:
         text: any text.
-        keep: characters that stay as they are, such as line feeds.
+        keep: characters that are not replaced, such as line feeds.
 
     Returns:
         The text with ↵ for a line feed, ⇥ for a tab, and escapes such as ``\u202e`` for other characters

@@ -1,4 +1,4 @@
-"""Answer a few questions as a sampling job would, and keep every denoising step."""
+"""Answer a few questions in the same way as a sampling job, and record every denoising step."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -24,13 +24,13 @@ def trace_questions(
     questions: Sequence[Question],
     chosen: Sequence[int],
 ) -> list[Trace]:
-    """Answer some questions of a file and keep every step.
+    """Answer some questions of a file and record every denoising step.
 
     Args:
         job: settings.
         model: mask predictor, adapter included.
         tokenizer: tokenizer of the model.
-        questions: all questions of the file; padding, if it is attended to, depends on the neighbours.
+        questions: all questions of the file, on which the padding depends with ``attend_padding``.
         chosen: indices of the questions to answer.
 
     Returns:

@@ -1,7 +1,7 @@
-"""Write traces as a self-contained HTML page without scripts, small enough to mail.
+"""Write traces as a self-contained HTML page without scripts, small enough to send by e-mail.
 
 Model output is untrusted: the template escapes all text, control characters are replaced by signs, and the
-content security policy of the page forbids browsers to load or run anything.
+content security policy of the page forbids browsers to load or execute anything.
 """
 
 import json
@@ -24,7 +24,7 @@ from weft.trace.terminal import MASK
 
 SHADES = 10
 NATS_PER_SHADE = 0.3
-"""Entropy per shade; the same in all traces, so that pages can be compared."""
+"""Range of entropies that have the same shade, equal on all pages, so that pages can be compared."""
 
 
 def write_trace_page(
@@ -36,7 +36,7 @@ def write_trace_page(
     headings: Sequence[str],
     caption: str = "",
 ) -> None:
-    """Write a page; equal traces give equal bytes.
+    """Write a page with traces. Equal traces give equal bytes.
 
     Args:
         traces: answers with the same settings.

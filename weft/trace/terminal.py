@@ -1,8 +1,8 @@
 """Print a trace as text: the answer after each step, and the tokens that the step revealed.
 
-Every position keeps its place: a mask (▒) takes the room of the token that will replace it (░), so that the
-eye can follow a column downwards. In a terminal the new tokens are shown in reverse video; in a file, or if
-the terminal has no styles, carets mark them on the line below. ASCII replaces signs that the encoding lacks.
+Every position has the same column in all steps: a mask (▒) is padded (░) to the width of the token that will
+replace it. In a terminal the new tokens are shown in reverse video; in a file, or if the terminal has no
+styles, carets mark them on the line below. Signs that the encoding lacks are replaced by ASCII characters.
 Console markup in the text is not interpreted, and control characters are replaced by signs.
 """
 
@@ -30,11 +30,11 @@ IN_ASCII = {MASK: "#", ROOM: ".", END_SIGN: "~", SPACE_SIGN: "_", LINE_END: r"\n
 """Replacements of signs that the terminal's encoding lacks."""
 INDENT = 2
 MAX_LISTED = 4
-"""Tokens named in the line above a canvas; further ones are counted."""
+"""Maximum number of tokens listed in the line above a canvas; further tokens are only counted."""
 NUM_LEAST_CONFIDENT = 3
-"""Tokens named at the end."""
+"""Number of tokens listed at the end."""
 STYLES = {0.9: "green", 0.5: "cyan", 0.0: "magenta underline"}
-"""Lowest confidence -> style of a token; the lowest level differs by more than its colour."""
+"""Lower bound of the confidence -> style of a token; the lowest level is also marked without colour."""
 
 
 def print_trace(console: Console, trace: Trace, *, every: int = 1) -> None:
@@ -43,8 +43,8 @@ def print_trace(console: Console, trace: Trace, *, every: int = 1) -> None:
     Args:
         console: console to print to.
         trace: the trace.
-        every: print each n-th canvas only, and the last one; tokens are new if the previous printed canvas
-            does not have them.
+        every: print only each n-th canvas and the last; tokens count as new if the canvas printed before does
+            not contain them.
     """
     console.print(_head(console, trace))
     widths = [max(1, cell_len(_fit(console, trace.sign(token_id)))) for token_id in trace.token_ids]
@@ -127,7 +127,7 @@ def _with_carets(console: Console, line: Text, marks: str) -> Iterator[Text]:
 
 
 def _prefix_that_fits(text: str, room: int) -> str:
-    """Return as many characters as fit into the room, at least one."""
+    """Return as many characters as fit into a width of ``room``, but at least the first."""
     width = 0
     for index, character in enumerate(text):
         width += cell_len(character)

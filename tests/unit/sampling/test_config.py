@@ -48,6 +48,6 @@ def test_noise_is_needed_where_something_is_drawn(change, needs_noise):
     ],
     ids=str,
 )
-def test_what_does_not_fit_is_named(change, message):
+def test_settings_that_do_not_fit_are_named(change, message):
     with pytest.raises(SamplingError, match=message):
         sampling_config(**change)

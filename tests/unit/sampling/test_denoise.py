@@ -74,7 +74,7 @@ def test_the_head_runs_at_masked_positions_of_the_block_only(model, tokenizer):
     assert seen == [len(PROMPTS) * 4, len(PROMPTS) * 2]
 
 
-def test_the_last_layer_runs_there_only_too(model, tokenizer):
+def test_the_last_layer_runs_at_masked_positions_of_the_block_only(model, tokenizer):
     config = sampling_config(mask_token_id=tokenizer.mask_token_id)
     seen = []
     hook = model.model.layers[-1].mlp.register_forward_hook(
@@ -100,7 +100,7 @@ def test_the_last_layer_runs_there_only_too(model, tokenizer):
     ids=str,
 )
 @pytest.mark.parametrize("maker", ["model", "dream"])
-def test_the_host_waits_once_a_block(request, monkeypatch, tokenizer, maker, change):
+def test_the_host_synchronises_once_per_block(request, monkeypatch, tokenizer, maker, change):
     config = sampling_config(mask_token_id=tokenizer.mask_token_id, **change)
     batch = batch_of(PROMPTS, config)
     asked = []
@@ -167,7 +167,7 @@ def test_guidance_treats_each_chunk_of_many_candidates_by_itself(model, tokenize
     assert parts == whole
 
 
-def test_a_predicted_mask_breaks_the_assumption_and_only_that():
+def test_a_predicted_mask_only_sets_assumption_held_to_false():
     logits = torch.zeros(9, 10)
     logits[:, 3] = 1.0
     for is_stuck in (False, True):
@@ -177,7 +177,7 @@ def test_a_predicted_mask_breaks_the_assumption_and_only_that():
         assert result.assumption_held is not is_stuck
 
 
-def test_a_threshold_reveals_all_that_are_sure_enough_and_at_least_one():
+def test_a_threshold_reveals_all_confident_predictions_and_at_least_one():
     logits = torch.zeros(5, 10)
     logits[torch.arange(5), torch.tensor([0, 1, 2, 3, 4])] = torch.tensor([0.0, 9.0, 0.1, 8.0, 0.2])
     model = ScriptedModel(logits)
@@ -210,7 +210,7 @@ def test_a_row_whose_block_is_done_waits_unchanged_for_the_others():
     assert steps == [4, 1]
 
 
-def test_a_threshold_gives_up_on_a_position_that_stays_masked():
+def test_a_threshold_stops_at_a_position_that_stays_masked():
     logits = torch.zeros(5, 10)
     logits[:, MASK] = 9.0
     config = sampling_config(gen_length=4, confidence_threshold=0.5)
@@ -233,7 +233,7 @@ def test_a_threshold_fills_the_masks_of_a_prompt_too():
     assert canvases == [[7] + [3] * 8]
 
 
-def test_onlookers_see_candidates_confidence_entropy_and_what_is_kept():
+def test_callbacks_get_candidates_confidence_entropy_and_kept_predictions():
     logits = torch.zeros(3, 10)
     logits[1, 4], logits[2, 5] = 50.0, 1.0
     steps = []

@@ -32,7 +32,7 @@ def test_generations_lie_on_disk_as_they_come_and_are_named_in_order(tmp_path):
     assert list(tmp_path.iterdir()) == [out]
 
 
-def test_a_torn_line_is_dropped_and_the_file_goes_on_behind_the_whole_ones(tmp_path):
+def test_an_incomplete_line_is_dropped_and_appending_continues(tmp_path):
     out = tmp_path / "a.jsonl"
     partial = partial_file(out, DIGEST)
     partial.write_text(lines(0, 1) + lines(9)[:-1])

@@ -72,7 +72,7 @@ class Dying:
         return self.model(**inputs)
 
 
-def test_a_record_says_what_was_asked_answered_and_spent(base, questions, tmp_path):
+def test_a_generation_contains_question_answer_and_steps(base, questions, tmp_path):
     job = described()
     records = records_of(answer(job, base, questions, tmp_path / "a.jsonl"))
     rows = [json.loads(line) for line in questions.read_text().splitlines()]
@@ -145,7 +145,7 @@ def test_attended_padding_changes_answers(base, questions, tmp_path):
     assert [record["generation"] for record in hidden] != [record["generation"] for record in attended]
 
 
-def test_what_is_there_is_not_answered_again(base, questions, tmp_path):
+def test_existing_answers_are_not_sampled_again(base, questions, tmp_path):
     out, job = tmp_path / "a.jsonl", described()
     with pytest.raises(KeyboardInterrupt):
         answer(job, Dying(base, 9), questions, out)
@@ -214,7 +214,7 @@ def test_a_checkpoint_without_mask_token_is_refused(questions, tmp_path):
     config = json.loads((tmp_path / "config.json").read_text())
     config.pop("mask_token_id", None)
     (tmp_path / "config.json").write_text(json.dumps(config))
-    with pytest.raises(CheckpointError, match=r"no mask token; add mask_token_id to config.json"):
+    with pytest.raises(CheckpointError, match=r"mask token, got none; add mask_token_id to config.json"):
         answer(described(), load_model(tmp_path), questions, tmp_path / "a", tokenizer_folder=tmp_path)
 
 

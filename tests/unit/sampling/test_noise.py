@@ -19,14 +19,14 @@ def test_numbers_are_uniform_and_uncorrelated():
         assert pvalue > 0.001, (axis, correlation)
 
 
-def test_a_number_depends_on_what_it_is_for_and_on_nothing_else():
+def test_a_random_number_depends_only_on_its_key():
     noise = HashedNoise(1)
     both = noise.for_tokens(KEYS, STEPS, POSITIONS, 20)
     alone = noise.for_tokens(KEYS[1:], STEPS[1:], POSITIONS[1:, 9:10], 10)
     assert torch.equal(both[1:, 9:10, :10], alone)
 
 
-def test_every_ingredient_counts():
+def test_every_part_of_the_key_changes_the_random_number():
     def first(seed=1, key=7, step=0, position=3):
         at = torch.tensor([key]), torch.tensor([step]), torch.tensor([[position]])
         noise = HashedNoise(seed)

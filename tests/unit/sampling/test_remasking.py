@@ -16,6 +16,6 @@ def test_transfers_sum_to_the_block(block_length, steps):
     assert max(transfers) - min(transfers) <= 1
 
 
-def test_the_surest_come_first_and_equal_ones_by_position():
+def test_ranking_is_by_confidence_then_by_position():
     confidence = torch.tensor([[0.1, -torch.inf, 0.9, 0.9], [0.5, 0.5, 0.5, 0.5]])
     assert rank_by_confidence(confidence).tolist() == [[2, 3, 0, 1], [0, 1, 2, 3]]

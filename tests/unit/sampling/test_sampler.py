@@ -82,12 +82,12 @@ def test_an_empty_prompt_is_answered(request, tokenizer, judge, maker):
         predictor.float()
 
 
-def test_some_masks_do_stay_in_the_cases_above(stuck_model, tokenizer):
+def test_the_cases_include_positions_that_stay_masked(stuck_model, tokenizer):
     answers = generate(stuck_model, PROMPTS, **settings_of(tokenizer, diffusion_steps=6))
     assert sum(answer.count(tokenizer.mask_token_id) for answer in answers) > 3
 
 
-def test_the_surest_positions_are_revealed_first_within_a_block():
+def test_the_most_confident_positions_of_a_block_are_revealed_first():
     model = scripted([0, 1, 2, 3, 4], [0.0, 1.0, 5.0, 9.0, 2.0])
     assert generate(model, [[7]], **SMALL) == [[1, 2, 3, 4]]
     seen = [call[0, 1:].tolist() for call in model.calls]
@@ -105,7 +105,7 @@ def test_a_position_that_predicts_the_mask_stays_masked():
     assert generate(model, [[7]], **SMALL | {"gen_length": 2, "diffusion_steps": 1}) == [[MASK, 2]]
 
 
-def test_steps_that_reveal_nothing_ask_nothing():
+def test_steps_that_reveal_nothing_do_not_call_the_model():
     model = scripted([0, 1, 2], [0.0, 3.0, 3.0])
     generate(model, [[7]], **SMALL | {"gen_length": 2, "diffusion_steps": 7})
     assert len(model.calls) == 2
@@ -114,7 +114,7 @@ def test_steps_that_reveal_nothing_ask_nothing():
 @pytest.mark.parametrize(
     "change", [SETTINGS["temperature"], SETTINGS["random"]], ids=["temperature", "random"]
 )
-def test_seed_and_keys_decide_the_random_numbers(model, tokenizer, change):
+def test_random_numbers_depend_on_seed_and_keys(model, tokenizer, change):
     settings = settings_of(tokenizer, **change)
     first = generate(model, PROMPTS, seed=1, **settings)
     assert generate(model, PROMPTS, seed=1, **settings) == first
@@ -200,7 +200,7 @@ def cached_plainly(model, prompt, *, gen_length, block_length, diffusion_steps, 
 
 @pytest.mark.parametrize("kv_cache", ["prefix", "dual"])
 @pytest.mark.parametrize("maker", ["model", "dream"])
-def test_a_cache_keeps_what_stands_outside_its_window(request, tokenizer, maker, kv_cache):
+def test_a_cache_keeps_entries_outside_its_window(request, tokenizer, maker, kv_cache):
     predictor = request.getfixturevalue(maker)
     settings = settings_of(tokenizer, diffusion_steps=6, kv_cache=kv_cache)
     expected = [cached_plainly(predictor, prompt, **settings) for prompt in PROMPTS]
@@ -231,7 +231,7 @@ def test_any_sequence_of_ids_is_a_prompt(model, tokenizer, make):
 
 
 @pytest.mark.parametrize("prompts", [[1, 2], ["ab"], [[1.5]], [None]], ids=str)
-def test_what_is_no_prompt_is_refused(model, tokenizer, prompts):
+def test_invalid_prompt_types_are_refused(model, tokenizer, prompts):
     with pytest.raises(SamplingError, match="every prompt must be a list of token ids"):
         generate(model, prompts, **settings_of(tokenizer, diffusion_steps=6))
 
@@ -252,7 +252,7 @@ def test_adapters_may_be_on_the_model(request, tokenizer, family, task):
         assert generate(adapted, PROMPTS, **settings) == generate(merged, PROMPTS, **settings)
 
 
-def test_no_prompts_no_answers():
+def test_without_prompts_there_are_no_answers():
     model = ScriptedModel(torch.zeros(1, 10))
     assert generate(model, [], **SMALL) == []
     assert generate(model, [], attend_padding=True, eos_token_id=1, **SMALL) == []

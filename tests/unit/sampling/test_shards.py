@@ -49,7 +49,7 @@ def test_shards_divide_the_questions(count):
     assert max(map(len, parts)) - min(map(len, parts)) <= 1
 
 
-def test_the_second_of_four_takes_every_fourth_from_the_second():
+def test_a_shard_takes_every_nth_question():
     assert list(parse_shard("2/4", {}).take(range(10))) == [1, 5, 9]
 
 
@@ -77,7 +77,7 @@ def test_auto_is_the_place_among_the_ranks(environment, shard):
     assert find_rank(environment) == (shard if shard.count > 1 else None)
 
 
-def test_a_senseless_rank_is_refused():
+def test_an_invalid_rank_is_refused():
     with pytest.raises(SamplingError, match="RANK and WORLD_SIZE must be numbers"):
         find_rank({"RANK": "one", "WORLD_SIZE": "2"})
     with pytest.raises(SamplingError, match="got 5/2"):
@@ -136,7 +136,7 @@ def test_a_file_that_is_not_a_shard_is_named(tmp_path, questions):
             merge_shards(questions, [path], tmp_path / "out")
 
 
-def test_a_file_that_is_read_is_not_written_over(tmp_path, questions):
+def test_the_output_must_not_overwrite_an_input(tmp_path, questions):
     parts = shards(tmp_path, 2)
     for out in (*parts, questions):
         before = out.read_bytes()

@@ -47,7 +47,7 @@ def test_the_longest_prompts_go_first_and_free_rows_are_refilled():
     assert [one.index for one in answers] == [1, 2, 0]
 
 
-def test_an_ended_row_makes_room_for_the_next_one():
+def test_a_finished_row_is_replaced_by_the_next_prompt():
     model = EndsAt(torch.zeros(1, 10))
     answers = {one.index: one for one in answer(
         model, [[1, 0], [1, 5], [1, 3]], config_of(early_stop=True, eos_token_id=END), batch_size=2
@@ -63,12 +63,12 @@ def test_an_ended_row_makes_room_for_the_next_one():
     assert batches == [[0, 5], [3, 5], [3, 5]]
 
 
-def test_without_the_switch_nothing_ends_early():
+def test_without_early_stop_no_answer_ends_early():
     answers = answer(EndsAt(torch.zeros(1, 10)), [[1, 0]], config_of(eos_token_id=END))
     assert (answers[0].num_forward, answers[0].ended_early) == (3, False)
 
 
-def test_a_mask_in_front_of_the_end_keeps_a_row_going():
+def test_a_row_with_a_mask_before_the_end_is_not_finished():
     logits = torch.zeros(7, 10)
     logits[:, 1] = 1.0
     logits[1, MASK], logits[2, END] = 9.0, 9.0
@@ -117,10 +117,10 @@ def test_out_of_memory_halves_the_batch_and_changes_no_answer(model, tokenizer, 
     assert set(cramped.sizes[3:]) == {1}
 
 
-def test_memory_for_not_even_one_row_is_one_clear_error(model, tokenizer):
+def test_too_little_memory_for_a_single_row_is_an_error(model, tokenizer):
     cramped = Cramped(model, 0, torch.OutOfMemoryError("CUDA out of memory."))
     config = config_of(mask_token_id=tokenizer.mask_token_id)
-    with pytest.raises(SamplingError, match="a prompt of 3 tokens and an answer of 6 "):
+    with pytest.raises(SamplingError, match="a prompt of 3 tokens with an answer of 6 tokens "):
         answer(cramped, [[1, 2, 3]], config)
 
 
@@ -143,7 +143,7 @@ def test_other_errors_of_a_model_are_passed_on(model, tokenizer):
     ],
     ids=lambda value: str(value)[:30],
 )
-def test_what_cannot_be_answered_is_refused_before_the_model_is_asked(model, prompt, change, message):
+def test_invalid_prompts_are_refused_before_the_model_is_called(model, prompt, change, message):
     cramped = Cramped(model, 0, AssertionError("asked"))
     with pytest.raises(SamplingError, match=message):
         answer(cramped, [prompt], config_of(**change))
@@ -160,7 +160,7 @@ def test_what_cannot_be_answered_is_refused_before_the_model_is_asked(model, pro
     ],
     ids=str,
 )
-def test_an_end_that_the_model_cannot_say_is_refused(model, change, message):
+def test_an_eos_token_outside_the_vocabulary_is_refused(model, change, message):
     with pytest.raises(SamplingError, match=message):
         answer(model, [[1]], config_of(**change))
 
@@ -176,7 +176,7 @@ def test_a_model_in_training_mode_is_refused(model, tokenizer):
         model.eval()
 
 
-def test_a_cache_needs_a_model_that_says_where_it_looks():
+def test_a_cache_requires_a_model_with_logit_shift():
     with pytest.raises(SamplingError, match="got ScriptedModel without logit_shift"):
         answer(ScriptedModel(torch.zeros(9, 10)), [[1]], config_of(kv_cache="dual"))
 
@@ -242,7 +242,7 @@ print(generate(model, prompts, **settings) == expected)
 """
 
 
-def test_a_memory_that_is_really_full_is_recognised():
+def test_real_out_of_memory_errors_are_recognised():
     done = subprocess.run(
         [sys.executable, "-c", LIMITED], capture_output=True, text=True, check=False, timeout=120
     )

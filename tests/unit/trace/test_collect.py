@@ -69,14 +69,14 @@ def test_the_order_of_unmasking_is_by_step_then_by_confidence():
     assert [token.column for token in trace_of([A, B, END, END], at_once).in_order] == [1, 0]
 
 
-def test_what_no_step_revealed_has_no_step():
+def test_a_position_that_was_not_revealed_has_no_step():
     """A mask that was predicted stays; behind the end everything is filled in, also over a prediction."""
     steps = [step(0, (0, END, 0.9, 0.1, True), (1, MASK, 0.8, 0.2, True)), step(1, (2, A, 0.9, 0.1, True))]
     tokens = trace_of([END, MASK, END, END], steps, ended_early=True).tokens
     assert [token.step for token in tokens] == [0, None, None, None]
 
 
-def test_a_position_that_is_revealed_again_counts_the_last_time():
+def test_a_position_revealed_twice_has_its_last_step():
     steps = [step(0, (0, MASK, 0.9, 0.1, True)), step(0, (0, A, 0.7, 0.2, True))]
     assert trace_of([A, MASK, MASK, MASK], steps).tokens[0] == TracedToken(0, A, 1, 0.7, 0.2)
 
@@ -106,7 +106,7 @@ def test_tokens_are_shown_on_one_line_and_never_empty():
         ("次 é <b> [bold]", "次 é <b> [bold]"),
     ],
 )
-def test_what_cannot_be_seen_becomes_a_sign(text, shown):
+def test_invisible_characters_become_signs(text, shown):
     assert visible(text) == shown
 
 
@@ -151,7 +151,7 @@ def test_settings_are_described_by_name():
         ({"remasking": "random"}, "probability of the most probable token; positions are chosen at random"),
     ],
 )
-def test_what_the_numbers_are_is_told(changes, words):
+def test_confidence_is_described(changes, words):
     assert describe_confidence(settings(**changes)) == words
 
 

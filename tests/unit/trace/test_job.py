@@ -64,7 +64,7 @@ def test_padding_is_part_of_the_prompt_where_it_is_attended_to(model, tokenizer)
     assert padded.prompt.startswith(tokenizer.pad_token * (len(longest) - len(own)))
 
 
-def test_a_question_of_ones_own_has_no_reference(model, tokenizer):
+def test_a_custom_question_has_no_reference(model, tokenizer):
     (trace,) = trace_questions(job_of(), model, tokenizer, [custom_question("Why?")], [0])
     assert (trace.question.question, trace.question.example_id, trace.question.reference) == (
         "Why?",

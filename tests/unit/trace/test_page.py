@@ -78,7 +78,7 @@ def structure(text):
     return parser
 
 
-def test_everything_is_inside_and_nothing_runs(page):
+def test_the_page_is_self_contained_and_has_no_scripts(page):
     parsed = structure(page(trace_of(), trace_of()))
     assert not {"script", "link", "img", "iframe", "object", "base", "form"} & set(parsed.seen)
     names = {name for name, _ in parsed.attributes}
@@ -121,7 +121,7 @@ def test_text_of_the_model_is_escaped_everywhere(page):
     assert r"\x1b[2J\u202e\ud800" in text
 
 
-def test_tokens_of_the_answer_tell_when_and_how_surely_they_came(page):
+def test_tokens_of_the_answer_show_step_and_confidence(page):
     answer = page(trace_of()).split('<p class="answer">')[1].split("</p>")[0]
     assert re.findall(r'<span class="t (\w+)"(?: data-s="(\d+)")? title="(.*?)">(.*?)</span>', answer) == [
         ("k5", "2", "position 1, step 2, confidence 0.500, entropy 0.700 nats", " two"),
@@ -145,7 +145,7 @@ def test_neighbours_of_one_shade_are_drawn_at_once(page):
     assert page(trace_of(steps=steps)).count('d="M0 0h2M3 0h1"') == 2, "also what is beyond the scale"
 
 
-def test_what_was_considered_is_laid_out_by_block(page):
+def test_predictions_are_tabulated_by_block(page):
     block = page(trace_of()).split("Block 1: positions 1 to 2</summary>")[1].split("</table>")[0]
     rows = [line for line in block.splitlines() if line.startswith("<tr")]
     assert rows == [
@@ -163,7 +163,7 @@ def test_the_order_of_unmasking_is_a_table(page):
     ]
 
 
-def test_what_was_run_is_told(page):
+def test_the_settings_of_the_run_are_shown(page):
     text = page(trace_of(reference=[3, 4]), caption="Made-up numbers.")
     assert "<dt>run</dt><dd>base</dd>" in text
     assert "<dt>process</dt><dd>exact</dd>" in text
@@ -176,7 +176,7 @@ def test_what_was_run_is_told(page):
     assert "Reference" not in approximate
 
 
-def test_with_random_remasking_the_page_shows_probabilities_at_the_positions_drawn(page):
+def test_with_random_remasking_the_page_shows_probabilities_at_drawn_positions(page):
     logits = torch.randn(5, len(TEXTS), generator=torch.Generator().manual_seed(0))
     logits[:, MASK] = -50.0
     steps, config = [], settings(remasking="random")
@@ -202,7 +202,7 @@ def words(text):
     return " ".join(text.split())
 
 
-def test_what_the_numbers_and_gaps_mean_is_told_by_mode(page):
+def test_the_page_explains_numbers_and_gaps_for_each_mode(page):
     surest = words(page(trace_of()))
     assert "Probability of the most probable token: <span" in surest
     assert "it predicts all masked positions of the current block" in surest
@@ -214,7 +214,7 @@ def test_what_the_numbers_and_gaps_mean_is_told_by_mode(page):
     assert "most probable" not in drawn
     chosen = words(page(trace_of(config=settings(remasking="random"))))
     assert "Probability of the most probable token; positions are chosen at random: <span" in chosen
-    assert "some masked positions are chosen at random, without asking the model" in chosen
+    assert "some masked positions are chosen at random" in chosen
     assert "The most probable token at each position chosen in a step, shaded" in chosen
     assert "Empty: not chosen in this step." in chosen
     for false in ("random number", "already revealed", "all masked positions", "masked again"):

@@ -55,7 +55,7 @@ def canvases(text):
     return [line for line in text.splitlines() if line.startswith("  ")]
 
 
-def test_masks_take_the_room_of_what_will_stand_there_and_carets_mark_what_is_new(shown):
+def test_masks_are_padded_to_their_tokens_and_carets_mark_new_tokens(shown):
     assert canvases(shown(trace_of([SHORT, LONG, LONG, END]))) == [
         "  x▒░░░░▒░░░░▒",
         "  ^",
@@ -118,27 +118,27 @@ def test_double_width_characters_count_twice(shown):
     assert canvases(shown(trace_of([HOSTILE, SHORT])))[1] == "  " + "^" * (len(r"[bold]\x1b[31m\u202e") + 2)
 
 
-def test_the_end_tells_the_answer_and_the_least_sure_tokens(shown):
+def test_the_end_shows_the_answer_and_the_least_confident_tokens(shown):
     text = shown(trace_of([SHORT, LONG, LONG, END, END, END], steps=4, ended_early=True))
     assert "\nAnswer\nx long long\n" in text
     assert "Least confident: long (0.35, 0.50 nats, step 3); long (0.65, 0.50 nats, step 2); x (0.95" in text
     assert "Ended early: 2 positions after the end were filled in." in text
 
 
-def test_many_tokens_at_once_are_counted(shown):
+def test_further_tokens_of_a_step_are_counted(shown):
     trace = trace_of([SHORT] * 6, block_length=6)
     once = [step_output(0, list(range(6)), [SHORT] * 6, [0.9] * 6, [0.1] * 6, [True] * 6)]
     trace = dataclasses.replace(trace, steps=once)
     assert "x 0.90  x 0.90  x 0.90  x 0.90  and 2 more\n" in shown(trace)
 
 
-def test_the_answer_alone():
+def test_only_the_answer_is_printed():
     stream = io.StringIO()
     print_answer(Console(file=stream), trace_of([HOSTILE, LONG, END, END]))
     assert stream.getvalue() == "[bold]\\x1b[31m\\u202e次 long\n"
 
 
-def test_the_legend_tells_what_the_numbers_are(shown):
+def test_the_legend_explains_the_numbers(shown):
     assert "\nnumbers: probability of the most probable token\nnew: ^" in shown(trace_of([SHORT, LONG]))
     text = shown(trace_of([SHORT, LONG], remasking="random"), width=80)
     assert "\nnumbers: probability of the most probable token; positions are chosen at random\nnew: ^" in text
@@ -160,7 +160,7 @@ def with_lines(*token_ids):
     return dataclasses.replace(trace, texts=LINES)
 
 
-def test_where_the_encoding_lacks_a_sign_ascii_stands_for_it():
+def test_signs_that_the_encoding_lacks_are_replaced_by_ascii():
     text = printed_as("ascii", with_lines(SHORT, LONG, HOSTILE, END))
     assert canvases(text)[:8] == [
         r"  \n#.#.#",
