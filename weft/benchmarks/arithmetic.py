@@ -21,13 +21,13 @@ from weft.errors import ScoringError, describe_error
 Value = int | float | complex | Fraction
 
 MAX_CHARACTERS = 100_000
-"""Length of an expression in which each run of blanks counts as one character."""
+"""Maximum length of an expression, in which consecutive blanks count as a single character."""
 MAX_OPERATORS = 2_000
-"""Number of operators and signs. Python's parser reaches its own limit near 3000."""
+"""Maximum number of operators and signs. Python's parser reaches its own limit near 3000."""
 MAX_DIGITS = 4_300
-"""Length of a number. This is Python's own limit for reading an integer."""
+"""Maximum number of digits of a number, which is Python's own limit for parsing an integer."""
 MAX_INTEGER_BITS = 100_000
-"""Size of an integer; without a limit, 9**9**9 would take minutes."""
+"""Maximum size of an integer; without this limit, 9**9**9 would take minutes."""
 
 _BLANKS = re.compile(r"[ \t\f\r\n]+")
 _FOREIGN = re.compile(r"[^0-9.+\-*/() \n]")
@@ -61,7 +61,7 @@ def evaluate(expression: str) -> Value:
         An int, a float or, for roots of negative numbers, a complex number.
 
     Raises:
-        ExpressionError: the text is not such an expression, or has no value, as 3 / 0.
+        ExpressionError: the text is not such an expression, or has no value, such as 3 / 0.
         ExpressionLimitError: an intermediate integer has more than MAX_INTEGER_BITS bits.
     """
     return _compute(_parse(expression), read_number=lambda number: number)
@@ -114,7 +114,7 @@ def _parse(expression: str) -> list[ast.expr]:
 
 
 def _list_nodes(root: ast.expr) -> list[ast.expr]:
-    """List the nodes of a syntax tree, each behind its operands, without recursion."""
+    """List the nodes of a syntax tree without recursion; each node comes after its operands."""
     nodes: list[ast.expr] = []
     pending = [root]
     while pending:
@@ -152,7 +152,7 @@ def _compute(nodes: list[ast.expr], *, read_number: Callable[[int | float], Valu
 
 
 def _apply(operation: ast.operator, left: Value, right: Value) -> Value:
-    """Apply an operator within the limit on integers."""
+    """Apply an operator, or raise an error if the result exceeds the limit on integers."""
     # A power may be too large to compute, so its size is estimated first.
     is_huge = isinstance(operation, ast.Pow) and _estimate_power_bits(left, right) > MAX_INTEGER_BITS
     value = left if is_huge else _OPERATIONS[type(operation)](left, right)
@@ -164,7 +164,7 @@ def _apply(operation: ast.operator, left: Value, right: Value) -> Value:
 
 
 def _estimate_power_bits(base: Value, exponent: Value) -> int:
-    """Return an upper bound for the bits of an integer power; 0 where the power cannot become large."""
+    """Return an upper bound for the number of bits of an integer power; 0 if the power cannot be large."""
     if not isinstance(base, int) or not isinstance(exponent, int) or abs(base) <= 1:
         return 0
     return base.bit_length() * exponent

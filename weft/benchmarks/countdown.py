@@ -49,18 +49,18 @@ _LEFT_SIDE = "0123456789+-*/() "
 
 
 def score_d1(generation: str, *, question: str, reference: Any) -> Score:
-    r"""Score an expression as d1 does: all or nothing.
+    r"""Score an expression as d1 does, with a credit of 0 or 1.
 
     The reference holds the numbers and the target, `[[a, b, c], target]`; the question is not used. The
     expression is the content of the last box, or of the answer tags if the box is never closed, or the
-    whole text. The left side of `3 + 4 = 7` counts. The integers in the expression must be the given
-    numbers, and its value must be within 1e-5 of the target. An answer is unscorable only if an
-    intermediate integer has more than MAX_INTEGER_BITS bits.
+    whole text. Of an equation such as `3 + 4 = 7`, the left side is scored. The integers in the expression
+    must be the given numbers, and its value must be within 1e-5 of the target. An answer is unscorable only
+    if an intermediate integer has more than MAX_INTEGER_BITS bits.
 
     Source:
-        dllm-reasoning/d1 @ 837888f, eval/parse_and_get_acc.py, parse_countdown_answers. Differs in
-        that a foreign reference is an error (d1 reads the question instead), and in the limits of
-        `weft.benchmarks.arithmetic`, see docs/deviations.md.
+        dllm-reasoning/d1 @ 837888f, eval/parse_and_get_acc.py, parse_countdown_answers. It
+        differs in two points (docs/deviations.md): a reference in another form is an error, where d1 reads
+        the question instead, and `weft.benchmarks.arithmetic` has limits.
     """
     numbers, target = _read_reference(reference)
     expression = _extract_expression(generation)
@@ -76,7 +76,7 @@ def score_d1(generation: str, *, question: str, reference: Any) -> Score:
 
 
 def score_strict(generation: str, *, question: str, reference: Any) -> Score:
-    r"""Score an expression exactly: all or nothing.
+    r"""Score an expression by its exact value, with a credit of 0 or 1.
 
     The reference holds the numbers and the target, `[[a, b, c], target]`; the question is not used. The
     expression is the last stated answer (`weft.benchmarks.extraction.read_stated_answer`), in plain signs
@@ -107,7 +107,7 @@ def _write_plainly(expression: str) -> str:
         expression = expression.replace(latex, plain)
     expression = rewrite(expression, _PLAIN)
     num_replaced = 1
-    while num_replaced:  # from the inside
+    while num_replaced:  # the innermost fractions first
         expression, num_replaced = _FRACTION.subn(r"((\1)/(\2))", expression)
     return _PRODUCT.sub("*", expression.translate(_SIGNS)).strip()
 
@@ -123,7 +123,7 @@ def _read_reference(reference: Any) -> tuple[Sequence[int | float], int | float]
 
 
 def _extract_expression(generation: str) -> str:
-    """Return the expression with Python's operators, without the result behind an equals sign."""
+    """Return the expression with Python's operators, without an equals sign and the result after it."""
     expression = read_last_box(generation)
     if expression is None:
         expression = read_answer_tags(generation)

@@ -32,8 +32,8 @@ class CustomBenchmarkFile:
     Attributes:
         path: the file.
         instruction: text in front of every question; may be empty.
-        questions: returns pairs of question and reference, not checked yet.
-        scorer: the file's function ``score``; the method `score` also checks what it returns.
+        questions: function that returns pairs of question and reference, not checked yet.
+        scorer: the file's function ``score``; the method `score` also checks its result.
     """
 
     path: Path
@@ -51,8 +51,8 @@ class CustomBenchmarkFile:
             Pairs of question and reference.
 
         Raises:
-            ConfigError: there are too few questions, a question occurs twice or has another form, or the
-                file's function fails.
+            ConfigError: there are too few questions, a question occurs twice or has the wrong form, or the
+                file's function raises an exception.
         """
         try:
             pairs = list(itertools.islice(self.questions(), num_examples))
@@ -62,7 +62,7 @@ class CustomBenchmarkFile:
         if len(pairs) < num_needed:
             raise ConfigError(
                 f"{self.path}: the file must have at least {num_needed} questions, got {len(pairs)}; "
-                "add some, or lower num_examples"
+                "add questions, or lower num_examples"
             )
         seen: set[str] = set()
         for number, pair in enumerate(pairs, start=1):
@@ -79,7 +79,7 @@ class CustomBenchmarkFile:
         return [(question, reference) for question, reference in pairs]
 
     def score(self, generation: str, /, *, question: str, reference: Any) -> Score:
-        """Score an answer with the file's function. Exceptions of the function pass through.
+        """Score an answer with the file's function, whose exceptions are passed on.
 
         Args:
             generation: the model's answer.
@@ -104,7 +104,7 @@ class CustomBenchmarkFile:
 def load_custom_benchmark(path: Path) -> CustomBenchmarkFile:
     """Run the Python file of a custom benchmark and read the names that it defines.
 
-    This executes the user's code, on purpose, and only the file that an experiment or ``--custom`` names.
+    This executes the user's code, but only in the file that an experiment or ``--custom`` names.
 
     Args:
         path: path of the file.
@@ -113,7 +113,7 @@ def load_custom_benchmark(path: Path) -> CustomBenchmarkFile:
         The instruction, the questions and the scorer of the file.
 
     Raises:
-        ConfigError: the file is missing or fails, or a name is missing or has the wrong type.
+        ConfigError: the file is missing or raises an exception, or a name is missing or has the wrong type.
     """
     if not path.is_file():
         raise ConfigError(f"the custom benchmark must be a Python file, got {path}; correct its path")
@@ -143,7 +143,7 @@ def load_custom_benchmark(path: Path) -> CustomBenchmarkFile:
 
 
 def _get(names: dict[str, Any], name: str, kind: Any, form: str, path: Path) -> Any:
-    """Return the value of a name in the file, after a check of its type."""
+    """Return the value of a name that the file defines, after checking its type."""
     if not isinstance(names.get(name), kind):
         value = f"{names[name]!r:.80}" if name in names else "no such name"
         raise ConfigError(f"{path}: {name} must be {form}, got {value}; correct the file")
@@ -151,7 +151,7 @@ def _get(names: dict[str, Any], name: str, kind: Any, form: str, path: Path) -> 
 
 
 def _describe_failure(path: Path, task: str, error: BaseException) -> ConfigError:
-    """Return an error that names the file, and the line in it where the user's code failed, if known."""
+    """Return an error that names the file and, if it is known, the line at which the user's code failed."""
     frames = traceback.extract_tb(error.__traceback__)
     lines = [frame.lineno for frame in frames if frame.filename == str(path)]
     place = f"{path}, line {lines[-1]}" if lines else str(path)
@@ -161,7 +161,7 @@ def _describe_failure(path: Path, task: str, error: BaseException) -> ConfigErro
 
 
 def _is_question(pair: Any) -> bool:
-    """Return True for a pair of a question and a reference that JSON restores as it was."""
+    """Return True for a pair of a question and a reference that JSON stores and restores unchanged."""
     match pair:
         case [str(question), reference] if question.strip():
             try:

@@ -1,6 +1,6 @@
-"""End of an answer: the first end-of-text or end-of-turn token.
+"""The end of an answer, which is its first end-of-text or end-of-turn token.
 
-    18.</answer><|eot_id|><|endoftext|><|endoftext|>     ends behind </answer>, with 3 end tokens
+    18.</answer><|eot_id|><|endoftext|><|endoftext|>     ends after </answer>, with 3 end tokens
 
 A diffusion model fills its whole canvas, so that end tokens follow the answer up to the end of the canvas.
 """
@@ -8,7 +8,7 @@ A diffusion model fills its whole canvas, so that end tokens follow the answer u
 import re
 
 END_TOKENS = ("<|endoftext|>", "<|eot_id|>", "<|im_end|>")
-"""End of text and end of turn in LLaDA's and in Dream's tokenizer; each is one token."""
+"""End-of-text and end-of-turn tokens of the tokenizers of LLaDA and Dream."""
 
 ANSWER_END = "</answer>"
 

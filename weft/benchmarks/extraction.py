@@ -20,7 +20,7 @@ BOX = "\\boxed"
 FRAMED_BOX = "\\fbox"
 ANSWER_START = "<answer>"
 MAX_CHARACTERS = 1_000
-"""Longest stated answer that strict scoring judges, except for Sudoku."""
+"""Length of the longest answer that strict scoring judges, except for Sudoku."""
 NO_ANSWER = f"no answer of at most {MAX_CHARACTERS} characters is stated"
 
 _BRACE = re.compile(r"[{}]")
@@ -33,8 +33,8 @@ def read_last_box(text: str) -> str | None:
     r"""Return the content of the last box, or the whole text if there is no box at all.
 
     A box written `\boxed 7$` (a space for the braces) takes precedence over every other box and ends at
-    the next dollar sign. Any other form than a plain `\boxed{...}` is returned with its command, `\fbox`
-    included, as in d1.
+    the next dollar sign. Any other form than a plain `\boxed{...}`, such as `\fbox`, is returned
+    with its command, as in d1.
 
     Args:
         text: a generation.
@@ -63,7 +63,7 @@ def read_last_box(text: str) -> str | None:
 
 
 def read_answer_tags(text: str) -> str | None:
-    """Return the stripped text between the first answer tag and the next closing tag; None without them."""
+    """Return the stripped text between the first answer tag and the next closing tag, or None."""
     _, start, rest = text.partition(ANSWER_START)
     content, end, _ = rest.partition(ANSWER_END)
     return content.strip() if start and end else None
@@ -74,7 +74,7 @@ class StatedAnswer(NamedTuple):
 
     Attributes:
         text: the answer.
-        is_boxed: True if it was in a box, as the prompts ask, False if only in answer tags.
+        is_boxed: True if it was in a box, as the prompts request; False if it was only in answer tags.
     """
 
     text: str
@@ -84,17 +84,17 @@ class StatedAnswer(NamedTuple):
 def read_stated_answer(generation: str) -> StatedAnswer | None:
     r"""Read the last answer that a generation states before its end.
 
-    That is the content of the last closed `\boxed{...}` or `\fbox{...}`, the inner of nested boxes.
-    Without a closed box it is the text in the last answer tags. Boxes and tags without a letter, a digit,
-    ∞ or ∅ are ignored. Tags that are never closed count if an end token follows; a text that fills its
-    canvas may have been cut in the middle of a number. If the tags hold only a box that lacks its
+    The answer is the content of the last closed `\boxed{...}` or `\fbox{...}`; of nested boxes, that of the
+    inner. Without a closed box it is the text in the last answer tags. Boxes and tags without a letter, a
+    digit, ∞ or ∅ are ignored. Tags that are never closed count only if an end token follows, because a text
+    that fills its canvas may have been cut off within a number. If the tags hold only a box that lacks its
     backslash or its closing brace, or that ends with ">" instead, the content of that box counts.
 
     Args:
         generation: the model's answer.
 
     Returns:
-        The answer, stripped; None if none is stated.
+        The stripped answer, or None if the generation states no answer.
     """
     text = cut_at_end(generation)
     boxed = _read_last_closed_box(text)
@@ -151,7 +151,7 @@ def _find_closing_brace(text: str, start: int) -> int | None:
             num_open += 1
             continue
         num_open -= 1
-        # A closing brace before any opening one leaves the count at -1, and the search goes on.
+        # A closing brace before any opening brace makes the count -1, and the search continues.
         if num_open == 0:
             return brace.start()
     return None

@@ -1,4 +1,4 @@
-"""Reading of generation files, in weft's form or in d1's.
+"""Read generation files, in the form of weft or of d1.
 
 weft's form is JSON Lines with a `weft.records.Generation` on each line::
 
@@ -21,13 +21,13 @@ from weft.records.files import numbered_lines, parse_json, parse_record, read_te
 from weft.records.ids import stored_question_id
 
 REMEDY = (
-    "a generation file must be weft's JSON Lines or d1's JSON; if it is cut off, let the sampling finish, "
-    "which resumes there, or fetch the file again"
+    "a generation file must be weft's JSON Lines or d1's JSON; if it is incomplete, run the sampling again, "
+    "which resumes where it stopped, or fetch the file again"
 )
 
 
 class _D1Generation(Record):
-    """One item of d1's form."""
+    """A generation in d1's form."""
 
     model_config = ConfigDict(allow_inf_nan=True)
 
@@ -40,7 +40,7 @@ class _D1Generation(Record):
 
 
 class _D1File(Record):
-    """A whole file in d1's form."""
+    """A file in d1's form."""
 
     generations: list[_D1Generation]
     """The answers, in file order."""
@@ -73,7 +73,7 @@ def read_generations(path: Path, benchmark: str) -> list[Generation]:
 
 
 def _is_single_object(text: str) -> bool:
-    """Return True if the file is a single object, as in d1's form, or damaged, rather than JSON Lines."""
+    """Return True if the text is a single object, as in d1's form, or is damaged, and is not JSON Lines."""
     try:
         first = parse_json(text.partition("\n")[0], allow_nan=True)
     except (ValueError, RecursionError):
@@ -82,7 +82,7 @@ def _is_single_object(text: str) -> bool:
 
 
 def _read_lines(benchmark: str, path: Path) -> list[Generation]:
-    """Read weft's form."""
+    """Read a file in weft's form."""
     generations: dict[str, Generation] = {}
     for place, line in numbered_lines(path, error=ScoringError, remedy=REMEDY):
         generation = parse_record(
@@ -103,7 +103,7 @@ def _read_lines(benchmark: str, path: Path) -> list[Generation]:
 
 
 def _read_d1_form(text: str, benchmark: str, path: Path) -> list[Generation]:
-    """Read d1's form."""
+    """Read a file in d1's form."""
     file = parse_record(text, _D1File, place=str(path), error=ScoringError, remedy=REMEDY, allow_nan=True)
     return [
         Generation(

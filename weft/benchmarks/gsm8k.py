@@ -1,7 +1,7 @@
 r"""GSM8K: grade-school word problems whose answer is a number.
 
     Tom has 3 bags of 6 marbles. How many marbles does he have?      reference: 18.0
-    right: \boxed{18}, \boxed{18 marbles}        wrong by d1: \boxed{3 * 6 = 18}, read as 3
+    right: \boxed{18}, \boxed{18 marbles}        wrong in d1: \boxed{3 * 6 = 18}, read as 3
 
 Source of the scoring d1: dllm-reasoning/d1 @ 837888f, eval/parse_and_get_acc.py, parse_gsm_answers.
 """
@@ -33,7 +33,7 @@ _PLAIN: tuple[Step, ...] = (
     (re.compile(r"(?<![0-9.,/}])([0-9]+)\s+([0-9]+)/([0-9]+)(?![0-9])"), _write_mixed_number),
     (re.compile(r"\\[dt]?frac\s*\{\s*(-?[0-9]+)\s*\}\s*\{\s*([0-9]+)\s*\}"), r" \1/\2 "),
     (re.compile(r"(?<=-) (?=[0-9]+/)"), ""),  # the result of the previous step for -\frac{1}{2}
-    (re.compile(r"\{,\}|\\[,!]"), ""),  # separators of thousands in LaTeX: 1{,}200 and 1\,200
+    (re.compile(r"\{,\}|\\[,!]"), ""),  # thousands separators in LaTeX: 1{,}200 and 1\,200
     (re.compile(r"(?<=[0-9])[\u00a0\u2009\u202f](?=[0-9]{3}(?![0-9]))"), ""),  # the same beyond ASCII
     (re.compile(r"[−–]"), "-"),  # minus signs other than the hyphen
     (re.compile(r"-\\?[$€£¥]\s*"), "-"),
@@ -55,11 +55,11 @@ _STATED_NUMBER = re.compile(
 def score_d1(generation: str, *, question: str, reference: Any) -> Score:
     """Score a number as d1 does: it must equal the reference as a float.
 
-    The reference is the number. d1 stores None for negative numbers, and every answer is wrong if the
-    reference is None or negative; the question is not used. The answer is the first number of the first
-    box that holds a number, else the last number of the first pair of answer tags. A text that Python
-    converts to a float counts as one number ("1e3", "inf"). Thousands separators are not understood: a box
-    with "1,200" is read as 1. The extracted number is written as Python writes a float ("18.0").
+    The reference is the number; the question is not used. d1 stores None instead of negative numbers, and
+    every answer is wrong if the reference is None or negative. The answer is the first number in the first
+    box that holds a number, or else the last number in the first pair of answer tags. A text that Python
+    converts to a float, such as "1e3" or "inf", counts as one number. Thousands separators are not
+    recognised: a box with "1,200" is read as 1. The extracted number is formatted as a float ("18.0").
 
     Source:
         dllm-reasoning/d1 @ 837888f, eval/parse_and_get_acc.py, parse_gsm_answers.
@@ -79,14 +79,14 @@ def score_d1(generation: str, *, question: str, reference: Any) -> Score:
 
 
 def score_strict(generation: str, *, question: str, reference: Any) -> Score:
-    r"""Score a number exactly: it must have the reference's value.
+    r"""Score a number exactly: it must have the same value as the reference.
 
-    The reference is a finite number, which d1's files lack where it is negative; the question is not used.
-    The answer is the last stated answer (`weft.benchmarks.extraction.read_stated_answer`).
-    Currency, units, thousands separators (`1,800`, `1{,}800`, `1\,800`), negative numbers, fractions
-    and mixed numbers are understood, and the right side of an equation counts. A box must hold a single
-    number, possibly several times, and no expression; without a box the last number in the answer tags
-    counts. The extracted number is written as an integer or as a fraction.
+    The reference is a finite number; d1's files have None instead of negative numbers. The question is not
+    used. The answer is the last stated answer (`weft.benchmarks.extraction.read_stated_answer`). Currency,
+    units, thousands separators (`1,800`, `1{,}800`, `1\,800`), negative numbers, fractions and mixed numbers
+    are recognised. Of an equation, the right side is scored. A box must hold a single number, possibly
+    several times, and no expression; without a box, the last number in the answer tags is scored. The
+    extracted number is formatted as an integer or as a fraction.
     """
     if isinstance(reference, bool) or not isinstance(reference, int | float) or not math.isfinite(reference):
         raise ScoringError(
@@ -103,9 +103,9 @@ def score_strict(generation: str, *, question: str, reference: Any) -> Score:
 
 
 def _read_stated_numbers(text: str, *, is_boxed: bool) -> list[Fraction]:
-    """Return the numbers of a stated answer; of an equation those on the right side, if there are any.
+    """Return the numbers of a stated answer; of an equation, those on the right side, if there are any.
 
-    In a box, "- 18" is a negative number and "2 + 2" states none; in prose, a dash is not a minus sign.
+    In a box, "- 18" is a negative number and "2 + 2" is no number; in prose, a dash is not a minus sign.
     """
     text = rewrite(text, _PLAIN)
     if is_boxed:

@@ -3,8 +3,8 @@ r"""MATH-500: competition mathematics; an answer is an expression in LaTeX.
     What is the chance of heads?      reference: \frac{1}{2}
     right: \boxed{\dfrac12}, \boxed{0.5}, \boxed{1/2}            wrong: \boxed{0.50}, \boxed{\frac{2}{4}}
 
-By d1, strings are compared after the clean-up published with the MATH data (Hendrycks et al.); by
-``strict``, values are compared. The example shows the scoring ``d1``.
+The scoring ``d1`` compares strings after the clean-up published with the MATH data (Hendrycks et al.);
+``strict`` compares values. The example shows the scoring ``d1``.
 
 Source of the scoring d1: dllm-reasoning/d1 @ 837888f, eval/parse_and_get_acc.py, parse_math_answers, and
 eval/parser_helper.py, is_equiv.
@@ -24,7 +24,7 @@ from weft.benchmarks.symbolic import ComparisonError, are_equal
 from weft.errors import ScoringError
 from weft.records import Score
 
-# In this order, each over the whole text.
+# Applied in this order, each to the whole text.
 _REPLACEMENTS_BEFORE_UNITS = (
     ("\n", ""),
     ("\\!", ""),
@@ -64,8 +64,8 @@ def score_d1(generation: str, *, question: str, reference: Any) -> Score:
     """Score an expression as d1 does: the strings must be equal after the clean-up.
 
     The reference is the answer in LaTeX, a string; the question is not used. The answer is the last box,
-    or the whole text if it has no box; answer tags count only if the box is empty or its braces are never
-    closed.
+    or the whole text if it has no box; the answer tags are used only if the box is empty or its braces are
+    never closed.
 
     Source:
         dllm-reasoning/d1 @ 837888f, eval/parse_and_get_acc.py, parse_math_answers.
@@ -87,10 +87,10 @@ def score_strict(generation: str, *, question: str, reference: Any) -> Score:
 
     The reference is the answer in LaTeX, a string; the question is not used. The answer is the last stated
     answer (`weft.benchmarks.extraction.read_stated_answer`). It is right if it equals the reference as a
-    string after the clean-up of d1, or in value by math-verify, with decimals compared to twelve places.
-    Units, percent signs and the case of letters are ignored. The base of a number must be right where the
-    answer states it, and may be left out. An answer is unscorable if the comparison fails or exceeds its
-    limits on time and memory.
+    string after d1's clean-up, or in value according to math-verify, which compares decimals to twelve
+    places. Units, percent signs and the case of letters are ignored. The base of a number may be left out,
+    but must be right if the answer states it. An answer is unscorable if the comparison fails or exceeds
+    its limits on time and memory.
     """
     _require_text(reference)
     answer = read_short_answer(generation)
@@ -104,7 +104,7 @@ def score_strict(generation: str, *, question: str, reference: Any) -> Score:
 
 
 def _write_plainly(latex: str) -> str:
-    """Rewrite an expression on a single line, in LaTeX's signs, without the marks around it."""
+    """Rewrite an expression on a single line with LaTeX commands, without the marks around it."""
     return rewrite(latex, _PLAIN).strip()
 
 
@@ -116,7 +116,7 @@ def _is_same_value(stated: str, reference: str) -> bool:
     if stated_in_base and (reference_in_base or reference.isdecimal()):
         wanted = reference_in_base.groups() if reference_in_base else (reference, "10")
         return stated_in_base.groups() == wanted
-    # The clean-up would read "7 \text{ or } 8" as 7 with a unit.
+    # The clean-up would take "7 \text{ or } 8" for 7 with a unit.
     if _UNIT_START not in stated + reference and is_equivalent(stated, reference):
         return True
     return are_equal(reference, stated)
@@ -132,7 +132,7 @@ def _require_text(reference: Any) -> None:
 def is_equivalent(prediction: str, reference: str) -> bool:
     """Return True if two answers are the same string after the clean-up.
 
-    If the clean-up fails for either of them, both are compared as they are.
+    If the clean-up fails on either of them, both are compared without it.
 
     Source:
         dllm-reasoning/d1 @ 837888f, eval/parser_helper.py, is_equiv.
@@ -150,12 +150,12 @@ def clean_up(answer: str) -> str:
         answer: any text.
 
     Returns:
-        The answer without spaces, sizes of brackets, degrees, percent signs and units, with a
-        leading zero before a decimal point and with braces around arguments.
+        The answer without spaces, bracket sizes, degree signs, percent signs and units, with a leading zero
+        before a decimal point and with braces around arguments.
 
     Raises:
-        ValueError: the original clean-up fails on the answer: it has two units, nothing behind a root
-            or a fraction, or a single slash between parts that are not integers.
+        ValueError: the original clean-up fails on the answer, because it has two units, a root or a fraction
+            without arguments, or a single slash between parts that are not integers.
 
     Source:
         dllm-reasoning/d1 @ 837888f, eval/parser_helper.py, strip_string.
@@ -169,7 +169,7 @@ def clean_up(answer: str) -> str:
         answer = answer.replace(old, new)
     if answer.startswith("."):
         answer = "0" + answer
-    # "x = 5" is 5, but the left side of a longer equation stays.
+    # "x = 5" becomes 5, but the left side of a longer equation is kept.
     left, *right = answer.split("=")
     if len(right) == 1 and len(left) <= 2:
         answer = right[0]

@@ -1,4 +1,4 @@
-"""Scoring of whole generation files: scored examples in file order, and their summary.
+"""Score whole generation files and summarise the scores.
 
 `weft.stats` computes intervals and tests from the score files that `weft score` writes.
 """
@@ -25,11 +25,11 @@ def score_generations(
         scoring: name of the scoring, which is written into the score file.
 
     Yields:
-        The scored examples, in order. If the scorer fails for an example, the example is unscorable and
-        the reason names the failure.
+        The scored examples, in order. If the scorer raises an exception, the example is unscorable and the
+        reason names the exception.
 
     Raises:
-        ScoringSetupError: this machine lacks something that every verdict needs.
+        ScoringSetupError: a program that every verdict requires is missing on this machine.
         ConfigError: a custom benchmark's function does not return a score.
     """
     for generation in generations:
@@ -61,7 +61,7 @@ def _score_or_report(scorer: Scorer, generation: Generation) -> Score:
 
 
 def check_output_path(out: Path, inputs: Iterable[Path]) -> None:
-    """Check, before anything is scored, that writing the scores destroys nothing else.
+    """Check before scoring that the score file can be written without overwriting an input.
 
     Args:
         out: score file to write.

@@ -4,8 +4,8 @@
     <answer>1234341221434321</answer>     8 of 8 empty cells right: correct
     <answer>1030301020404001</answer>     0 of 8, a copy of the puzzle: credit 0
 
-By d1, the units of the accuracy are the empty cells, pooled over all puzzles, and only the stored
-completion counts. By ``strict``, a unit is a board, and any valid completion counts.
+In the scoring ``d1``, the units of the accuracy are the empty cells, pooled over all puzzles, and only the
+stored completion is right. In ``strict``, a unit is a board, and any valid completion is right.
 
 Source of the scoring d1: dllm-reasoning/d1 @ 837888f, eval/parse_and_get_acc.py, parse_sudoku_answers.
 """
@@ -34,10 +34,10 @@ def score_d1(generation: str, *, question: str, reference: Any) -> Score:
     """Score a board as d1 does: the credit is the share of empty cells that are right.
 
     The puzzle is the first 16 digits in a row of the question, and the reference is the solved board, 16
-    characters. A board that is too short is filled up with zeros, and a board that is too long is cut;
-    `extracted` is the board after that, and "" without a board. The characters are compared cell by cell
-    even if the board contains words. The weight is the number of empty cells, and the details are those
-    of `describe_board`.
+    characters. A board that is too short is filled with zeros, and a board that is too long is truncated;
+    `extracted` is the resulting board, or "" without a board. The characters are compared cell by cell, even
+    if the board contains words. The weight is the number of empty cells, and the details are those of
+    `describe_board`.
 
     Source:
         dllm-reasoning/d1 @ 837888f, eval/parse_and_get_acc.py, parse_sudoku_answers.
@@ -65,7 +65,7 @@ def score_d1(generation: str, *, question: str, reference: Any) -> Score:
 
 
 def score_strict(generation: str, *, question: str, reference: Any) -> Score:
-    """Score a board as a whole: right if it is any valid completion of the puzzle.
+    """Score a board as a whole: it is right if it is any valid completion of the puzzle.
 
     The puzzle is the first 16 digits in a row of the question and must have a completion. The reference is
     not used, because the puzzle may have several solutions. The board is the last run of sixteen digits in
@@ -109,7 +109,7 @@ def describe_board(board: str, puzzle: str) -> dict[str, int | bool]:
 
 
 def _count_equal(board: str, other: str, cells: list[int]) -> int:
-    """Count the cells with the same character on both boards; a board without characters has none."""
+    """Count the cells with the same character on both boards; the count is 0 if a board is empty."""
     return sum(board[cell : cell + 1] == other[cell] for cell in cells)
 
 
@@ -117,7 +117,7 @@ def _read_puzzle(question: str) -> str:
     puzzle = _PUZZLE.search(question)
     if puzzle is None:
         raise ScoringError(
-            f"a sudoku question must hold {NUM_CELLS} digits in a row, got {question!a:.80}; "
+            f"a sudoku question must contain {NUM_CELLS} consecutive digits, got {question!a:.80}; "
             "check the generation file"
         )
     return puzzle.group()
@@ -136,7 +136,7 @@ def _read_stated_board(text: str) -> str | None:
 
 
 def _read_boards(run: str) -> list[str]:
-    """Return the boards in a run of digits and separators: unbroken boards, or else sixteen digits each."""
+    """Return the boards in a run of digits and separators: unbroken boards, or groups of sixteen digits."""
     boards: list[str] = _STATED_BOARD.findall(run)
     digits = _NO_DIGIT.sub("", run)
     if boards or len(digits) % NUM_CELLS:
@@ -145,14 +145,14 @@ def _read_boards(run: str) -> list[str]:
 
 
 def _extract_board(generation: str) -> str:
-    """Return the board from the first of d1's five places that has more than white space."""
+    """Return the board from the first of the five places d1 searches that has more than white space."""
     answer = generation.partition(ANSWER_START)[2]
     places = (
-        # 1. digits in a code fence behind the answer tag
+        # 1. digits in a code fence after the answer tag
         _first_group(_FENCED_DIGITS, answer),
         # 2. all text from the answer tag to the closing tag or the end of the turn
         _cut_at(_END_OF_ANSWER, answer, is_end_needed=True),
-        # 3. all text behind the closing tag, to the end of the turn or of the text
+        # 3. all text after the closing tag, to the end of the turn or of the text
         _cut_at(_END_OF_TEXT, generation.partition(ANSWER_END)[2], is_end_needed=False),
         # 4. sixteen digits before a closing tag
         _first_group(_DIGITS_BEFORE_ANSWER_END, generation),
@@ -169,7 +169,7 @@ def _first_group(pattern: re.Pattern[str], text: str) -> str:
 
 
 def _cut_at(end: re.Pattern[str], text: str, *, is_end_needed: bool) -> str:
-    """Return the stripped text before the first end mark; without a mark all of it, or an empty text."""
+    """Return the stripped text before the first end mark; without a mark, the whole text or an empty text."""
     match = end.search(text)
     if match is None:
         return "" if is_end_needed else text.strip()

@@ -1,4 +1,4 @@
-"""The 288 completed boards of 4x4 Sudoku, and those that complete a puzzle.
+"""List the 288 completed boards of 4x4 Sudoku, and find those that complete a puzzle.
 
 A board is a string of 16 digits, row by row; in a puzzle, 0 means an empty cell. Every row, every
 column and each of the four 2x2 boxes of a completed board holds the digits 1 to 4.
@@ -9,7 +9,7 @@ import functools
 SIDE = 4
 NUM_CELLS = SIDE * SIDE
 
-# Per cell: the cells before it that share its row, its column or its box.
+# For each cell: the cells before it that share its row, its column or its box.
 _EARLIER_PEERS = tuple(
     tuple(
         peer

@@ -18,9 +18,9 @@ from weft.errors import ScoringError, ScoringSetupError
 from weft.records import JsonObject
 
 MAX_SECONDS = 20.0
-"""Longest time that a comparison may take on the clock, in seconds. The limit that decides is the one on
-processor time (`weft.benchmarks.symbolic_process.MAX_CPU_SECONDS`), which other load does not affect; this
-one only ends a comparison that waits without computing."""
+"""Maximum wall time of a comparison, in seconds. It ends a comparison that waits without computing. All other
+comparisons are limited by their processor time (`weft.benchmarks.symbolic_process.MAX_CPU_SECONDS`), which
+does not depend on other load on the machine."""
 
 
 class ComparisonError(ScoringError):
@@ -30,19 +30,19 @@ class ComparisonError(ScoringError):
 def are_equal(reference: str, prediction: str) -> bool:
     """Return True if two expressions have the same value.
 
-    The first call also starts the comparing process, which takes about a second.
+    The first call also starts the process for comparisons, which takes about a second.
 
     Args:
         reference: the right answer, in LaTeX, on a single line and without dollar signs.
-        prediction: the stated answer, in the same form. An expression that cannot be read equals only
-            the same text.
+        prediction: the stated answer, in the same form. An expression that cannot be parsed
+            equals only the same text.
 
     Returns:
         True if they are equal.
 
     Raises:
         ComparisonError: the comparison exceeded its time or memory, failed, or its process died.
-        ScoringSetupError: the comparing process does not start.
+        ScoringSetupError: the process for comparisons does not start.
     """
     process = _start_process()
     answer = process.ask(reference, prediction)
@@ -56,7 +56,7 @@ def are_equal(reference: str, prediction: str) -> bool:
 
 
 class _Process:
-    """The comparing process, which makes a single comparison at a time."""
+    """Handle of the process for comparisons, which makes a single comparison at a time."""
 
     def __init__(self) -> None:
         command = [sys.executable, "-m", "weft.benchmarks.symbolic_process", str(MAX_SECONDS)]

@@ -2,9 +2,9 @@ r"""The process in which a computer algebra system compares expressions, for `we
 
 A line ["\\frac{1}{2}", "0.5"] on standard input is answered by {"is_equal": true} on standard output.
 
-math-verify and SymPy do the work. On hostile text they may hang, exhaust the memory or crash. Therefore a
-forked worker compares under limits, and is killed and replaced when it exceeds them. No other module
-imports this one.
+math-verify and SymPy compare the expressions. On hostile text they may hang, exhaust the memory or crash.
+Comparisons therefore run in a forked worker under limits; a worker that exceeds them is killed and replaced.
+No other module imports this module.
 """
 
 import json
@@ -28,13 +28,13 @@ from sympy.parsing import sympy_parser
 from weft.records import JsonObject
 
 MAX_CPU_SECONDS = 1.0
-"""Processor time of a comparison, in seconds. Ordinary comparisons took up to 0.3 seconds."""
+"""Maximum processor time of a comparison, in seconds. Ordinary comparisons took up to 0.3 seconds."""
 MAX_MEMORY = 1024**3
-"""Address space that a comparison may add to that of its process, in bytes."""
+"""Maximum address space that a comparison may add to that of its process, in bytes."""
 WORN_MEMORY = 128 * 1024**2
-"""Growth of a worker, in bytes, beyond which a fresh worker makes the next comparison."""
+"""Memory growth of a worker, in bytes, above which a new worker makes the next comparison."""
 DECIMALS = 12
-"""Decimals in which a decimal number must agree; with math-verify's 6, 0.333333 would equal 1/3."""
+"""Number of decimals to which decimal numbers must agree; with math-verify's 6, 0.333333 would equal 1/3."""
 MAX_ANSWER_BYTES = 1_000
 """Longest message from a worker."""
 
@@ -49,14 +49,14 @@ WARM_UP = (
 )
 """Pairs that are compared before the first fork, because parsers and libraries load when first used."""
 
-# Only this process is forked, which has no threads.
+# Forking is safe, because this process has no threads.
 _FORK = multiprocessing.get_context("fork")
 
 
 def compare(reference: str, prediction: str) -> bool:
     """Return True if math-verify finds two expressions in LaTeX equal.
 
-    An expression that cannot be read equals only the same text. Any exception may be raised, and means
+    An expression that cannot be parsed equals only the same text. Any exception may be raised, which means
     that the comparison failed, not that the expressions differ.
     """
     expected, stated = _read(reference), _read(prediction)
@@ -66,10 +66,10 @@ def compare(reference: str, prediction: str) -> bool:
 
 
 class Worker:
-    """A fork of this process that makes comparisons, replaced when it exceeds its limits.
+    """A fork of this process that makes comparisons and is replaced when it exceeds its limits.
 
     A worker is kept as long as possible, because a warm parser is ten times as fast. A comparison may take
-    ``max_seconds`` seconds on the clock.
+    ``max_seconds`` seconds of wall time.
     """
 
     def __init__(self, max_seconds: float) -> None:
@@ -78,7 +78,7 @@ class Worker:
 
     def compare(self, reference: str, prediction: str) -> JsonObject:
         """Return ``{"is_equal": ...}``, or ``{"error": ...}`` if the worker exceeded its limits or failed."""
-        if not self._process.is_alive():  # for a reason that has nothing to do with this comparison
+        if not self._process.is_alive():  # for a reason unrelated to this comparison
             self._replace()
         answer = self._ask(reference, prediction)
         if answer.pop("is_worn", True):  # the key is missing if the worker did not survive
@@ -116,7 +116,7 @@ class Worker:
 
 def serve(max_seconds: float) -> None:
     """Answer requests, one per line, until standard input ends; the arguments are those of `Worker`."""
-    # Libraries may print; their output must not mix with the answers.
+    # Libraries may print, and their output must not be mixed with the answers.
     with os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="ascii") as answers:
         with open(os.devnull, "w") as null:  # noqa: PTH123 - a device, not a path
             os.dup2(null.fileno(), sys.stdout.fileno())
@@ -151,7 +151,7 @@ def _work(pipe: Connection, near_end: Connection) -> None:
 
 
 def _compare_or_report(reference: str, prediction: str) -> JsonObject:
-    """Compare two expressions, or report what failed or ran out."""
+    """Compare two expressions, or report the failure or the limit that was exceeded."""
     answer: JsonObject
     with _watch_resources() as exhausted:
         try:
@@ -166,20 +166,20 @@ def _compare_or_report(reference: str, prediction: str) -> JsonObject:
 
 
 def _measure_peak_memory() -> int:
-    """Return the largest memory that this process has taken, in bytes."""
+    """Return the peak memory of this process, in bytes."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024
 
 
 def _lower_limit(kind: int, limit: int) -> None:
-    """Lower a limit of this process; a limit that is lower already stays."""
+    """Lower a limit of this process unless it is already lower."""
     present = [value for value in resource.getrlimit(kind) if value != resource.RLIM_INFINITY]
     limit = min(limit, *present) if present else limit
     resource.setrlimit(kind, (limit, limit))
 
 
 def _measure_address_space() -> int:
-    """Return the size of the address space of this process, in bytes; 0 where the system has no /proc."""
+    """Return the size of this process's address space, in bytes; 0 if the system has no /proc."""
     try:
         return int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     except OSError:
@@ -188,10 +188,10 @@ def _measure_address_space() -> int:
 
 @contextmanager
 def _watch_resources() -> Iterator[set[type]]:
-    """Collect MemoryError and RecursionError if either is raised anywhere within, even if it is caught.
+    """Collect MemoryError and RecursionError if either is raised inside the block, even if it is caught.
 
-    math-verify and SymPy catch every exception in many places and continue as if the expressions
-    differed, so that an exhausted memory would become a verdict.
+    In many places math-verify and SymPy catch every exception and continue as if the expressions
+    differed, so that running out of memory would make an answer wrong.
     """
     exhausted: set[type] = set()
 
@@ -201,7 +201,7 @@ def _watch_resources() -> Iterator[set[type]]:
         return watch_frame
 
     def enter_frame(frame: Any, event: str, _: Any) -> Any:
-        frame.f_trace_lines = False  # tracing lines too would take five times as long, instead of twice
+        frame.f_trace_lines = False  # tracing lines as well would be five times as slow, not twice
         return watch_frame
 
     before = sys.gettrace()
@@ -215,8 +215,8 @@ def _watch_resources() -> Iterator[set[type]]:
 
 
 def _read(latex: str) -> Any:
-    """Parse an expression; None if it cannot be read."""
-    # ExprExtractionConfig is left out, because it passes text to SymPy's parse_expr, which calls eval.
+    """Parse an expression; return None if it cannot be parsed."""
+    # ExprExtractionConfig is not used, because it passes text to SymPy's parse_expr, which calls eval.
     expressions = parse(
         f"${latex}$",
         extraction_config=[LatexExtractionConfig()],
@@ -228,9 +228,9 @@ def _read(latex: str) -> Any:
 
 
 def _build(code: str, *_: Any) -> Any:
-    """Build a single number or symbol. This function replaces SymPy's eval.
+    """Build a single number or symbol. This function replaces the ``eval`` of SymPy's parser.
 
-    SymPy turns even the text of a number into Python code; anything longer is refused.
+    SymPy converts even the text of a number to Python code; any other code is refused.
     """
     match = _LEAF.fullmatch(code)
     if match is None:

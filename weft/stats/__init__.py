@@ -1,4 +1,4 @@
-"""Confidence intervals, paired tests and means over training seeds. Arrays in, numbers and tables out."""
+"""Confidence intervals, paired tests and means over training seeds, computed from arrays of scores."""
 
 from weft.stats.aggregate import AVERAGE, Aggregate, ScoreSet, aggregate
 from weft.stats.paired import compare_means

@@ -1,7 +1,7 @@
-"""Aggregation of the scores of single examples into three tables: runs, methods and contrasts.
+"""Aggregate the scores of single examples into three tables: runs, methods and contrasts.
 
-The random numbers of a row depend on the seed and the name of the row only, so that no row changes when
-another row is added. All accuracies are fractions between 0 and 1.
+The random numbers of a row depend only on the seed and the name of the row, so that no row changes when
+another is added. All accuracies are fractions between 0 and 1.
 """
 
 import hashlib
@@ -178,7 +178,7 @@ class Aggregate:
         return _add_holm(table) if len(pairs) > 1 else table
 
     def _method_row(self, group: "_Group") -> MethodRow:
-        """Return a row of the methods table; the interval of a single run is that of the scores table."""
+        """Return a row of the methods table; a single run has the same interval as in the scores table."""
         values = group.seed_means()
         if len(group.columns) == 1 and values.size == 1:
             row = self._score_rows[group.columns[0][0].run, group.benchmark, group.gen_length]
@@ -201,8 +201,8 @@ def aggregate(
 ) -> Aggregate:
     """Aggregate the scores of an experiment.
 
-    An unscorable example gets the weight that it has in the runs in which it was scored, so that a
-    scorer that fails does not make a puzzle smaller.
+    An unscorable example gets the weight that it has in the runs in which it was scored, so that the failure
+    of a scorer does not reduce the number of units.
 
     Args:
         score_sets: scores of each run, benchmark and generation length, in the order of the tables.
@@ -215,8 +215,8 @@ def aggregate(
         The tables. A method with a single run has no standard deviation, and its interval covers
         examples only. If there are several contrasts, their table has a further column ``p_holm``:
         the p-values of the averages over benchmarks, corrected for the number of contrasts, data sets
-        and lengths. The rows of single benchmarks have no corrected p-value, since they locate a
-        difference and do not test whether it exists.
+        and lengths. The rows of single benchmarks have no corrected p-value, because they show where a
+        difference arises and do not test whether it exists.
 
     Raises:
         ScoringError: the runs differ in their examples, or in the weight of an example, or a method has
@@ -227,7 +227,7 @@ def aggregate(
 
 
 def _match(score_sets: Sequence[ScoreSet]) -> Iterator[ScoreSet]:
-    """Sort the examples of each run, check that all runs have the same, and unify their weights."""
+    """Sort the examples of each run, check that all runs have the same examples, and unify their weights."""
     in_order = [score_set.in_order() for score_set in score_sets]
     weights: dict[tuple[str, int], Floats] = {}
     for score_set in in_order:
@@ -288,7 +288,7 @@ class _Group:
 
 
 def _group(score_sets: Sequence[ScoreSet]) -> Iterator[_Group]:
-    """Group the runs by method and data set; the average follows the benchmarks."""
+    """Group the runs by method and data set; the group of the average follows those of the benchmarks."""
     benchmarks = _distinct(score_set.benchmark for score_set in score_sets)
     lengths = _distinct(score_set.gen_length for score_set in score_sets)
     columns: dict[tuple[Any, ...], tuple[ScoreSet, ...]] = {}
@@ -335,7 +335,7 @@ def _contrast_rows(
 
 
 def _add_holm(contrasts: pd.DataFrame) -> pd.DataFrame:
-    """Add corrected p-values of the averages; a single benchmark takes the place of the average."""
+    """Add corrected p-values of the averages, or of the only benchmark if there is no average."""
     is_average = contrasts["benchmark"] == AVERAGE
     family = is_average if is_average.any() else ~is_average
     corrected = pd.Series(np.nan, index=contrasts.index)

@@ -15,7 +15,7 @@ from weft.errors import ScoringError
 from weft.stats.resampling import BenchmarkCredit, Floats, resample_group_means
 
 DECIMALS = 12
-"""Draws are rounded to this many decimals, so that the order of a sum does not change a result."""
+"""Number of decimals to which draws are rounded, so that the order of summation does not affect results."""
 
 
 class Interval(NamedTuple):
@@ -61,7 +61,7 @@ def mean_interval(
     """Compute the percentile bootstrap interval of a mean accuracy over benchmarks and training seeds.
 
     Whole examples are resampled, since the units of one example, such as the empty cells of one Sudoku,
-    are not independent. The interval has no width if all credits are equal.
+    are not independent. The interval has width 0 if all credits are equal.
 
     Args:
         benchmarks: a group of runs on each benchmark; the mean is over these benchmarks.

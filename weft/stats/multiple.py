@@ -1,4 +1,4 @@
-"""Correction of p-values for the number of tests.
+"""Correction of p-values for multiple testing.
 
 holm([0.01, 0.04, 0.03])  ->  [0.03, 0.06, 0.06]
 """
@@ -14,9 +14,9 @@ from weft.stats.resampling import Floats
 def holm(p_values: Sequence[float] | Floats) -> Floats:
     """Correct p-values by Holm's step-down method, which controls the family-wise error rate.
 
-    The smallest of m p-values is multiplied by m, the next one by m - 1, and so on; no corrected value
-    is smaller than the value before it. The method holds for any dependence between the tests. Here many
-    tests share their control, and all of them share their questions.
+    The smallest of m p-values is multiplied by m, the second smallest by m - 1, and so on; no corrected
+    value is smaller than the value before it. The method holds for any dependence between the tests. Here
+    many tests share their control, and all of them share their questions.
 
     Args:
         p_values: p-values of the tests in any order, from 0 to 1.

@@ -42,23 +42,23 @@ def compare_means(
 ) -> PairedDifference:
     """Compare two groups of runs on their unweighted mean accuracy over benchmarks.
 
-    Each resample has the same examples for both groups, so that easy and hard questions cancel. The
-    training seeds are resampled in each group separately, so that the interval also covers what
-    training with other seeds would change. The p-value belongs to the percentile interval: with B
-    resamples, of which k lie on the rarer side of zero, it is ``min(1, 2 (k + 1) / (B + 1))``.
+    Each resample has the same examples for both groups, so that the difficulty of questions cancels. The
+    training seeds are resampled in each group separately, so that the interval also covers the variation
+    between training seeds. The p-value belongs to the percentile interval: with B resamples, of which k lie
+    on the rarer side of zero, it is ``min(1, 2 (k + 1) / (B + 1))``.
 
     Args:
         benchmarks: the two groups, treatment and control, on each benchmark.
         confidence: confidence level, between 0 and 1.
         num_resamples: number of bootstrap resamples.
         rng: generator of the random numbers.
-        resample_seeds: False for an interval that is about the given runs only.
+        resample_seeds: False for an interval that refers to the given runs only.
 
     Returns:
         The difference with its percentile interval and p-value.
 
     Source:
-        `weft.stats.resampling.resample_group_means`. The p-value counts the observed sample in, as in
+        `weft.stats.resampling.resample_group_means`. The p-value includes the observed sample, as in
         A. Davison and D. Hinkley, Bootstrap Methods and their Application (1997), section 4.2.
     """
     treatment, control = group_means(benchmarks)

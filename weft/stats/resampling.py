@@ -1,4 +1,4 @@
-"""Bootstrap draws of mean accuracies: examples are shared by all runs, training seeds by a group.
+"""Bootstrap draws of mean accuracies over examples and training seeds.
 
 A *group* is the runs of a method on a data set, one run per training seed. Its accuracy on a
 benchmark is pooled over units, ``sum(credit * weight) / sum(weight)``, and averaged over seeds; its
@@ -20,7 +20,7 @@ MAX_DRAWS_AT_ONCE = 2**20
 
 @dataclass(frozen=True)
 class BenchmarkCredit:
-    """The credits of several groups of runs on one benchmark.
+    """The credits of several groups of runs on a benchmark.
 
     Attributes:
         credit: for each group an array of shape ``[seeds, examples]`` with values from 0 to 1; all
@@ -69,8 +69,8 @@ def resample_group_means(
 ) -> Floats:
     """Draw mean accuracies of the groups by resampling examples and training seeds with replacement.
 
-    A resample has the same examples for all groups, drawn anew for each benchmark. It has the same
-    seeds of a group for all benchmarks, since one trained model answers all of them.
+    A resample has the same examples for all groups, drawn independently for each benchmark. For each group
+    it has the same seeds on all benchmarks, because a trained model answers all benchmarks.
 
     Args:
         benchmarks: credits on each benchmark; all have the same groups and seeds in the same order.
@@ -83,10 +83,10 @@ def resample_group_means(
 
     Source:
         The crossed ("pigeonhole") bootstrap: A. Owen, Ann. Appl. Stat. 1 (2007) 386. It counts the
-        variance of the interaction between examples and seeds up to three times, so that the
-        intervals are conservative: simulated with 128 examples and 3 seeds, 95 % intervals of a
-        difference cover the truth in 100 % of the cases without seed noise and in 94 % with strong
-        seed noise. Drawing examples only gives 95 % and 44 %.
+        variance of the interaction between examples and seeds up to three times, so that the intervals
+        are conservative. In simulations with 128 examples and 3 seeds, 95 % intervals of a difference
+        cover the true value in 100 % of the cases without seed noise and in 94 % with strong seed noise.
+        Drawing examples only gives 95 % and 44 %.
     """
     num_seeds = [len(credit) for credit in benchmarks[0].credit]
     seed_shares = [
@@ -106,9 +106,9 @@ def resample_group_means(
 def draw_seed_shares(num_seeds: int, *, num_resamples: int, rng: np.random.Generator) -> Floats:
     """Draw training seeds with replacement and return their shares, shape ``[resamples, seeds]``.
 
-    With n seeds, n - 1 are drawn. Drawing n would make the variance of the mean too small by the
-    factor (n - 1)/n, which is a third less with three seeds. A single seed is always drawn, so that its
-    noise is not part of the result.
+    With n seeds, n - 1 are drawn. Drawing n would make the variance of the mean too small by the factor
+    (n - 1)/n, that is, by a third with three seeds. If there is a single seed, it is always drawn, and the
+    result does not include the variation between seeds.
 
     Args:
         num_seeds: number of seeds of the group.
@@ -129,7 +129,7 @@ def _resample_examples(
     benchmark: BenchmarkCredit, *, num_resamples: int, rng: np.random.Generator
 ) -> list[Floats]:
     """Return the accuracy of each seed in each resample, shape ``[resamples, seeds]`` per group."""
-    has_units = benchmark.weight > 0  # an example without units never counts, and could empty a resample
+    has_units = benchmark.weight > 0  # examples without units never count, and could fill a resample
     weight = benchmark.weight[has_units]
     weighted = np.concatenate([credit[:, has_units] * weight for credit in benchmark.credit])
     chunk = max(1, MAX_DRAWS_AT_ONCE // weight.size)

@@ -36,7 +36,7 @@ VALUES = {
 }
 
 
-def test_values_are_pythons():
+def test_values_equal_those_of_python():
     for expression, value in VALUES.items():
         assert evaluate(expression) == value, expression
         assert type(evaluate(expression)) is type(value), expression
@@ -53,7 +53,7 @@ NO_VALUES = [
 
 
 @pytest.mark.filterwarnings("error")
-def test_anything_else_is_refused():
+def test_other_expressions_are_refused():
     for expression in NO_VALUES:
         with pytest.raises(ExpressionError):
             evaluate(expression)

@@ -60,7 +60,7 @@ def test_an_expression_is_right_or_wrong(generation, expression, verdict):
         (r"\boxed{5 - 5 + 0}", [5, 0, 5], 0),
     ],
 )
-def test_what_python_understands_is_understood(generation, numbers, target):
+def test_expressions_that_python_accepts_are_accepted(generation, numbers, target):
     assert score(generation, (numbers, target)).verdict is CORRECT
 
 
@@ -84,7 +84,7 @@ def test_a_power_that_takes_too_long_is_unscorable():
     assert "bits" in result.reason
 
 
-def test_a_power_of_other_numbers_is_not_even_looked_at():
+def test_a_power_of_wrong_numbers_is_wrong_and_not_computed():
     assert score(r"\boxed{9 ** 9 ** 9 ** 9}").verdict is WRONG
 
 
@@ -182,7 +182,7 @@ def test_strict_computes_exactly(content, numbers, target):
         pytest.param("-" * 2000 + "3 + 5 + 20", "at most 1000", id="too long"),
     ],
 )
-def test_strict_refuses(content, reason):
+def test_strict_refuses_other_expressions(content, reason):
     result = score_strictly(f"\\boxed{{{content}}}")
     assert (result.verdict, reason in result.reason) == (WRONG, True), result.reason
 

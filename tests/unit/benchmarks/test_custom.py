@@ -105,7 +105,7 @@ def test_a_function_that_returns_no_score_is_an_error(tmp_path, result):
         load(tmp_path, text).score("x", question="France?", reference="Paris")
 
 
-def test_a_credit_may_be_a_truth_value(tmp_path):
+def test_a_credit_may_be_a_boolean(tmp_path):
     benchmark = load(tmp_path, GOOD.replace("float(generation == reference)", "generation == reference"))
     score = benchmark.score("Paris", question="France?", reference="Paris")
     assert (score.credit, type(score.credit)) == (1.0, float)

@@ -53,7 +53,7 @@ def by_strict(generations):
     return {benchmark: count_correct(generations, benchmark) for benchmark in NUM_EXAMPLES}
 
 
-def test_right_answers_by_both_scorings(generations, by_strict):
+def test_right_answers_are_correct_in_both_scorings(generations, by_strict):
     assert by_strict == {
         "sudoku": (1, 0, 0),
         "countdown": (30, 21, 25),
@@ -166,7 +166,7 @@ DIFFERENCES = [
     ("benchmark", "module", "name", "replacement", "difference"),
     [pytest.param(case[0], *case[2:], id=f"{case[0]}: {case[1]}") for case in DIFFERENCES],
 )
-def test_a_behaviour_of_d1_restored(
+def test_effect_of_restoring_each_behaviour_of_d1_is_as_documented(
     generations, by_strict, monkeypatch, benchmark, module, name, replacement, difference
 ):
     monkeypatch.setattr(module, name, replacement)
@@ -174,7 +174,7 @@ def test_a_behaviour_of_d1_restored(
     assert tuple(new - old for new, old in zip(changed, by_strict[benchmark], strict=True)) == difference
 
 
-def test_cells_that_only_another_completion_would_make_right(generations):
+def test_cells_are_counted_against_the_closest_completion(generations):
     """Beside the board, `strict` reports the cells that agree with the completion that agrees most."""
     found = []
     for length in LENGTHS:
@@ -187,7 +187,7 @@ def test_cells_that_only_another_completion_would_make_right(generations):
     assert found == [(126, 140), (70, 77), (64, 73)]
 
 
-def test_what_stands_behind_the_first_end_of_text_changes_no_verdict(generations):
+def test_text_after_the_first_end_of_text_changes_no_verdict(generations):
     """What early stop leaves out (deviation 46); elsewhere nothing but end-of-text stands there."""
     end, cut = "<|endoftext|>", []
     for (benchmark, _), examples in generations.items():

@@ -10,7 +10,7 @@ def test_text_is_cut_at_the_first_end_token(end):
 
 
 @pytest.mark.parametrize("text", ["", "18", "<|endoftext", "endoftext|>", "<|startoftext|>"])
-def test_text_without_an_end_token_stays_whole(text):
+def test_text_without_an_end_token_is_not_cut(text):
     assert cut_at_end(text) == text
     assert not has_end(text)
 
@@ -25,7 +25,7 @@ def test_an_answer_that_fills_its_canvas_has_its_length():
     assert ending == {"effective_length": 16, "has_end": False, "is_closed": False}
 
 
-def test_a_tag_behind_the_end_closes_nothing():
+def test_a_closing_tag_after_the_end_is_ignored():
     assert describe_ending("<answer>18<|endoftext|></answer>", 16)["is_closed"] is False
 
 

@@ -93,7 +93,7 @@ def test_a_broken_box_alone_in_tags_states_what_is_in_it(text):
 
 
 @pytest.mark.parametrize("content", [r"so \boxed{18", r"\boxed{\frac{1}{2}", "boxed 18", "boxed{18} or 19"])
-def test_nothing_else_in_tags_is_mended(content):
+def test_other_malformed_boxes_in_tags_are_not_repaired(content):
     assert read_stated_answer(f"<answer>{content}</answer>") == (content, False)
 
 
@@ -111,5 +111,5 @@ def test_nothing_else_in_tags_is_mended(content):
         "}{",
     ],
 )
-def test_a_text_may_state_nothing(text):
+def test_a_text_may_state_no_answer(text):
     assert read_stated_answer(text) is None

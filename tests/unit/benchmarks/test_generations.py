@@ -144,7 +144,7 @@ def test_a_missing_file_and_a_folder_are_errors(tmp_path):
         pytest.param(as_lines(RECORD)[:-1], id="whole, but without a line end"),
     ],
 )
-def test_odd_text_is_read(write, line):
+def test_unusual_text_is_read(write, line):
     assert len(read_generations(write(line), "gsm8k")) == 1
 
 

@@ -60,7 +60,7 @@ def test_without_a_reference_every_answer_is_wrong():
     assert score("no answer", None).verdict is Verdict.WRONG
 
 
-def test_nan_equals_nothing():
+def test_nan_is_not_equal_to_any_reference():
     assert score(r"\boxed{nan}", float("nan")).verdict is Verdict.WRONG
 
 
@@ -150,7 +150,7 @@ def test_strict_takes_the_last_number_of_prose_in_tags():
 
 
 @pytest.mark.parametrize("dash", ["- 18", "Total - 18 dollars", "Total – $18", "* item\n- $18"])
-def test_a_dash_in_prose_is_no_minus(dash):
+def test_a_dash_in_prose_is_not_a_minus_sign(dash):
     assert score_strictly(f"<answer>\n{dash}\n</answer>").verdict is Verdict.CORRECT
     assert score_strictly(r"\boxed{- 18}", -18.0).verdict is Verdict.CORRECT
 

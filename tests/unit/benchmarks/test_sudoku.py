@@ -63,7 +63,7 @@ def test_five_places_are_searched_in_order(generation):
     assert score(generation).extracted == SOLVED
 
 
-def test_a_fence_of_white_space_ends_the_search_among_fences():
+def test_an_empty_code_fence_ends_the_search_among_fences():
     assert score(f"<answer>``` ``` ```{SOLVED}```</answer>").extracted == "``````" + "```1234341"
 
 
@@ -72,13 +72,13 @@ def test_the_puzzle_is_the_first_run_of_sixteen_digits():
     assert score(f"<answer>{SOLVED}</answer>", question=f"No. 5: {PUZZLE}, not {SOLVED}").weight == 8
 
 
-def test_a_puzzle_without_empty_cells_weighs_nothing():
+def test_a_puzzle_without_empty_cells_has_weight_zero():
     result = score(f"<answer>{SOLVED}</answer>", question=SOLVED)
     assert (result.weight, result.credit, result.verdict) == (0, 0.0, Verdict.WRONG)
 
 
 def test_a_question_without_a_puzzle_is_an_error():
-    with pytest.raises(ScoringError, match="16 digits"):
+    with pytest.raises(ScoringError, match="16 consecutive digits"):
         score(SOLVED, question="Solve it: 123")
 
 
@@ -147,7 +147,7 @@ def test_strict_cannot_score_a_puzzle_without_a_completion(puzzle):
         score_strictly(SOLVED, puzzle)
 
 
-def test_there_are_288_boards():
+def test_list_boards_returns_288_boards():
     boards = list_boards()
     assert len(set(boards)) == 288
     rows, columns = "0123 4567 89ab cdef", "048c 159d 26ae 37bf"

@@ -21,7 +21,7 @@ def test_any_characters_come_across(text):
     assert are_equal(r"\frac{1}{2}", "0.5")  # and the answers are still in step
 
 
-def test_a_limit_is_an_error_and_no_verdict():
+def test_exceeding_a_limit_raises_an_error():
     with pytest.raises(ComparisonError, match="longer than"):
         are_equal("5", "9^{9^{9^9}}")
     assert are_equal("5", "4 + 1")
@@ -35,7 +35,7 @@ def test_a_process_that_died_is_an_error_once():
     assert are_equal("5", "4 + 1")
 
 
-def test_a_process_that_cannot_start_is_a_matter_of_the_set_up(monkeypatch):
+def test_a_process_that_cannot_start_raises_a_setup_error(monkeypatch):
     symbolic._start_process.cache_clear()
     monkeypatch.setattr(sys, "executable", "/bin/false")
     with pytest.raises(ScoringSetupError, match="is math-verify installed"):

@@ -50,7 +50,7 @@ def test_unequal_values_are_unequal(reference, prediction):
     assert not compare(reference, prediction)
 
 
-def test_what_cannot_be_read_equals_only_itself():
+def test_an_unparsable_expression_equals_only_itself():
     assert compare("}{", "}{")
     assert not compare("}{", "}{ ")
 
@@ -115,7 +115,7 @@ def test_a_worker_that_hangs_is_replaced(worker):
     assert worker.compare("0.5", r"\frac{1}{2}") == {"is_equal": True}
 
 
-def test_a_worker_that_died_beforehand_costs_no_verdict(worker):
+def test_a_dead_worker_is_replaced_before_a_comparison(worker):
     worker._process.kill()
     worker._process.join()
     assert worker.compare("0.5", r"\frac{1}{2}") == {"is_equal": True}
@@ -137,7 +137,7 @@ def test_time_spent_waiting_for_the_processor_does_not_count(monkeypatch):
 
 
 @pytest.mark.parametrize("harm", [lambda: 1 / 0, lambda: KEPT.append(b"x" * 200 * 1024**2)])
-def test_what_a_comparison_leaves_behind_is_gone_with_the_next(monkeypatch, harm):
+def test_a_comparison_does_not_affect_the_next(monkeypatch, harm):
     monkeypatch.setattr(symbolic_process, "compare", lambda *texts: bool(harm()) or True)
     worker = Worker(600.0)
     first = worker._process.pid
@@ -146,7 +146,7 @@ def test_what_a_comparison_leaves_behind_is_gone_with_the_next(monkeypatch, harm
     worker.end()
 
 
-def test_what_the_process_has_already_is_no_part_of_the_limit(monkeypatch):
+def test_the_memory_limit_excludes_memory_in_use_before(monkeypatch):
     """This process has loaded torch, and has more than the limit set here."""
     monkeypatch.setattr(symbolic_process, "MAX_MEMORY", 64 * 1024**2)
     monkeypatch.setattr(symbolic_process, "compare", lambda *_: len(bytearray(32 * 1024**2)) > 0)
@@ -185,7 +185,7 @@ def test_a_lower_limit_of_the_caller_stays():
         (lambda: swallow(lambda: nest(10_000)), "ran out of stack"),
     ],
 )
-def test_a_failing_worker_is_no_verdict_and_the_next_comparison_works(monkeypatch, harm, message):
+def test_a_failing_worker_reports_an_error_and_the_next_comparison_works(monkeypatch, harm, message):
     healthy = symbolic_process.compare
     with monkeypatch.context() as patch:
         patch.setattr(

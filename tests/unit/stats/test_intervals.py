@@ -47,14 +47,14 @@ def test_bootstrap_interval_is_near_wilson_for_right_and_wrong():
     assert bootstrap(credit) == pytest.approx(wilson_interval(60, 200, confidence=0.95), abs=0.015)
 
 
-def test_cells_of_one_puzzle_are_no_independent_trials():
+def test_whole_puzzles_are_resampled_not_cells():
     """Ten puzzles of eight cells, all right or all wrong: as uncertain as ten trials, not as eighty."""
     clustered = bootstrap([1.0] * 5 + [0.0] * 5, weight=[8] * 10)
     independent = bootstrap([1.0] * 40 + [0.0] * 40)
     assert clustered.high - clustered.low > 2.5 * (independent.high - independent.low)
 
 
-def test_equal_credits_leave_no_width():
+def test_equal_credits_give_an_interval_of_width_zero():
     assert bootstrap([0.5] * 7, weight=[1, 2, 3, 4, 5, 6, 7]) == Interval(0.5, 0.5)
 
 

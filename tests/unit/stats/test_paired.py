@@ -33,7 +33,7 @@ def test_identical_groups_of_seeds_differ_by_nothing_but_seed_noise():
     assert found.p_value > 0.9
 
 
-def test_a_constant_shift_is_found_with_the_smallest_p_value():
+def test_a_constant_shift_has_the_smallest_p_value():
     control = np.tile(np.linspace(0, 0.8, 40), (3, 1))
     found = compare(control + 0.125, control)
     assert (found.difference, found.low, found.high) == pytest.approx((0.125, 0.125, 0.125))

@@ -33,7 +33,7 @@ def test_group_means_average_seeds_and_then_benchmarks():
     ],
     ids=["too few examples", "no axis of seeds", "no seeds", "no units", "negative weight"],
 )
-def test_shapes_that_do_not_belong_together_are_refused(credit, weight, message):
+def test_inconsistent_shapes_are_refused(credit, weight, message):
     with pytest.raises(ScoringError, match=message):
         BenchmarkCredit((credit,), weight)
 
@@ -76,12 +76,12 @@ def test_without_resampled_seeds_equal_examples_leave_no_noise():
     assert (draws == 0.5).all()
 
 
-def test_examples_without_units_never_empty_a_resample():
+def test_examples_without_units_are_not_drawn():
     credit = BenchmarkCredit((np.array([[1.0, 0.0, 0.0]]),), np.array([1.0, 0.0, 0.0]))
     assert (resample_group_means([credit], num_resamples=200, rng=rng()) == 1).all()
 
 
-def test_chunks_do_not_show(monkeypatch):
+def test_results_do_not_depend_on_the_chunk_size(monkeypatch):
     credit = BenchmarkCredit((np.array([[1.0, 0.0, 1.0, 0.0]]),), ONES)
     whole = resample_group_means([credit], num_resamples=50, rng=rng())
     monkeypatch.setattr("weft.stats.resampling.MAX_DRAWS_AT_ONCE", 12)
