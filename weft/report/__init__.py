@@ -1,4 +1,4 @@
-"""Tables, figures and the report page, made from scores, histories and timings.
+"""Tables, figures and the report page, made from scores, training logs and wall times.
 
-Nothing is imported here: the Snakefile reads the file names in `weft.report.outputs` at parse time.
+This module imports nothing, because the Snakefile imports the file names in `weft.report.outputs`.
 """

@@ -1,4 +1,4 @@
-"""The accuracy figure: means with intervals, and single training seeds or published numbers."""
+"""The accuracy figure: means with confidence intervals, and single training seeds or published numbers."""
 
 import textwrap
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ TITLE_WIDTH = 28  # characters
 
 @dataclass(frozen=True)
 class _Points:
-    """The points of the figure, as fractions. Scorings take the place of methods for stored generations."""
+    """The points of the figure, as fractions. For stored generations, scorings take the place of methods."""
 
     means: pd.DataFrame
     """Columns method, dataset, benchmark, gen_length, mean, ci_low and ci_high."""
@@ -33,7 +33,7 @@ class _Points:
     """Columns method, dataset, benchmark, gen_length and accuracy of single runs or published numbers."""
 
     def names(self, column: str) -> list[Any]:
-        """Return the different values of a column of the means, in their order."""
+        """Return the distinct values of a column of the means, in order of appearance."""
         return [name for name in dict.fromkeys(self.means[column]) if name is not None]
 
     def panel(self, dataset: str | None, length: int) -> "_Points":
@@ -46,7 +46,7 @@ class _Points:
 
 
 def draw_accuracy(experiment: Experiment, results: Results) -> Figure:
-    """Draw the accuracies, a panel per data set and generation length; many methods get a row each."""
+    """Draw the accuracies in a panel per data set and generation length, or, for many methods, in rows."""
     points = (_points if experiment.trained_runs else _stored_points)(experiment, results)
     if len(points.names("method")) > MOST_BESIDE:
         return _draw_rows(experiment, results, points)
@@ -70,7 +70,7 @@ def draw_accuracy(experiment: Experiment, results: Results) -> Figure:
 
 
 def _points(experiment: Experiment, results: Results) -> _Points:
-    """Return the means of the methods and the single runs by the first scoring, averages included."""
+    """Return the means of the methods and the single runs by the first scoring, including averages."""
     tables = compute_tables(experiment, results, ["methods", "scores"])
     methods, scores = (frame[frame["rules"] == experiment.scoring[0]] for frame in tables.values())
     trained = scores[scores["dataset"].notna()]
@@ -108,7 +108,7 @@ def _draw_panel(ax: Axes, experiment: Experiment, points: _Points, panel: _Point
 
 
 def _draw_rows(experiment: Experiment, results: Results, points: _Points) -> Figure:
-    """Draw a row per method and a panel per benchmark, so that any number of methods can be read."""
+    """Draw a row per method and a panel per benchmark, which is readable for any number of methods."""
     datasets, lengths = points.names("dataset") or [None], points.names("gen_length")
     places = [(dataset, length) for dataset in datasets for length in lengths]
     methods, benchmarks = points.names("method"), points.names("benchmark")

@@ -1,4 +1,4 @@
-"""Counts of how the answers end, and of what the answers to Sudoku puzzles do with the puzzle."""
+"""Count how the answers end, and how the answers to Sudoku puzzles differ from the puzzles."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -38,7 +38,7 @@ def count_answers(experiment: Experiment, results: Results) -> pd.DataFrame:
         - right_share: share of the empty cells that agree with the closest valid completion;
         - num_solved: number of Sudoku boards that are a valid completion.
 
-        A value is missing where the scorer has not noted it.
+        A value is missing if the scorer does not report it.
     """
     groups: dict[tuple[Any, ...], list[Details]] = {}
     for file in results.scored_by(experiment.scoring[0]):
@@ -70,7 +70,7 @@ def _count(details: Sequence[Details]) -> dict[str, int | float | None]:
 
 
 def _values(details: Sequence[Details], name: str) -> list[int | bool]:
-    """Return all values with this name; the details of an unscorable answer do not have all names."""
+    """Return all values with this name; the details of an unscorable answer may lack it."""
     values = (of_answer.get(name) for of_answer in details)
     return [value for value in values if value is not None]
 

@@ -1,4 +1,4 @@
-"""Titles and captions of the figures, for the figures themselves and for the page."""
+"""Titles and captions of the figures, which are shown in the figures and on the page."""
 
 from collections.abc import Iterable
 
@@ -7,9 +7,9 @@ from weft.report.labels import UNITS, level_text
 from weft.report.results import Results
 
 MIN_OCCURRENCES = 20
-"""Number of answer tokens that a word must have to be ranked by its entropy."""
+"""Minimum number of occurrences of a word that is ranked by its entropy."""
 SHOWN_SHARE = 0.999
-"""Share of the answer tokens whose ratios lie within the histogram."""
+"""Minimum share of the answer tokens whose ratios lie within the histogram."""
 TITLES = {
     "accuracy": "Accuracy",
     "contrasts": "Differences of accuracy",
@@ -39,7 +39,7 @@ CAPTIONS = {
         "The figure shows the accuracy of a method minus that of the control in the heading above it, with "
         "the same training data and questions. Bars are {level} intervals from a paired bootstrap over "
         "questions and training seeds, not corrected for the number of contrasts (n = {num_contrasts}). A "
-        "hollow point marks an interval that holds zero."
+        "hollow point marks an interval that contains zero."
     ),
     "training_loss": (
         "The figure shows the loss of each optimiser step. Thin lines are single training seeds, thick lines "

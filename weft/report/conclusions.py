@@ -1,10 +1,10 @@
-"""The result of an experiment in sentences.
+"""Describe the result of an experiment in sentences.
 
     WeFT minus SFT on average: +0.8 points, 95 % interval −1.2 to +2.9 (p = 0.412): not
     distinguishable from zero (trained on s1k, 256 tokens).
 
-No sentence claims more than its interval does: a difference whose interval holds zero is called not
-distinguishable from zero, whatever its sign.
+A difference whose confidence interval contains zero is called not distinguishable from zero, whatever its
+sign.
 """
 
 import math
@@ -30,7 +30,7 @@ from weft.report.tables import Tables
 from weft.stats import AVERAGE
 
 ROUNDING = 0.0005 + 1e-6
-"""Half of the last printed digit of a published percentage, as a fraction, and that of our tables."""
+"""Largest rounding error, as a fraction, of a published percentage and of a number in our tables."""
 READINGS = ("above zero", "below zero", "not distinguishable from zero")
 
 
@@ -40,8 +40,8 @@ class Conclusions:
 
     Attributes:
         lead: the most important sentence.
-        comparisons: one sentence per comparison, if the lead counts several of them.
-        reservations: sentences about what the result does not say.
+        comparisons: a sentence for each comparison, if the lead summarises several.
+        reservations: sentences about the limits of the result.
     """
 
     lead: str
@@ -50,7 +50,7 @@ class Conclusions:
 
 
 def draw_conclusions(experiment: Experiment, tables: Tables) -> Conclusions:
-    """Put the result of an experiment into sentences, by the first scoring.
+    """Describe the result of an experiment by the first scoring.
 
     Args:
         experiment: the experiment.

@@ -1,4 +1,4 @@
-"""The figure of the paired differences: a row per contrast, a panel per benchmark."""
+"""The figure of the paired differences, with a row per contrast and a panel per benchmark."""
 
 import itertools
 import textwrap
@@ -49,7 +49,7 @@ def draw_contrasts(experiment: FineTuning, results: Results) -> Figure:
 
 
 def list_lines(experiment: FineTuning) -> list[Line]:
-    """Return the rows of the figure; the contrasts with a control follow the heading of this control."""
+    """Return the rows of the figure: the heading of each control, followed by its contrasts."""
     controls = list(dict.fromkeys(control for _, control in experiment.contrasts))
     groups = ([pair for pair in experiment.contrasts if pair[1] == control] for control in controls)
     headed = ([(None, control), *group] for control, group in zip(controls, groups, strict=True))

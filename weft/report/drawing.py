@@ -1,6 +1,6 @@
-"""Style, colours, title and footer of all figures, and how they are saved.
+"""Style, colours, title and footer of all figures, and the function that saves them.
 
-The colours are those of Okabe and Ito, which differ for readers with any colour vision.
+The colours are those of Okabe and Ito, which readers with any colour vision can tell apart.
 """
 
 import textwrap
@@ -58,14 +58,14 @@ METADATA: dict[str, Options] = {
 }
 """Format -> values that remove date and version from the file."""
 LONGEST_WORD = 18
-"""Number of characters to which a word is shortened."""
+"""Maximum number of characters of a word; longer words are shortened."""
 
 
 @contextmanager
 def titled_figure(
     experiment: Experiment, results: Results, name: str, *, size: tuple[float, float], note: str = ""
 ) -> Iterator[Figure]:
-    """Yield an empty figure, of a size in inches, with its title above and its caption and a note below."""
+    """Yield an empty figure with its title above and its caption and a note below; ``size`` is in inches."""
     with mpl.rc_context(STYLE):
         fig = Figure(figsize=size, layout="constrained", dpi=DPI)
         fig.suptitle(TITLES[name], x=0.01, ha="left", fontsize=12, fontweight="bold")
@@ -79,7 +79,7 @@ def titled_figure(
 
 
 def save_figure(fig: Figure, out: Path) -> None:
-    """Write a figure in all formats, without dates and versions; ``out`` has no ending."""
+    """Write a figure in all formats, without dates and versions; ``out`` is a path without ending."""
     with mpl.rc_context(STYLE):
         for ending in FIGURE_FORMATS:
             with atomic_file(out.with_name(f"{out.name}.{ending}")) as temporary:
@@ -89,8 +89,8 @@ def save_figure(fig: Figure, out: Path) -> None:
 def method_colour(experiment: Experiment, method: str) -> str:
     """Return the colour of a method in all figures; for stored generations, the colour of a scoring.
 
-    If there are more methods than colours, all methods outside of the main contrast share a colour, so
-    that no two of them are mistaken for each other.
+    If there are more methods than colours, all methods outside the main contrast have the same colour, so
+    that equal colours do not suggest that two of them belong together.
     """
     if not experiment.contrasts:
         index = [str(name) for name in experiment.scoring].index(method)
@@ -118,7 +118,7 @@ def draw_interval(ax: Axes, height: int, value: float, low: float, high: float, 
 def printable(word: str) -> str:
     """Escape the characters that the font lacks, and shorten a long word.
 
-    Words are from training data and may be in any script.
+    Words come from training data and may be in any script.
     """
     known = get_font(findfont(FontProperties(family=str(STYLE["font.family"])))).get_charmap()
     shown = "".join(

@@ -1,4 +1,4 @@
-"""The figures of the gradient study: the gradient of each entropy quintile, and the variance of all."""
+"""The figures of the gradient study: the share of each entropy quintile, and the relative variance."""
 
 import math
 
@@ -22,7 +22,7 @@ from weft.report.labels import method_label
 from weft.report.results import QUINTILES, Results
 
 MOST_PANELS = 5
-"""Number of panels side by side."""
+"""Maximum number of panels in a row."""
 WIDEST_LINEAR = 5.0
 """Ratio of the largest to the smallest variance above which the scale is logarithmic."""
 
@@ -72,7 +72,7 @@ def draw_gradient_variance(experiment: FineTuning, results: Results) -> Figure:
                 colour, height = method_colour(experiment, row["method"]), methods.index(row["method"])
                 value, low, high = (row[f"relative_variance{end}"] for end in ("", "_low", "_high"))
                 draw_interval(ax, height, value, low, high, color=colour)
-                place: Options = {"transform": ax.get_yaxis_transform(), "va": "center"}  # right of the axes
+                place: Options = {"transform": ax.get_yaxis_transform(), "va": "center"}  # to the right
                 ax.text(1.01, height, f"{value:.3g}", fontsize=8, color=INK, **place)
                 if row["method"] == experiment.contrast[1]:
                     ax.axvline(value, color=colour, linewidth=0.8, linestyle="--")

@@ -1,6 +1,6 @@
-"""Numbers and names in the form in which tables, figures and the page show them.
+"""Format numbers and names for tables, figures and the page.
 
-This is the only module that turns fractions into percent.
+Only this module converts fractions to percent.
 """
 
 import math
@@ -13,7 +13,7 @@ PLUS_MINUS = "\N{PLUS-MINUS SIGN}"
 BENCHMARKS = {"sudoku": "Sudoku 4×4", "countdown": "Countdown", "gsm8k": "GSM8K", "math500": "MATH-500"}
 GENERATED = BENCHMARKS | {"gsm8k": "arithmetic (GSM8K rules)", "math500": "algebra (MATH-500 rules)"}
 UNITS = {("sudoku", "d1"): "cells", ("sudoku", "strict"): "boards"}
-"""(Benchmark, scoring) -> name of the units that are counted, if these are not the questions."""
+"""(Benchmark, scoring) -> name of the units that are counted, if they are not questions."""
 METHODS = {
     BASE_RUN: "base model",
     "sft": "SFT",
@@ -37,7 +37,7 @@ METHODS = {
 
 
 def benchmark_name(experiment: Experiment, benchmark: str) -> str:
-    """Return the name of a benchmark; generated questions do not get the name of a published benchmark."""
+    """Return the name of a benchmark; the name of generated questions differs from the published one."""
     if benchmark == AVERAGE:
         return "average"
     if experiment.is_generated(benchmark):
@@ -53,7 +53,7 @@ def benchmark_label(experiment: Experiment, benchmark: str, *, scoring: str | No
 
 
 def full_caption(experiment: Experiment) -> str:
-    """Return the caption of all tables and figures, which begins with the approximation if there is one."""
+    """Return the caption of all tables and figures, which begins with any approximations."""
     caption = experiment.caption.strip()
     if experiment.approximation is None:
         return caption

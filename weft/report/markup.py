@@ -1,7 +1,7 @@
-"""Tables as Markdown and LaTeX.
+"""Write tables as Markdown and LaTeX.
 
-pandas could write both, but its LaTeX needs a package and does not escape ``<``, ``>`` and ``|``, which
-print as other characters in LaTeX's default encoding.
+pandas can write both, but its LaTeX requires a package and does not escape ``<``, ``>`` and ``|``, which
+LaTeX prints as other characters in its default encoding.
 """
 
 from collections.abc import Iterable
@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from weft.report.presentation import TEXT_HEADINGS, Table
 
 WIDE = 8
-"""Number of columns above which a LaTeX table is set in a smaller font."""
+"""Number of columns above which a LaTeX table has a smaller font."""
 LATEX = str.maketrans(
     {
         "\\": r"\textbackslash{}",
@@ -40,7 +40,7 @@ def to_markdown(table: Table) -> str:
 
 
 def to_latex(table: Table) -> str:
-    """Return a table as a LaTeX float that needs no package, with the notes in its caption."""
+    """Return a table as a LaTeX float that requires no package, with the notes in its caption."""
     headings = list(table.cells.columns)
     caption = " ".join((f"{table.title}.", *table.notes, table.caption))
     rows = [_latex_row(row) for row in table.cells.itertuples(index=False)]
@@ -62,7 +62,7 @@ def to_latex(table: Table) -> str:
 
 
 def escape_latex(text: str) -> str:
-    """Return the text with all characters escaped that LaTeX would not print as they are."""
+    """Escape all characters that LaTeX would not print literally."""
     return text.translate(LATEX)
 
 

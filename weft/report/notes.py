@@ -1,4 +1,4 @@
-"""Sentences below each table that define its numbers."""
+"""The sentences below each table that define its numbers."""
 
 from collections.abc import Callable, Mapping
 
@@ -60,7 +60,7 @@ FIXED: Mapping[str, tuple[str, ...]] = {
         MIXED_NOTE,
     ),
 }
-"""Table -> notes that do not depend on its numbers."""
+"""Name of a table -> notes that do not depend on its numbers."""
 
 
 def table_notes(experiment: Experiment, name: str, frame: pd.DataFrame) -> tuple[str, ...]:

@@ -1,13 +1,13 @@
 """The tables and figures that an experiment has.
 
-The Snakefile imports this module, so that it must not import heavy libraries.
+The Snakefile imports this module, so it must not import heavy libraries.
 """
 
 from weft.config import Experiment, FineTuning
 from weft.config.sources import HubModel, ScratchModel
 
 PAPER_MODEL = "LLaDA-8B-Instruct"
-"""Base model of the paper; only numbers of this model are compared with those of the paper."""
+"""Base model of the paper; only results of this model are compared with those of the paper."""
 
 
 def list_headlines(experiment: Experiment) -> dict[str, str]:
@@ -44,10 +44,9 @@ def has_ablations(experiment: Experiment) -> bool:
 
 
 def is_paper(experiment: Experiment) -> bool:
-    """Return True if the numbers of the experiment may stand beside those of the paper.
+    """Return True if the results of the experiment can be compared with those of the paper.
 
-    This needs the name ``paper``, the base model of the paper and published questions. A model that is
-    trained from scratch never qualifies.
+    The experiment must have the name ``paper``, the base model of the paper and published questions.
     """
     if not isinstance(experiment, FineTuning) or experiment.name != "paper":
         return False

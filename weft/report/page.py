@@ -1,7 +1,7 @@
-"""The report page: one HTML file that holds everything, so that it can be mailed or archived.
+"""The report page: a self-contained HTML file that can be sent by e-mail or archived.
 
-The answers of a model are untrusted text. The template escapes all text, and a policy in the page
-forbids browsers to load or run anything.
+The answers of a model are untrusted text. The template escapes all text, and the content security policy of
+the page forbids browsers to load or execute anything.
 """
 
 import base64
@@ -81,7 +81,7 @@ class Ablations(NamedTuple):
 def _take_ablations(
     experiment: Experiment, tables: Tables, shown: dict[str, PageTable], drawn: dict[str, dict[str, str]]
 ) -> Ablations:
-    """Remove the tables and figures of the ablations from the others and return them."""
+    """Remove the tables and figures of the ablations from the given mappings and return them."""
     averages = present(experiment, "contrasts", corrected_rows(experiment, tables["contrasts"]))
     cells = averages.cells
     same = [
@@ -116,7 +116,7 @@ def _show_sample(experiment: Experiment, sample: Sample) -> dict[str, str | None
 
 
 def _without_controls(text: str) -> str:
-    """Replace what HTML does not allow: control characters and halves of surrogate pairs."""
+    """Replace characters that HTML does not allow: control characters and lone surrogates."""
     return "".join(
         character if character.isprintable() or character in "\n\t " else "\N{REPLACEMENT CHARACTER}"
         for character in text

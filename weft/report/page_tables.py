@@ -1,4 +1,4 @@
-"""The tables of the page, among them those that have no file: lengths, times and provenance."""
+"""The tables of the page, including those without a file of their own: lengths, times and provenance."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -32,9 +32,9 @@ LENGTHS = {
 }
 """Field of `weft.records.LengthSummary` -> heading of its row."""
 TEXT_HEADINGS = {"quantity", "commit", "settings", "versions", "device", "python", "training seeds"}
-"""Headings of the columns that are aligned to the left."""
+"""Headings of left-aligned columns."""
 SHORT_DIGEST = 12
-"""Number of characters of a commit or digest that the page shows."""
+"""Number of characters that the page shows of a commit or digest."""
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ def show_timings(timings: pd.DataFrame) -> PageTable:
 
 
 def show_provenance(provenance: Sequence[Provenance]) -> PageTable:
-    """Return the provenance, with one row for all results that were made in the same way."""
+    """Return the provenance, with a single row for all results that were made in the same way."""
     groups: dict[tuple[object, ...], list[Provenance]] = {}
     for item in provenance:
         versions = tuple(sorted(item.versions.items()))

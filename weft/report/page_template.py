@@ -1,10 +1,10 @@
-"""Templates of HTML pages that load nothing: text is escaped, and a policy in the page forbids scripts."""
+"""Templates of self-contained HTML pages, in which text is escaped and scripts are forbidden."""
 
 import jinja2
 
 
 def load_template(name: str) -> jinja2.Template:
-    """Load a template of a page. Values are escaped, and a missing value is an error.
+    """Load a template of a page. Values are escaped, and a missing value raises an error.
 
     Args:
         name: file name in ``weft/report/templates``.

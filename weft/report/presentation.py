@@ -1,4 +1,4 @@
-"""The tables in the form in which readers see them: text cells in percent, with labels and notes."""
+"""Convert the tables to text for readers: numbers in percent, with labels and notes."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ TEXT_HEADINGS = {
     "run", "model", "method", "training set", "benchmark", "interval by", "contrast", "reading", "rules",
     "tokens", "mean over",
 }  # fmt: skip
-"""Headings of the columns that are aligned to the left."""
+"""Headings of left-aligned columns."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class Table:
 
 
 def present(experiment: Experiment, name: str, frame: pd.DataFrame) -> Table:
-    """Turn the numbers of a table into text.
+    """Convert the numbers of a table to text.
 
     Args:
         experiment: the experiment.
@@ -105,7 +105,7 @@ def headline_key(benchmark: str, gen_length: int | str) -> str:
 
 
 def reading(low: float, high: float) -> str:
-    """Return on which side of zero an interval lies."""
+    """Describe on which side of zero an interval lies, or that it contains zero."""
     return "above zero" if low > 0 else "below zero" if high < 0 else "not distinguishable from zero"
 
 
@@ -177,7 +177,7 @@ def _contrast_cells(experiment: Experiment, frame: pd.DataFrame) -> Cells:
 
 
 def _place_cells(experiment: Experiment, frame: pd.DataFrame) -> Cells:
-    """Return benchmark and generation length, and the scoring rules if there are several."""
+    """Return the cells with benchmark and generation length, and the scoring rules if there are several."""
     places = zip(frame["benchmark"], frame["rules"], strict=True)
     cells: Cells = {
         "benchmark": [benchmark_label(experiment, name, scoring=scoring) for name, scoring in places],
@@ -250,7 +250,7 @@ def _cost_cells(experiment: Experiment, frame: pd.DataFrame) -> Cells:
 
 
 def _gradient_cells(experiment: Experiment, frame: pd.DataFrame) -> Cells:
-    """Return the cells; variance and cosine belong to a method and stand in its first row only."""
+    """Return the cells; the variance and the cosine of a method are in its first row only."""
     names = ("relative_variance", "relative_variance_low", "relative_variance_high")
     variances = [
         f"{value:.3g} ({low:.3g} to {high:.3g})"
@@ -310,7 +310,7 @@ def _intervals(frame: pd.DataFrame, *, is_signed: bool = False, suffix: str = ""
 
 
 def _texts(values: Iterable[Any], form: Callable[[float], str]) -> list[str]:
-    """Format numbers; missing ones become empty texts."""
+    """Format numbers; missing numbers become empty texts."""
     return ["" if pd.isna(value) else form(float(value)) for value in values]
 
 

@@ -1,8 +1,8 @@
 """Accuracies published by WeFT and d1, read from ``published.csv``.
 
-The generation length ``mixed`` stands for the average in Table 1 of the WeFT paper. It can only be an
-average of one length per benchmark (`TABLE_1_LENGTHS`), since no other choice of the lengths in d1
-gives both of the averages that the paper copies from d1. The paper does not say so; it is an inference.
+The generation length ``mixed`` denotes the average in Table 1 of the WeFT paper. We infer that this is the
+average over the lengths in `TABLE_1_LENGTHS`, because no other choice of a length for each benchmark gives
+both of the averages that the paper takes from d1. The paper does not state the lengths.
 """
 
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ from weft.stats import AVERAGE
 
 MIXED = "mixed"
 TABLE_1_LENGTHS = {"sudoku": 512, "countdown": 512, "gsm8k": 256, "math500": 256}
-"""Benchmark -> generation length, in tokens, in Table 1 of the paper; inferred."""
+"""Benchmark -> inferred generation length, in tokens, in Table 1 of the paper."""
 NUM_QUESTIONS = {"sudoku": 256, "countdown": 256, "gsm8k": 1319, "math500": 500}
 """Benchmark -> number of questions behind a published accuracy, from the evaluation code of d1."""
 WEFT_PAPER, D1 = "WeFT v1", "d1"
@@ -30,7 +30,7 @@ def load_published() -> pd.DataFrame:
     Returns:
         One row per number with source, model, dataset, benchmark, gen_length, accuracy_percent and note.
         All columns but accuracy_percent are text. The data set is empty for a model that is not
-        fine-tuned on a data set of ours.
+        fine-tuned on a data set of the experiments.
     """
     with resources.files("weft.report").joinpath("published.csv").open(encoding="utf-8") as file:
         table = pd.read_csv(file, dtype=str, keep_default_na=False)
@@ -44,7 +44,7 @@ def published_accuracy(table: pd.DataFrame, source: str, model: str | None, row:
     Args:
         table: the published accuracies.
         source: `WEFT_PAPER` or `D1`.
-        model: name of the model; None for a model about which nothing is published.
+        model: name of the model; None for a model without published numbers.
         row: dataset (None if the model is not fine-tuned), benchmark and gen_length.
 
     Returns:

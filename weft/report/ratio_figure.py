@@ -16,7 +16,7 @@ HEADROOM = 1.45
 
 
 def draw_ratios(experiment: FineTuning, results: Results) -> Figure:
-    """Draw the distribution of the answer tokens' ratios by both references, a panel per data set."""
+    """Draw the distribution of the answer tokens' ratios for both references, in a panel per data set."""
     datasets = experiment.dataset_names
     with titled_figure(experiment, results, "ratios", size=(8.5, 1.6 + 3.0 * len(datasets))) as fig:
         axes = fig.subplots(len(datasets), 1, squeeze=False)[:, 0]

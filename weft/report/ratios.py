@@ -1,10 +1,10 @@
-"""Ratios that decide how often each answer token is masked, with and without padding in their mean.
+"""Ratios that determine the masking rate of each answer token, with and without padding in their mean.
 
     t_i = 1 - (1 - t)^r_i,   r_i = sqrt(H_i) / mean sqrt(H)
 
 H_i is the entropy of token i under the base model. The mean is over the answer tokens of the example,
-or over the answer tokens and the padding behind them. The entropy of padding is almost zero, so that
-padding makes the mean smaller and the ratios of all answer tokens larger.
+or over the answer tokens and the padding after them. The entropy of padding is almost zero, so that
+including padding lowers the mean and raises the ratios of all answer tokens.
 """
 
 import pandas as pd
@@ -18,7 +18,7 @@ LARGE = 2.0
 """Ratio above which a token is masked much more often than the other tokens."""
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 REFERENCES = {"answer": "answer tokens", "all": "answer tokens and padding"}
-"""Name of the reference -> tokens that the mean is over."""
+"""Name of the reference -> description of the tokens over which the mean is taken."""
 RATIO_COLUMNS = (
     "dataset", "kind", "reference", "num_tokens", "mean",
     *(f"q{100 * quantile:02.0f}" for quantile in QUANTILES), "share_large",

@@ -1,7 +1,7 @@
 """All files of an experiment that the report reads, loaded into one `Results` object.
 
 Tables, figures and the page are computed from ``(experiment, results)`` and open no files themselves.
-A file that is missing, cut off or of another form raises an error with its name.
+If a file is missing, incomplete or malformed, an error with its name is raised.
 """
 
 from collections.abc import Iterator
@@ -26,7 +26,7 @@ GRADIENT_COLUMNS = (
 QUINTILES = (1, 2, 3, 4, 5)
 SCORE_AGAIN = "score the answers again"
 NOT_SHOWN = ("figures", "report")
-"""Folders whose provenance the page does not show, since they are made together with the page."""
+"""Folders whose provenance the page does not show, because they are made together with the page."""
 
 
 @dataclass(frozen=True)
@@ -77,8 +77,8 @@ class Results:
         gradients: gradient study of each data set, with the columns `GRADIENT_COLUMNS`; a row per
             method and quintile, in the order of the experiment.
         summaries: lengths of each prepared data set, where they are known.
-        provenance: where the results come from.
-        traces: runs whose answers are shown step by step on a page of their own.
+        provenance: provenance of the results.
+        traces: runs whose answers are shown step by step on a separate page.
     """
 
     scores: list[ScoreFile]
@@ -107,9 +107,8 @@ def load_results(experiment: Experiment, layout: ResultLayout) -> Results:
         The results.
 
     Raises:
-        DataError: a file other than a score file is missing, cut off or of another form.
-        ScoringError: a score file is missing, cut off or of another form, or does not have a score
-            for each question.
+        DataError: a file other than a score file is missing, incomplete or malformed.
+        ScoringError: a score file is missing, incomplete or malformed, or lacks the score of a question.
     """
     scores = list(_load_scores(experiment, layout))
     provenance = [read_json(path, Provenance) for path in _provenance_files(layout.root)]
@@ -157,7 +156,7 @@ def _check_scores(
     if len(set(ids)) < len(ids):
         repeated = next(name for index, name in enumerate(ids) if name in ids[:index])
         raise ScoringError(
-            f"{path}: every example must have one score, got several of {repeated!r}; {SCORE_AGAIN}"
+            f"{path}: every example must have exactly one score, got several of {repeated!r}; {SCORE_AGAIN}"
         )
     if not ids or num_questions not in (None, len(ids)):
         raise ScoringError(
@@ -231,7 +230,7 @@ def _check_gradients(experiment: FineTuning, frame: pd.DataFrame, path: Path) ->
     if is_too_noisy.any():
         method = frame["method"][is_too_noisy].iloc[0]
         raise DataError(
-            f"{path}: the estimate of |E g|² must be above 0, which it is not for {method}, since there are "
+            f"{path}: the estimate of |E g|² must be above 0, but for {method} it is not, because there are "
             f"too few draws; raise gradient_study.num_draws and {again}"
         )
     for name in frame.columns.difference(["method", "cosine_to_sft"]):
@@ -244,7 +243,7 @@ def _read_parquet(path: Path, columns: tuple[str, ...], *, remedy: str) -> pd.Da
         raise DataError(f"{path}: expected a file, got none; {remedy}")
     try:
         return pd.read_parquet(path, columns=list(columns))
-    except (OSError, ValueError, KeyError) as error:  # the errors of pyarrow are subclasses of these
+    except (OSError, ValueError, KeyError) as error:  # pyarrow's errors are subclasses of these
         raise DataError(
             f"{path}: expected Parquet with the columns {', '.join(columns)}, "
             f"got {type(error).__name__}: {error}; delete the file and {remedy}"

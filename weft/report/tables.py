@@ -1,8 +1,8 @@
-"""The tables: computed from the results, and written as CSV, Markdown and LaTeX.
+"""Compute the tables from the results, and write them as CSV, Markdown and LaTeX.
 
-The CSV files are for programs: they hold fractions and plain names, except for the headline tables,
-which hold percentages. The other two formats hold percentages and labels for readers. If sampling is
-approximate, each CSV file has a last column ``sampling`` that names the approximation.
+The CSV files are meant for programs: they contain fractions and identifiers, except for the headline tables,
+which contain percentages. The other two formats contain percentages and labels for readers. If sampling is
+approximate, the last column of each CSV file, ``sampling``, describes the approximation.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -33,7 +33,7 @@ from weft.report.results import Results, ScoreFile
 from weft.stats import AVERAGE, Aggregate, ScoreSet, aggregate
 
 DECIMALS = 6
-"""Decimals of the numbers in all tables."""
+"""Number of decimals in all tables."""
 
 Tables = Mapping[str, pd.DataFrame]
 
@@ -105,7 +105,7 @@ def write_table(experiment: Experiment, name: str, frame: pd.DataFrame, out: Pat
 
 
 def _round(frame: pd.DataFrame) -> pd.DataFrame:
-    """Round all numbers, so that each format and figure shows what the CSV file holds."""
+    """Round all numbers, so that all formats and figures show the numbers of the CSV file."""
     numbers = frame.select_dtypes("float").columns
     return frame.assign(**{str(column): frame[column].round(DECIMALS) + 0.0 for column in numbers})
 
@@ -159,7 +159,7 @@ def _scores(experiment: Experiment, aggregates: Mapping[str, Aggregate]) -> pd.D
     published, model = load_published(), experiment.runs[0].method
     rows = scores.to_dict("records")
     known = pd.Series([published_accuracy(published, D1, model, row) for row in rows], dtype=float)
-    # A share of cells cannot be compared with a share of boards, so that further scorings have no values.
+    # The other scorings have no published values, because their accuracies may count other units.
     return scores.assign(published_accuracy=known.where(scores["rules"] == experiment.scoring[0]))
 
 
@@ -178,7 +178,7 @@ def _list_gradients(experiment: FineTuning, results: Results) -> pd.DataFrame:
 
 
 def _headline(experiment: Experiment, summary: pd.DataFrame, scoring: str) -> pd.DataFrame:
-    """Return the summary of the methods as a row per method and data set, in percent."""
+    """Return the summary of the methods in percent, with a row per method and data set."""
     rows: dict[tuple[Any, Any], dict[str, str]] = {}
     for cell in summary.to_dict("records"):
         row = rows.setdefault((cell["method"], cell["dataset"]), {})
@@ -205,7 +205,7 @@ def _published_comparison(summary: pd.DataFrame) -> pd.DataFrame:
 
 
 def _compare_scorings(experiment: Experiment, scores: pd.DataFrame) -> pd.DataFrame:
-    """Return the published accuracy and that by each scoring, a row per benchmark and length."""
+    """Return the published accuracy and the accuracy by each scoring, with a row per benchmark and length."""
     first, *further = experiment.scoring
     parts = {
         scoring: scores[scores["rules"] == scoring].reset_index(drop=True) for scoring in experiment.scoring

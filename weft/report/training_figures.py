@@ -27,7 +27,7 @@ from weft.report.results import Results
 NUM_WORDS = 12
 """Number of words at each end of the ranking by entropy."""
 MOST_PANELS = 4
-"""Number of panels side by side."""
+"""Maximum number of panels in a row."""
 
 
 def draw_training_loss(experiment: FineTuning, results: Results) -> Figure:
@@ -79,11 +79,11 @@ def rank_words(probe: pd.DataFrame, *, min_occurrences: int = MIN_OCCURRENCES) -
 
     Args:
         probe: one row per answer token with word, entropy (nats) and is_padding.
-        min_occurrences: number of answer tokens that a word must have.
+        min_occurrences: minimum number of occurrences of a word.
 
     Returns:
-        At most twice `NUM_WORDS` different words, the most uncertain one first, as the index of the
-        columns entropy (mean, nats), num_tokens and is_uncertain.
+        At most twice `NUM_WORDS` distinct words, the most uncertain first, as the index of the columns
+        entropy (mean, nats), num_tokens and is_uncertain.
     """
     words = probe[~probe["is_padding"]].groupby("word")["entropy"].agg(["mean", "size"])
     words = words[words["size"] >= min_occurrences].reset_index()
@@ -121,7 +121,7 @@ def _draw_losses(ax: Axes, losses: pd.DataFrame, *, colour: str) -> None:
     ax.plot(smooth.index, smooth, color=colour, linewidth=0.7, alpha=0.45)
     ax.plot(smooth.index, smooth.mean(axis="columns"), color=colour, linewidth=2)
     ax.set_ylim(bottom=0)
-    ax.tick_params(labelbottom=True)  # there may be no panel below
+    ax.tick_params(labelbottom=True)  # because there may be no panel below
 
 
 def _draw_time(ax: Axes, seconds: pd.Series, height: int, colour: str) -> None:
@@ -135,7 +135,7 @@ def _draw_entropy_histogram(ax: Axes, probe: pd.DataFrame) -> None:
     bins = list(np.linspace(0, max(1e-6, float(probe["entropy"].max())), 41))
     kinds = (("padding", True, PALE), ("answer tokens", False, TREATMENT_COLOUR))
     for label, is_padding, colour in kinds:
-        entropy = probe["entropy"][probe["is_padding"] == is_padding].clip(lower=0)  # rounding: -1e-8
+        entropy = probe["entropy"][probe["is_padding"] == is_padding].clip(lower=0)  # may be -1e-8
         if len(entropy):
             weights = np.full(len(entropy), 100 / len(entropy))
             name = f"{label} (n = {len(entropy):,})"
@@ -151,7 +151,7 @@ def _draw_words(ax: Axes, words: pd.DataFrame) -> None:
         ax.text(0.5, 0.5, "no word occurs often enough", ha="center", va="center", transform=ax.transAxes)
         ax.set_axis_off()
         return
-    heights = np.arange(len(words)) + np.where(words["is_uncertain"], 0.0, 1.0)  # a gap between the two ends
+    heights = np.arange(len(words)) + np.where(words["is_uncertain"], 0.0, 1.0)  # with a gap between the ends
     colours = np.where(words["is_uncertain"], TREATMENT_COLOUR, CONTROL_COLOUR)
     ax.barh(heights, words["entropy"], color=list(colours), alpha=0.85, height=0.75)
     ax.set_yticks(heights, [printable(str(word)) for word in words.index], fontsize=7.5)

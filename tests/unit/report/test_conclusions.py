@@ -56,7 +56,7 @@ def test_several_averages_are_counted_first(experiment):
     assert len(found.comparisons) == 2
 
 
-def test_without_an_average_the_benchmark_leads(experiment):
+def test_without_an_average_the_conclusion_is_about_the_benchmark(experiment):
     found = conclude(experiment, {"benchmark": "sudoku"})
     assert found.lead.startswith("WeFT minus SFT on Sudoku 4×4 (cells): +0.8 points")
 
@@ -97,6 +97,6 @@ def test_complete_benchmarks_need_no_reservation(stored):
     assert agreement(stored, ("sudoku", 128, 256, 0.117188, 0.117, 0.09, 0.14)).reservations == ()
 
 
-def test_without_published_numbers_nothing_is_claimed(stored):
+def test_without_published_numbers_there_is_no_comparison(stored):
     found = agreement(stored, ("sudoku", 128, 256, 0.117188, float("nan"), 0.09, 0.14))
     assert found.lead == "No published numbers are known for LLaDA-8B-Instruct."

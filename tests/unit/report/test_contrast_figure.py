@@ -34,7 +34,7 @@ def test_every_contrast_has_a_dot_in_its_row_of_every_panel(ablations, ablated, 
     ]
 
 
-def test_hollow_dots_hold_zero(ablations, ablated, ablated_tables, monkeypatch):
+def test_hollow_dots_mark_intervals_that_contain_zero(ablations, ablated, ablated_tables, monkeypatch):
     frame = ablated_tables["contrasts"].copy()
     is_average = frame["benchmark"] == "average"
     frame.loc[is_average, ["ci_low", "difference", "ci_high"]] = [
@@ -45,7 +45,7 @@ def test_hollow_dots_hold_zero(ablations, ablated, ablated_tables, monkeypatch):
     assert [dot.get_markerfacecolor() == "white" for dot in drawn] == [False, True, False]
 
 
-def test_lengths_and_further_rules_do_not_mix(describe_ablations, load):
+def test_every_length_has_panels_of_the_first_scoring_only(describe_ablations, load):
     both = describe_ablations(
         scoring=["d1", "strict"],
         sampling=describe_ablations().sampling.model_dump() | {"gen_lengths": [48, 96]},

@@ -16,7 +16,7 @@ from weft.report.drawing import LONGEST_WORD, method_colour, printable, save_fig
         ("\ud800", "\\ud800"),
     ],
 )
-def test_what_the_font_lacks_is_escaped(word, shown):
+def test_characters_that_the_font_lacks_are_escaped(word, shown):
     assert printable(word) == shown
 
 

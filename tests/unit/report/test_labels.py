@@ -10,7 +10,7 @@ from weft.report import labels
     ("fraction", "text", "signed"),
     [(0.4567, "45.7", "+45.7"), (-0.012, "−1.2", "−1.2"), (0.0, "0.0", "0.0"), (-0.0001, "0.0", "0.0")],
 )
-def test_percent(fraction, text, signed):
+def test_fractions_are_formatted_in_percent(fraction, text, signed):
     assert labels.percent(fraction) == text
     assert labels.percent(fraction, is_signed=True) == signed
 
@@ -26,7 +26,7 @@ def test_spread_and_interval():
 
 
 @pytest.mark.parametrize(("p_value", "text"), [(0.0002, "< 0.001"), (0.0412, "0.041"), (1.0, "1.000")])
-def test_p_value(p_value, text):
+def test_p_values_are_formatted(p_value, text):
     assert labels.p_value_text(p_value) == text
 
 
@@ -57,7 +57,7 @@ def test_no_two_methods_have_the_same_name_or_one_too_long_for_the_figures():
     assert max(map(len, names)) <= 21
 
 
-def test_level():
+def test_confidence_levels_are_formatted():
     assert labels.level_text(0.95) == "95 %"
 
 

@@ -5,7 +5,7 @@ from weft.report import notes
 
 
 @pytest.mark.parametrize(("num_seeds", "is_single"), [(1, True), (3, False)])
-def test_a_single_seed_is_said_not_to_cover_another_one(experiment, num_seeds, is_single):
+def test_with_a_single_seed_the_note_states_what_the_interval_omits(experiment, num_seeds, is_single):
     frame = pd.DataFrame([{"num_seeds_treatment": 3, "num_seeds_control": num_seeds}] * 7)
     covered, chance = notes.table_notes(experiment, "contrasts", frame)
     assert ("single seed" in covered) is is_single

@@ -25,7 +25,7 @@ def page(experiment, results, tables):
     return render(experiment, results, tables)
 
 
-def test_everything_is_inside(page):
+def test_the_page_is_self_contained(page):
     assert len(re.findall(r'src="data:image/png;base64,', page)) == 5
     assert not re.findall(r'(?:src|href)="(?!data:|#)', page)
     assert "default-src 'none'" in page

@@ -113,7 +113,7 @@ def test_the_rules_stand_beside_each_other(describe_stored):
     assert "rules strict" in table.notes[1]
 
 
-def test_what_is_not_known_about_answers_is_left_empty(experiment):
+def test_unknown_counts_of_answers_are_empty(experiment):
     known = {"method": "weft", "dataset": "worked", "benchmark": "gsm8k", "gen_length": 48, "n": 72}
     unknown = dict.fromkeys(ANSWER_COLUMNS[5:], float("nan"))
     cells = present(experiment, "answers", pd.DataFrame([known | unknown | {"num_unclosed": 3}])).cells
@@ -123,7 +123,7 @@ def test_what_is_not_known_about_answers_is_left_empty(experiment):
     )
 
 
-def test_own_benchmarks_go_by_their_own_name(describe):
+def test_custom_benchmarks_keep_their_name(describe):
     capitals = {"source": "custom", "path": "examples/custom_benchmark.py"}
     experiment = describe(benchmarks={"capitals": capitals})
     assert headline_headings(experiment, "d1") == {"capitals_48": "capitals"}
@@ -133,7 +133,7 @@ def test_own_benchmarks_go_by_their_own_name(describe):
     ("low", "high", "text"),
     [(0.01, 0.02, "above zero"), (-2.0, -1.0, "below zero"), (0.0, 1.0, "not distinguishable from zero")],
 )
-def test_reading(low, high, text):
+def test_an_interval_is_described_by_its_side_of_zero(low, high, text):
     assert reading(low, high) == text
 
 

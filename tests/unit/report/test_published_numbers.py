@@ -40,12 +40,12 @@ def test_published_accuracies(source, method, dataset, benchmark, gen_length, ac
     )
 
 
-def test_no_number_stands_there_twice():
+def test_published_numbers_are_unique():
     keys = ["source", "model", "dataset", "benchmark", "gen_length"]
     assert not load_published().duplicated(keys).any()
 
 
-def test_a_variant_stands_for_no_published_model():
+def test_a_variant_has_no_published_model():
     assert published_model("weft-nll") is None
 
 

@@ -30,7 +30,7 @@ def test_certain_examples_have_ratio_one():
     assert compute_ratios(probe(("a", 0, False), ("a", 0, False)))["answer"].tolist() == [1, 1]
 
 
-def test_an_entropy_that_rounding_made_negative_counts_as_none():
+def test_a_negative_entropy_from_rounding_counts_as_zero():
     assert compute_ratios(probe(("a", 1, False), ("a", -1e-8, False)))["answer"].tolist() == [2, 0]
 
 
@@ -49,7 +49,7 @@ def test_the_summary_has_both_kinds_by_both_references(experiment, results):
     assert cells.loc[("padding", "answer"), "mean"] == 0
 
 
-def test_without_padding_there_are_no_rows_of_it(experiment, results):
+def test_without_padding_there_are_no_padding_rows(experiment, results):
     frame = results.probes["worked"]
     found = summarise_ratios(experiment, replace(results, probes={"worked": frame[~frame["is_padding"]]}))
     assert found["kind"].tolist() == ["answer", "answer"]

@@ -92,7 +92,7 @@ def test_missing_and_truncated_files_are_named(experiment, layout, file):
         load_results(experiment, layout)
 
 
-def test_logs_and_probes_are_not_empty(experiment, layout):
+def test_empty_logs_and_probes_are_errors(experiment, layout):
     path = layout.history("sft-worked-seed1")
     content = path.read_text()
     path.write_text("")

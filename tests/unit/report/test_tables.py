@@ -60,7 +60,7 @@ def test_the_caption_stands_under_every_table(experiment, files):
             assert r"tests \& nothing else, 100\_\% synthetic.}" in text, name
 
 
-def test_a_small_model_never_stands_beside_published_numbers(files):
+def test_a_small_model_is_not_compared_with_published_numbers(files):
     for name, text in files.items():
         assert "WeFT v1" not in text, name
         assert "published" not in text, name
