@@ -1,4 +1,4 @@
-# The verbs that people and CI share.  `make help` lists them.
+# Commands for users and for continuous integration. `make help` lists them.
 
 PYTHON ?= python3.11
 VENV := .venv
@@ -14,7 +14,7 @@ run: setup  ## set up and run the default experiment: tables, figures, report
 	snakemake --cores all --config experiment=$(EXPERIMENT)
 	@echo "open results/$(EXPERIMENT)/report/index.html"
 
-setup: $(STAMP)  ## make .venv with exactly the pinned versions
+setup: $(STAMP)  ## create .venv with exactly the pinned versions
 
 $(STAMP): envs/weft.lock.txt envs/dev.lock.txt pyproject.toml
 	$(PYTHON) -m venv --clear $(VENV)
@@ -26,10 +26,10 @@ $(STAMP): envs/weft.lock.txt envs/dev.lock.txt pyproject.toml
 test: setup  ## set up and run the tests (under ten minutes)
 	$(PYTEST)
 
-test-slow: setup  ## the tests that take longer: pretraining, the whole workflow, interruptions
+test-slow: setup  ## run the slow tests: pretraining, the whole workflow, interruptions
 	python -m pytest -m slow
 
-check: setup  ## format, lint, docstrings, types, imports, workflow lint
+check: setup  ## check format, lint, docstrings, types, imports and the workflow
 	ruff format --check .
 	ruff check .
 	pydoclint --quiet weft perf
@@ -47,25 +47,25 @@ same-results: setup  ## compare all numbers with another commit: BASE=<commit>, 
 	python -m tools.same_results --base "$(or $(BASE),HEAD)" --experiment $(EXPERIMENT) \
 	  $(if $(BASE_TREE),--base-tree $(BASE_TREE)) $(if $(QUICK),--quick)
 
-bench: setup  ## speed and memory as ratios: training steps and sampler against the published ones (12 minutes)
+bench: setup  ## measure speed and memory of training and sampling relative to the published code (12 minutes)
 	python -m perf training
 	python -m perf sampler
 
-plan: setup  ## what the experiment would do, without doing it (EXPERIMENT=paper)
+plan: setup  ## print the jobs and downloads of an experiment without running it (EXPERIMENT=paper)
 	python -m weft plan $(EXPERIMENT)
 	snakemake -n --quiet rules --config experiment=$(EXPERIMENT)
 
 base: setup  ## train the small base model anew (about 26 minutes) into results/tiny/pretrained
 	snakemake --cores all base
 
-doctor: setup  ## versions, devices, compiler, data at hand
+doctor: setup  ## print versions, devices, compiler and local data
 	python -m weft doctor
 
 config-docs: setup  ## write docs/config.md from the settings' descriptions
 	python -m tools.config_docs > docs/config.md
 
-clean:  ## remove results and Snakemake's records, keep the environment
+clean:  ## remove results and Snakemake's records, but keep the environment
 	rm -rf results/*/ .snakemake
 
-help:  ## this list
+help:  ## print this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14

@@ -4,7 +4,7 @@
 #   snakemake --cores all --config experiment=d1-baselines       another experiment (experiments/)
 #   snakemake -n --config experiment=paper                       the plan of the 8B experiment
 #
-# The experiment file says what is compared; config.yaml and profiles/ say how it is run here.
+# The experiment file defines what is compared; config.yaml and profiles/ define how it is run.
 
 from snakemake.utils import min_version
 

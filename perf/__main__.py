@@ -1,4 +1,4 @@
-"""Command line of the measurements: `python -m perf training` and `python -m perf sampler`."""
+"""The command line of the measurements: `python -m perf training` and `python -m perf sampler`."""
 
 import sys
 from pathlib import Path
@@ -50,7 +50,7 @@ def measure_sampler(
         raise ConfigError(
             f"--experiment must name an experiment with a shipped base model, got {experiment!r}"
         )
-    require_suitable(described, Path(shipped))  # before the long first part
+    require_suitable(described, Path(shipped))  # checked before the first part, which takes long
     torch_device = choose_device(device)
     for line in bench_sampler(threads=threads, device=torch_device, quick=quick):
         typer.echo(line)
@@ -65,7 +65,7 @@ def measure_sampler(
 
 
 def main() -> None:
-    """Run the command line; print an expected error as one line and exit with status 2."""
+    """Run the command line; print an expected error as a single message and exit with code 2."""
     try:
         app()
     except (WeftError, OSError) as error:

@@ -1,8 +1,8 @@
 """A wrapper that makes a network with random weights end its answers at given lengths.
 
-The gain of early stop depends on the lengths of the answers.  Random weights never predict end-of-text, so
-the wrapper makes it certain beyond a given length; the sampler has to detect the end as usual.  The lengths
-are those of LLaDA-8B's published answers.
+The gain of early stop depends on the lengths of the answers. A network with random weights never predicts
+end-of-text, so the wrapper makes it predict end-of-text with certainty beyond a given length. The sampler has
+to detect the end as usual. The lengths are those of LLaDA-8B's published answers.
 """
 
 from collections.abc import Mapping, Sequence
@@ -25,7 +25,7 @@ NUM_ENDING = {
 
 Source:
     The generations published with d1 @ 837888f, eval/eval_baselines, gsm8k_instruct_*: 616, 595 and 616
-    of the 1,130 answers at each length; an answer without an end counts in the last block.
+    of the 1,130 answers at each length; an answer without an end is counted in the last block.
 """
 
 SURE = 100.0
@@ -49,9 +49,9 @@ def typical_blocks(gen_length: int, count: int) -> list[int]:
 
 
 class ImposedLengths:
-    """Mask predictor that is certain of end-of-text beyond the given length of each answer.
+    """Mask predictor that predicts end-of-text with certainty beyond the given length of each answer.
 
-    The first token of its prompt identifies a sequence.
+    A sequence is identified by the first token of its prompt.
 
     Args:
         model: the network.
@@ -105,7 +105,7 @@ class ImposedLengths:
         return output
 
     def _find_behind(self, input_ids: Tensor, position_ids: Tensor, cache: Any) -> TokenMask:
-        """Return True where a column lies behind the end; a cache's first call has whole sequences."""
+        """Return True where a column lies after the end; the first call with a cache has whole sequences."""
         if cache is None or cache is not self._cache:
             self._cache = cache
             num_hidden = (position_ids == 0).sum(dim=1, keepdim=True) - 1  # padding has position 0 too
@@ -140,8 +140,7 @@ def require_equal(ours: Sequence[Sequence[int]], reference: Sequence[Sequence[in
             pairs = zip([*answer, None], [*expected, None], strict=False)
             column, pair = next((i, pair) for i, pair in enumerate(pairs) if pair[0] != pair[1])
             raise SamplingError(
-                f"{title}: the sampler must return the reference's tokens, but answer {number} has {pair[0]} "
-                f"at token {column} where the reference has {pair[1]}; "
-                "times of unequal work cannot be compared; "
-                "check whether two predictions are equal to within rounding there"
+                f"{title}: the sampler must return the reference's tokens, because times of unequal work "
+                f"cannot be compared, but answer {number} has {pair[0]} at token {column} where the "
+                f"reference has {pair[1]}; check whether two predictions are equal to within rounding there"
             )

@@ -1,6 +1,6 @@
 """Measure time and memory of functions that are compared with each other.
 
-The load of a machine changes, so times are compared within one run only, and the functions run in turns.
+The load of a machine changes, so times are compared only within a run, in which the functions alternate.
 """
 
 import itertools
@@ -23,14 +23,14 @@ def time_in_turns(
     afterwards: Callable[[], object] | None = None,
     of_rounds: Callable[[Sequence[float]], float] = statistics.median,
 ) -> dict[str, float]:
-    """Time several functions in turns, round by round.
+    """Time several functions alternately, round by round.
 
     Args:
         runs: functions to time, by name.
-        rounds: number of rounds, warm-up included.
-        num_warm_up: number of rounds at the beginning that do not count.
-        afterwards: function that is called after each run and not timed.
-        of_rounds: statistic of the rounds that count, such as the minimum of a few long rounds.
+        rounds: number of rounds, including warm-up.
+        num_warm_up: number of rounds at the beginning that are not counted.
+        afterwards: function that is called after each run and is not timed.
+        of_rounds: statistic over the counted rounds, such as the minimum of a few long rounds.
 
     Returns:
         The time of each function, in seconds.
@@ -55,7 +55,7 @@ def peak_bytes(run: Callable[[], object], device: torch.device) -> int:
         device: device whose memory is measured.
 
     Returns:
-        Bytes. On a CPU the profiler's record of allocations is added up, on a GPU the allocator is asked.
+        The peak in bytes, on a CPU from the profiler's record of allocations, on a GPU from the allocator.
     """
     if device.type == "cuda":
         torch.cuda.synchronize(device)
@@ -63,7 +63,7 @@ def peak_bytes(run: Callable[[], object], device: torch.device) -> int:
         before = torch.cuda.memory_allocated(device)
         run()
         return torch.cuda.max_memory_allocated(device) - before
-    os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # else the profiler logs every start and stop
+    os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # otherwise the profiler logs every start and stop
     activities = [torch.profiler.ProfilerActivity.CPU]
     with torch.profiler.profile(activities=activities, profile_memory=True) as profile:
         run()

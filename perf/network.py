@@ -11,8 +11,8 @@ FIRST_LAYER = {"q_proj": 2.0, "k_proj": 2.0, "v_proj": 3.0, "o_proj": 3.0}
 LATER_LAYERS = 0.5
 """Gains of the projections.
 
-All masked positions hold the same token, so that only attention can distinguish them: in the first layer it
-is sharp.  The later layers have small gains, since 32 layers would amplify rounding errors.
+All masked positions have the same token, so only attention can distinguish them. The first layer therefore
+has sharp attention. The later layers have small gains, because 32 layers would amplify rounding errors.
 """
 
 
@@ -48,22 +48,23 @@ class Shape:
 
 LLADA_8B = Shape(width=4096, num_layers=32, vocab_size=126464)
 IN_PROPORTION = Shape(width=128, num_layers=32, vocab_size=31 * 128)
-"""As many layers, the feed-forward 3 and the vocabulary 31 times as wide as the rest, one head per 128."""
+"""LLaDA-8B's number of layers and proportions: feed-forward 3 x and vocabulary 31 x the width."""
 WIDER = Shape(width=512, num_layers=32, vocab_size=31 * 512)
-"""The same, four times as wide.  Attention scores are 0.15 length / width of the other products: 3 % with
-LLaDA-8B at 700 tokens, 7 % here at 220, 27 % at width 128, where they hide what is saved elsewhere."""
+"""The same proportions at four times the width. The cost of attention scores relative to the other products
+is 0.15 length / width: 3 % for LLaDA-8B at 700 tokens, 7 % here at 220 tokens, and 27 % at width 128, where
+it hides what is saved elsewhere."""
 
 
 def random_network(
     shape: Shape, *, spread: float, device: str = "cpu", dtype: torch.dtype = torch.float32
 ) -> Any:
-    """Make a network, the same each time.
+    """Create a network with fixed random weights.
 
     Args:
-        shape: its size.
-        spread: standard deviation of its logits; the larger, the surer it is.
-        device: where.
-        dtype: of the parameters.
+        shape: size of the network.
+        spread: standard deviation of the logits; a larger value gives higher confidences.
+        device: device of the network.
+        dtype: data type of the parameters.
 
     Returns:
         A mask predictor that never predicts the mask or end-of-text.
@@ -79,7 +80,7 @@ def random_network(
         mask_token_id=shape.mask_token_id,
     )
     usual = torch.get_default_dtype()
-    torch.set_default_dtype(dtype)  # 8 billion parameters do not fit twice
+    torch.set_default_dtype(dtype)  # 8 billion parameters fit into memory only once
     try:
         with torch.device(device):
             model: Any = LladaForMaskedDiffusion(config).eval()
@@ -96,7 +97,7 @@ def random_network(
 
 
 def random_prompts(shape: Shape, lengths: list[int]) -> list[list[int]]:
-    """Draw prompts of some lengths; their first tokens differ, so that they can be told apart."""
+    """Draw prompts of given lengths, which are distinguished by their first tokens."""
     generator = torch.Generator().manual_seed(0)
     return [
         [number, *torch.randint(shape.eos_token_id, (length - 1,), generator=generator).tolist()]

@@ -40,7 +40,7 @@ def answer_plainly(
 ) -> list[list[int]]:
     """Answer prompts by the plain loop, in batches that are padded on the left.
 
-    The padding is hidden, as in LLaDA's own code since October 2025; positions count from the first token.
+    The padding is hidden, as in LLaDA's code since October 2025; positions are counted from the first token.
 
     Args:
         model: the mask predictor; it computes logits at all positions.
@@ -71,7 +71,7 @@ class _Predict:
         positions = torch.arange(length, device=pads.device) - pads[:, None]
         self.model = model
         self.position_ids = positions.clamp(min=0)
-        # Without padding no mask is passed, as in the sampler: attention would lose its fast path.
+        # As in the sampler, no mask is passed without padding, so that attention can use a faster kernel.
         self.attention_mask = positions >= 0 if bool(pads.any()) else None
 
     def __call__(self, canvas_ids: Tensor) -> Tensor:

@@ -36,23 +36,24 @@ def generate_plainly(
 ) -> Int[Tensor, "batch answer"]:
     """Answer prompts of equal length.
 
-    Masks anywhere up to the end of the current block compete, those of the prompt and those that earlier
-    blocks left behind included; a position whose prediction is the mask token stays masked.  Equal logits
-    go to the lowest id, equal confidences to the lowest position.
+    All masked positions up to the end of the current block are candidates, including masks in the prompt and
+    in earlier blocks; a position whose prediction is the mask token stays masked. Among equal logits the
+    lowest id is chosen, and among equal confidences the lowest position.
 
     Args:
         predict: the mask predictor.
         prompt_ids: token ids of the prompts.
         gen_length: length of the answer, in tokens.
-        block_length: length of one block, in tokens.
+        block_length: length of a block, in tokens.
         diffusion_steps: forward passes over all blocks.
         mask_token_id: id of the mask token.
-        temperature: of the Gumbel noise, 0 for none.
-        cfg_scale: classifier-free guidance, 0 for none.
-        remasking: whether the most confident or random predictions are kept.
-        shift: the logits at position i - 1 predict position i, as Dream's do; position 0 keeps its own.
-        noise: uniform numbers, for a temperature or random remasking.
-        keys: of the rows' numbers; zeros where not given.
+        temperature: temperature of the Gumbel noise; 0 for no noise.
+        cfg_scale: scale of classifier-free guidance; 0 for no guidance.
+        remasking: predictions to keep: the most confident, or those at random positions.
+        shift: True if the logits at position i - 1 predict position i, as in Dream; position 0 is not
+            shifted.
+        noise: uniform numbers; required for a temperature or random remasking.
+        keys: key of each row's random numbers; 0 by default.
 
     Returns:
         The answers, batch x gen_length.
@@ -82,16 +83,16 @@ def generate_plainly(
             if shift:
                 logits = torch.cat([logits[:, :1], logits[:, :-1]], dim=1)
 
-            # The predicted token of each position, by the Gumbel trick in float64, and its confidence.
+            # The predicted token of each position, drawn by the Gumbel trick in float64, and its confidence.
             purpose = (keys, torch.full_like(keys, block * steps_per_block + step_in_block), positions)
             scores = logits
             if temperature > 0:
-                assert noise is not None, "a temperature needs noise"
+                assert noise is not None, "a temperature requires noise"
                 uniform = noise.for_tokens(*purpose, logits.shape[-1])
                 scores = logits.double().exp() / (-uniform.log()) ** temperature
             predicted_ids = scores.argmax(dim=-1)
             if remasking == "random":
-                assert noise is not None, "random remasking needs noise"
+                assert noise is not None, "random remasking requires noise"
                 confidence = noise.for_positions(*purpose)
             else:
                 probability = logits.softmax(dim=-1)

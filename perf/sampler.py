@@ -1,6 +1,6 @@
-"""Compare the sampler with the plain loop: ratios of time, forward passes and memory, and the tokens.
+"""Compare the sampler with the plain loop in time, forward passes, memory and tokens.
 
-Both sides run the same network on the same prompts, in turns, in one process.  Where the sampler promises
+Both run the same network on the same prompts, alternately, in the same process. If the sampler should return
 the tokens of the plain loop, the measurement stops with an error if they differ.
 """
 
@@ -30,9 +30,9 @@ Answer = Callable[[Any], Answers]
 
 TOKENS_PER_STEP = 2
 SPREAD = 2.0
-"""Standard deviation of the logits where confidence does not matter."""
+"""Standard deviation of the logits in measurements that do not depend on confidence."""
 SURE_SPREAD = 20.0
-"""Standard deviation of the logits with which three to four tokens per step pass the threshold."""
+"""Standard deviation of the logits at which three to four tokens per step reach the threshold."""
 THRESHOLD = 0.9
 
 EXACT_TITLE = "exact, without early stop"
@@ -94,7 +94,7 @@ class Setup:
         return random_prompts(self.shape, list(self.prompt_lengths))
 
     def model(self) -> Any:
-        """Make the network; ends are imposed where the setup has blocks."""
+        """Create the network, with imposed ends if the setup has blocks."""
         model = random_network(self.shape, spread=self.spread, device=self.device, dtype=self.dtype)
         ends = {
             prompt[0]: len(prompt) + block * BLOCK_LENGTH + BLOCK_LENGTH // 2
@@ -141,7 +141,7 @@ class Side:
 
 
 def run_sides(model: Any, sides: Mapping[str, Answer], *, rounds: int) -> dict[str, Side]:
-    """Run several sides in turns and count their forward passes.
+    """Run several sides alternately and count their forward passes.
 
     Args:
         model: the network.
@@ -173,14 +173,14 @@ def bench_sampler(*, threads: int, device: str, quick: bool = False) -> Iterator
 
     Args:
         threads: CPU threads.
-        device: where the networks run.
+        device: device of the networks.
         quick: use a very small network, as a smoke test.
 
     Yields:
         Lines of text; speeds and memory are ratios, ours over the plain loop's.
 
     Raises:
-        SamplingError: the sampler does not return the tokens of the plain loop where it must.
+        SamplingError: an exact mode of the sampler does not return the tokens of the plain loop.
     """
     torch.set_num_threads(threads)
     shape = Shape(width=32, num_layers=2, vocab_size=31 * 32) if quick else IN_PROPORTION
@@ -236,14 +236,14 @@ def _exact_line(title: str, setup: Setup) -> str:
 
 
 def _memory_ratio(setup: Setup, model: Any) -> float:
-    """Compare the memory beyond the parameters, with one step a block, which is as much as with many."""
+    """Compare the memory beyond the parameters, with one step per block; more steps take no more memory."""
     device = torch.device(setup.device)
     ours = peak_bytes(lambda: setup.ours(model, BLOCK_LENGTH), device)
     return ours / peak_bytes(lambda: setup.plainly(model, BLOCK_LENGTH), device)
 
 
 def _early_stop(shape: Shape, device: str) -> Iterator[str]:
-    """Compare exact decoding with early stop, answers as long as LLaDA's to GSM8K."""
+    """Compare exact decoding with early stop, for answers with the lengths of LLaDA's answers to GSM8K."""
     yield "exact up to the end, early stop, lengths of LLaDA-8B's answers to GSM8K  (goal at 512: time 0.56):"
     for gen_length in NUM_ENDING:
         blocks = typical_blocks(gen_length, 8)
@@ -271,7 +271,7 @@ def _early_stop(shape: Shape, device: str) -> Iterator[str]:
 
 
 def _approximate(shape: Shape, device: str) -> Iterator[str]:
-    """Compare the ways of decoding that change tokens."""
+    """Compare the approximate modes, which change tokens."""
     setup = Setup(
         shape=shape,
         prompt_lengths=(96, 120),
@@ -303,7 +303,7 @@ def _approximate(shape: Shape, device: str) -> Iterator[str]:
 
 
 def share_of_equal(ours: Answers, exact: Answers) -> float:
-    """Return the share of the exact tokens that our answers have at the same place."""
+    """Return the share of the exact tokens that our answers have at the same position."""
     pairs = [
         (index < len(answer) and answer[index]) == token
         for answer, expected in zip(ours, exact, strict=True)

@@ -29,7 +29,7 @@ EXACT: dict[str, dict[str, Any]] = {"exact": {}, "exact, early stop": {"early_st
 
 @dataclass(frozen=True)
 class Questions:
-    """Questions of all benchmarks, one after the other.
+    """Questions of all benchmarks in sequence.
 
     Attributes:
         rows: the questions.
@@ -74,7 +74,7 @@ def require_suitable(experiment: FineTuning, base: Path) -> None:
 
     Raises:
         ConfigError: the plain loop lacks a sampling setting, or no benchmark is generated.
-        CheckpointError: the directory holds no known network.
+        CheckpointError: the directory does not contain a supported model.
     """
     sampling = experiment.sampling
     unsuitable = {
@@ -87,14 +87,14 @@ def require_suitable(experiment: FineTuning, base: Path) -> None:
     settings = [f"{name}: {getattr(sampling, name)}" for name, is_set in unsuitable.items() if is_set]
     if settings:
         raise ConfigError(
-            f"experiment {experiment.name!r} must sample as the plain loop does, a fixed number of the "
-            f"most confident tokens per step, to be compared with it; got sampling.{', '.join(settings)}; "
-            "caches and thresholds are measured anyway"
+            f"experiment {experiment.name!r} must reveal a fixed number of the most confident tokens per "
+            f"step, as the plain loop does, got sampling.{', '.join(settings)}; remove this setting, because "
+            "caches and thresholds are measured in any case"
         )
     if not any(isinstance(source, GeneratedBenchmark) for source in experiment.benchmarks.values()):
         raise ConfigError(
             f"experiment {experiment.name!r} must have a benchmark with source: generated, whose questions "
-            f"are answered, got {list(experiment.benchmarks)} from elsewhere"
+            f"are answered, got {list(experiment.benchmarks)} with other sources"
         )
     read_config(base)
 
@@ -108,7 +108,7 @@ def bench_trained(
         experiment: experiment with the sampling settings and the questions.
         base: checkpoint directory.
         threads: CPU threads.
-        device: where the network runs.
+        device: device of the network.
         num_examples: questions per benchmark.
 
     Yields:
@@ -116,7 +116,7 @@ def bench_trained(
 
     Raises:
         ConfigError: the experiment cannot be compared, see `require_suitable`.
-        SamplingError: the sampler does not return the tokens of the plain loop where it must.
+        SamplingError: an exact mode of the sampler does not return the tokens of the plain loop.
     """
     require_suitable(experiment, base)
     torch.set_num_threads(threads)
@@ -124,7 +124,7 @@ def bench_trained(
     tokenizer = load_tokenizer(base, mask_token_id=model.config.mask_token_id)
     questions = Questions.draw(experiment, tokenizer, num_examples=num_examples)
     sampling = experiment.sampling
-    assert sampling.tokens_per_step is not None, "without a threshold there is a number of tokens"
+    assert sampling.tokens_per_step is not None, "tokens_per_step is required without a threshold"
     settings = {
         "gen_length": sampling.gen_lengths[0],
         "block_length": sampling.block_length,
@@ -174,7 +174,7 @@ def bench_trained(
 
 
 def _require_exact(name: str, ours: Answers, plain: Answers, *, eos: int) -> None:
-    """Raise an error if an exact mode returns other tokens; early stop promises them up to the end."""
+    """Raise an error if an exact mode returns other tokens; with early stop, compare up to the end."""
     if EXACT[name].get("early_stop"):
         ours, plain = ([cut_behind_end(answer, eos) for answer in side] for side in (ours, plain))
     require_equal(ours, plain, title=f"trained network, {name}")
@@ -191,7 +191,7 @@ def describe_change(ours: dict[str, list[Score]], exact: dict[str, list[Score]])
         Accuracy in percent, and its change in points with a 95 % interval.
 
     Source:
-        `weft.stats.paired`; only questions are resampled, since there is one network.
+        `weft.stats.paired`; only questions are resampled, because there is a single network.
     """
     pairs = [
         BenchmarkCredit((_credit(ours[name]), _credit(exact[name])), _weight(exact[name])) for name in exact

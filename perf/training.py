@@ -30,7 +30,7 @@ BATCH, LENGTH, PROMPT = 8, 128, 32
 MASK = VOCAB - 1
 T_MIN = 1e-3
 NUM_STEPS = 9
-"""Steps of each kind; the first two are not counted."""
+"""Number of steps of each kind; the first two are not counted."""
 NUM_EPOCHS, NUM_BATCHES, REFRESH = 20, 2, 5
 LORA = Lora(rank=4, alpha=8, dropout=0.0, target_modules=["q_proj", "k_proj", "v_proj"])
 
@@ -40,7 +40,7 @@ Step = Callable[[int], Tensor]
 
 @dataclass(frozen=True)
 class Measured:
-    """Median seconds and peak bytes of a step, forward and backward, beyond the parameters."""
+    """Median seconds of a step, forward and backward, and its peak memory beyond the parameters, in bytes."""
 
     seconds: float
     peak_bytes: int
@@ -55,7 +55,7 @@ def bench_training(*, threads: int) -> Iterator[str]:
     Yields:
         Lines of text; speeds and memory are ratios, not times and sizes.
     """
-    os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # else the profiler logs every start and stop
+    os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # otherwise the profiler logs every start and stop
     torch.set_num_threads(threads)
     yield (
         f"{BATCH} x {LENGTH} tokens, {LAYERS} layers of width {HIDDEN}, vocabulary {VOCAB}, {threads} "
@@ -67,7 +67,7 @@ def bench_training(*, threads: int) -> Iterator[str]:
 
 
 def _against_published() -> Iterator[str]:
-    """Compare with plain transcriptions of the published steps, which form logits at all positions."""
+    """Compare with plain transcriptions of the published steps, which compute logits at all positions."""
     model = _model()
     hidden = torch.randn(BATCH, LENGTH, HIDDEN, requires_grad=True)
     measured = _measure(
@@ -108,7 +108,7 @@ def _live_probe() -> Iterator[str]:
 
 
 def _twenty_epochs() -> Iterator[str]:
-    """Train for twenty epochs by each kind of probe, optimiser included, epochs alternating."""
+    """Train for twenty epochs with each kind of probe, including the optimiser, in alternating epochs."""
     rows = {
         "sft": Method.model_validate({"preset": "sft"}),
         "live": Method.model_validate({"preset": "weft"}),
@@ -211,7 +211,7 @@ def _noisy(number: int) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def _published_loss(logits: Tensor, number: int) -> Tensor:
-    """Transcribe d1's loss: cross entropy at all positions, over t, over the answer tokens."""
+    """Transcribe d1's loss: cross entropy at all positions over t and over the number of answer tokens."""
     _, labels, t = _noisy(number)
     nll = F.cross_entropy(logits.view(-1, VOCAB), labels.view(-1), ignore_index=-100, reduction="none")
     return (nll.view(BATCH, LENGTH) / t).sum() / (BATCH * (LENGTH - PROMPT))
@@ -243,7 +243,7 @@ def _our_loss(model: Any, hidden: Tensor, number: int) -> Tensor:
 
 
 def _measure(steps: dict[str, Step], model: Any) -> dict[str, Measured]:
-    """Alternate the steps; time most of them, and watch the allocator in one more of each."""
+    """Run the steps alternately and time them, then measure the memory of one more step of each kind."""
 
     def run(step: Step) -> Run:
         return lambda number: step(number).backward()
@@ -254,7 +254,7 @@ def _measure(steps: dict[str, Step], model: Any) -> dict[str, Measured]:
 
 
 def _peak_bytes(step: Step, model: Any) -> int:
-    """Measure the memory of a step; the gradients' memory is there before."""
+    """Measure the memory of a step, without that of the gradients, which are allocated before."""
     step(0).backward()
     size = peak_bytes(lambda: step(0).backward(), torch.device("cpu"))
     model.zero_grad()

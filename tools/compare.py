@@ -1,7 +1,7 @@
 """Compare two sets of results number by number.
 
-Every function returns a `Comparison`.  Times and wording are left out: columns and fields of seconds are
-ignored, and of text only the fields in `JSON_TEXTS` are compared.  A row, a column or a field with numbers
+Every function returns a `Comparison`. Times and wording are not compared: columns and fields with seconds are
+ignored, and of all texts only the fields in `JSON_TEXTS` are compared. A row, a column or a numeric field
 that is missing on one side is a difference.
 """
 
@@ -32,7 +32,7 @@ TRUTH = {"True": 1.0, "False": 0.0}
 
 @dataclass(frozen=True)
 class Comparison:
-    """Result of comparing one thing.
+    """Result of a comparison.
 
     Attributes:
         name: what was compared, such as the path of a table.
@@ -45,7 +45,7 @@ class Comparison:
     differences: list[str] = field(default_factory=list)
 
     def line(self) -> str:
-        """Format the comparison as one line with counts and the first difference."""
+        """Format the comparison as a line with counts and the first difference."""
         if not self.differences:
             return f"same       {self.name}: {self.num_compared} compared"
         return (
@@ -219,7 +219,7 @@ def _same_value(before: object, after: object) -> bool:
 
 
 def _leaves(value: Json, path: str = "") -> Iterator[tuple[str, object]]:
-    """Yield path and value of every number, truth value and compared text below a JSON value."""
+    """Yield path and value of every number, Boolean and compared text below a JSON value."""
     items: Iterable[tuple[str, Json]]
     if isinstance(value, Mapping):
         items = value.items()

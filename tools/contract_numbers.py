@@ -1,4 +1,4 @@
-"""Write tokens and logits of fixed cases, by the public interface of `weft` alone.
+"""Write tokens and logits of fixed cases, using only the public interface of `weft`.
 
 The script runs in two commits of the repository (see `tools.same_results`), so it uses only
 `weft.model.load_model`, the call of a model and `weft.sampling.generate`.  Usage:
@@ -65,7 +65,7 @@ def lines_for(checkpoint: Path) -> list[dict[str, Any]]:
             lines.append({"case": f"logits {dtype}", "logits": logits.double().flatten().tolist()})
     model = load_model(checkpoint, torch.float32)
     eos_token_id = config.eos_token_id
-    if eos_token_id is None:  # any token may stand for it
+    if eos_token_id is None:  # any token can take its place
         eos_token_id = prompts[0][0]
     for name, settings in CASES.items():
         answers = generate(

@@ -1,4 +1,4 @@
-"""Check that the working tree gives the numbers of an earlier commit: `make same-results BASE=<commit>`.
+"""Check that the working tree gives the same numbers as an earlier commit, for `make same-results`.
 
 Three groups of results are compared:
 
@@ -6,9 +6,9 @@ Three groups of results are compared:
 2. verdicts, credits and weights of stored generations, by `weft score`;
 3. logits and tokens of checkpoints, by `tools/contract_numbers.py`.
 
-The earlier commit is checked out in a git worktree below ``.same-results`` and gets its own environment by
-its own ``make setup``.  The working tree is copied there as well, so that its results are computed anew.
-Each tree runs its own experiment files.  Test data beside the repository is used if present.
+The earlier commit is checked out in a git worktree below ``.same-results``, and its own ``make setup``
+creates its environment. The working tree is copied there as well, so that its results are computed anew.
+Each tree runs its own experiment files. Test data beside the repository is used if present.
 """
 
 import argparse
@@ -31,7 +31,7 @@ SCORINGS = ("d1", "strict")
 BENCHMARKS = ("sudoku", "countdown", "gsm8k", "math500")
 SCORE_FIELDS = ("example_id", "verdict", "credit", "weight")
 TIME_TABLES = frozenset({"costs.csv"})
-"""Tables that hold nothing but times."""
+"""Tables that contain only times."""
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,7 @@ def _existing_tree(folder: Path) -> Tree:
 
 
 def _checkout(commit: str) -> Tree:
-    """Check a commit out below the cache folder and set it up; both are done once per commit."""
+    """Check out a commit below the cache folder and set it up, once per commit."""
     name = _git("rev-parse", "--verify", f"{commit}^{{commit}}")
     folder = CACHE / name[:12]
     if not folder.exists():
@@ -124,9 +124,9 @@ def _checkout(commit: str) -> Tree:
 
 
 def _copy_of_working_tree() -> Tree:
-    """Copy the files that git tracks or does not ignore to a folder named by their contents.
+    """Copy the files that git tracks or does not ignore to a folder whose name contains their digest.
 
-    Copies of other contents are removed.
+    Earlier copies are removed.
     """
     listed = _git("ls-files", "-z", "--cached", "--others", "--exclude-standard").split("\0")
     files = sorted(name for name in listed if name and (REPOSITORY / name).is_file())

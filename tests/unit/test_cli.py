@@ -147,7 +147,7 @@ def test_ranks_of_a_machine_have_a_gpu_each(monkeypatch, name, device):
 
 @pytest.mark.parametrize(
     ("name", "message"),
-    [("tpu", "must be cpu, cuda or auto, got 'tpu'"), ("cuda", "needs a GPU that torch can use")],
+    [("tpu", "must be cpu, cuda or auto, got 'tpu'"), ("cuda", "--device cuda requires a GPU")],
 )
 def test_a_device_that_does_not_exist_is_refused(monkeypatch, name, message):
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)

@@ -1,6 +1,6 @@
 """The command line: a subcommand for each rule of the workflow.
 
-Subcommands import heavy libraries inside their functions, so that commands without a model start at once.
+Subcommands import heavy libraries inside their functions, so that commands without a model start quickly.
 """
 
 from weft.cli import data, export, inspect, report, sample, score, trace, train

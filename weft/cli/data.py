@@ -23,7 +23,7 @@ from weft.records import Example, Question
 from weft.records.files import atomic_directory, read_lines, write_lines
 
 data_app = typer.Typer(
-    help="Make or fetch questions, training examples and the base model.", no_args_is_help=True
+    help="Generate or download questions, training examples and the base model.", no_args_is_help=True
 )
 app.add_typer(data_app, name="data")
 
@@ -32,7 +32,7 @@ app.add_typer(data_app, name="data")
 def data_benchmark(
     experiment: ExperimentOption, benchmark: str, out: OutOption, offline: OfflineOption = None
 ) -> None:
-    """Write the test questions of one benchmark."""
+    """Write the test questions of a benchmark."""
     from weft.data.questions import load_questions
 
     described = load_fine_tuning(experiment)
@@ -49,7 +49,7 @@ def data_benchmark(
 def data_dataset(
     experiment: ExperimentOption, dataset: str, out: OutOption, offline: OfflineOption = None
 ) -> None:
-    """Write the training examples of one data set as text."""
+    """Write the training examples of a data set as text."""
     from weft.data.datasets import load_dataset
 
     described = load_fine_tuning(experiment)
@@ -70,7 +70,7 @@ def data_prepare(
     base: Annotated[Path, typer.Option(help="Checkpoint directory with the tokenizer.")],
     out: OutOption,
 ) -> None:
-    """Tokenize training examples; refuse them if a test question is among them."""
+    """Tokenize training examples, after checking that they contain no test question."""
     from weft.data.datasets import find_leaks
     from weft.data.prepare import describe_summary, prepare_examples
     from weft.model import load_tokenizer, read_config
@@ -80,9 +80,9 @@ def data_prepare(
     leaked = find_leaks(texts, [row.question for file in questions for row in read_lines(file, Question)])
     if leaked and described.forbid_test_questions:
         raise DataError(
-            f"training and test questions must differ, but {len(leaked)} examples of {examples} hold a "
+            f"training and test questions must differ, but {len(leaked)} examples of {examples} contain a "
             f"test question, such as example_id {leaked[:3]}; remove them, or set "
-            "forbid_test_questions: false to only count them"
+            "forbid_test_questions: false to count them only"
         )
     tokenizer = load_tokenizer(base, mask_token_id=read_config(base).mask_token_id)
     with atomic_directory(out) as folder:
@@ -108,7 +108,7 @@ def data_base(
         Path | None, typer.Option(help="Checkpoint of a base model trained by this workflow.")
     ] = None,
 ) -> None:
-    """Put the base model into place: the shipped one, a retrained one, or a download."""
+    """Provide the base model: shipped with weft, retrained, or downloaded."""
     from weft.data.base_model import locate_base
     from weft.data.hub import cached_commit, model_files, pin_hub_model
     from weft.model import read_config
@@ -128,7 +128,7 @@ def data_base(
 
 
 def _link_or_copy(source: Path, target: Path) -> None:
-    """Create a hard link, or a copy where the file system does not support it."""
+    """Create a hard link, or a copy if the file system does not support hard links."""
     try:
         target.hardlink_to(source.resolve())
     except OSError:

@@ -21,13 +21,13 @@ def export(
     ] = None,
     form: Annotated[
         Literal["checkpoint", "adapter"],
-        typer.Option(help="checkpoint: the model with its adapter merged; adapter: the adapter, renamed."),
+        typer.Option(help="checkpoint: the model with its adapter merged; adapter: the adapter alone."),
     ] = "checkpoint",
 ) -> None:
     """Write a model or an adapter in its published form, for other tools.
 
-    Tools that run the code of the published repository need its Python files, which config.json names under
-    auto_map, in the same directory.
+    Tools that run the code of the published repository also need its Python files in the same directory; they
+    are listed under auto_map in config.json.
     """
     from weft.model import export_adapter, load_finetuned, merge_adapter, save_model
     from weft.model.checkpoint import read_family, stored_dtype
@@ -36,7 +36,7 @@ def export(
     inputs = [base, *([finetuned] if finetuned else [])]
     for source in inputs:
         if out.resolve() in (source.resolve(), *source.resolve().parents):
-            raise ConfigError(f"--out must not contain what is read, got {out} for {source}; choose another")
+            raise ConfigError(f"--out must not contain an input, got {out} with {source}; choose another")
     family = read_family(base)
     if form == "adapter":
         if finetuned is None:

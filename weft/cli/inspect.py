@@ -1,4 +1,4 @@
-"""``weft plan``, ``doctor`` and ``config``: commands that print information and write nothing."""
+"""``weft plan``, ``doctor`` and ``config``: print information without writing files."""
 
 from pathlib import Path
 from typing import Annotated
@@ -19,7 +19,7 @@ def plan(
     experiment: Annotated[str, typer.Argument(help="Path or name of an experiment file.")],
     offline: OfflineOption = None,
 ) -> None:
-    """Print how much an experiment computes, and which files it needs from outside."""
+    """Print how many jobs an experiment runs, and which files it downloads."""
     from weft.plan import plan_lines
 
     file = find_experiment(experiment)
@@ -30,7 +30,7 @@ def plan(
 @app.command()
 def doctor(
     build: Annotated[
-        bool, typer.Option("--build", help="Compile what DeepSpeed needs on this machine.")
+        bool, typer.Option("--build", help="Compile the extension that DeepSpeed requires.")
     ] = False,
 ) -> None:
     """Print the hardware and software of this machine."""

@@ -50,7 +50,7 @@ def report_page(
     out: OutOption,
     figures: Annotated[Path, typer.Option(help="Folder with the figures.")],
 ) -> None:
-    """Write the report page, which holds all tables and figures."""
+    """Write the report page, which contains all tables and figures."""
     from weft.report.page import render_page
     from weft.report.results import load_results
     from weft.report.tables import compute_tables

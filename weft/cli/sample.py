@@ -49,7 +49,7 @@ def sample(
     threads: ThreadsOption = 1,
     device: DeviceOption = "auto",
 ) -> None:
-    """Answer the questions of a benchmark; an interrupted job continues where it stopped."""
+    """Answer the questions of a benchmark. An interrupted job continues where it stopped."""
     from weft.model import finetuned_digest
     from weft.sampling.job import SamplingJob, run_job
     from weft.sampling.shards import find_rank, parse_shard
@@ -66,7 +66,7 @@ def sample(
     if rank is not None and shard == "auto" and target == out:
         raise ConfigError(f"--out must contain {{shard}} with --shard auto, for a file per rank, got {out}")
     if rank is not None and part.count == 1:
-        typer.echo(f"rank {rank} answers all questions; --shard auto would divide them", err=True)
+        typer.echo(f"rank {rank} answers all questions; --shard auto would divide them among ranks", err=True)
     inputs = [questions, base, *([adapter] if adapter else [])]
     for path in inputs:
         if not path.exists():

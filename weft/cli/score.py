@@ -1,4 +1,4 @@
-"""``weft score``: score generations."""
+"""``weft score``: score the answers in generation files."""
 
 from pathlib import Path
 from typing import Annotated
@@ -23,7 +23,7 @@ def score(
         typer.Option(help="Python file of a custom benchmark; it is run (docs/custom-benchmarks.md)."),
     ] = None,
 ) -> None:
-    """Score generations, in file order, and print one summary line."""
+    """Score generations in file order, and print a summary."""
     from tqdm import tqdm
 
     from weft.benchmarks import SCORERS, find_scorer

@@ -35,7 +35,7 @@ ThreadsOption = Annotated[int, typer.Option("--threads", min=1, help="CPU thread
 
 
 def load_fine_tuning(name: str) -> FineTuning:
-    """Load an experiment of kind ``fine-tuning``, given its path or name."""
+    """Load an experiment of kind ``fine-tuning`` by its path or name."""
     experiment = load_experiment(find_experiment(name))
     if experiment.kind != "fine-tuning":
         raise ConfigError(
@@ -49,7 +49,7 @@ def require_adapter_of(run: Run, adapter: Path | None) -> None:
     """Check that an adapter is given for a fine-tuned run, and none for the base model."""
     if (adapter is None) != (run.method == BASE_RUN):
         raise ConfigError(
-            f"--adapter must be given for a fine-tuned run, and must not be given for the base model; "
+            f"--adapter must be given for a fine-tuned run and omitted for the base model; "
             f"got run {run.run_id!r} and adapter {adapter}"
         )
 
@@ -71,12 +71,12 @@ def choose_device(name: str) -> str:
     if not re.fullmatch(r"cuda(:[0-9]+)?", name):
         raise ConfigError(f"--device must be cpu, cuda or auto, got {name!r}")
     if not has_gpu:
-        raise ConfigError(f"--device {name} needs a GPU that torch can use, got none; use cpu or auto")
+        raise ConfigError(f"--device {name} requires a GPU that torch can use, found none; use cpu or auto")
     return name
 
 
 def choose_device_of_rank(name: str, environment: Mapping[str, str]) -> str:
-    """Return the device of a process among several on a machine, by torchrun's or Slurm's local rank."""
+    """Return the device of a rank from its local rank on this machine, as set by torchrun or Slurm."""
     device = choose_device(name)
     local_rank = environment.get("LOCAL_RANK", environment.get("SLURM_LOCALID", ""))
     if device != "cuda" or not local_rank.isdigit():
@@ -94,7 +94,7 @@ def show_log() -> None:
 
 
 def load_on_device(base: Path, dtype: str, device: str, threads: int, *, adapter: Path | None = None) -> Any:
-    """Load a base model with the result of its fine-tuning, if any, onto a device."""
+    """Load a base model, with the result of its fine-tuning if there is one, onto a device."""
     import torch
 
     from weft.model import load_finetuned
@@ -106,7 +106,7 @@ def load_on_device(base: Path, dtype: str, device: str, threads: int, *, adapter
 def load_for_sampling(
     experiment: FineTuning, base: Path, device: str, threads: int, *, adapter: Path | None
 ) -> Any:
-    """Load a model in the dtype in which the experiment samples, its adapter merged if so configured."""
+    """Load a model in the experiment's sampling dtype; merge its adapter if ``merge_adapters`` is true."""
     from weft.model import merge_adapter
 
     model = load_on_device(base, experiment.sampling.dtype, device, threads, adapter=adapter)
@@ -122,7 +122,7 @@ def save_provenance(
     device: str = "cpu",
     notes: JsonObject | None = None,
 ) -> None:
-    """Write the provenance of a result of an experiment, see `weft.provenance.write_provenance`."""
+    """Write the provenance of a result of an experiment; see `weft.provenance.write_provenance`."""
     write_provenance(
         result,
         settings=experiment.model_dump(mode="json"),

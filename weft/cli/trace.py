@@ -1,4 +1,4 @@
-"""Command ``weft trace``: show step by step how a model fills in an answer."""
+"""``weft trace``: show step by step how a model unmasks an answer."""
 
 import sys
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ from weft.errors import ConfigError, DataError
 from weft.records import Question
 
 MAX_IDS_NAMED = 5
-"""Example ids named in an error message."""
+"""Maximum number of example ids in an error message."""
 
 
 @app.command()
@@ -31,13 +31,13 @@ def trace(
     base: BaseOption,
     experiment: Annotated[
         str,
-        typer.Option("--experiment", help="Experiment file, or its name, whose sampling settings are used."),
+        typer.Option("--experiment", help="Path or name of the experiment file with the sampling settings."),
     ] = "tiny",
     adapter: AdapterOption = None,
     run: Annotated[
         str | None,
         typer.Option(
-            help="Run of the experiment that the model belongs to, or 'base'; for title and caption."
+            help="Run of the experiment to which the model belongs, or 'base'; for title and caption."
         ),
     ] = None,
     question: Annotated[str | None, typer.Option(help="Text of a question.")] = None,
@@ -55,7 +55,7 @@ def trace(
     threads: ThreadsOption = 1,
     device: DeviceOption = "auto",
 ) -> None:
-    """Answer a question and show after each step what is revealed, and how confident the model is."""
+    """Answer a question, and show the tokens revealed in each step with the model's confidence."""
     described = load_fine_tuning(experiment)
     if (question is None) == (not questions):
         given = "neither" if question is None else "both"
@@ -135,7 +135,7 @@ def _find_examples(files: dict[Path, list[Question]], example: str) -> list[tupl
     """
     for file, rows in files.items():
         if not rows:
-            raise DataError(f"{file} must contain questions, got none; make the file again")
+            raise DataError(f"{file} must contain questions, got none; create the file again")
     for rows in files.values():
         for index, question in enumerate(rows):
             if question.example_id == example:

@@ -45,7 +45,7 @@ def train(
     workers: Annotated[int, typer.Option(min=0, help="Processes that load examples, per rank.")] = 0,
     device: DeviceOption = "auto",
 ) -> None:
-    """Fine-tune a model, on ranks that DeepSpeed's launcher starts."""
+    """Fine-tune a model on ranks that are started by DeepSpeed's launcher."""
     from weft.training.job import launch_training
 
     described = load_fine_tuning(experiment)
@@ -93,7 +93,7 @@ def gradients(
     threads: ThreadsOption = 1,
     device: DeviceOption = "auto",
 ) -> None:
-    """Compare the methods' gradients at the base model: share by token uncertainty, and variance."""
+    """Compare the methods' gradients at the base model: shares by token uncertainty, and variance."""
     import datasets
 
     from weft.data.collate import PadToLength, move_to_device
@@ -103,7 +103,7 @@ def gradients(
     described = load_fine_tuning(experiment)
     study, training = described.gradient_study, described.training
     if study is None:
-        raise ConfigError("gradient_study must be in the experiment for this step, got none")
+        raise ConfigError("gradient_study must be set in the experiment for this step, got null")
     model = load_on_device(base, "float32", device, threads)
     tokenizer = load_tokenizer(base, mask_token_id=model.config.mask_token_id)
     examples = list(datasets.load_from_disk(str(prepared)).take(study.num_examples))

@@ -29,7 +29,7 @@ IS_TRAINED = EXPERIMENT.kind == "fine-tuning"
 RESULTS = ResultLayout.of(EXPERIMENT.name)
 OFFLINE = " ".join(f"--offline {shlex.quote(folder)}" for folder in SETTINGS.offline)
 
-# Files of one model's answers to one benchmark at one length.
+# Wildcards of a file with a run's answers to a benchmark at a length.
 CELL = ("{run}", "{benchmark}", "{gen_length}")
 CELL_NAME = "{run}.{benchmark}.{gen_length}"
 SHARD_NAME = f"{CELL_NAME}.{{shard}}of{{shards}}"
@@ -97,7 +97,7 @@ def shards_of(name):
 
 
 def custom_files(source):
-    """Return the user's own files of a source, so that Snakemake notices when they change."""
+    """Return the user's files of a source, so that Snakemake detects changes in them."""
     if getattr(source, "path", None) is None:
         return []
     path = Path(source.path)
@@ -109,14 +109,14 @@ def custom_files(source):
 
 
 def custom_benchmark(wildcards):
-    """Return the Python file of a custom benchmark, which holds questions and scoring rule."""
+    """Return the Python file of a custom benchmark, which contains questions and scorer."""
     return (
         custom_files(EXPERIMENT.benchmarks[wildcards.benchmark]) if IS_TRAINED else []
     )
 
 
 def generation_files(wildcards):
-    """Return the generations to score: those of a run, or files that somebody published."""
+    """Return the generations to score: those of a run, or published files."""
     if IS_TRAINED:
         return RESULTS.samples(wildcards.run, wildcards.benchmark, wildcards.gen_length)
     try:

@@ -1,4 +1,4 @@
-# Test questions, training examples and the base model: generated, shipped, or downloaded.
+# Test questions, training examples and the base model, which are generated, shipped or downloaded.
 
 
 rule questions:

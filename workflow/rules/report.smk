@@ -1,4 +1,4 @@
-# Statistics, tables, figures and the report page. All read small files and need no GPU.
+# Statistics, tables, figures and the report page. These rules read small files and need no GPU.
 
 SAMPLES = [RESULTS.samples(*cell) for cell in CELLS] if IS_TRAINED else []
 REPORTED = [*SCORES, *SAMPLES, *MODELS, *PREPARED, *PROBES, *GRADIENTS]

@@ -1,5 +1,5 @@
-# Answers of a model to a benchmark at one length; several jobs share the questions if sample_shards is
-# above 1.
+# Sample the answers of a run to a benchmark at a given length. If sample_shards is above 1, several jobs
+# share the questions, and their answers are merged.
 
 
 rule sample:

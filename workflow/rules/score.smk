@@ -1,4 +1,4 @@
-# Verdicts on the answers of the experiment's runs, or on published generations.
+# Score the answers of the experiment's runs, or published generations.
 
 
 rule score:

@@ -30,7 +30,7 @@ def questions(tmp_path):
     return [tmp_path / f"{benchmark}.jsonl" for benchmark in files]
 
 
-def test_a_question_of_ones_own_just_works():
+def test_a_custom_question_is_answered():
     result = run("--question", "Tom has 4 apples and buys 5 more. How many?")
     assert result.exit_code == 0, result.output
     assert "Question\nTom has 4 apples" in result.stdout
@@ -64,7 +64,7 @@ def test_the_first_question_of_each_file_makes_one_page(questions, tmp_path):
     assert set(sidecar["inputs"]) == {*map(str, questions), "experiments/tiny-base"}
 
 
-def test_without_a_run_the_page_does_not_speak_for_the_experiment(tmp_path):
+def test_without_a_run_the_page_has_no_caption_of_the_experiment(tmp_path):
     out = tmp_path / "t.html"
     assert run("--question", "Why?", "--gen-length", 8, "--quiet", "--out", out).exit_code == 0
     page = out.read_text(encoding="utf-8")
@@ -115,7 +115,7 @@ def test_an_id_is_looked_for_in_all_files(questions, tmp_path):
         (["--questions", "nowhere.jsonl"], SamplingError, "nowhere.jsonl: expected a file, got none"),
     ],
 )
-def test_mistakes_are_told_before_a_model_is_loaded(arguments, kind, message):
+def test_invalid_options_are_reported_before_a_model_is_loaded(arguments, kind, message):
     error = run(*arguments).exception
     assert isinstance(error, kind)
     assert re.search(message, str(error))
@@ -128,7 +128,7 @@ def test_an_unknown_example_lists_valid_ones(questions, example):
     assert f"number from 1 to 3, or one of ['aa', 'bb', '77'], got {example!r}" in str(error)
 
 
-def test_an_empty_file_is_told(tmp_path):
+def test_an_empty_file_is_an_error(tmp_path):
     (tmp_path / "none.jsonl").write_text("")
     error = run("--questions", tmp_path / "none.jsonl").exception
     assert isinstance(error, DataError)

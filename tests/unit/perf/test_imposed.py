@@ -43,7 +43,7 @@ def test_a_row_without_an_imposed_end_has_none(imposed):
     assert EOS not in answer
 
 
-def test_early_stop_saves_the_blocks_behind_the_end(imposed):
+def test_early_stop_skips_the_blocks_after_the_end(imposed):
     counted = Counted(imposed)
     generate(counted, PROMPTS, eos_token_id=EOS, early_stop=True, batch_size=1, **SETTINGS)
     assert counted.num_passes == 4 * (1 + 3 + 2)  # four steps a block; the ends lie in blocks 1, 3 and 2
@@ -76,7 +76,7 @@ def test_the_table_is_that_of_the_stored_answers(shared_data):
         assert tuple(ending) == expected
 
 
-def test_what_stands_behind_the_end_is_cut():
+def test_text_after_the_end_is_cut():
     assert cut_behind_end([1, 2, EOS, 3, EOS], EOS) == [1, 2, EOS]
     assert cut_behind_end([1, 2], EOS) == [1, 2]
 

@@ -29,7 +29,7 @@ def test_a_network_in_sixteen_bits_keeps_its_frequencies():
     assert torch.get_default_dtype() == torch.float32
 
 
-def test_a_network_is_the_same_each_time():
+def test_the_random_network_is_reproducible():
     one, other = (random_network(SMALL, spread=1.0) for _ in range(2))
     assert all(torch.equal(a, b) for a, b in zip(one.parameters(), other.parameters(), strict=True))
 

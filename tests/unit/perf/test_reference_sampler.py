@@ -48,7 +48,7 @@ def generate(predict, prompts, **settings):
     return generate_plainly(predict, torch.tensor(prompts), **settings).tolist()
 
 
-def test_the_surest_are_revealed_first_block_by_block():
+def test_predictions_are_revealed_block_by_block_in_order_of_confidence():
     predict = Recorder([0, 1, 2, 3, 4], [0.0, 1.0, 5.0, 9.0, 2.0])
     assert generate(predict, [[7]], block_length=2) == [[1, 2, 3, 4]]
     assert predict.seen() == [
@@ -79,7 +79,7 @@ def test_the_remainder_is_revealed_in_the_first_steps():
     assert [row.count(MASK) for row in predict.seen()] == [5, 3, 1]
 
 
-def test_steps_without_a_token_to_reveal_still_ask_the_model():
+def test_the_plain_loop_calls_the_model_in_every_step():
     predict = Recorder([0, 1, 2])
     settings = {"gen_length": 2, "block_length": 2, "diffusion_steps": 4}
     assert generate(predict, [[7]], **settings) == [[1, 2]]
@@ -92,7 +92,7 @@ def test_equal_confidences_go_to_the_lowest_position_and_equal_logits_to_the_low
     assert predict.seen()[1] == [7, 0, MASK]
 
 
-def test_a_predicted_mask_takes_its_turn_and_may_be_revealed_in_a_later_block():
+def test_a_predicted_mask_may_be_revealed_in_a_later_block():
     def predict(ids):
         shown.append(ids[0, 1:].tolist())
         logits = torch.zeros(1, 5, 10)
@@ -112,7 +112,7 @@ def test_masks_of_the_prompt_are_candidates():
     assert answer == [[2, MASK]]
 
 
-def test_guidance_asks_again_with_the_prompt_masked():
+def test_guidance_runs_a_second_pass_with_the_prompt_masked():
     def predict(ids):
         calls.append(ids[0].tolist())
         is_conditional = ids[0, 0] == 7
@@ -146,7 +146,7 @@ def test_random_remasking_follows_the_numbers_of_the_positions():
     assert predict.seen()[1:] == [[7, MASK, 2, MASK], [7, MASK, 2, 3]]
 
 
-def test_a_temperature_lets_the_noise_choose_and_the_model_say_how_sure_it_is():
+def test_with_a_temperature_confidence_is_the_probability_of_the_sampled_token():
     uniform = torch.full((1, 3, 10), 0.5, dtype=torch.float64)
     uniform[0, 1, 4] = 1 - 1e-9  # -log u = 1e-9: exp(0) / 1e-9 beats exp(5) / log 2
     predict = Recorder([0, 1, 2])
@@ -198,7 +198,7 @@ def test_tokens_equal_those_of_the_published_loop(shared_data):
         assert answers.tolist() == case["output"]
 
 
-def test_the_shift_makes_our_dream_of_the_published_one(shared_data):
+def test_shifted_outputs_equal_those_of_the_published_dream(shared_data):
     folder = shared_data / "reference" / "dream_small"
     model = load_model(folder)
     stored = load_file(folder / "logits.safetensors")

@@ -35,7 +35,7 @@ def test_a_sampler_that_makes_other_tokens_stops_the_measurement(monkeypatch):
         sampler._exact_line("title", SETUP)
 
 
-def test_a_line_tells_ratios_of_time_passes_and_memory():
+def test_a_line_contains_ratios_of_time_passes_and_memory():
     line = sampler._exact_line("title", SETUP)
     assert line.startswith("  title, 16 a step ")
     assert "passes 1.00" in line

@@ -13,7 +13,7 @@ def scores(*credits_):
     return {"gsm8k": [Score.from_credit(None, float(credit)) for credit in credits_]}
 
 
-def test_a_change_of_accuracy_is_told_with_its_interval():
+def test_a_change_of_accuracy_is_described_with_its_interval():
     assert describe_change(scores(1, 0, 1, 0), scores(1, 0, 1, 0)) == "50.0 (+0.0, +0.0 to +0.0)"
     assert describe_change(scores(1, 1, 1, 0), scores(1, 0, 1, 0)).startswith("75.0 (+25.0, +0.0 to ")
 
@@ -42,7 +42,7 @@ def test_every_approximate_way_is_compared(lines):
     assert sum("cache" in line or "threshold" in line for line in lines) == 5
 
 
-def test_what_is_approximate_stands_under_its_label(lines):
+def test_approximate_modes_are_labelled(lines):
     label = lines.index("  APPROXIMATE:")
     assert all(line.startswith("  exact") for line in lines[2:label])
     assert len(lines[2:label]) == len(EXACT)
@@ -65,7 +65,7 @@ def test_a_sampler_that_makes_other_tokens_stops_the_measurement(monkeypatch, na
         bench(1)
 
 
-def test_early_stop_promises_nothing_behind_the_end():
+def test_early_stop_is_compared_only_up_to_the_end():
     ours, plain = [[5, 9, 9, 9]], [[5, 9, 7, 8]]
     trained._require_exact("exact, early stop", ours, plain, eos=9)
     with pytest.raises(SamplingError, match="trained network, exact: "):
@@ -86,9 +86,7 @@ def test_early_stop_promises_nothing_behind_the_end():
 def test_sampling_that_the_plain_loop_does_not_do_is_refused(change):
     experiment = TINY.model_copy(update={"sampling": TINY.sampling.model_copy(update=change)})
     name, value = next(iter(change.items()))
-    with pytest.raises(
-        ConfigError, match=rf"'tiny' must sample as the plain loop.* got sampling.{name}: {value};"
-    ):
+    with pytest.raises(ConfigError, match=rf"'tiny' must reveal .* got sampling.{name}: {value};"):
         require_suitable(experiment, SHIPPED)
 
 
