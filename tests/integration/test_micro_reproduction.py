@@ -58,7 +58,7 @@ def finished(tmp_path_factory):
     return directory
 
 
-def test_everything_is_there(finished):
+def test_the_page_has_all_sections(finished):
     root = finished / "results/micro"
     page = root / "report/index.html"
     assert page.stat().st_size > 10_000
@@ -96,7 +96,7 @@ def test_answers_shared_out_to_two_jobs_are_the_same(finished, tmp_path):
     assert "Nothing to be done" in run(tmp_path, target, "-n", "--rerun-triggers", "mtime", shards=2).stdout
 
 
-def test_killed_in_training_it_goes_on_to_the_same_bytes(finished, tmp_path):
+def test_a_killed_training_resumes_to_the_same_bytes(finished, tmp_path):
     for part in ("pretrained", "base", "data"):
         shutil.copytree(finished / "results/micro" / part, tmp_path / "results/micro" / part)
     started = subprocess.Popen(

@@ -65,7 +65,7 @@ app(sys.argv[1:])
 """
 
 
-def test_killed_in_the_middle_it_continues_to_the_same_bytes(place, whole, tmp_path):
+def test_a_killed_job_resumes_to_the_same_bytes(place, whole, tmp_path):
     out = tmp_path / "out.jsonl"
     command = arguments(place, out)
     killed = subprocess.run([sys.executable, "-c", KILLED, *command], capture_output=True, check=False)

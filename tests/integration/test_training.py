@@ -123,7 +123,7 @@ def test_the_history_is_that_of_one_rank(workshop, plain, changed, request):
     assert all(tensor.dtype == torch.float32 and tensor.numel() > 0 for tensor in adapters.values())
 
 
-def test_a_training_leaves_no_shared_memory_behind(workshop):
+def test_training_leaves_no_files_in_shared_memory(workshop):
     before = buffers()
     workshop.train("tidy", ranks=2)
     for _ in range(120):  # another training on this machine keeps its names for moments

@@ -143,7 +143,7 @@ def test_writing_is_recognised(code):
 
 
 @pytest.mark.parametrize("code", ["p.open()", 'p.open("rb")', 's.replace("a", "b")', "replace(record, a=1)"])
-def test_reading_is_not_writing(code):
+def test_calls_that_read_files_do_not_count_as_writing(code):
     assert not is_writing(ast.parse(code).body[0].value)
 
 

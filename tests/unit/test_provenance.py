@@ -101,14 +101,14 @@ def test_without_stored_digests_everything_is_read(checkpoint, files_read, damag
     assert files_read[:2] == ["a", "b"]
 
 
-def test_nothing_is_stored_beside_what_is_no_result(checkpoint):
+def test_no_digests_are_stored_for_a_directory_without_provenance(checkpoint):
     provenance_file(checkpoint).unlink()
     digests_file(checkpoint).unlink()
     stored_digest(checkpoint)
     assert not digests_file(checkpoint).exists()
 
 
-def test_a_file_is_always_read(tmp_path):
+def test_file_sha256_always_reads_the_content(tmp_path):
     file = tmp_path / "x.jsonl"
     file.write_text("{}")
     write_provenance(file, settings={}, experiment="tiny")

@@ -150,7 +150,7 @@ def test_a_failed_download_names_the_file_and_its_place(snakemake, tmp_path):
     assert "Traceback" not in log
 
 
-def test_a_touched_package_repeats_nothing(snakemake, tmp_path):
+def test_a_changed_time_stamp_of_the_package_runs_no_job_again(snakemake, tmp_path):
     target = "results/tiny/data/questions/sudoku.jsonl"
     settings = ["--config", experiment("tiny")]
     assert snakemake(target, *settings).returncode == 0

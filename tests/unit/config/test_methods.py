@@ -9,7 +9,7 @@ def method(preset, **changes):
     return Method.model_validate({"preset": preset} | changes)
 
 
-def test_the_two_rows_of_the_paper():
+def test_presets_sft_and_weft_are_those_of_the_paper():
     sft, weft = method("sft"), method("weft")
     assert (sft.rate_source, sft.masking, sft.divisor) == ("none", "uniform", "answer_tokens")
     assert (weft.rate_source, weft.masking, weft.divisor, weft.exponent) == (

@@ -16,7 +16,7 @@ def test_padding_belongs_to_the_answer_and_is_known():
     assert batch["example_key"].tolist() == [15]
 
 
-def test_a_long_answer_loses_its_end():
+def test_a_long_answer_is_truncated():
     batch = PadToLength(max_length=3, pad_token_id=9)([example([1], [2, 3, 4])])
     assert batch["clean_ids"].tolist() == [[1, 2, 3]]
     assert not batch["is_padding"].any()

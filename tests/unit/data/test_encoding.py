@@ -52,7 +52,7 @@ def d1_row(tokenizer, example, max_length):
     return row, len(tokenizer(prompt, truncation=True, max_length=max_length)["input_ids"])
 
 
-def test_prompt_and_answer_join_without_a_seam(tokenizer):
+def test_decoded_prompt_and_answer_equal_the_conversation(tokenizer):
     example = generate_examples({"gsm8k": 1}, seed=3)[0]
     encoded = encode_example(tokenizer, example)
     text = tokenizer.decode(encoded["prompt_ids"] + encoded["answer_ids"])
@@ -127,7 +127,7 @@ def test_the_boundary_of_d1_is_right_where_three_newlines_are_one_token():
     assert d1["prompt_ids"] == exact["prompt_ids"]
 
 
-def test_a_template_that_waits_to_be_asked_gives_the_same_two_layouts(tokenizer, stubborn):
+def test_a_template_with_add_generation_prompt_gives_the_same_layouts(tokenizer, stubborn):
     example = generate_examples({"gsm8k": 1}, seed=3)[0]
     for layout in ("exact", "d1"):
         assert encode_example(tokenizer, example, layout=layout) == encode_example(

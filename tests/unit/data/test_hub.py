@@ -196,7 +196,7 @@ def test_a_damaged_copy_in_the_cache_is_fetched_again_once_deleted(hub, online, 
     assert hub.fetched("train.jsonl") == [None, None]
 
 
-def test_content_that_is_not_what_the_hub_promised_is_refused(hub, online, describe, weft, lock):
+def test_content_with_another_hash_than_on_the_hub_is_refused(hub, online, describe, weft, lock):
     hub.promised["train.jsonl"] = "0" * 64
     code, output = weft("dataset", "set")
     assert code == 2
@@ -215,7 +215,7 @@ def test_content_that_is_not_what_the_hub_promised_is_refused(hub, online, descr
         ({"revision": "absent"}, "data set owner/set at absent .*no such revision"),
     ],
 )
-def test_what_the_hub_does_not_have_is_named_without_a_retry(
+def test_a_missing_file_on_the_hub_is_named_without_a_retry(
     online, describe, weft, tmp_path, monkeypatch, changes, message
 ):
     monkeypatch.setattr(time, "sleep", lambda _: pytest.fail("a retry"))
@@ -225,7 +225,7 @@ def test_what_the_hub_does_not_have_is_named_without_a_retry(
     assert re.match(f"weft: error: .*{message}.*; or put it at {tmp_path}/offline/owner/.*\n$", output)
 
 
-def test_a_broken_download_goes_on_where_it_broke(hub, online):
+def test_an_interrupted_download_resumes(hub, online):
     content = random.Random(1).randbytes(11_000_000)
     hub.put("datasets/owner/set", "large.bin", content)
     hub.cut_after = [10_800_000]

@@ -48,7 +48,7 @@ def test_an_instruction_stands_in_front_of_the_question():
     assert text.endswith("</answer>\n\nQ")
 
 
-def test_none_changes_nothing():
+def test_the_instruction_none_leaves_the_question_unchanged():
     assert with_instruction(find_instruction("none", offline=[]), "Q") == "Q"
 
 
@@ -70,14 +70,14 @@ def test_names_of_d1_are_fetched(tmp_path, monkeypatch):
     assert find_instruction("d1/sft", offline=put(tmp_path)) == TEXT
 
 
-def test_a_space_more_is_another_text(tmp_path):
+def test_an_additional_space_changes_the_hash(tmp_path):
     offline = put(tmp_path, SOURCE.replace("the apples.", "the  apples.").replace("apples.", "apples. "))
     with pytest.raises(DataError, match=r"APPLES in .*apples.py .*sha256 .*127.0.0.1:9.*mathematics$"):
         fetch_instruction(file_of(), offline=offline)
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:9/nowhere", "missing"])
-def test_an_unreachable_source_names_address_place_and_alternative(server, url):
+def test_the_error_of_an_unreachable_source_names_address_path_and_alternative(server, url):
     address = f"{server}/absent.py" if url == "missing" else url
     with pytest.raises(DataError) as caught:
         fetch_instruction(file_of(address), offline=["my", "other"])

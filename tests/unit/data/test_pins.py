@@ -52,7 +52,7 @@ def test_a_pin_cannot_change(tmp_path, other):
     assert pins.read_bytes() == before
 
 
-def test_concurrent_jobs_lose_no_pin(tmp_path):
+def test_concurrent_jobs_keep_all_pins(tmp_path):
     pins = tmp_path / "x.lock.json"
     context = multiprocessing.get_context("spawn")
     start = context.Barrier(3)

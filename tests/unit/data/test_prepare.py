@@ -36,7 +36,7 @@ def test_prompts_without_room_are_counted(tokenizer, tmp_path):
         )
 
 
-def test_nothing_left_is_an_error(tokenizer, tmp_path):
+def test_no_remaining_example_is_an_error(tokenizer, tmp_path):
     with pytest.raises(DataError, match="at least one example"):
         prepare_examples([], tokenizer, tmp_path / "p", max_length=10, heldout_share=0.0)
 
@@ -75,7 +75,7 @@ def long_and_short(tokenizer):
 
 
 @pytest.mark.parametrize("layout", ["exact", "d1"])
-def test_what_is_cut_off_is_counted(tokenizer, tmp_path, long_and_short, layout):
+def test_truncated_examples_are_counted(tokenizer, tmp_path, long_and_short, layout):
     encoded = [encode_example(tokenizer, example, layout=layout) for example in long_and_short]
     lengths = [len(e["prompt_ids"]) + len(e["answer_ids"]) for e in encoded]
     summary = prepare_examples(
@@ -123,7 +123,7 @@ def test_the_answer_tag_is_kept_only_if_all_of_it_fits_behind_the_prompt(tokeniz
         assert summary.share_answer_tag_cut_off == lost
 
 
-def test_answers_without_tags_lose_none(tokenizer, tmp_path):
+def test_examples_without_answer_tags_have_no_lost_tags(tokenizer, tmp_path):
     plain = [Example(example_id="a", question="?", answer="4 " * 50, source="s")]
     summary = prepare_examples(plain, tokenizer, tmp_path / "p", max_length=30, heldout_share=0.0)
     assert summary.share_answer_tag_cut_off is None

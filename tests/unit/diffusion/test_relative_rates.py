@@ -50,7 +50,7 @@ def test_reference_over_the_example_or_the_batch():
     assert ratios(beta, over_batch=True).tolist() == [[0.5, 0.5], [1.5, 1.5]]
 
 
-def test_a_given_reference():
+def test_a_given_reference_rate_is_used():
     beta = torch.tensor([[1.0, 4.0, 2.0]])
     assert relative_rate(beta, ALL, torch.tensor([2.0])).tolist() == [[0.5, 2.0, 1.0]]
 

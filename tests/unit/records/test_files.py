@@ -77,7 +77,7 @@ def test_a_failed_writer_leaves_the_old_file_and_nothing_else(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["out.txt"]
 
 
-def test_a_directory_appears_whole(tmp_path):
+def test_a_directory_is_written_atomically(tmp_path):
     out = tmp_path / "out"
     for content in ("first", "second"):
         with files.atomic_directory(out) as folder:
@@ -98,7 +98,7 @@ def test_appending_goes_on_after_the_last_whole_line(tmp_path):
         assert path.read_bytes() == whole
 
 
-def test_a_score_cannot_contradict_itself():
+def test_a_score_with_contradictory_verdict_and_credit_is_refused():
     with pytest.raises(ValueError, match="credit"):
         Score(extracted=None, verdict=Verdict.CORRECT, credit=0.5)
     assert Score.from_credit("x", 1.0, reason="r").reason == ""
