@@ -34,7 +34,7 @@ class CheckpointError(WeftError, ValueError):
 
 
 class SamplingError(WeftError, ValueError):
-    """Settings, prompts and model do not fit together."""
+    """A sampling setting or a prompt is not valid, or does not fit the model."""
 
 
 class ScoringError(WeftError, ValueError):

@@ -1,6 +1,6 @@
 """Names of all files and folders below ``results/``, for the Snakefile, the command line and the report.
 
-The names may hold wildcards of Snakemake: ``str(ResultLayout("results/{experiment}").run("{run}"))`` is
+The names may contain wildcards of Snakemake: ``str(ResultLayout("results/{experiment}").run("{run}"))`` is
 the pattern ``results/{experiment}/runs/{run}``.
 """
 
@@ -33,94 +33,94 @@ class ResultLayout:
     # Data and base model
 
     def questions(self, benchmark: str) -> Path:
-        """Return the test questions of a benchmark (`weft.records.Question`)."""
+        """Return the path of the test questions of a benchmark (`weft.records.Question`)."""
         return self.root / "data/questions" / f"{benchmark}.jsonl"
 
     def examples(self, dataset: str) -> Path:
-        """Return the training examples of a data set as text (`weft.records.Example`)."""
+        """Return the path of the training examples of a data set as text (`weft.records.Example`)."""
         return self.root / "data/examples" / f"{dataset}.jsonl"
 
     def prepared(self, dataset: str) -> Path:
-        """Return the folder with the tokenised examples of a data set."""
+        """Return the path of the folder with the tokenised examples of a data set."""
         return self.root / "data/prepared" / dataset
 
     @property
     def base(self) -> Path:
-        """The checkpoint directory of the base model."""
+        """Path of the checkpoint directory of the base model."""
         return self.root / "base"
 
     @property
     def pretrained(self) -> Path:
-        """The checkpoint directory of a base model that the workflow trains itself."""
+        """Path of the checkpoint directory of a base model that the workflow trains itself."""
         return self.root / "pretrained"
 
     # Training
 
     def run(self, run: str) -> Path:
-        """Return the folder with the adapter or checkpoint of a training run."""
+        """Return the path of the folder with the adapter or checkpoint of a training run."""
         return self.root / "runs" / run
 
     def history(self, run: str) -> Path:
-        """Return the training log of a run (`weft.records.StepMetrics`)."""
+        """Return the path of the training log of a run (`weft.records.StepMetrics`)."""
         return self.run(run) / HISTORY_FILE
 
     def timing(self, run: str) -> Path:
-        """Return the wall times of a run (`weft.records.Timing`)."""
+        """Return the path of the wall times of a run (`weft.records.Timing`)."""
         return self.run(run) / TIMING_FILE
 
     def export(self, run: str) -> Path:
-        """Return the checkpoint directory of a run in its published form."""
+        """Return the path of the checkpoint directory of a run in its published form."""
         return self.root / "exports" / run
 
     def probe(self, dataset: str) -> Path:
-        """Return the token entropies of a training set under the base model."""
+        """Return the path of the token entropies of a training set under the base model."""
         return self.root / "probe" / f"{dataset}.parquet"
 
     def gradients(self, dataset: str) -> Path:
-        """Return the gradient study of a training set."""
+        """Return the path of the gradient study of a training set."""
         return self.root / "gradients" / f"{dataset}.parquet"
 
     # Answers and scores
 
     def samples(self, run: str, benchmark: str, gen_length: Length) -> Path:
-        """Return the answers of a run to a benchmark (`weft.records.Generation`)."""
+        """Return the path of the answers of a run to a benchmark (`weft.records.Generation`)."""
         return self.root / "samples" / run / benchmark / f"{gen_length}.jsonl"
 
     def shard(self, run: str, benchmark: str, gen_length: Length, shard: Length, shards: Length) -> Path:
-        """Return the answers of one of several jobs that share the questions of a benchmark."""
+        """Return the path of the answers of one of several jobs that share the questions of a benchmark."""
         return self.root / "shards" / run / benchmark / f"{gen_length}.{shard}of{shards}.jsonl"
 
     def scores(self, scoring: str, run: str, benchmark: str, gen_length: Length) -> Path:
-        """Return the scores of these answers (`weft.records.ScoredExample`)."""
+        """Return the path of the scores of these answers (`weft.records.ScoredExample`)."""
         return self.root / "scores" / scoring / run / benchmark / f"{gen_length}.jsonl"
 
     # Report
 
     def table(self, name: str, ending: str = "csv") -> Path:
-        """Return a table in one of `TABLE_FORMATS`."""
+        """Return the path of a table in one of `TABLE_FORMATS`."""
         return self.root / "tables" / f"{name}.{ending}"
 
     def figure(self, name: str, ending: str = "png") -> Path:
-        """Return a figure in one of `FIGURE_FORMATS`."""
+        """Return the path of a figure in one of `FIGURE_FORMATS`."""
         return self.root / "figures" / f"{name}.{ending}"
 
     @property
     def page(self) -> Path:
-        """The report page."""
+        """Path of the report page."""
         return self.root / "report/index.html"
 
     def trace(self, run: str) -> Path:
-        """Return the page that shows a run's answers step by step."""
+        """Return the path of the page that shows a run's answers step by step."""
         return self.root / "report/traces" / f"{run}.html"
 
     # Files of Snakemake
 
     def log(self, *job: str) -> Path:
-        """Return the log of a job, given its rule and, if it has wildcards, a name with them."""
+        """Return the path of the log of a job, given its rule and, if it has wildcards, a name with them."""
         return self.root / f"logs/{'/'.join(job)}.log"
 
     def benchmark(self, *job: str) -> Path:
-        """Return the file to which Snakemake writes time and memory of a job."""
+        """Return the path of the file to which Snakemake writes time and memory of a job."""
         return self.root / f"timings/{'/'.join(job)}.jsonl"
 
 
@@ -135,30 +135,30 @@ SUMMARY_FILE = "summary.json"
 
 
 def provenance_file(result: Path) -> Path:
-    """Return the provenance file of a result (`weft.records.Provenance`)."""
+    """Return the path of the provenance file of a result (`weft.records.Provenance`)."""
     return result.with_name(f"{result.name}{PROVENANCE_ENDING}")
 
 
 def digests_file(directory: Path) -> Path:
-    """Return the hidden file with the digests of a directory's files (`weft.records.FileDigests`)."""
+    """Return the path of the file with the digests of a directory's files (`weft.records.FileDigests`)."""
     return directory.with_name(f".{directory.name}.digests.json")
 
 
 def partial_file(out: Path, digest: str) -> Path:
-    """Return the file to which a job appends, given the digest of the job's settings."""
+    """Return the path of the file to which a job appends, given the digest of the job's settings."""
     return out.with_name(f".{out.name}.{digest[:12]}.partial")
 
 
 def state_folder(out: Path, digest: str) -> Path:
-    """Return the folder with the state from which a job is resumed."""
+    """Return the path of the folder with the state from which a job is resumed."""
     return out.with_name(f".{out.name}.{digest[:12]}.state")
 
 
 def lock_file(out: Path) -> Path:
-    """Return the file that is locked while a process works on a result."""
+    """Return the path of the file that is locked while a process works on a result."""
     return out.with_name(f".{out.name}.lock")
 
 
 def frozen_probe(run_folder: Path, digest: str) -> Path:
-    """Return the base model's uncertainties, shared by all runs whose inputs have this digest."""
+    """Return the path of the base model's uncertainties, shared by all runs whose inputs have this digest."""
     return run_folder.parent / ".probes" / f"{digest}.safetensors"

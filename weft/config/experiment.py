@@ -133,7 +133,7 @@ class _AnyKind(Section):
         return None
 
     def is_generated(self, benchmark: str) -> bool:
-        """Return True if the questions of a benchmark are generated, and so not the published ones."""
+        """Return True if the questions of a benchmark are generated and not the published questions."""
         return False
 
 
@@ -240,7 +240,7 @@ class FineTuning(_AnyKind):
         return self.benchmarks[benchmark].num_examples
 
     def is_generated(self, benchmark: str) -> bool:
-        """Return True if the questions of a benchmark are generated, and so not the published ones."""
+        """Return True if the questions of a benchmark are generated and not the published questions."""
         return isinstance(self.benchmarks.get(benchmark), GeneratedBenchmark)
 
     @model_validator(mode="after")

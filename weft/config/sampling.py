@@ -29,7 +29,7 @@ class SamplingOptions(Section):
     """Scale of classifier-free guidance, which needs a second forward pass per step with the prompt masked;
     0 for no guidance."""
     early_stop: bool
-    """End an answer with the block that holds its first end-of-text token, and fill the rest with
+    """End an answer with the block that contains its first end-of-text token, and fill the rest with
     end-of-text. Exact up to the first end-of-text."""
     kv_cache: KvCache | None = None
     """APPROXIMATE: while a block is sampled, reuse the keys and values of the tokens before it (prefix) or on

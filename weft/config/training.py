@@ -58,9 +58,9 @@ class Training(Optimization):
     """DeepSpeed ZeRO stage, which determines what the processes shard. 0: nothing; 1: optimiser states;
     2: also gradients; 3: also parameters."""
     offload_optimizer: bool
-    """Keep optimiser states in CPU memory; needs zero_stage 1 or above."""
+    """Keep optimiser states in CPU memory; requires zero_stage 1 or above."""
     offload_parameters: bool = False
-    """Keep parameters in CPU memory; needs zero_stage 3."""
+    """Keep parameters in CPU memory; requires zero_stage 3."""
     gradient_checkpointing: bool
     """Recompute activations in the backward pass."""
     save_every: int = Field(gt=0)

@@ -49,7 +49,7 @@ def find_generations(
     name = source.pattern.format(benchmark=benchmark, gen_length=gen_length, shard="*")
     files = sorted(folder.glob(name), key=lambda file: [int(n) for n in re.findall(r"\d+", file.name)])
     if not files:
-        raise DataError(f"{folder} must hold files named {name}, got none; correct generations.pattern")
+        raise DataError(f"{folder} must contain files named {name}, got none; correct generations.pattern")
     return files
 
 

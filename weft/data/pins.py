@@ -60,7 +60,7 @@ def add_pin(
             changed = sorted(name for name in files if pin.files.get(name, files[name]) != files[name])
             if pin.commit != commit or changed:
                 raise DataError(
-                    f"{pins} holds commit {pin.commit} for {key}, got {commit} (changed files: {changed}); "
+                    f"{pins} has commit {pin.commit} for {key}, got {commit} (changed files: {changed}); "
                     "another job pinned it in the meantime: run this job again"
                 )
             entries[key] = Pin(commit=commit, files=dict(sorted({**pin.files, **files}.items())))

@@ -93,7 +93,7 @@ def read_published(
     if num_examples is not None:
         if num_examples > len(pairs):
             raise DataError(
-                f"{path} must hold at least {num_examples} questions, got {len(pairs)}; "
+                f"{path} must contain at least {num_examples} questions, got {len(pairs)}; "
                 f"correct benchmarks.{benchmark}.num_examples"
             )
         selected = np.random.RandomState(42).choice(len(pairs), num_examples, replace=False)

@@ -61,7 +61,7 @@ def take_text(row: JsonObject, field: str) -> str:
     value = row.get(field)
     first = value[0] if isinstance(value, list) and value else value
     if not isinstance(first, str) or not first.strip():
-        raise ValueError(f"the field {field!r} must hold text, got {first!r:.80}; the row has {sorted(row)}")
+        raise ValueError(f"field {field!r} must contain text, got {first!r:.80}; the row has {sorted(row)}")
     return first
 
 

@@ -212,7 +212,7 @@ def _match(folder: Path, layout: Layout, model: nn.Module) -> dict[str, _Stored]
             )
         if entry.dtype not in DTYPES:
             raise CheckpointError(
-                f"{folder}: tensor {entry.name} must hold floating-point numbers, got {entry.dtype}; "
+                f"{folder}: tensor {entry.name} must contain floating-point numbers, got {entry.dtype}; "
                 "quantised checkpoints are not supported"
             )
     return matched

@@ -145,9 +145,9 @@ def _on_rules(experiment: Experiment, frame: pd.DataFrame) -> tuple[str, ...]:
 def _on_gradients(experiment: Experiment, frame: pd.DataFrame) -> tuple[str, ...]:
     num_draws = " to ".join(map(str, sorted({frame["num_draws"].min(), frame["num_draws"].max()})))
     return (
-        f"Gradients are those of the base model over {num_draws} draws of times and masks. Quintile 1 holds "
-        "the answer tokens with the lowest entropy under the base model. Padding is in no quintile and makes "
-        "up the rest to 100 %.",
+        f"Gradients are those of the base model over {num_draws} draws of times and masks. Quintile 1 "
+        "contains the answer tokens with the lowest entropy under the base model. Padding is in no quintile "
+        "and makes up the rest to 100 %.",
         "Shares of weight and loss are those of their expectations. The share of the gradient is "
         "E g_q · E g / |E g|², the part of the mean gradient that comes from the quintile. The relative "
         "variance is E|g − E g|² / |E g|² of the gradient of one optimiser step. Intervals are 95 % "

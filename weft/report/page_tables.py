@@ -111,7 +111,7 @@ def show_provenance(provenance: Sequence[Provenance]) -> PageTable:
         groups.setdefault((*made_by, item.device, item.python, versions), []).append(item)
     headings = ["commit", "settings", "device", "python", "training seeds", "results", "versions"]
     notes = (
-        "A row holds all results that were made in the same way. The column settings is the digest of the "
+        "A row contains all results that were made in the same way. The column settings is the digest of the "
         "experiment file."
     )
     return PageTable("Provenance", headings, [_provenance_row(group) for group in groups.values()], notes)

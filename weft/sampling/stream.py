@@ -212,7 +212,7 @@ def _call_for_each_sequence(callback: StepCallback, batch: CanvasBatch, step: Ba
 def _check_model(
     model: Predictor, config: SamplingConfig, noise: HashedNoise | None, batch_size: int
 ) -> None:
-    """Raise SamplingError if model, settings and noise do not fit together."""
+    """Raise SamplingError if the settings or the noise are not valid for the model."""
     if batch_size < 1:
         raise SamplingError(f"batch_size must be at least 1, got {batch_size}")
     if getattr(model, "training", False):

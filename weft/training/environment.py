@@ -27,7 +27,7 @@ def build_extensions() -> None:
     if torch.cuda.is_available():
         return
     if shutil.which("c++") is None and shutil.which("g++") is None:
-        raise TrainingError("DeepSpeed on the CPU needs a C++ compiler, found none; install g++")
+        raise TrainingError("DeepSpeed on the CPU requires a C++ compiler, found none; install g++")
     os.environ["TORCH_EXTENSIONS_DIR"] = str(extensions_folder())
     os.environ["DS_ACCELERATOR"] = "cpu"
     from deepspeed.ops.op_builder.cpu import ShareMemCommBuilder

@@ -184,7 +184,7 @@ def relative_rates(
     if method.permuted:
         beta = permute_within_examples(beta, has_rate, uniforms.permutation().to(beta.device))
     if method.reference == "dataset":
-        assert cached is not None, "method.reference 'dataset' needs cached uncertainties"
+        assert cached is not None, "method.reference 'dataset' requires cached uncertainties"
         reference = beta.new_full(beta.shape[:1], cached.mean_beta(method.exponent))
     else:
         reference = reference_rate(beta, has_rate, over_batch=method.reference == "micro_batch")
@@ -265,7 +265,7 @@ def join_copies(
     uncertainty: TokenFloats | None,
     method: Method,
 ) -> NoisyBatch:
-    """Stack all masks of a micro-batch, one row for each mask of each example, and count its tokens."""
+    """Stack all masks of a micro-batch, with a row for each mask of each example, and count its tokens."""
     row_weight = (~batch["is_pad_row"]).to(torch.float32).repeat(len(copies))
     is_predictable = is_predictable.repeat(len(copies), 1)
     is_predicted = torch.cat([copy.is_masked for copy in copies]) & is_predictable

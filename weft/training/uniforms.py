@@ -63,7 +63,7 @@ class KeyedUniforms:
         uniform = self._time_and_mask(copy)[:, 0]
         if self.t_sampling in ("uniform", "complementary"):
             return uniform
-        assert self.index_in_epoch is not None, "spreading times over a batch needs index_in_epoch"
+        assert self.index_in_epoch is not None, "index_in_epoch is required to spread times over a batch"
         slot = self.index_in_epoch % self.batch_size
         if self.t_sampling == "stratified":
             return stratified_uniform(uniform, slot, batch_size=self.batch_size)

@@ -45,7 +45,7 @@ def test_a_pin_cannot_change(tmp_path, other):
     pins = tmp_path / "x.lock.json"
     pin(pins)
     before = pins.read_bytes()
-    with pytest.raises(DataError, match=f"x.lock.json holds commit {A} for datasets/o/r@main"):
+    with pytest.raises(DataError, match=f"x.lock.json has commit {A} for datasets/o/r@main"):
         pin(pins, **other)
     assert pins.read_bytes() == before
     pin(pins)

@@ -51,7 +51,7 @@ def generate_mixture(
 
 
 def generate_examples(counts: Mapping[Task, int], *, seed: int) -> list[Example]:
-    """Generate distinct training examples with rationales, ``counts`` of each task, shuffled."""
+    """Generate distinct training examples with rationales in random order; ``counts`` gives their number."""
     examples = [
         make_example(problem)
         for task, count in counts.items()
