@@ -92,7 +92,12 @@ class ResultLayout:
 
     def scores(self, scoring: str, run: str, benchmark: str, gen_length: Length) -> Path:
         """Return the path of the scores of these answers (`weft.records.ScoredExample`)."""
-        return self.root / "scores" / scoring / run / benchmark / f"{gen_length}.jsonl"
+        return self.all_scores / scoring / run / benchmark / f"{gen_length}.jsonl"
+
+    @property
+    def all_scores(self) -> Path:
+        """Path of the folder with the scores of all runs."""
+        return self.root / "scores"
 
     # Report
 

@@ -133,6 +133,16 @@ def test_training_leaves_no_files_in_shared_memory(workshop):
     pytest.fail(f"shared memory is left behind: {buffers() - before}")
 
 
+def test_the_remains_of_a_killed_training_are_not_part_of_the_result(workshop):
+    remains = workshop.folder / "runs/.again.new"
+    remains.mkdir(parents=True)
+    (remains / "model.safetensors").write_text("half")
+    run = workshop.train("again")
+    assert not remains.exists()
+    assert (run / "adapter_model.safetensors").exists()
+    assert not (run / "model.safetensors").exists()
+
+
 @pytest.mark.parametrize("stage", [2, 3])
 def test_all_parameters_may_be_trained_on_two_ranks(workshop, plain, stage):
     run = workshop.train(f"full{stage}", ranks=2, zero_stage=stage, learning_rate=1e-4, **FULL)

@@ -16,7 +16,7 @@ from pathlib import Path
 from pydantic import ConfigDict, JsonValue
 
 from weft.errors import ScoringError
-from weft.records import Generation, Record
+from weft.records import Count, Generation, Record
 from weft.records.files import numbered_lines, parse_json, parse_record, read_text
 from weft.records.ids import stored_question_id
 
@@ -44,7 +44,7 @@ class _D1File(Record):
 
     generations: list[_D1Generation]
     """The answers, in file order."""
-    gen_length: int | None = None
+    gen_length: Count | None = None
     """Length of each canvas, in tokens."""
     model_path: str | None = None
     """Name or path of the model."""
@@ -66,7 +66,7 @@ def read_generations(path: Path, benchmark: str) -> list[Generation]:
     """
     text = read_text(path, error=ScoringError, remedy=REMEDY)
     is_d1_form = _is_single_object(text)
-    generations = _read_d1_form(text, benchmark, path) if is_d1_form else _read_lines(benchmark, path)
+    generations = _read_d1_form(text, benchmark, path) if is_d1_form else _read_lines(text, benchmark, path)
     if not generations:
         raise ScoringError(f"{path}: expected at least one generation, got none; run the sampling again")
     return generations
@@ -81,10 +81,10 @@ def _is_single_object(text: str) -> bool:
     return isinstance(first, dict) and "generations" in first and "example_id" not in first
 
 
-def _read_lines(benchmark: str, path: Path) -> list[Generation]:
+def _read_lines(text: str, benchmark: str, path: Path) -> list[Generation]:
     """Read a file in weft's form."""
     generations: dict[str, Generation] = {}
-    for place, line in numbered_lines(path, error=ScoringError, remedy=REMEDY):
+    for place, line in numbered_lines(path, text):
         generation = parse_record(
             line, Generation, place=place, error=ScoringError, remedy=REMEDY, allow_nan=True
         )

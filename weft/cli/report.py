@@ -65,7 +65,7 @@ def report_page(
 
 def _inputs(experiment: Experiment, layout: ResultLayout) -> list[Path]:
     """Return the files and folders from which the tables and figures are computed."""
-    paths = [layout.root / "scores"]
+    paths = [layout.all_scores]
     for run in experiment.trained_runs:
         paths += [layout.history(run.run_id), layout.timing(run.run_id)]
     for name in experiment.dataset_names:

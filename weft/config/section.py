@@ -60,8 +60,9 @@ def read_yaml(path: Path, *, remedy: str = "check the path") -> JsonObject:
     text = read_text(path, error=ConfigError, remedy=remedy)
     try:
         content = yaml.load(text, Loader=_StrictLoader)  # noqa: S506 - a SafeLoader that refuses repeated keys
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{path} must be YAML: {error}") from error
+    except (yaml.YAMLError, ValueError, LookupError, AttributeError, RecursionError) as error:
+        # PyYAML does not catch the errors of a value that does not have the form of its type.
+        raise ConfigError(f"{path} must be YAML: {error}; correct the file") from error
     if not isinstance(content, dict):
         raise ConfigError(f"{path} must be a mapping of keys to values, got {_cut(content)}")
     return content
@@ -116,7 +117,10 @@ def _describe(offence: ErrorDetails) -> str:
 
 
 def _cut(value: object) -> str:
-    text = repr(value)
+    try:
+        text = repr(value)
+    except ValueError:  # Python refuses to write an integer of more than 4,300 digits
+        text = "a very large number"
     return text if len(text) < SHOWN_CHARACTERS else f"{text[:SHOWN_CHARACTERS]}..."
 
 

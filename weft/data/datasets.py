@@ -11,7 +11,7 @@ from weft.config.sources import DataSource, GeneratedData, HubData, JsonlData
 from weft.data.hub import fetch_hub_file, pin_hub_file
 from weft.data.instructions import describe_instruction, find_instruction, with_instruction
 from weft.data.offline import check_sha256
-from weft.data.rows import Loaded, describe_files, read_rows, take_text
+from weft.data.rows import Loaded, describe_files, is_unicode, read_rows, take_text
 from weft.data.tasks.examples import generate_examples, join_answer
 from weft.errors import DataError
 from weft.records import Example, JsonObject, Message, Record
@@ -105,6 +105,8 @@ def _read_hub(name: str, source: HubData, files: Sequence[Path], instruction: st
 def _require_text(text: str) -> str:
     if not text.strip():
         raise ValueError("text that is not blank")
+    if not is_unicode(text):
+        raise ValueError("text that is valid Unicode")
     return text
 
 

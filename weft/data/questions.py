@@ -90,12 +90,12 @@ def read_published(
                 f"{path}, row {number}: must be a question of {benchmark} in its published form: {error}; "
                 f"correct benchmarks.{benchmark}.file"
             ) from error
+    if len(pairs) < (num_examples or 1):
+        raise DataError(
+            f"{path} must contain at least {num_examples or 1} questions, got {len(pairs)}; "
+            f"correct benchmarks.{benchmark}"
+        )
     if num_examples is not None:
-        if num_examples > len(pairs):
-            raise DataError(
-                f"{path} must contain at least {num_examples} questions, got {len(pairs)}; "
-                f"correct benchmarks.{benchmark}.num_examples"
-            )
         selected = np.random.RandomState(42).choice(len(pairs), num_examples, replace=False)
         pairs = [pairs[index] for index in selected.tolist()]
     return [_question(benchmark, *pair, instruction=instruction) for pair in pairs]
@@ -126,7 +126,7 @@ def _read_countdown(row: JsonObject) -> tuple[str, Any]:
 
 def _read_gsm8k(row: JsonObject) -> tuple[str, Any]:
     number = take_text(row, "answer").rpartition("####")[2].strip().replace(",", "")
-    if not re.fullmatch(r"-?[0-9]+(\.[0-9]+)?", number):
+    if not re.fullmatch(r"-?[0-9]{1,300}(\.[0-9]+)?", number):
         raise ValueError(f"the field 'answer' must end with #### and a number, got {number!r:.80}")
     return take_text(row, "question"), float(number)
 

@@ -5,6 +5,7 @@
 
 import csv
 import io
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -45,9 +46,10 @@ def read_rows(path: Path) -> list[JsonObject]:
     remedy = explain_renewal(path)
     if path.suffix not in {".csv", ".parquet"}:
         return read_objects(path, remedy=remedy)
+    text = read_text(path, remedy=remedy) if path.suffix == ".csv" else ""
     try:
         if path.suffix == ".csv":
-            return [dict(row) for row in csv.DictReader(io.StringIO(read_text(path)), strict=True)]
+            return [dict(row) for row in csv.DictReader(io.StringIO(text), strict=True)]
         import pyarrow.parquet
 
         rows: list[JsonObject] = pyarrow.parquet.read_table(path).to_pylist()
@@ -60,9 +62,15 @@ def take_text(row: JsonObject, field: str) -> str:
     """Return the text in a field of a row, or the first text of a list; otherwise raise a ValueError."""
     value = row.get(field)
     first = value[0] if isinstance(value, list) and value else value
-    if not isinstance(first, str) or not first.strip():
-        raise ValueError(f"field {field!r} must contain text, got {first!r:.80}; the row has {sorted(row)}")
+    if not isinstance(first, str) or not first.strip() or not is_unicode(first):
+        names = sorted(map(str, row))
+        raise ValueError(f"field {field!r} must contain text, got {first!r:.80}; the row has {names}")
     return first
+
+
+def is_unicode(text: str) -> bool:
+    """Return False if a text contains a lone surrogate, which no tokenizer accepts."""
+    return re.search("[\ud800-\udfff]", text) is None
 
 
 def describe_files(files: Sequence[Path]) -> list[JsonObject]:

@@ -16,7 +16,7 @@ All records are frozen pydantic models, so that a missing field or a wrong type 
 is read. `weft.records.files` reads, appends and writes them.
 """
 
-from weft.records.base import JsonObject, Record
+from weft.records.base import Count, JsonObject, Record
 from weft.records.examples import Example, LengthSummary, Message, Question
 from weft.records.generations import Generation
 from weft.records.provenance import FileDigest, FileDigests, Provenance
@@ -24,6 +24,7 @@ from weft.records.scores import Score, ScoredExample, Verdict
 from weft.records.training import StepMetrics, Timing
 
 __all__ = [
+    "Count",
     "Example",
     "FileDigest",
     "FileDigests",

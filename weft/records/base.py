@@ -1,15 +1,20 @@
 """The base class of all records."""
 
 import json
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 JsonObject = dict[str, Any]
 """A JSON object of unknown form, such as a row of a data file of unknown origin.
 
 The values are not typed as `pydantic.JsonValue`, which is recursive: the type checks during tests cannot
 resolve it."""
+
+MAX_COUNT = 10**9
+"""Largest size of a weight or count that is computed with."""
+
+Count = Annotated[int, Field(ge=-MAX_COUNT, le=MAX_COUNT)]
 
 
 class Record(BaseModel):

@@ -1,6 +1,6 @@
 """Test questions and training examples."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, JsonValue
 
@@ -56,6 +56,9 @@ class Example(Record):
         return [turn.content for turn in self.prompt if turn.role == "user"]
 
 
+_Number = Annotated[int, Field(ge=0, le=10**15)]
+
+
 class LengthSummary(Record):
     """Lengths of a prepared data set, and what the length limit cuts off; the file ``summary.json``.
 
@@ -63,7 +66,7 @@ class LengthSummary(Record):
     padding. Shares lie between 0 and 1.
     """
 
-    num_examples: int
+    num_examples: _Number
     """Number of examples that are trained on."""
     mean_length: float
     """Mean length of an example, in tokens."""
@@ -71,21 +74,21 @@ class LengthSummary(Record):
     """Median length of an example, in tokens."""
     p95_length: float
     """95th percentile of the lengths, in tokens."""
-    max_length: int
+    max_length: _Number
     """Length of the longest example, in tokens."""
     mean_prompt_length: float
     """Mean length of a prompt, in tokens."""
     median_prompt_length: float
     """Median length of a prompt, in tokens."""
-    max_prompt_length: int
+    max_prompt_length: _Number
     """Length of the longest prompt, in tokens."""
-    length_limit: int
+    length_limit: _Number
     """The setting ``training.max_length``, in tokens."""
-    num_tokens: int
+    num_tokens: _Number
     """Number of tokens of all examples."""
-    num_tokens_cut: int
+    num_tokens_cut: _Number
     """Number of tokens beyond the limit."""
-    num_cut_off: int
+    num_cut_off: _Number
     """Number of examples longer than the limit."""
     share_tokens_cut: float
     """Share of the tokens that lie beyond the limit."""
@@ -93,11 +96,11 @@ class LengthSummary(Record):
     """Share of the examples longer than the limit."""
     share_end_of_turn_cut_off: float
     """Share of the examples whose answer loses its end-of-turn token."""
-    num_with_answer_tag: int
+    num_with_answer_tag: _Number
     """Number of examples whose answer has the tag ``<answer>``."""
     share_answer_tag_cut_off: float | None
     """Share of these examples that lose the tag; None if no example has the tag."""
-    num_heldout: int
+    num_heldout: _Number
     """Number of examples left out of training, from the front."""
     layout: str
     """Tokenization of prompt and answer: ``exact`` or ``d1``."""

@@ -62,20 +62,10 @@ def atomic_directory(out: Path) -> Iterator[Path]:
 
     An existing directory ``out`` is replaced. The remains of an interrupted writer are removed first.
     """
-    growing = growing_directory(out)
+    growing = out.with_name(f".{out.name}.new")
     shutil.rmtree(growing, ignore_errors=True)
     growing.mkdir(parents=True)
     yield growing
-    put_directory_into_place(growing, out)
-
-
-def growing_directory(out: Path) -> Path:
-    """Return the temporary name of a directory that is being written."""
-    return out.with_name(f".{out.name}.new")
-
-
-def put_directory_into_place(growing: Path, out: Path) -> None:
-    """Rename the directory ``growing`` to ``out``, which is deleted first if it exists."""
     shutil.rmtree(out, ignore_errors=True)
     growing.replace(out)
 
@@ -203,7 +193,7 @@ def read_lines(
     """Read records of class ``kind`` from a JSON Lines file, in file order."""
     return [
         parse_record(line, kind, place=place, error=error, remedy=remedy)
-        for place, line in numbered_lines(path, error=error, remedy=remedy)
+        for place, line in numbered_lines(path, read_text(path, error=error, remedy=remedy))
     ]
 
 
@@ -211,13 +201,13 @@ def read_objects(
     path: Path, *, error: type[WeftError] = DataError, remedy: str = "correct the file"
 ) -> list[JsonObject]:
     """Read JSON objects of unknown form from a JSON Lines file, in file order."""
-    lines = numbered_lines(path, error=error, remedy=remedy)
+    lines = numbered_lines(path, read_text(path, error=error, remedy=remedy))
     return [_parse_object(line, place=place, error=error, remedy=remedy) for place, line in lines]
 
 
-def numbered_lines(path: Path, *, error: type[WeftError], remedy: str) -> Iterator[tuple[str, str]]:
-    """Yield the place, "FILE, line N", and the text of each line of a JSON Lines file."""
-    text = read_text(path, error=error, remedy=remedy).removesuffix("\n")
+def numbered_lines(path: Path, text: str) -> Iterator[tuple[str, str]]:
+    """Yield the place, "FILE, line N", and the text of each line of a JSON Lines file with this text."""
+    text = text.removesuffix("\n")
     # str.splitlines would also split at U+2028 inside a text.
     for number, line in enumerate(text.split("\n") if text else (), start=1):
         yield f"{path}, line {number}", line
@@ -282,7 +272,7 @@ def _parse_object(
 def _describe(cause: ValidationError) -> str:
     """Describe the first problem of a record: the field, the expected value, and the actual value."""
     problem = cause.errors(include_url=False)[0]
-    field = ".".join(map(str, problem["loc"]))
+    field = _cut(".".join(map(str, problem["loc"])))
     if problem["type"] == "missing":
         return f"{field}: expected a value, got none"
     expected = problem["msg"].removeprefix("Value error, ").removeprefix("Input should be ")

@@ -2,7 +2,7 @@
 
 from pydantic import ConfigDict, JsonValue
 
-from weft.records.base import Record
+from weft.records.base import Count, Record
 
 
 class Generation(Record):
@@ -20,7 +20,7 @@ class Generation(Record):
     """The right answer, in the form that the benchmark's scorer expects."""
     generation: str
     """Text of the whole canvas, special tokens included."""
-    gen_length: int | None = None
+    gen_length: Count | None = None
     """Length of the canvas, in tokens."""
     diffusion_steps: int | None = None
     """Denoising steps of a whole canvas; with a confidence threshold, the maximum."""

@@ -5,16 +5,10 @@ except for Sudoku scored as in d1, where every empty cell of the puzzle is a uni
 """
 
 from enum import StrEnum
-from typing import Annotated
 
 from pydantic import Field, model_validator
 
-from weft.records.base import Record
-
-MAX_COUNT = 10**9
-"""Largest weight or count that a score may have."""
-
-Count = Annotated[int, Field(ge=-MAX_COUNT, le=MAX_COUNT)]
+from weft.records.base import MAX_COUNT, Count, Record
 
 
 class Verdict(StrEnum):
@@ -97,7 +91,7 @@ class ScoredExample(Record):
     """Correct, wrong or unscorable."""
     credit: float = Field(ge=0, le=1)
     """Share of the units that are right."""
-    weight: int = Field(ge=0)
+    weight: int = Field(ge=0, le=MAX_COUNT)
     """Number of units."""
     reason: str
     """Why the verdict is not correct; may be empty."""

@@ -1,12 +1,12 @@
 """Metrics and wall times of training runs."""
 
-from weft.records.base import Record
+from weft.records.base import Count, Record
 
 
 class StepMetrics(Record):
     """Metrics of an optimiser step. A value that is not defined, such as a rate without a probe, is None."""
 
-    optimizer_step: int
+    optimizer_step: Count
     """Number of the step, from 1."""
     epoch: float
     """Epochs finished, as a fraction."""
@@ -33,11 +33,11 @@ class Timing(Record):
 
     seconds_per_step: float
     """Median time of an optimiser step, in seconds."""
-    num_steps: int
+    num_steps: Count
     """Optimiser steps that were timed."""
     train_seconds: float
     """Total time of the optimiser steps, in seconds."""
-    num_processes: int
+    num_processes: Count
     """Number of processes (ranks)."""
     device: str
     """Kind of device: cpu or cuda."""

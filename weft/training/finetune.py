@@ -17,7 +17,7 @@ from weft.data.collate import PadToLength
 from weft.layout import HISTORY_FILE, TIMING_FILE
 from weft.model import load_model, load_tokenizer, save_model
 from weft.provenance import write_provenance
-from weft.records.files import growing_directory, put_directory_into_place, write_json, write_lines
+from weft.records.files import atomic_directory, write_json, write_lines
 from weft.training.callbacks import BufferCallback, HistoryCallback, history_rows, timing_summary
 from weft.training.deepspeed import accumulation_steps, deepspeed_settings
 from weft.training.job import TrainingJob
@@ -53,16 +53,16 @@ def finetune(job: TrainingJob) -> None:
     trainer.add_callback(HistoryCallback(trainer))
     trainer.add_callback(BufferCallback())
     trainer.train(resume_from_checkpoint=latest_checkpoint(job.state))
-    growing = growing_directory(job.out)
-    _save(trainer, job.base, growing)
+    tensors = trainer.accelerator.get_state_dict(trainer.model_wrapped)  # all ranks gather their parts
     if trainer.is_world_process_zero():
         log = trainer.state.log_history
         timing = timing_summary(
             log, num_processes=num_processes, device=arguments.device.type, setup_seconds=setup_seconds
         )
-        write_lines(growing / HISTORY_FILE, history_rows(log))
-        write_json(growing / TIMING_FILE, timing)
-        put_directory_into_place(growing, job.out)
+        with atomic_directory(job.out) as folder:
+            _save(trainer, tensors, job.base, folder)
+            write_lines(folder / HISTORY_FILE, history_rows(log))
+            write_json(folder / TIMING_FILE, timing)
         write_provenance(
             job.out,
             settings=job.experiment.model_dump(mode="json"),
@@ -162,12 +162,9 @@ def training_arguments(
     )
 
 
-def _save(trainer: DiffusionTrainer, base: Path, out: Path) -> None:
-    """Write the adapter or the model; all ranks gather sharded parameters, the first rank writes."""
+def _save(trainer: DiffusionTrainer, tensors: dict[str, torch.Tensor], base: Path, out: Path) -> None:
+    """Write the adapter or the model, whose parameters are given in full."""
     trained = trainer.accelerator.unwrap_model(trainer.model)
-    tensors = trainer.accelerator.get_state_dict(trainer.model_wrapped)
-    if not trainer.is_world_process_zero():
-        return
     if hasattr(trained, "peft_config"):
         for settings in trained.peft_config.values():
             # PEFT would write the set in random order.

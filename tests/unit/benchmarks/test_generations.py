@@ -1,4 +1,6 @@
 import json
+import os
+import threading
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
@@ -83,6 +85,7 @@ def test_a_damaged_or_foreign_file_is_an_error_that_names_file_and_place(write):
         (as_lines({**RECORD, "question": 5}), "line 1: question: .*5"),
         (as_lines({**RECORD, "gen_length": True}), "line 1: gen_length: .*True"),
         (as_lines({**RECORD, "gen_length": float("nan")}), "line 1: gen_length: .*nan"),
+        (as_lines({**RECORD, "gen_length": 10**10}), "line 1: gen_length: .*1000000000"),
         (as_lines({**RECORD, "approximate": True}), "line 1: approximate: .*True"),
         (line.encode() + b"\xff\n", "line 2: .*0xff"),
         ("[" * 100_000 + "\n", r"\[\[\["),
@@ -105,6 +108,7 @@ def test_a_foreign_d1_object_is_an_error_that_names_file_and_key(write):
         ({"generations": [without(D1_ITEM, "question")]}, r"generations\.0\.question: "),
         ({"generations": [{**D1_ITEM, "generations": ["a"]}]}, r"generations\.0\.generations: "),
         ({**D1_OBJECT, "gen_length": "256"}, "gen_length: .*'256'"),
+        ({**D1_OBJECT, "gen_length": 10**10}, "gen_length: .*1000000000"),
         ({"results": [D1_ITEM]}, "generations: .*none"),
     ]
     for content, message in cases:
@@ -119,6 +123,16 @@ def test_an_object_that_is_cut_off_names_the_line_where_it_ends(write):
         line = part.count("\n") + 1
         with pytest.raises(ScoringError, match=f"generations.jsonl, line {line}: "):
             read_generations(write(part), "gsm8k")
+
+
+def test_a_pipe_is_read_once(tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    writer = threading.Thread(target=pipe.write_text, args=[as_lines(RECORD)])
+    writer.start()
+    generations = read_generations(pipe, "gsm8k")
+    writer.join()
+    assert generations == [Generation(**RECORD)]
 
 
 def test_a_missing_file_and_a_folder_are_errors(tmp_path):

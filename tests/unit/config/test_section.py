@@ -1,6 +1,6 @@
 import pytest
 
-from weft.config.section import Section, validate
+from weft.config.section import Section, read_yaml, validate
 from weft.errors import ConfigError
 
 
@@ -20,3 +20,28 @@ def test_long_values_are_cut_in_messages():
     with pytest.raises(ConfigError) as caught:
         validate(Small, {"size": "x" * 5000}, origin="x")
     assert len(str(caught.value)) < 400
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("[" * 5000, id="deeply nested"),
+        pytest.param("9" * 10_000, id="long integer"),
+        pytest.param("2024-13-45", id="no date"),
+        pytest.param("!!timestamp x", id="no time"),
+        pytest.param("!!bool x", id="no Boolean"),
+        pytest.param("!!map x", id="no mapping"),
+    ],
+)
+def test_a_value_that_yaml_cannot_build_is_an_error_that_names_the_file(tmp_path, text):
+    path = tmp_path / "x.yaml"
+    path.write_text(f"size: {text}\n")
+    with pytest.raises(ConfigError, match=r"x\.yaml must be YAML"):
+        read_yaml(path)
+
+
+def test_an_integer_that_python_does_not_write_is_an_error(tmp_path):
+    path = tmp_path / "x.yaml"
+    path.write_text(f"colour: 0x{'f' * 5000}\n")
+    with pytest.raises(ConfigError, match="colour: unknown key, got a very large number"):
+        validate(Small, read_yaml(path), origin="x")

@@ -99,6 +99,8 @@ def test_the_instruction_precedes_the_last_question(tmp_path):
         ({"question": 3, "answer": "4"}, "question", "3"),
         ({"question": "q", "answer": True}, "answer", "True"),
         ({"question": "q", "answer": ""}, "answer", "''"),
+        ({"question": "q", "answer": "\ud800"}, "answer", "ud800"),
+        (chat(("user", "\udfff"), A), "messages.0.content", "udfff"),
         ({"question": "q", "answer": "4", "reasoning": ["a"]}, "reasoning", "a"),
         ({"prompt": "q"}, "question", "none"),
     ],

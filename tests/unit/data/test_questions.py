@@ -58,6 +58,8 @@ def test_a_negative_number_is_read(tmp_path):
         ("sudoku", {"puzzle": "1" * 16}, "Puzzle", "puzzle"),
         ("countdown", {"input": "3,x", "output": "17"}, "", "x"),
         ("gsm8k", {"question": "q", "answer": "no number"}, "answer", "no number"),
+        ("gsm8k", {"question": "q", "answer": f"#### {'9' * 400}"}, "answer", "999"),
+        ("math500", {"problem": "\ud800", "answer": "1"}, "problem", "ud800"),
         ("math500", {"problem": " ", "answer": "1"}, "problem", "' '"),
         ("math500", {"problem": "p", "answer": 1}, "answer", "1"),
     ],
@@ -71,6 +73,8 @@ def test_a_malformed_row_is_named(tmp_path, benchmark, row, field, value):
 def test_too_few_published_questions_are_refused(tmp_path):
     with pytest.raises(DataError, match="at least 2 questions, got 1"):
         read_published("gsm8k", put(tmp_path, [ROWS["gsm8k"]]), num_examples=2)
+    with pytest.raises(DataError, match="at least 1 questions, got 0"):
+        read_published("gsm8k", put(tmp_path, []), num_examples=None)
 
 
 def test_each_source_gives_questions_and_their_origin(tmp_path):

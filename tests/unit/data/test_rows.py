@@ -20,3 +20,9 @@ def test_the_first_text_of_a_list_is_taken():
     assert take_text({"a": ["x", "y"]}, "a") == "x"
     with pytest.raises(ValueError, match=r"'a' .*None.*\['b'\]"):
         take_text({"b": "x"}, "a")
+
+
+def test_a_row_with_more_values_than_columns_is_described(tmp_path):
+    (tmp_path / "x.csv").write_text("a,b\n,1,2\n")
+    with pytest.raises(ValueError, match=r"'a' .*None"):
+        take_text(read_rows(tmp_path / "x.csv")[0], "a")

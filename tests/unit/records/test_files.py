@@ -42,6 +42,7 @@ def test_history_is_absent_where_there_is_none():
         ("nope", "JSON object", "nope"),
         ('{"example_id": NaN}', "JSON object", "NaN"),
         ("[" * 100_000, "JSON object", "["),
+        (make_generation(reference="@").as_line().strip().replace('"@"', "[" * 300 + "]" * 300), "list", "["),
     ],
 )
 def test_an_error_names_file_line_field_and_value(tmp_path, line, field, came):

@@ -4,6 +4,7 @@ import pandas as pd
 import pytest
 
 from weft.errors import DataError, ScoringError
+from weft.records.files import write_json
 from weft.report.results import GRADIENT_COLUMNS, load_results
 
 SCORES = "scores/d1/sft-worked-seed2/gsm8k/48.jsonl"
@@ -40,6 +41,7 @@ def damage(path, how):
         "other scoring": json.dumps(record | {"rules": "strict"}) + "\n" + "".join(lines[1:]),
         "field missing": json.dumps({"example_id": "q0"}) + "\n" + "".join(lines[1:]),
         "odd credit": json.dumps(record | {"credit": 2}) + "\n" + "".join(lines[1:]),
+        "odd weight": json.dumps(record | {"weight": 10**400}) + "\n" + "".join(lines[1:]),
         "odd details": json.dumps(record | {"details": 3}) + "\n" + "".join(lines[1:]),
     }
     path.write_text(changed[how])
@@ -56,6 +58,7 @@ def damage(path, how):
         ("other scoring", "line 1.*strict"),
         ("field missing", "line 1.*benchmark"),
         ("odd credit", "line 1.*credit"),
+        ("odd weight", "line 1.*weight"),
         ("odd details", "line 1.*details"),
     ],
 )
@@ -89,6 +92,23 @@ def test_missing_and_truncated_files_are_named(experiment, layout, file):
         load_results(experiment, layout)
     path.unlink()
     with pytest.raises((DataError, ScoringError), match=file):
+        load_results(experiment, layout)
+
+
+@pytest.mark.parametrize(
+    ("file", "field"),
+    [
+        ("runs/weft-worked-seed3/history.jsonl", "optimizer_step"),
+        ("runs/weft-worked-seed3/timing.json", "num_steps"),
+        ("data/prepared/worked/summary.json", "num_tokens"),
+    ],
+)
+def test_an_integer_that_is_too_large_to_compute_with_is_named(experiment, layout, summary, file, field):
+    write_json(layout.prepared("worked") / "summary.json", summary)
+    path = layout.root / file
+    record = json.loads(path.read_text().splitlines()[0] if path.suffix == ".jsonl" else path.read_text())
+    path.write_text(json.dumps(record | {field: 10**400}))
+    with pytest.raises(DataError, match=f"{file}.*{field}"):
         load_results(experiment, layout)
 
 
