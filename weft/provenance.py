@@ -34,6 +34,9 @@ RECORDED_PACKAGES = (
 SNAKEMAKE_TIMESTAMP = ".snakemake_timestamp"
 """File that Snakemake writes to each directory that is an output of a job."""
 
+TEMPORARY_FILES = ".*.new"
+"""Names of the files that a killed process leaves in the folder of its output."""
+
 
 def digest(value: Any) -> str:
     """Return the SHA-256 of a JSON value, keys sorted, as 64 hex digits."""
@@ -44,8 +47,8 @@ def digest(value: Any) -> str:
 def file_sha256(path: Path) -> str:
     """Return the SHA-256 of a file, or of the names and hashes of a directory's files.
 
-    Provenance files and Snakemake's time stamps in a directory are ignored, because they can change while
-    the content stays the same.
+    Provenance files, Snakemake's time stamps and temporary files in a directory are ignored, because they
+    can change while the content stays the same.
     """
     if path.is_dir():
         return digest({name: file_sha256(path / name) for name in _content(path)})
@@ -91,7 +94,9 @@ def _content(directory: Path) -> list[str]:
     return sorted(
         str(file.relative_to(directory))
         for file in directory.rglob("*")
-        if file.is_file() and not file.name.endswith((SNAKEMAKE_TIMESTAMP, PROVENANCE_ENDING))
+        if file.is_file()
+        and not file.name.endswith((SNAKEMAKE_TIMESTAMP, PROVENANCE_ENDING))
+        and not file.match(TEMPORARY_FILES)
     )
 
 

@@ -151,3 +151,10 @@ def test_merged_provenance_has_the_inputs_of_all_parts(tmp_path):
 def test_the_commit_is_forty_hex_digits_or_unknown():
     commit, _ = git_state()
     assert commit is None or len(commit) == 40
+
+
+def test_the_remains_of_a_killed_writer_do_not_change_the_hash_of_a_folder(tmp_path):
+    (tmp_path / "a.jsonl").write_text("x")
+    expected = file_sha256(tmp_path)
+    (tmp_path / ".a.jsonl.99.new").write_text("half")
+    assert file_sha256(tmp_path) == expected
