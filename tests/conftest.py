@@ -5,12 +5,17 @@ from pathlib import Path
 
 import pytest
 import torch
+from hypothesis import settings
 
 from tests.support.models import tiny_model
 from weft.data.tasks.examples import generate_mixture
 from weft.data.tokenizer import train_tokenizer
 
 REPOSITORY = Path(__file__).resolve().parent.parent
+
+# By default, Hypothesis fails a test whose single example takes more than 200 ms, as on a busy machine.
+settings.register_profile("weft", deadline=None)
+settings.load_profile("weft")
 
 
 @pytest.fixture(autouse=True)

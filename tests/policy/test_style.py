@@ -6,6 +6,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 MAX_UNTYPED = 40
@@ -168,6 +169,10 @@ def test_old_names_are_gone():
 def test_no_test_depends_on_the_clock():
     guilty = find(["tests"], lambda _, node: isinstance(node, ast.Attribute) and ast.unparse(node) in CLOCK)
     assert not guilty
+
+
+def test_examples_of_hypothesis_have_no_deadline():
+    assert settings.default.deadline is None
 
 
 def pages():

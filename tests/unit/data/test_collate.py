@@ -25,3 +25,10 @@ def test_a_long_answer_is_truncated():
 def test_a_prompt_without_room_for_an_answer_is_named():
     with pytest.raises(DataError, match=r"example 0f: the prompt must be shorter than max_length=2"):
         PadToLength(max_length=2, pad_token_id=9)([example([1, 2], [3])])
+
+
+def test_the_index_in_the_epoch_and_padding_rows_are_kept():
+    rows = [example([1], [2]) | {"index_in_epoch": 7, "is_pad_row": True}, example([1], [2])]
+    batch = PadToLength(max_length=3, pad_token_id=9)(rows)
+    assert batch["index_in_epoch"].tolist() == [7, 0]
+    assert batch["is_pad_row"].tolist() == [True, False]

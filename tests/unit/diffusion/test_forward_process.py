@@ -3,7 +3,14 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from weft.diffusion import mask_tokens, require_maskable, time_from_uniform, token_masking_rate
+from weft.diffusion import (
+    antithetic_uniform,
+    mask_tokens,
+    require_maskable,
+    stratified_uniform,
+    time_from_uniform,
+    token_masking_rate,
+)
 from weft.errors import MaskingError
 
 unit = st.floats(1e-3, 1 - 1e-3)
@@ -71,3 +78,15 @@ def test_share_of_masked_tokens_approaches_the_rate():
 def test_an_example_without_answer_is_named():
     with pytest.raises(MaskingError, match=r"rows \[1\]"):
         require_maskable(torch.tensor([[True, False], [False, False]]))
+
+
+def test_rounding_does_not_give_the_time_one():
+    largest, slot = torch.tensor([1 - 2.0**-24]), torch.tensor([7])
+    assert stratified_uniform(largest, slot, batch_size=8) < 1
+    assert antithetic_uniform(torch.zeros(1), slot) < 1
+
+
+def test_a_token_with_masking_rate_zero_is_never_masked():
+    ids, zero = torch.tensor([[1, 2]]), torch.zeros(1, 2)
+    _, is_masked = mask_tokens(ids, zero, zero, torch.ones(1, 2, dtype=torch.bool), mask_token_id=MASK)
+    assert not is_masked.any()

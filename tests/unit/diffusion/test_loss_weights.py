@@ -1,6 +1,6 @@
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from weft.diffusion import cart_weight, elbo_weight, inverse_rate, num_loss_tokens, token_masking_rate
@@ -53,6 +53,7 @@ def test_exact_weight_of_an_average_token_is_one_over_t_to_the_bit(t):
 
 
 @given(st.floats(1e-3, 1), st.floats(0, 10))
+@example(1.0, 0.5)
 def test_exact_weight_is_finite_up_to_the_end_of_time(t, ratio):
     assert 0 <= elbo(t, ratio) < float("inf")
 

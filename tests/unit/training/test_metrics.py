@@ -1,8 +1,11 @@
 import pytest
+import torch
 
-from tests.support.batches import method, noisy_batch, random_model, uniforms
+from tests.support.batches import MASK, batch, method, noisy_batch, random_model, uniforms
+from tests.support.uniforms import GivenUniforms
 from weft.records import StepMetrics
 from weft.training.metrics import METRICS, metric_means
+from weft.training.probe import probe_uncertainty
 
 
 def test_the_metrics_are_fields_of_the_training_history():
@@ -18,3 +21,27 @@ def test_metrics_of_a_step():
     assert 0 < metrics["mean_uncertainty"] < 2.4
     without_probe = metric_means(noisy_batch(random_model(), method("sft")).metric_sums)
     assert without_probe["mean_uncertainty"] is without_probe["bounded_share"] is None
+
+
+def test_the_mean_time_is_over_all_masks():
+    class OtherTimes(GivenUniforms):
+        def time(self, copy):
+            return torch.tensor([0.2, 0.4]) + 0.4 * copy
+
+    given = OtherTimes(torch.zeros(2), torch.rand(2, 5))
+    metrics = metric_means(noisy_batch(random_model(), method("sft-2x"), given=given).metric_sums)
+    assert metrics["mean_t"] == pytest.approx(0.5, abs=1e-3)
+
+
+def test_rates_and_uncertainties_are_averaged_over_the_tokens_with_a_rate():
+    first, second = (uniforms().times * (1 - 1e-3) + 1e-3).tolist()
+    metrics = metric_means(noisy_batch(random_model(), method("sft")).metric_sums)
+    assert metrics["mean_rate"] == pytest.approx((3 * first + second) / 4)
+    entropy = probe_uncertainty(random_model(), batch(), method=method(), mask_token_id=MASK)
+    metrics = metric_means(noisy_batch(random_model(), method()).metric_sums)
+    assert metrics["mean_uncertainty"] == pytest.approx(entropy.sum().item() / 4)
+    assert metrics["bounded_share"] == 0
+    metrics = metric_means(
+        noisy_batch(random_model(), method(min_token_masking_rate=1 - 2.0**-10)).metric_sums
+    )
+    assert metrics["bounded_share"] == 1

@@ -173,6 +173,14 @@ def test_complementary_masks_are_weighted_by_their_own_rates():
     assert weight[~in_first].tolist() == pytest.approx([4 / 3] * int((~in_first).sum()), rel=1e-4)
 
 
+def test_the_rates_of_a_complementary_mask_are_at_least_t_min():
+    # t is bounded by 0.999, so that the first mask leaves all tokens to the second, whose rate is 0.001.
+    given = GivenUniforms(torch.full((2,), 1 - 2.0**-24), torch.full((2, 5), 0.9995))
+    noisy = noisy_batch(random_model(), method("sft-2x", t_sampling="complementary"), given=given)
+    assert not noisy.is_predicted[:2].any()
+    assert noisy.weight[noisy.is_predicted].tolist() == pytest.approx([1000] * 7, rel=1e-3)
+
+
 def test_two_masks_are_averaged():
     class SameTwice(GivenUniforms):
         def mask(self, copy):
@@ -190,6 +198,30 @@ def test_without_masked_tokens_the_loss_is_zero_or_the_fallback_mask_is_used():
     assert not noisy_batch(random_model(), method(), given=nothing).is_predicted.any()
     fallen_back = noisy_batch(random_model(), method("gift-lift"), given=nothing)
     assert fallen_back.is_predicted.sum().item() == 4  # all tokens but the padding
+
+
+def test_the_fallback_mask_is_used_only_if_no_token_of_the_micro_batch_is_masked():
+    given = GivenUniforms(torch.tensor([0.5, 0.5]), torch.tensor([[0.0] * 5, [1.0] * 5]))
+    noisy = noisy_batch(random_model(), method("gift-lift"), given=given)
+    assert noisy.is_predicted.sum(dim=1).tolist() == [3, 0]
+
+
+@pytest.mark.parametrize("scope", ["batch", "example", "micro_batch"])
+def test_the_loss_of_a_step_without_masked_tokens_is_zero(scope):
+    nothing = GivenUniforms(torch.tensor([0.5, 0.5]), torch.ones(2, 5))
+    chosen = method("sft", divisor="masked_tokens", divisor_scope=scope)
+    value, noisy = step_loss(random_model(), batch(), nothing, process(chosen))
+    assert value.item() == 0
+    assert not noisy.weight.any()
+
+
+def test_a_masking_rate_has_a_lower_bound():
+    logits = torch.zeros(5, 10)
+    logits[2, 0] = 60.0  # the entropy is 0, so that the rate of this token is the bound
+    given = GivenUniforms(torch.tensor([0.5, 0.5]), torch.full((2, 5), 0.01))
+    chosen = method(min_token_masking_rate=0.02)
+    noisy = noisy_batch(ScriptedModel(logits), chosen, given=given)
+    assert noisy.weight[0, 2].item() == pytest.approx(50)
 
 
 def test_a_bound_on_the_weight_holds():
@@ -298,10 +330,11 @@ def test_padding_rows_count_for_nothing():
         assert noisy.num_rows == plain.num_rows == 2 * method(name).masks_per_example
 
 
-def test_an_example_without_answer_is_refused():
+@pytest.mark.parametrize("preset", ["sft", "weft"])
+def test_an_example_without_answer_is_refused(preset):
     broken = batch() | {"is_maskable": torch.zeros(2, 5, dtype=torch.bool)}
     with pytest.raises(MaskingError, match=r"rows \[0, 1\]"):
-        add_noise(random_model(), broken, uniforms(), process(method()))
+        add_noise(random_model(), broken, uniforms(), process(method(preset)))
 
 
 def reference(shared_data):

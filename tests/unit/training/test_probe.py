@@ -6,7 +6,7 @@ from torch import nn
 
 from tests.support.batches import MASK, PAD, batch, method, random_model
 from tests.support.models import ScriptedModel
-from weft.errors import ConfigError
+from weft.errors import ConfigError, MaskingError
 from weft.model import Prediction
 from weft.training.probe import UNCERTAINTIES, probe_uncertainty
 
@@ -48,9 +48,22 @@ def test_the_uncertainty_is_entropy_or_negative_log_likelihood():
     nll = probe_uncertainty(model, batch(), method=method("weft-nll"), mask_token_id=MASK)
     log_p = logits.log_softmax(-1)
     assert entropy[0, 1].item() == pytest.approx(-(log_p[1].exp() * log_p[1]).sum().item(), rel=1e-5)
-    assert nll[0, 1].item() == pytest.approx(-log_p[1, 2].item(), rel=1e-5)
+    # The tokens 2, 3, 4 of the first example and 7 of the second, at the positions 1, 2, 3 and 2.
+    expected = -log_p[[1, 2, 3, 2], [2, 3, 4, 7]]
+    torch.testing.assert_close(nll[nll > 0], expected)
     assert entropy[0, 0] == 0  # the prompt
     assert entropy[0, 4] == 0  # padding has no token rate, so the head is not called there
+
+
+def test_no_gradient_flows_through_the_probe():
+    model = ScriptedModel(torch.randn(5, 10, requires_grad=True))
+    assert not probe_uncertainty(model, batch(), method=method(), mask_token_id=MASK).requires_grad
+
+
+def test_the_probe_refuses_an_example_without_answer():
+    broken = batch() | {"is_maskable": batch()["is_padding"]}
+    with pytest.raises(MaskingError, match=r"rows \[0, 1\]"):
+        probe_uncertainty(random_model(), broken, method=method("gift-lift"), mask_token_id=MASK)
 
 
 @pytest.mark.parametrize("source", ["none", "unheard of"])

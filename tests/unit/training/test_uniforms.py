@@ -27,6 +27,11 @@ def test_masks_of_one_example_time_fallback_and_permutation_are_independent():
     assert (correlation - torch.eye(4)).abs().max() < 0.06
 
 
+def test_the_number_for_the_time_is_not_used_for_the_mask():
+    one = uniforms(keys=range(50))
+    assert not torch.isin(one.time(0), one.mask(0)).any()
+
+
 def test_the_numbers_are_uniform():
     tokens = uniforms(keys=range(200), length=50).mask(0)
     assert tokens.mean().item() == pytest.approx(0.5, abs=0.01)
@@ -39,11 +44,13 @@ def test_stratified_times_fall_one_into_each_stratum_of_the_batch():
     assert (times * 8).floor().tolist() == list(range(8))
 
 
-def test_antithetic_times_come_in_pairs_also_when_the_pair_is_split_over_micro_batches():
+@pytest.mark.parametrize("index", [0, 2, 4, 6])
+def test_antithetic_times_come_in_pairs_also_when_the_pair_is_split_over_micro_batches(index):
     spread = {"batch_size": 4, "t_sampling": "antithetic"}
-    first = uniforms(keys=(7,), index_in_epoch=torch.tensor([4]), **spread).time(0)
-    second = uniforms(keys=(9,), index_in_epoch=torch.tensor([5]), **spread).time(0)
-    assert (first + second).item() == pytest.approx(1)
+    first = uniforms(keys=(7,), index_in_epoch=torch.tensor([index]), **spread)
+    second = uniforms(keys=(9,), index_in_epoch=torch.tensor([index + 1]), **spread)
+    assert (first.time(0) + second.time(0)).item() == pytest.approx(1)
+    assert first.time(0) != first.time(1), "the masks of an example have different times"
 
 
 @pytest.mark.parametrize("sampling", ["stratified", "antithetic"])
