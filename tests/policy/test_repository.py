@@ -1,13 +1,17 @@
 """Tests about the repository itself."""
 
 import importlib
+import json
 import re
 import subprocess
+import sys
 import tomllib
+from importlib import metadata
 from pathlib import Path
 
 import pytest
 import yaml
+from packaging.requirements import Requirement
 
 import weft
 
@@ -104,6 +108,34 @@ def test_environments_are_in_step_with_the_lock():
         for pin in pip:
             name, _, version = pin.partition("==")
             assert lock[name.lower().replace("_", "-")] == version, f"{file.name}: {pin}"
+
+
+LIGHT_MODULES = (
+    "weft.cli", "weft.benchmarks.custom", "weft.benchmarks.scoring", "weft.benchmarks.symbolic_process",
+    "weft.report.figures", "weft.report.page",
+)  # fmt: skip
+
+
+def test_the_environment_for_scores_and_report_has_all_packages_that_they_import():
+    code = f"import json, sys, {', '.join(LIGHT_MODULES)}; print(json.dumps(list(sys.modules)))"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    distributions = metadata.packages_distributions()
+    imported = {
+        name.lower().replace("_", "-")
+        for module in json.loads(run.stdout)
+        for name in distributions.get(module, [])
+    }
+    available = {"weft-dllm", "setuptools"}  # every start of Python imports a hook of setuptools
+    pending = re.findall(r"- ([\w.-]+)==", (REPOSITORY / "envs/score.yaml").read_text())
+    while pending:
+        name = pending.pop().lower().replace("_", "-")
+        if name not in available:
+            available.add(name)
+            required = [Requirement(text) for text in metadata.requires(name) or ()]
+            pending += [
+                item.name for item in required if item.marker is None or item.marker.evaluate({"extra": ""})
+            ]
+    assert imported - available == set()
 
 
 def test_every_rule_names_a_log_and_an_environment_or_is_a_target():

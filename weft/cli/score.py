@@ -6,8 +6,10 @@ from typing import Annotated
 import typer
 
 from weft.cli.shared import OutOption, app
+from weft.config import find_experiment, load_experiment
 from weft.config.experiment import Scoring
 from weft.errors import ConfigError
+from weft.provenance import write_provenance
 
 
 @app.command()
@@ -21,6 +23,9 @@ def score(
     custom: Annotated[
         Path | None,
         typer.Option(help="Python file of a custom benchmark; it is run (docs/custom-benchmarks.md)."),
+    ] = None,
+    experiment: Annotated[
+        str | None, typer.Option(help="Path or name of the experiment, which is recorded in the provenance.")
     ] = None,
 ) -> None:
     """Score generations in file order, and print a summary."""
@@ -42,13 +47,21 @@ def score(
             f"--benchmark must be one of {list(SCORERS)}, or another name together with --custom FILE, "
             f"got {benchmark!r} {'with' if custom else 'without'} --custom"
         )
-    check_output_path(out, [*files, *([custom] if custom else [])])
+    read = [*files, *([custom] if custom else [])]
+    check_output_path(out, read)
     scorer = load_custom_benchmark(custom).score if custom else find_scorer(benchmark, rules)
     generations = [generation for path in files for generation in read_generations(path, benchmark)]
     # The progress bar is shown in a terminal only and erased at the end.
     progress = tqdm(generations, desc=f"{benchmark} ({rules})", unit="answer", leave=False, disable=None)
     scores = list(score_generations(progress, scorer=scorer, scoring=rules))
     write_lines(out.resolve(), scores)
+    checked = load_experiment(find_experiment(experiment)) if experiment else None
+    write_provenance(
+        out.resolve(),
+        settings=checked.model_dump(mode="json") if checked else {"benchmark": benchmark, "rules": rules},
+        experiment=checked.name if checked else "",
+        inputs=[path for path in read if path.is_file()],  # a pipe cannot be read twice
+    )
     summary = summarise(scores)
     approximation = describe_approximation(scores)
     note = "" if approximation is None else f", approximate sampling: {approximation}"

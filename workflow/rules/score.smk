@@ -12,11 +12,12 @@ rule score:
     conda:
         "../../envs/score.yaml"
     params:
+        file=SETTINGS.experiment,
         settings=settings_of("score"),
         code=source_digest("benchmarks"),
         custom=lambda wildcards, input: (
             f"--custom {shlex.quote(input.custom)}" if input.custom else ""
         ),
     shell:
-        "python -m weft score --benchmark {wildcards.benchmark} --rules {wildcards.scoring} --out {output} "
-        "{params.custom} {input.generations:q} > {log} 2>&1"
+        "python -m weft score --experiment {params.file:q} --benchmark {wildcards.benchmark} "
+        "--rules {wildcards.scoring} --out {output} {params.custom} {input.generations:q} > {log} 2>&1"

@@ -3,6 +3,10 @@ import json
 from typer.testing import CliRunner
 
 from weft.cli import app
+from weft.layout import provenance_file
+from weft.provenance import file_sha256
+from weft.records import Provenance
+from weft.records.files import read_json
 
 RECORD = {
     "example_id": "00",
@@ -20,6 +24,14 @@ def score_line(tmp_path, rows):
     result = CliRunner().invoke(app, arguments)
     assert (result.exit_code, result.output.count("\n")) == (0, 1)
     return result.output
+
+
+def test_scores_have_provenance(tmp_path):
+    score_line(tmp_path, [RECORD])
+    scores, generations = tmp_path / "s.jsonl", tmp_path / "g.jsonl"
+    provenance = read_json(provenance_file(scores), Provenance)
+    assert provenance.sha256 == file_sha256(scores)
+    assert provenance.inputs == {str(generations): file_sha256(generations)}
 
 
 def test_score_names_approximate_sampling_in_its_line(tmp_path):
