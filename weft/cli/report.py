@@ -50,12 +50,13 @@ def report_page(
     out: OutOption,
     figures: Annotated[Path, typer.Option(help="Folder with the figures.")],
 ) -> None:
-    """Write the report page, which contains all tables and figures."""
+    """Check the digests of all results, and write the report page, which contains all tables and figures."""
     from weft.report.page import render_page
-    from weft.report.results import load_results
+    from weft.report.results import check_digests, load_results
     from weft.report.tables import compute_tables
 
     checked, layout = load_experiment(find_experiment(experiment)), ResultLayout(root)
+    check_digests(layout)
     results = load_results(checked, layout)
     paths = {name: figures / f"{name}.png" for name in list_figures(checked)}
     images = {name: path.read_bytes() for name, path in paths.items()}

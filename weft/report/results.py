@@ -14,6 +14,7 @@ import pandas as pd
 from weft.config import Experiment, FineTuning, Run
 from weft.errors import DataError, ScoringError
 from weft.layout import PROVENANCE_ENDING, SUMMARY_FILE, ResultLayout
+from weft.provenance import file_sha256
 from weft.records import Generation, LengthSummary, Provenance, ScoredExample, StepMetrics, Timing, Verdict
 from weft.records.files import read_json, read_lines
 
@@ -25,8 +26,8 @@ GRADIENT_COLUMNS = (
 )  # fmt: skip
 QUINTILES = (1, 2, 3, 4, 5)
 SCORE_AGAIN = "score the answers again"
-NOT_SHOWN = ("figures", "report")
-"""Folders whose provenance the page does not show, because they are made together with the page."""
+NOT_SHOWN = ("exports", "figures", "report")
+"""Folders whose provenance the page does not show, because jobs may write them at the same time."""
 
 
 @dataclass(frozen=True)
@@ -130,6 +131,27 @@ def load_results(experiment: Experiment, layout: ResultLayout) -> Results:
         provenance=provenance,
         traces=[run for run in experiment.traced_runs if layout.trace(run.run_id).is_file()],
     )
+
+
+def check_digests(layout: ResultLayout) -> None:
+    """Check, by reading all of it, that the results have the content that their provenance records.
+
+    Jobs trust the size and the time of a file that was hashed before (`weft.provenance.stored_digest`); this
+    check does not.
+
+    Args:
+        layout: results folder of an experiment.
+
+    Raises:
+        DataError: a result was changed after it had been written.
+    """
+    for path in _provenance_files(layout.root):
+        result = path.with_name(path.name.removesuffix(PROVENANCE_ENDING))
+        if result.exists() and file_sha256(result) != read_json(path, Provenance).sha256:
+            raise DataError(
+                f"{result}: expected the content whose SHA-256 is in {path.name}, got other content; delete "
+                "both and run the workflow again"
+            )
 
 
 def _load_scores(experiment: Experiment, layout: ResultLayout) -> Iterator[ScoreFile]:

@@ -1,11 +1,15 @@
 import json
+import os
 
 import pandas as pd
 import pytest
 
 from weft.errors import DataError, ScoringError
-from weft.records.files import write_json
-from weft.report.results import GRADIENT_COLUMNS, load_results
+from weft.layout import ResultLayout, provenance_file
+from weft.provenance import stored_digest, write_provenance
+from weft.records import Provenance
+from weft.records.files import read_json, write_json
+from weft.report.results import GRADIENT_COLUMNS, check_digests, load_results
 
 SCORES = "scores/d1/sft-worked-seed2/gsm8k/48.jsonl"
 
@@ -183,6 +187,21 @@ def test_summaries_and_traces_are_loaded_where_they_exist(experiment, results, l
     found = load_results(experiment, layout)
     assert found.summaries == {"worked": summary}
     assert [run.run_id for run in found.traces] == ["base", "weft-worked-seed1"]
+
+
+def test_a_change_that_keeps_size_and_time_is_detected(tmp_path):
+    layout = ResultLayout(tmp_path)
+    run, weights = layout.run("sft"), layout.run("sft") / "weights"
+    run.mkdir(parents=True)
+    weights.write_text("before")
+    write_provenance(run, settings={}, experiment="small")
+    check_digests(layout)
+    times = weights.stat().st_atime_ns, weights.stat().st_mtime_ns
+    weights.write_text("change")
+    os.utime(weights, ns=times)
+    assert stored_digest(run) == read_json(provenance_file(run), Provenance).sha256
+    with pytest.raises(DataError, match=r"runs/sft: .* sft\.provenance\.json"):
+        check_digests(layout)
 
 
 def test_provenance_of_figures_report_and_hidden_folders_is_left_out(experiment, layout):
