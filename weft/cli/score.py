@@ -47,6 +47,7 @@ def score(
             f"--benchmark must be one of {list(SCORERS)}, or another name together with --custom FILE, "
             f"got {benchmark!r} {'with' if custom else 'without'} --custom"
         )
+    checked = load_experiment(find_experiment(experiment)) if experiment else None
     read = [*files, *([custom] if custom else [])]
     check_output_path(out, read)
     scorer = load_custom_benchmark(custom).score if custom else find_scorer(benchmark, rules)
@@ -55,7 +56,6 @@ def score(
     progress = tqdm(generations, desc=f"{benchmark} ({rules})", unit="answer", leave=False, disable=None)
     scores = list(score_generations(progress, scorer=scorer, scoring=rules))
     write_lines(out.resolve(), scores)
-    checked = load_experiment(find_experiment(experiment)) if experiment else None
     write_provenance(
         out.resolve(),
         settings=checked.model_dump(mode="json") if checked else {"benchmark": benchmark, "rules": rules},

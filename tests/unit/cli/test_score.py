@@ -3,6 +3,7 @@ import json
 from typer.testing import CliRunner
 
 from weft.cli import app
+from weft.errors import WeftError
 from weft.layout import provenance_file
 from weft.provenance import file_sha256
 from weft.records import Provenance
@@ -32,6 +33,14 @@ def test_scores_have_provenance(tmp_path):
     provenance = read_json(provenance_file(scores), Provenance)
     assert provenance.sha256 == file_sha256(scores)
     assert provenance.inputs == {str(generations): file_sha256(generations)}
+
+
+def test_an_unknown_experiment_is_an_error_before_anything_is_written(tmp_path):
+    (tmp_path / "g.jsonl").write_text(json.dumps(RECORD) + "\n")
+    arguments = ["--benchmark", "gsm8k", "--out", str(tmp_path / "s.jsonl"), str(tmp_path / "g.jsonl")]
+    result = CliRunner().invoke(app, ["score", "--experiment", "no-such-experiment", *arguments])
+    assert isinstance(result.exception, WeftError)
+    assert not (tmp_path / "s.jsonl").exists()
 
 
 def test_score_names_approximate_sampling_in_its_line(tmp_path):
