@@ -47,7 +47,8 @@ same-results: setup  ## compare all numbers with another commit: BASE=<commit>, 
 	python -m tools.same_results --base "$(or $(BASE),HEAD)" --experiment $(EXPERIMENT) \
 	  $(if $(BASE_TREE),--base-tree $(BASE_TREE)) $(if $(QUICK),--quick)
 
-bench: setup  ## measure speed and memory of training and sampling relative to the published code (12 minutes)
+bench: setup  ## measure the start of commands, and speed and memory relative to the published code (15 minutes)
+	python -m perf startup
 	python -m perf training
 	python -m perf sampler
 

@@ -1,4 +1,4 @@
-"""The command line of the measurements: `python -m perf training` and `python -m perf sampler`."""
+"""The command line of the measurements: ``python -m perf startup``, ``training`` and ``sampler``."""
 
 import sys
 from pathlib import Path
@@ -13,11 +13,20 @@ NUM_EXAMPLES = 64
 NUM_EXAMPLES_QUICK = 2
 
 app = typer.Typer(
-    help="Measure speed and memory as ratios to plain transcriptions of the published code.",
+    help="Measure the start of commands, and speed and memory against the published code.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,
 )
+
+
+@app.command("startup")
+def measure_startup() -> None:
+    """Measure the processor time that each command needs before its work begins."""
+    from perf.startup import bench_startup
+
+    for line in bench_startup():
+        typer.echo(line)
 
 
 @app.command("training")

@@ -11,10 +11,9 @@ import re
 import warnings
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
-from peft import LoraConfig, PeftModel
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
@@ -31,6 +30,9 @@ from weft.model.checkpoint import (
 from weft.model.layout import Fields, Layout
 from weft.provenance import digest, stored_file_digests
 from weft.records.files import write_text
+
+if TYPE_CHECKING:
+    from peft import PeftModel
 
 ADAPTER_CONFIG = "adapter_config.json"
 ADAPTER_WEIGHTS = "adapter_model.safetensors"
@@ -53,7 +55,7 @@ INERT = {
 }
 
 
-def load_adapter(model: nn.Module, adapter_dir: str | Path) -> PeftModel:
+def load_adapter(model: nn.Module, adapter_dir: str | Path) -> "PeftModel":
     """Add an adapter to a model for inference. Its weights are in fp32 even if the model is in bf16.
 
     Args:
@@ -68,6 +70,8 @@ def load_adapter(model: nn.Module, adapter_dir: str | Path) -> PeftModel:
         CheckpointError: a file is missing or unreadable, the adapter is not plain LoRA, a tensor does not
             fit, or a target module has no tensor.
     """
+    from peft import LoraConfig, PeftModel
+
     folder, layout = Path(adapter_dir), find_layout(model)
     fields, tensors = _read_adapter(folder)
     ours, is_published = _by_our_modules(folder, layout, tensors)
@@ -153,7 +157,7 @@ def merge_adapter(model: Any) -> Any:
     Raises:
         CheckpointError: the merged weights are not finite.
     """
-    if not isinstance(model, PeftModel):
+    if not hasattr(model, "peft_config"):
         return model
     try:
         return model.merge_and_unload(safe_merge=True).eval()
@@ -205,6 +209,8 @@ def export_adapter(adapter_dir: str | Path, out: str | Path, *, family: str) -> 
 
 
 def _read_adapter(folder: Path) -> tuple[Fields, dict[str, Tensor]]:
+    from peft import LoraConfig
+
     fields = read_json(folder / ADAPTER_CONFIG)
     if fields.get("peft_type") != "LORA":
         raise CheckpointError(f"{folder}: the adapter must be of type LORA, got {fields.get('peft_type')!r}")

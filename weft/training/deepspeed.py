@@ -1,8 +1,11 @@
 """The configuration, the launch command and the environment of DeepSpeed."""
 
+import base64
+import json
 import os
 import socket
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -47,12 +50,11 @@ def accumulation_steps(training: Training, *, num_processes: int) -> int:
     return training.batch_size // per_pass
 
 
-def launch_command(job_file: Path, *, num_processes: int) -> list[str]:
-    """Return the command that runs `weft.training.rank` with a job file on several ranks of this machine."""
+def launch_arguments(job_file: Path, *, num_processes: int) -> list[str]:
+    """Return the launcher's arguments that run `weft.training.rank` with a job file on several ranks."""
+    machines = json.dumps({"localhost": _devices(num_processes)}).encode()
     return [
-        sys.executable, "-m", "deepspeed.launcher.runner",
-        "--hostfile", os.devnull,
-        *_devices(num_processes),
+        "--world_info", base64.urlsafe_b64encode(machines).decode(),
         "--master_addr", "127.0.0.1",
         "--master_port", str(free_port()),
         "--no_local_rank",
@@ -61,13 +63,24 @@ def launch_command(job_file: Path, *, num_processes: int) -> list[str]:
     ]  # fmt: skip
 
 
-def _devices(num_processes: int) -> list[str]:
-    """Return the options that select the first visible GPUs; --num_gpus would ignore CUDA_VISIBLE_DEVICES."""
+def _devices(num_processes: int) -> list[int]:
+    """Return the numbers of the GPUs of the ranks, which are the first visible ones."""
     names = os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")
-    visible = [name for name in names if name.strip().isdigit()]
-    if len(visible) < num_processes:
-        return ["--num_gpus", str(num_processes)]
-    return ["--include", f"localhost:{','.join(visible[:num_processes])}"]
+    visible = [int(name) for name in names if name.strip().isdigit()]
+    return visible[:num_processes] if len(visible) >= num_processes else list(range(num_processes))
+
+
+def run_launcher(arguments: Sequence[str], environment: Mapping[str, str]) -> None:
+    """Run DeepSpeed's launcher for one machine in this process, until all ranks have ended.
+
+    A signal to this process therefore reaches the launcher, which ends the ranks. If a rank fails, the
+    process exits with its code.
+    """
+    os.environ.update(environment)  # before DeepSpeed is imported: it reads DS_ACCELERATOR
+    from deepspeed.launcher import launch
+
+    sys.argv = ["deepspeed", *arguments]
+    launch.main()
 
 
 def launch_environment(*, device: str, threads_per_process: int) -> dict[str, str]:
@@ -75,6 +88,8 @@ def launch_environment(*, device: str, threads_per_process: int) -> dict[str, st
     settings = {"OMP_NUM_THREADS": str(threads_per_process), "TOKENIZERS_PARALLELISM": "false"}
     if device == "cpu":
         settings |= {"DS_ACCELERATOR": "cpu", "TORCH_EXTENSIONS_DIR": str(extensions_folder())}
+        # DeepSpeed imports an optimiser, Muon, which would load torch's compiler for its kernels.
+        settings["TORCHDYNAMO_DISABLE"] = "1"
     return os.environ | settings
 
 

@@ -1,14 +1,12 @@
 """A fine-tuning job, which is passed from ``weft train`` to the ranks in a file.
 
 ``weft train`` calls `launch_training`, which checks the job, writes it to a file in its state folder and
-replaces its own process by DeepSpeed's launcher. The launcher starts the ranks as ``python -m
+runs DeepSpeed's launcher in its own process. The launcher starts the ranks as ``python -m
 weft.training.rank JOB``, which read the file. The state folder also contains the checkpoints from which an
 interrupted training resumes.
 """
 
-import os
 from pathlib import Path
-from typing import NoReturn
 
 from pydantic import ConfigDict
 
@@ -18,7 +16,7 @@ from weft.config.methods import Method
 from weft.provenance import digest, stored_digest
 from weft.records import Record
 from weft.records.files import write_json
-from weft.training.deepspeed import accumulation_steps, launch_command, launch_environment
+from weft.training.deepspeed import accumulation_steps, launch_arguments, launch_environment, run_launcher
 from weft.training.resume import make_state_folder
 
 
@@ -64,8 +62,8 @@ def launch_training(
     num_workers: int,
     threads: int,
     device: str,
-) -> NoReturn:
-    """Replace this process by DeepSpeed's launcher, which trains a run on several ranks.
+) -> None:
+    """Train a run on several ranks that DeepSpeed's launcher starts, and wait for their end.
 
     Args:
         experiment: the checked experiment.
@@ -104,9 +102,8 @@ def launch_training(
     )
     job_file = (state / "job.json").absolute()
     write_json(job_file, job)
-    command = launch_command(job_file, num_processes=num_processes)
-    environment = launch_environment(device=device, threads_per_process=threads)
-    os.execvpe(command[0], command, environment)  # noqa: S606 - signals must reach the launcher itself
+    arguments = launch_arguments(job_file, num_processes=num_processes)
+    run_launcher(arguments, launch_environment(device=device, threads_per_process=threads))
 
 
 def _probe_settings(method: Method) -> dict[str, str | bool | None]:

@@ -1,5 +1,6 @@
 """Run a rank of a fine-tuning job, as ``python -m weft.training.rank JOB`` from DeepSpeed's launcher."""
 
+import gc
 import os
 import shutil
 import sys
@@ -8,12 +9,15 @@ from pathlib import Path
 
 from weft.errors import TrainingError, exit_on_error
 from weft.records.files import lock_output, read_json
-from weft.training.finetune import finetune
-from weft.training.job import TrainingJob
 
 
 def main() -> None:
     """Read the job file that is given on the command line, and train."""
+    gc.set_threshold(50_000)  # imports of large libraries leave no garbage to collect
+    from weft.training.finetune import finetune
+    from weft.training.job import TrainingJob
+
+    gc.freeze()  # the objects of the libraries are needed to the end; collections need not visit them
     with exit_on_error():
         job = read_json(Path(sys.argv[1]), TrainingJob, error=TrainingError, remedy="start weft train again")
         is_first = os.environ["RANK"] == "0"

@@ -20,6 +20,7 @@ def test_the_sampler_s_experiment_is_checked_before_anything_is_measured(tmp_pat
 
 def test_help_lists_the_measurements():
     output = CliRunner().invoke(app, ["--help"]).output
+    assert "startup" in output
     assert "training" in output
     assert "sampler" in output
 

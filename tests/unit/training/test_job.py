@@ -1,29 +1,19 @@
 """The job file, its state folder, and what the launcher is given."""
 
-import os
-
 import pytest
 
 from weft.config import load_experiment
 from weft.errors import ConfigError
 from weft.records.files import read_json
+from weft.training import job as job_module
 from weft.training.job import TrainingJob, launch_training
-
-
-class Replaced(Exception):
-    """Raised in place of the launcher."""
 
 
 @pytest.fixture
 def launch(tmp_path, monkeypatch):
-    """Return a function that launches a training and returns its command, environment and job."""
+    """Return a function that launches a training and returns its arguments, environment and job."""
     started = []
-
-    def execvpe(program, command, environment):
-        started.append((command, environment))
-        raise Replaced
-
-    monkeypatch.setattr(os, "execvpe", execvpe)
+    monkeypatch.setattr(job_module, "run_launcher", lambda *given: started.append(given))
     for name in ("base", "prepared"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "x").write_text(name)
@@ -32,32 +22,31 @@ def launch(tmp_path, monkeypatch):
         content = load_experiment("experiments/tiny.yaml").model_dump(mode="json")
         content["training"] |= changes
         experiment = type(load_experiment("experiments/tiny.yaml")).model_validate(content)
-        with pytest.raises(Replaced):
-            launch_training(
-                experiment,
-                experiment.find_run(f"{method}-worked-seed1"),
-                base=tmp_path / "base",
-                prepared=tmp_path / "prepared",
-                out=tmp_path / "runs" / "a",
-                num_processes=num_processes,
-                num_workers=2,
-                threads=3,
-                device="cpu",
-            )
-        command, environment = started[-1]
-        return command, environment, read_json(tmp_path / command[-1], TrainingJob)
+        launch_training(
+            experiment,
+            experiment.find_run(f"{method}-worked-seed1"),
+            base=tmp_path / "base",
+            prepared=tmp_path / "prepared",
+            out=tmp_path / "runs" / "a",
+            num_processes=num_processes,
+            num_workers=2,
+            threads=3,
+            device="cpu",
+        )
+        arguments, environment = started[-1]
+        return arguments, environment, read_json(tmp_path / arguments[-1], TrainingJob)
 
     return call
 
 
 def test_the_ranks_read_what_the_launcher_wrote(launch, tmp_path):
-    command, environment, job = launch()
-    assert command[command.index("--module") + 1] == "weft.training.rank"
+    arguments, environment, job = launch()
+    assert arguments[arguments.index("--module") + 1] == "weft.training.rank"
     assert environment["OMP_NUM_THREADS"] == "3"
     assert job.experiment == load_experiment("experiments/tiny.yaml")
     assert job.run.run_id == "sft-worked-seed1"
     assert (job.base, job.out, job.num_workers) == (tmp_path / "base", tmp_path / "runs/a", 2)
-    assert command[-1] == str(job.state / "job.json")
+    assert arguments[-1] == str(job.state / "job.json")
 
 
 @pytest.mark.parametrize("changed", [{"num_processes": 2}, {"learning_rate": 0.5}, {"method": "weft"}])
