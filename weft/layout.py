@@ -130,6 +130,7 @@ class ResultLayout:
 
 
 PROVENANCE_ENDING = ".provenance.json"
+STORE_ENDING = ".answers"
 HISTORY_FILE = "history.jsonl"
 TIMING_FILE = "timing.json"
 SUMMARY_FILE = "summary.json"
@@ -149,9 +150,9 @@ def digests_file(directory: Path) -> Path:
     return directory.with_name(f".{directory.name}.digests.json")
 
 
-def partial_file(out: Path, digest: str) -> Path:
-    """Return the path of the file to which a job appends, given the digest of the job's settings."""
-    return out.with_name(f".{out.name}.{digest[:12]}.partial")
+def answer_store(out: Path, digest: str) -> Path:
+    """Return the path of the file that keeps the answers of a job, given the digest of the job's settings."""
+    return out.with_name(f".{out.name}.{digest[:12]}{STORE_ENDING}")
 
 
 def state_folder(out: Path, digest: str) -> Path:

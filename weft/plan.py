@@ -66,8 +66,8 @@ def _count_jobs(experiment: FineTuning) -> Iterator[str]:
             steps = training.epochs * math.ceil(size / training.batch_size)
             yield f"  {name}: {size} training examples, {steps} optimiser steps per run"
     num_runs, num_benchmarks = len(experiment.runs), len(experiment.benchmarks)
-    yield f"  {num_runs * num_benchmarks * len(sampling.gen_lengths)} sampling jobs:"
-    yield f"    {num_runs} models x {num_benchmarks} benchmarks x lengths {sampling.gen_lengths};"
+    yield f"  {num_runs} sampling jobs, one for each model:"
+    yield f"    each answers {num_benchmarks} benchmarks at the lengths {sampling.gen_lengths};"
     tokens = f"per {sampling.tokens_per_step}" if sampling.tokens_per_step else "for one or more"
     yield f"    one forward pass {tokens} tokens"
     yield (

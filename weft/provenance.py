@@ -161,6 +161,16 @@ def write_provenance(
     write_json(provenance_file(result), provenance)
 
 
+def has_provenance(result: Path, *, inputs: Iterable[Path]) -> bool:
+    """Return True if the provenance of a result exists and names its content and these inputs."""
+    try:
+        recorded = read_json(provenance_file(result), Provenance)
+    except WeftError:
+        return False
+    digests = {str(path): stored_digest(path) for path in inputs}
+    return (recorded.sha256, recorded.inputs) == (stored_digest(result), digests)
+
+
 def merge_provenance(parts: Sequence[Path], result: Path) -> None:
     """Write the provenance of a file that was merged from parts, if any of the parts has provenance.
 

@@ -20,8 +20,9 @@ TRAIN = "results/micro/runs/weft-worked-seed1"
 
 def command(directory, *arguments, processes=1, shards=1):
     own = Path("examples/custom_benchmark.py")
-    (directory / own).parent.mkdir(exist_ok=True)
-    shutil.copy2(REPOSITORY / own, directory / own)
+    if not (directory / own).exists():
+        (directory / own).parent.mkdir(exist_ok=True)
+        shutil.copy2(REPOSITORY / own, directory / own)
     return [
         sys.executable, "-m", "snakemake", "--snakefile", str(REPOSITORY / "Snakefile"),
         "--directory", str(directory),
@@ -68,9 +69,13 @@ def test_the_page_has_all_sections(finished):
     assert (root / "pretrained/model.safetensors").exists()
     assert len((root / f"runs/{Path(TRAIN).name}/history.jsonl").read_text().splitlines()) == 12
     assert len(list((root / "samples").rglob("*.jsonl"))) == 9
-    kept = (".lock", ".digests.json", ".snakemake_timestamp")
+    kept = (".lock", ".digests.json", ".snakemake_timestamp", ".answers")
     hidden = [path for path in root.rglob(".*") if not path.name.endswith(kept)]
     assert not hidden, "state of finished jobs is cleared away"
+    assert len(list((root / "samples").rglob(".*.answers"))) == 9, "but answers are kept"
+    assert sorted(path.name for path in (root / "timings/sample").iterdir()) == [
+        "base.jsonl", "sft-worked-seed1.jsonl", "weft-worked-seed1.jsonl"
+    ]  # fmt: skip
 
 
 def test_a_second_call_does_nothing(finished):
@@ -83,6 +88,32 @@ def test_two_ranks_and_a_fresh_start_give_the_same_results(finished, tmp_path):
     result = run(tmp_path, "--rerun-triggers", "mtime", processes=2)
     assert result.returncode == 0, result.stdout + result.stderr
     assert results(tmp_path) == results(finished)
+
+
+def test_a_changed_scorer_samples_nothing_and_changed_questions_sample_their_benchmark_only(
+    finished, tmp_path
+):
+    directory = tmp_path / "copy"
+    shutil.copytree(finished, directory)
+    root, benchmark = directory / "results/micro", directory / "examples/custom_benchmark.py"
+    target = "results/micro/scores/d1/base/capitals/32.jsonl"
+    before = {path: path.read_bytes() for path in (root / "samples/base").glob("*/32.jsonl*")}
+    assert len(before) == 6
+    for old, new, num_stored in (
+        ('reason="no answer is stated"', 'reason="nothing is stated"', 3),
+        ("of Kenya", "of Kenya today", 2),
+    ):
+        benchmark.write_text(benchmark.read_text().replace(old, new))
+        result = run(directory, target)
+        assert result.returncode == 0, result.stdout + result.stderr
+        log = (root / "logs/sample/base.log").read_text()
+        assert log.count("all answers were stored before") == num_stored, log
+        after = {path: path.read_bytes() for path in before}
+        changed = {path.parent.name for path in before if before[path] != after[path]}
+        assert changed == (set() if num_stored == 3 else {"capitals"})
+        assert "nothing is stated" in (directory / target).read_text()
+        assert "Nothing to be done" in run(directory, target, "-n").stdout
+    assert len(list((root / "samples/base").rglob(".*.answers"))) == 3
 
 
 def test_answers_shared_out_to_two_jobs_are_the_same(finished, tmp_path):

@@ -14,6 +14,7 @@ from peft import LoraConfig, get_peft_model
 from typer.testing import CliRunner
 
 from weft.cli import app
+from weft.cli.shared import load_for_sampling
 from weft.config.sources import GeneratedBenchmark
 from weft.data.questions import generate_questions
 from weft.model import load_model
@@ -29,9 +30,13 @@ def place(tmp_path_factory):
     content = yaml.safe_load(Path("experiments/tiny.yaml").read_text())
     content["sampling"] |= {"batch_size": 4, "temperature": 0.5, "seed": 3}
     (folder / "tiny.yaml").write_text(yaml.safe_dump(content))
-    source = GeneratedBenchmark(source="generated", num_examples=NUM_QUESTIONS, seed=23)
-    write_lines(folder / "questions.jsonl", generate_questions("gsm8k", source))
+    write_questions("gsm8k", NUM_QUESTIONS, folder / "questions.jsonl")
     return folder
+
+
+def write_questions(benchmark, num_examples, out):
+    source = GeneratedBenchmark(source="generated", num_examples=num_examples, seed=23)
+    write_lines(out, generate_questions(benchmark, source))
 
 
 def arguments(place, out, *more, run="base"):
@@ -71,9 +76,9 @@ def test_a_killed_job_resumes_to_the_same_bytes(place, whole, tmp_path):
     killed = subprocess.run([sys.executable, "-c", KILLED, *command], capture_output=True, check=False)
     assert killed.returncode == -signal.SIGKILL
     assert not out.exists()
-    (partial,) = tmp_path.glob(".out.jsonl.*.partial")
-    assert partial.read_bytes().count(b"\n") == 5
-    with partial.open("ab") as file:
+    (store,) = tmp_path.glob(".out.jsonl.*.answers")
+    assert store.read_bytes().count(b"\n") == 5
+    with store.open("ab") as file:
         file.write(b'{"example_id": "to')
     again = subprocess.run(
         [sys.executable, "-m", "weft", *command], capture_output=True, text=True, check=False
@@ -82,8 +87,48 @@ def test_a_killed_job_resumes_to_the_same_bytes(place, whole, tmp_path):
     assert f" 5/{NUM_QUESTIONS} " in again.stderr, "answers of the killed job count as progress"
     assert out.read_bytes() == whole
     assert sorted(path.name for path in tmp_path.iterdir() if path.suffix != ".lock") == [
-        "out.jsonl", "out.jsonl.provenance.json"
+        store.name, "out.jsonl", "out.jsonl.provenance.json"
     ]  # fmt: skip
+
+
+def test_one_call_answers_several_benchmarks_at_several_lengths(place, whole, tmp_path, monkeypatch):
+    """A finished file is restored with its provenance, and a changed one is answered again."""
+    write_questions("sudoku", 4, tmp_path / "sudoku.jsonl")
+    more = ["--questions", tmp_path / "sudoku.jsonl", "--gen-length", "16"]
+
+    def call(out):
+        return CliRunner().invoke(app, arguments(place, out, *more))
+
+    result = call(tmp_path / "{benchmark}.jsonl")
+    assert "--out must contain {benchmark} for several" in str(result.exception)
+    names = [f"{name}/{length}.jsonl" for name in ("questions", "sudoku") for length in (16, 32)]
+    out = tmp_path / "samples/{benchmark}/{gen_length}.jsonl"
+    loaded = []
+    monkeypatch.setattr(
+        "weft.cli.sample.load_for_sampling",
+        lambda *args, **options: loaded.append(1) or load_for_sampling(*args, **options),
+    )
+    answers = []
+    for num_loads in (1, 1):
+        result = call(out)
+        assert result.exit_code == 0, result.output
+        assert len(loaded) == num_loads, "one model for all files, and none to restore them"
+        files = [tmp_path / "samples" / name for name in names]
+        answers.append([file.read_bytes() for file in files])
+        sidecars = [file.with_name(f"{file.name}.provenance.json").read_bytes() for file in files]
+        for file in files:
+            file.unlink()
+    assert answers[0] == answers[1]
+    assert answers[0][1] == whole
+    write_questions("sudoku", 5, tmp_path / "sudoku.jsonl")
+    assert call(out).exit_code == 0
+    assert len(loaded) == 2
+    assert [file.read_bytes() for file in files][:2] == answers[0][:2]
+    assert [len(file.read_text().splitlines()) for file in files] == [NUM_QUESTIONS] * 2 + [5] * 2
+    again = [file.with_name(f"{file.name}.provenance.json").read_bytes() for file in files]
+    assert again[:2] == sidecars[:2]
+    assert again[2] != sidecars[2]
+    assert len(list((tmp_path / "samples").rglob(".*.answers"))) == 4, "one store for each file"
 
 
 @pytest.mark.parametrize("count", [1, 2, 3])

@@ -12,7 +12,8 @@ def plan(name, offline=(), pins=None):
 def test_the_papers_grid_is_counted():
     text = plan("paper")
     assert "6 training runs" in text
-    assert "84 sampling jobs" in text
+    assert "7 sampling jobs" in text
+    assert "each answers 4 benchmarks at the lengths [128, 256, 512]" in text
     assert "3 pages that show answers step by step: 4 questions each, length 128" in text
     assert "to download: GSAI-ML/LLaDA-8B-Instruct" in text
 

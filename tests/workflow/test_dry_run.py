@@ -26,8 +26,8 @@ def experiment(name):
                 "questions": 4,
                 "prepare": 1,
                 "train": 6,
-                "sample": 28,
-                "score": 56,
+                "sample": 7,
+                "score": 14,
                 "trace": 3,
                 "page": 1,
             },
@@ -39,8 +39,8 @@ def experiment(name):
                 "questions": 4,
                 "prepare": 3,
                 "train": 6,
-                "sample": 84,
-                "score": 168,
+                "sample": 7,
+                "score": 14,
                 "trace": 3,
                 "page": 1,
             },
@@ -58,14 +58,14 @@ def test_shards_are_separate_jobs(snakemake):
     result = snakemake("-n", "--quiet", "rules", "--config", experiment("tiny"), "sample_shards=3")
     assert result.returncode == 0, result.stderr
     planned = jobs(result.stdout)
-    assert planned.items() >= {"sample_shard": 84, "merge": 28, "score": 56, "page": 1}.items()
+    assert planned.items() >= {"sample_shard": 21, "merge": 28, "score": 14, "page": 1}.items()
     assert "sample" not in planned
     assert "sample_shards: expected greater than 0" in snakemake("-n", "--config", "sample_shards=0").stdout
 
 
 def test_an_experiment_file_may_be_given_as_configfile(snakemake):
     result = snakemake("-n", "--quiet", "rules", "--configfile", REPOSITORY / "experiments" / "paper.yaml")
-    assert jobs(result.stdout)["sample"] == 84, result.stderr
+    assert jobs(result.stdout)["sample"] == 7, result.stderr
 
 
 def test_base_trains_the_small_model(snakemake):
@@ -110,7 +110,7 @@ def with_custom_benchmark(tmp_path):
 
 def test_a_custom_benchmark_is_planned_like_the_others(snakemake, tmp_path):
     result = snakemake("-n", "--quiet", "rules", "--config", with_custom_benchmark(tmp_path))
-    assert jobs(result.stdout).items() >= {"questions": 5, "sample": 35, "score": 70}.items(), result.stderr
+    assert jobs(result.stdout).items() >= {"questions": 5, "sample": 7, "score": 14}.items(), result.stderr
 
 
 def test_questions_of_a_custom_benchmark_are_written_again_when_its_file_changes(snakemake, tmp_path):

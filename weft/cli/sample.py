@@ -1,6 +1,9 @@
 """``weft sample`` and ``weft merge``: answer test questions, and merge the answers of several jobs."""
 
+import functools
+import itertools
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -14,6 +17,7 @@ from weft.cli.shared import (
     OutOption,
     ThreadsOption,
     app,
+    choose_device,
     choose_device_of_rank,
     load_fine_tuning,
     load_for_sampling,
@@ -22,21 +26,27 @@ from weft.cli.shared import (
     show_log,
 )
 from weft.errors import ConfigError
-from weft.provenance import merge_provenance, stored_digest
+from weft.provenance import has_provenance, merge_provenance, stored_digest
 from weft.records.files import lock_output
-
-QuestionsOption = Annotated[Path, typer.Option(help="Test questions.")]
 
 
 @app.command()
 def sample(
     experiment: ExperimentOption,
     run: Annotated[str, typer.Option(help="Name of the run, or 'base'.")],
-    questions: QuestionsOption,
-    gen_length: Annotated[int, typer.Option(help="Length of the answers, in tokens.")],
+    questions: Annotated[
+        list[Path], typer.Option(help="Test questions; may be given several times, for several benchmarks.")
+    ],
+    gen_length: Annotated[
+        list[int], typer.Option(help="Length of the answers, in tokens; may be given several times.")
+    ],
     base: BaseOption,
     out: Annotated[
-        Path, typer.Option(help="File to write; {shard} and {shards} are replaced by the numbers of --shard.")
+        Path,
+        typer.Option(
+            help="File to write. {benchmark} is replaced by the name of the file of questions, {gen_length} "
+            "by the length, {shard} and {shards} by the numbers of --shard."
+        ),
     ],
     adapter: AdapterOption = None,
     shard: Annotated[
@@ -49,7 +59,7 @@ def sample(
     threads: ThreadsOption = 1,
     device: DeviceOption = "auto",
 ) -> None:
-    """Answer the questions of a benchmark. An interrupted job continues where it stopped."""
+    """Answer the questions of one or more benchmarks. An interrupted job continues where it stopped."""
     from weft.model import finetuned_digest
     from weft.sampling.job import SamplingJob, run_job
     from weft.sampling.shards import find_rank, parse_shard
@@ -59,42 +69,64 @@ def sample(
     chosen = described.find_run(run)
     require_adapter_of(chosen, adapter)
     part = parse_shard(shard, os.environ)
-    target = part.fill_in(out)
-    if target.is_dir():
-        raise ConfigError(f"--out must be a file, got the directory {target}")
+    targets = _name_outputs(part.fill_in(out), questions, gen_length)
     rank = find_rank(os.environ)
-    if rank is not None and shard == "auto" and target == out:
+    if rank is not None and shard == "auto" and part.fill_in(out) == out:
         raise ConfigError(f"--out must contain {{shard}} with --shard auto, for a file per rank, got {out}")
     if rank is not None and part.count == 1:
         typer.echo(f"rank {rank} answers all questions; --shard auto would divide them among ranks", err=True)
-    inputs = [questions, base, *([adapter] if adapter else [])]
-    for path in inputs:
+    model_files = [base, *([adapter] if adapter else [])]
+    for path in [*questions, *model_files]:
         if not path.exists():
             raise ConfigError(f"questions, base model and adapter must exist, got {path}; check the path")
-    digests = [stored_digest(questions), stored_digest(base), *map(finetuned_digest, inputs[2:])]
-    job = SamplingJob(
-        sampling=described.sampling,
-        gen_length=gen_length,
-        model_name=f"{described.name}/{run}",
-        seed=chosen.seed,
-        inputs=digests,
-        shard=part,
-    )
+    model_digests = [stored_digest(base), *map(finetuned_digest, model_files[1:])]
+    jobs = {
+        target: SamplingJob(
+            sampling=described.sampling,
+            gen_length=length,
+            model_name=f"{described.name}/{run}",
+            seed=chosen.seed,
+            inputs=[stored_digest(file), *model_digests],
+            shard=part,
+        )
+        for target, (file, length) in targets.items()
+    }
     if shard == "auto":
         device = choose_device_of_rank(device, os.environ)
-    model = load_for_sampling(described, base, device, threads, adapter=adapter)
-    with lock_output(target):
-        run_job(job, model, tokenizer_folder=base, questions=questions, out=target)
-        notes = {"shard": str(part)} if part.count > 1 else None
-        save_provenance(
-            target, described, seed=chosen.seed, inputs=inputs, device=str(model.device), notes=notes
-        )
+    load = functools.cache(lambda: load_for_sampling(described, base, device, threads, adapter=adapter))
+    notes = {"shard": str(part)} if part.count > 1 else None
+    for target, job in jobs.items():
+        file = targets[target][0]
+        inputs = [file, *model_files]
+        with lock_output(target):
+            run_job(job, load, tokenizer_folder=base, questions=file, out=target)
+            if not has_provenance(target, inputs=inputs):
+                used = str(load().device) if load.cache_info().currsize else choose_device(device)
+                save_provenance(target, described, seed=chosen.seed, inputs=inputs, device=used, notes=notes)
+
+
+def _name_outputs(
+    out: Path, questions: Sequence[Path], gen_lengths: Sequence[int]
+) -> dict[Path, tuple[Path, int]]:
+    """Return the file of questions and the length of each output, by the name of the output."""
+    targets: dict[Path, tuple[Path, int]] = {}
+    for file, length in itertools.product(questions, gen_lengths):
+        name = str(out).replace("{benchmark}", file.stem).replace("{gen_length}", str(length))
+        if Path(name) in targets:
+            raise ConfigError(
+                "--out must contain {benchmark} for several files of questions, whose names must differ, and "
+                f"{{gen_length}} for several lengths, got {out}, which gives {name} twice"
+            )
+        if Path(name).is_dir():
+            raise ConfigError(f"--out must be a file, got the directory {name}")
+        targets[Path(name)] = file, length
+    return targets
 
 
 @app.command()
 def merge(
     shards: Annotated[list[Path], typer.Argument(help="Answer files of all shards, in any order.")],
-    questions: QuestionsOption,
+    questions: Annotated[Path, typer.Option(help="Test questions.")],
     out: OutOption,
 ) -> None:
     """Merge the answers of several shards into the file that a single job would have written."""

@@ -1,15 +1,21 @@
-"""``weft score``: score the answers in generation files."""
+"""``weft score`` and ``weft score-run``: score the answers in generation files, or all answers of a run."""
 
+import itertools
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from weft.cli.shared import OutOption, app
-from weft.config import find_experiment, load_experiment
+from weft.cli.shared import ExperimentOption, OfflineOption, OutOption, app, offline_folders
+from weft.config import Experiment, find_experiment, load_experiment
 from weft.config.experiment import Scoring
+from weft.config.sources import CustomBenchmark
 from weft.errors import ConfigError
+from weft.layout import ResultLayout
 from weft.provenance import write_provenance
+
+RulesOption = Annotated[Scoring, typer.Option(help="Scoring (docs/scoring.md).")]
 
 
 @app.command()
@@ -19,7 +25,7 @@ def score(
         str, typer.Option(help="sudoku, countdown, gsm8k, math500, or any other name with --custom.")
     ],
     out: OutOption,
-    rules: Annotated[Scoring, typer.Option(help="Scoring (docs/scoring.md).")] = "d1",
+    rules: RulesOption = "d1",
     custom: Annotated[
         Path | None,
         typer.Option(help="Python file of a custom benchmark; it is run (docs/custom-benchmarks.md)."),
@@ -29,9 +35,56 @@ def score(
     ] = None,
 ) -> None:
     """Score generations in file order, and print a summary."""
+    from weft.benchmarks import SCORERS
+
+    if (benchmark in SCORERS) == (custom is not None):
+        raise ConfigError(
+            f"--benchmark must be one of {list(SCORERS)}, or another name together with --custom FILE, "
+            f"got {benchmark!r} {'with' if custom else 'without'} --custom"
+        )
+    checked = load_experiment(find_experiment(experiment)) if experiment else None
+    _score_files(files, benchmark, out, rules=rules, custom=custom, experiment=checked)
+
+
+@app.command()
+def score_run(
+    results: Annotated[Path, typer.Argument(help="Folder of the experiment's results.")],
+    experiment: ExperimentOption,
+    run: Annotated[str, typer.Option(help="Name of the run, as in the folder's names.")],
+    rules: RulesOption = "d1",
+    offline: OfflineOption = None,
+) -> None:
+    """Score a run's answers to all benchmarks at all lengths, into the folder of the results."""
+    from weft.data.offline import find_generations
+
+    described, layout = load_experiment(find_experiment(experiment)), ResultLayout(results)
+    if run not in described.run_ids:
+        raise ConfigError(f"--run must be one of {described.run_ids}, got {run!r}")
+    for benchmark, length in itertools.product(described.benchmark_names, described.gen_lengths):
+        custom = None
+        if described.kind == "fine-tuning":
+            files = [layout.samples(run, benchmark, length)]
+            source = described.benchmarks[benchmark]
+            custom = Path(source.path) if isinstance(source, CustomBenchmark) else None
+        else:
+            files = find_generations(described.generations, benchmark, length, offline_folders(offline))
+        out = layout.scores(rules, run, benchmark, length)
+        _score_files(files, benchmark, out, rules=rules, custom=custom, experiment=described)
+
+
+def _score_files(
+    files: Sequence[Path],
+    benchmark: str,
+    out: Path,
+    *,
+    rules: Scoring,
+    custom: Path | None,
+    experiment: Experiment | None,
+) -> None:
+    """Score generations in file order, write the scores with their provenance, and print a summary."""
     from tqdm import tqdm
 
-    from weft.benchmarks import SCORERS, find_scorer
+    from weft.benchmarks import find_scorer
     from weft.benchmarks.custom import load_custom_benchmark
     from weft.benchmarks.generations import read_generations
     from weft.benchmarks.scoring import (
@@ -42,12 +95,6 @@ def score(
     )
     from weft.records.files import write_lines
 
-    if (benchmark in SCORERS) == (custom is not None):
-        raise ConfigError(
-            f"--benchmark must be one of {list(SCORERS)}, or another name together with --custom FILE, "
-            f"got {benchmark!r} {'with' if custom else 'without'} --custom"
-        )
-    checked = load_experiment(find_experiment(experiment)) if experiment else None
     read = [*files, *([custom] if custom else [])]
     check_output_path(out, read)
     scorer = load_custom_benchmark(custom).score if custom else find_scorer(benchmark, rules)
@@ -58,8 +105,10 @@ def score(
     write_lines(out.resolve(), scores)
     write_provenance(
         out.resolve(),
-        settings=checked.model_dump(mode="json") if checked else {"benchmark": benchmark, "rules": rules},
-        experiment=checked.name if checked else "",
+        settings=(
+            experiment.model_dump(mode="json") if experiment else {"benchmark": benchmark, "rules": rules}
+        ),
+        experiment=experiment.name if experiment else "",
         inputs=[path for path in read if path.is_file()],  # a pipe cannot be read twice
     )
     summary = summarise(scores)

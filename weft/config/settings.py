@@ -24,8 +24,8 @@ class Settings(Section):
     train_processes: int = Field(gt=0)
     """DeepSpeed ranks of a training run: GPUs, or CPU processes."""
     sample_shards: int = Field(gt=0)
-    """Number of jobs that share the questions of a benchmark, for each model and length. The merged file has
-    the same bytes as the file of a single job."""
+    """Number of jobs that share the questions of each model. The merged files have the same bytes as those
+    of a single job."""
     threads_per_process: int = Field(gt=0)
     """CPU threads of a model process."""
 

@@ -1,7 +1,9 @@
 """The files of a sampling job: test questions to read, generations to write.
 
-A running job appends generations to a hidden file in the folder of the output, in the order in which they
-are finished. When all are finished, it writes the output in the order of the questions.
+A running job appends generations to a hidden file in the folder of the output, the store, in the order in
+which they are finished. When all are finished, it writes the output in the order of the questions. The store
+is kept, because Snakemake deletes the output before it runs the job again; it is replaced by the store of the
+next settings that are finished.
 """
 
 import glob
@@ -9,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from weft.errors import SamplingError
-from weft.layout import partial_file
+from weft.layout import STORE_ENDING, answer_store
 from weft.records import Generation, Question
 from weft.records.files import LineAppender, read_lines, write_lines
 
@@ -32,18 +34,18 @@ def read_questions(path: Path) -> dict[str, Question]:
 
 
 class GenerationWriter(LineAppender[Generation]):
-    """Append generations to the hidden file of a job, and write its output at the end.
+    """Append generations to the store of a job, and write its output at the end.
 
     Args:
         out: the file to write.
-        digest: digest of everything that the generations depend on; part of the hidden file's name.
+        digest: digest of everything that the generations depend on; part of the store's name.
 
     Attributes:
         done: generations of this job so far by example, including those of an interrupted run.
     """
 
     def __init__(self, out: Path, *, digest: str) -> None:
-        super().__init__(partial_file(out, digest), Generation)
+        super().__init__(answer_store(out, digest), Generation)
         self.out = out
         self.done = {generation.example_id: generation for generation in self.records}
 
@@ -54,7 +56,8 @@ class GenerationWriter(LineAppender[Generation]):
         self.done[record.example_id] = record
 
     def finish(self, order: Sequence[str]) -> None:
-        """Write the output in the given order of examples, and remove all hidden files of this output."""
+        """Write the output in the given order of examples, and remove the stores of other digests."""
         write_lines(self.out, [self.done[example_id] for example_id in order])
-        for partial in self.out.parent.glob(f".{glob.escape(self.out.name)}.*.partial"):
-            partial.unlink()
+        for store in self.out.parent.glob(f".{glob.escape(self.out.name)}.*{STORE_ENDING}"):
+            if store != self.path:
+                store.unlink()

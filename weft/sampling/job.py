@@ -2,7 +2,7 @@
 
 import logging
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -95,47 +95,32 @@ class SamplingJob:
 
 
 def run_job(
-    job: SamplingJob, model: Predictor, *, tokenizer_folder: Path, questions: Path, out: Path
+    job: SamplingJob, load: Callable[[], Predictor], *, tokenizer_folder: Path, questions: Path, out: Path
 ) -> None:
-    """Answer the questions of a job's shard, except those that an interrupted job has answered.
+    """Answer the questions of a job's shard, except those whose answers are in the output or in its store.
 
     Args:
         job: settings.
-        model: mask predictor, adapter included.
+        load: returns the mask predictor, adapter included; called only if an answer is missing.
         tokenizer_folder: checkpoint directory with the tokenizer.
         questions: file of `weft.records.Question`.
-        out: file of `weft.records.Generation` to write; while the job runs, its generations are in a hidden
-            file in the same folder.
+        out: file of `weft.records.Generation` to write; its store is a hidden file in the same folder.
 
     Raises:
         SamplingError: a question is malformed, occurs twice, or is too long for the model.
         CheckpointError: neither the model nor the tokenizer declares a mask token.
     """
-    known_mask = getattr(getattr(model, "config", None), "mask_token_id", None)
-    tokenizer = load_tokenizer(tokenizer_folder, mask_token_id=known_mask)
     rows = list(read_questions(questions).values())
-    prompts = job.shard.take(job.make_prompts(tokenizer, rows))
-    names = [prompt.name for prompt in prompts]
+    names = [question.example_id for question in job.shard.take(rows)]
     if _is_done(job, out, names):
         LOG.info("%s already contains these answers", out)
         return
-    config = job.config(mask_token_id=tokenizer.mask_token_id, eos_token_id=tokenizer.eos_token_id)
     writer = GenerationWriter(out, digest=job.digest)
     with writer:
-        remaining = [prompt for prompt in prompts if prompt.name not in writer.done]
-        answers = stream_answers(
-            model, remaining, config, batch_size=job.sampling.batch_size, noise=job.noise
-        )
-        for answer in tqdm(
-            answers,
-            desc=job.model_name,
-            total=len(prompts),
-            initial=len(writer.done),
-            unit="answer",
-            mininterval=0.1 if sys.stderr.isatty() else SECONDS_BETWEEN_LOG_LINES,
-        ):
-            text = str(tokenizer.decode(answer.token_ids, skip_special_tokens=False))
-            writer.append(_generation(job, rows[answer.index], answer, text))
+        if all(name in writer.done for name in names):
+            LOG.info("%s: all answers were stored before", out)
+        else:
+            _answer_questions(job, load(), tokenizer_folder, rows, writer)
         writer.finish(names)
     if generations := writer.records:
         LOG.info(
@@ -145,6 +130,32 @@ def run_job(
             generations[0].diffusion_steps,
             sum(generation.ended_early or False for generation in generations),
         )
+
+
+def _answer_questions(
+    job: SamplingJob,
+    model: Predictor,
+    tokenizer_folder: Path,
+    rows: Sequence[Question],
+    writer: GenerationWriter,
+) -> None:
+    """Answer the questions of a job's shard that are not in its store."""
+    known_mask = getattr(getattr(model, "config", None), "mask_token_id", None)
+    tokenizer = load_tokenizer(tokenizer_folder, mask_token_id=known_mask)
+    config = job.config(mask_token_id=tokenizer.mask_token_id, eos_token_id=tokenizer.eos_token_id)
+    prompts = job.shard.take(job.make_prompts(tokenizer, rows))
+    remaining = [prompt for prompt in prompts if prompt.name not in writer.done]
+    answers = stream_answers(model, remaining, config, batch_size=job.sampling.batch_size, noise=job.noise)
+    for answer in tqdm(
+        answers,
+        desc=f"{job.model_name}, {writer.out}",
+        total=len(prompts),
+        initial=len(writer.done),
+        unit="answer",
+        mininterval=0.1 if sys.stderr.isatty() else SECONDS_BETWEEN_LOG_LINES,
+    ):
+        text = str(tokenizer.decode(answer.token_ids, skip_special_tokens=False))
+        writer.append(_generation(job, rows[answer.index], answer, text))
 
 
 def _is_done(job: SamplingJob, out: Path, names: Sequence[str]) -> bool:

@@ -32,7 +32,6 @@ OFFLINE = " ".join(f"--offline {shlex.quote(folder)}" for folder in SETTINGS.off
 # Wildcards of a file with a run's answers to a benchmark at a length.
 CELL = ("{run}", "{benchmark}", "{gen_length}")
 CELL_NAME = "{run}.{benchmark}.{gen_length}"
-SHARD_NAME = f"{CELL_NAME}.{{shard}}of{{shards}}"
 
 
 def any_of(names):
@@ -90,6 +89,16 @@ def prepared_of(wildcards):
     return RESULTS.prepared(EXPERIMENT.find_run(wildcards.run).dataset)
 
 
+def cells_of_run(name):
+    """Return the files of a run for all benchmarks and lengths, given their name with wildcards."""
+    return expand(
+        name,
+        benchmark=EXPERIMENT.benchmark_names,
+        gen_length=EXPERIMENT.gen_lengths,
+        allow_missing=True,
+    )
+
+
 def shards_of(name):
     """Return the files of all jobs that share the answers of a cell."""
     count = SETTINGS.sample_shards
@@ -108,24 +117,25 @@ def custom_files(source):
     )
 
 
-def custom_benchmark(wildcards):
-    """Return the Python file of a custom benchmark, which contains questions and scorer."""
-    return (
-        custom_files(EXPERIMENT.benchmarks[wildcards.benchmark]) if IS_TRAINED else []
-    )
+def custom_benchmarks():
+    """Return the Python files of all custom benchmarks, which contain questions and scorer."""
+    sources = EXPERIMENT.benchmarks.values() if IS_TRAINED else []
+    return [file for source in sources if (file := custom_files(source))]
 
 
-def generation_files(wildcards):
-    """Return the generations to score: those of a run, or published files."""
+def generations_of_run(wildcards):
+    """Return all generations to score: those of a run, or published files."""
     if IS_TRAINED:
-        return RESULTS.samples(wildcards.run, wildcards.benchmark, wildcards.gen_length)
+        return expand(cells_of_run(RESULTS.samples(*CELL)), run=wildcards.run)
     try:
-        return find_generations(
-            EXPERIMENT.generations,
-            wildcards.benchmark,
-            int(wildcards.gen_length),
-            SETTINGS.offline,
-        )
+        return [
+            file
+            for benchmark in EXPERIMENT.benchmark_names
+            for gen_length in EXPERIMENT.gen_lengths
+            for file in find_generations(
+                EXPERIMENT.generations, benchmark, gen_length, SETTINGS.offline
+            )
+        ]
     except WeftError as error:
         raise WorkflowError(str(error)) from None
 

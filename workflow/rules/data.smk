@@ -3,7 +3,7 @@
 
 rule questions:
     input:
-        custom_benchmark,
+        lambda wildcards: custom_files(EXPERIMENT.benchmarks[wildcards.benchmark]),
     output:
         RESULTS.questions("{benchmark}"),
     log:

@@ -1,25 +1,26 @@
-# Sample the answers of a run to a benchmark at a given length. If sample_shards is above 1, several jobs
-# share the questions, and their answers are merged.
+# Sample the answers of a run to all benchmarks at all lengths in one process. A hidden file beside each
+# output keeps its answers, so that a change of one benchmark samples no other benchmark again. If
+# sample_shards is above 1, several jobs share the questions of a run, and their answers are merged.
 
 
 rule sample:
     input:
-        questions=RESULTS.questions("{benchmark}"),
+        questions=QUESTIONS,
         base=RESULTS.base,
         adapter=adapter_of,
     output:
-        records=RESULTS.samples(*CELL),
+        records=cells_of_run(RESULTS.samples(*CELL)),
     log:
-        RESULTS.log("sample", CELL_NAME),
+        RESULTS.log("sample", "{run}"),
     benchmark:
-        RESULTS.benchmark("sample", CELL_NAME)
+        RESULTS.benchmark("sample", "{run}")
     conda:
         "../../envs/weft.yaml"
     threads: SETTINGS.threads_per_process
     resources:
         gpu=SETTINGS.gpus(1),
         mem_mb=4000,
-        runtime="12h",
+        runtime="24h",
     params:
         file=SETTINGS.experiment,
         settings=settings_of("sample"),
@@ -27,12 +28,14 @@ rule sample:
         adapter=lambda wildcards, input: (
             f"--adapter {input.adapter}" if input.adapter else ""
         ),
+        questions=lambda wildcards, input: options("--questions", input.questions),
+        gen_lengths=options("--gen-length", EXPERIMENT.gen_lengths),
+        out=lambda wildcards: RESULTS.samples(wildcards.run, *CELL[1:]),
         shard="1/1",
     shell:
         "python -m weft sample --experiment {params.file:q} --run {wildcards.run} --base {input.base} "
-        "{params.adapter} --questions {input.questions} --gen-length {wildcards.gen_length} "
-        "--shard {params.shard} --threads {threads} --device {params.device} --out {output.records} "
-        "> {log} 2>&1"
+        "{params.adapter} {params.questions} {params.gen_lengths} --shard {params.shard} "
+        "--threads {threads} --device {params.device} --out {params.out:q} > {log} 2>&1"
 
 
 if SETTINGS.sample_shards > 1:
@@ -43,13 +46,16 @@ if SETTINGS.sample_shards > 1:
 
     use rule sample as sample_shard with:
         output:
-            records=temp(SHARD),
-            provenance=temp(provenance_file(SHARD)),
+            records=temp(cells_of_run(SHARD)),
+            provenance=temp(cells_of_run(provenance_file(SHARD))),
         log:
-            RESULTS.log("sample", SHARD_NAME),
+            RESULTS.log("sample", "{run}.{shard}of{shards}"),
         benchmark:
-            RESULTS.benchmark("sample", SHARD_NAME)
+            RESULTS.benchmark("sample", "{run}.{shard}of{shards}")
         params:
+            out=lambda wildcards: RESULTS.shard(
+                wildcards.run, *CELL[1:], "{shard}", "{shards}"
+            ),
             shard=lambda wildcards: f"{wildcards.shard}/{wildcards.shards}",
 
     rule merge:

@@ -1,23 +1,22 @@
-# Score the answers of the experiment's runs, or published generations.
+# Score the answers of the experiment's runs, or published generations: all answers of a run in one process.
 
 
 rule score:
     input:
-        generations=generation_files,
-        custom=custom_benchmark,
+        generations=generations_of_run,
+        custom=custom_benchmarks(),
     output:
-        RESULTS.scores("{scoring}", *CELL),
+        cells_of_run(RESULTS.scores("{scoring}", *CELL)),
     log:
-        RESULTS.log("score", f"{{scoring}}.{CELL_NAME}"),
+        RESULTS.log("score", "{scoring}.{run}"),
     conda:
         "../../envs/score.yaml"
     params:
         file=SETTINGS.experiment,
         settings=settings_of("score"),
         code=source_digest("benchmarks"),
-        custom=lambda wildcards, input: (
-            f"--custom {shlex.quote(input.custom)}" if input.custom else ""
-        ),
+        offline=OFFLINE,
+        root=lambda wildcards: str(RESULTS.root),
     shell:
-        "python -m weft score --experiment {params.file:q} --benchmark {wildcards.benchmark} "
-        "--rules {wildcards.scoring} --out {output} {params.custom} {input.generations:q} > {log} 2>&1"
+        "python -m weft score-run --experiment {params.file:q} --run {wildcards.run} "
+        "--rules {wildcards.scoring} {params.offline} {params.root} > {log} 2>&1"

@@ -1,10 +1,13 @@
+import itertools
 import json
+from pathlib import Path
 
+import yaml
 from typer.testing import CliRunner
 
 from weft.cli import app
 from weft.errors import WeftError
-from weft.layout import provenance_file
+from weft.layout import ResultLayout, provenance_file
 from weft.provenance import file_sha256
 from weft.records import Provenance
 from weft.records.files import read_json
@@ -49,3 +52,30 @@ def test_score_names_approximate_sampling_in_its_line(tmp_path):
     assert "0 unscorable, approximate sampling: dual cache, threshold 0.9 ->" in line
     assert "approximate sampling: dual cache, threshold 0.9 (1 of 2 answers) ->" in score_line(tmp_path, rows)
     assert "approximate sampling" not in score_line(tmp_path, rows[1:])
+
+
+def test_score_run_scores_all_files_of_a_run_as_score_does(tmp_path):
+    layout = ResultLayout(tmp_path)
+    content = yaml.safe_load(Path("experiments/tiny.yaml").read_text(encoding="utf-8"))
+    content["benchmarks"] = {
+        "gsm8k": content["benchmarks"]["gsm8k"],
+        "capitals": {"source": "custom", "path": "examples/custom_benchmark.py"},
+    }
+    content["sampling"]["gen_lengths"] = [32, 64]
+    (tmp_path / "tiny.yaml").write_text(yaml.safe_dump(content))
+    for name, length in itertools.product(content["benchmarks"], (32, 64)):
+        answers = layout.samples("base", name, length)
+        answers.parent.mkdir(parents=True, exist_ok=True)
+        answers.write_text(json.dumps(RECORD | {"benchmark": name, "reference": "4"}) + "\n")
+    command = ["score-run", "--experiment", str(tmp_path / "tiny.yaml"), "--rules", "strict"]
+    result = CliRunner().invoke(app, [*command, "--run", "base", str(tmp_path)])
+    assert (result.exit_code, result.output.count("\n")) == (0, 4), result.output
+    for name, custom in (("gsm8k", []), ("capitals", ["--custom", "examples/custom_benchmark.py"])):
+        answers, scores = layout.samples("base", name, 64), layout.scores("strict", "base", name, 64)
+        alone = ["score", "--benchmark", name, "--rules", "strict", "--out", str(tmp_path / "s.jsonl")]
+        assert CliRunner().invoke(app, [*alone, *custom, str(answers)]).exit_code == 0
+        assert scores.read_bytes() == (tmp_path / "s.jsonl").read_bytes()
+        recorded = read_json(provenance_file(scores), Provenance)
+        assert list(recorded.inputs) == [str(answers), *custom[1:]]
+    result = CliRunner().invoke(app, [*command, "--run", "other", str(tmp_path)])
+    assert "--run must be one of ['base'," in str(result.exception)

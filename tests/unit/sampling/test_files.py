@@ -3,7 +3,7 @@ import json
 import pytest
 
 from weft.errors import SamplingError
-from weft.layout import partial_file
+from weft.layout import answer_store
 from weft.records import Generation, Question
 from weft.sampling.files import GenerationWriter, read_questions
 
@@ -25,34 +25,34 @@ def test_generations_lie_on_disk_as_they_come_and_are_named_in_order(tmp_path):
     with GenerationWriter(out, digest=DIGEST) as writer:
         for number in (2, 0, 1):
             writer.append(generation(number))
-            assert partial_file(out, DIGEST).read_text().endswith(lines(number))
+            assert answer_store(out, DIGEST).read_text().endswith(lines(number))
         assert not out.exists()
         writer.finish(["q0", "q1", "q2"])
     assert out.read_text() == lines(0, 1, 2)
-    assert list(tmp_path.iterdir()) == [out]
+    assert answer_store(out, DIGEST).read_text() == lines(2, 0, 1)
 
 
 def test_an_incomplete_line_is_dropped_and_appending_continues(tmp_path):
     out = tmp_path / "a.jsonl"
-    partial = partial_file(out, DIGEST)
-    partial.write_text(lines(0, 1) + lines(9)[:-1])
+    store = answer_store(out, DIGEST)
+    store.write_text(lines(0, 1) + lines(9)[:-1])
     with GenerationWriter(out, digest=DIGEST) as writer:
         assert list(writer.done) == ["q0", "q1"]
         writer.append(generation(2))
-        assert partial.read_text() == lines(0, 1, 2)
+        assert store.read_text() == lines(0, 1, 2)
         writer.finish(["q2", "q1", "q0"])
     assert out.read_text() == lines(2, 1, 0)
 
 
-def test_generations_of_another_digest_are_not_mixed_in_and_go_when_the_file_is_done(tmp_path):
+def test_only_the_store_of_the_last_finished_settings_is_kept(tmp_path):
     out = tmp_path / "a.jsonl"
-    partial_file(out, "1" * 64).write_text(lines(0))
+    answer_store(out, "1" * 64).write_text(lines(0))
     with GenerationWriter(out, digest="2" * 64) as writer:
         assert writer.done == {}
-        assert partial_file(out, "1" * 64).read_text() == lines(0)
+        assert answer_store(out, "1" * 64).read_text() == lines(0)
         writer.append(generation(1))
         writer.finish(["q1"])
-    assert list(tmp_path.iterdir()) == [out]
+    assert set(tmp_path.iterdir()) == {out, answer_store(out, "2" * 64)}
     assert out.read_text() == lines(1)
 
 
@@ -63,7 +63,7 @@ def test_an_example_that_is_not_there_leaves_the_output_alone(tmp_path):
         with pytest.raises(KeyError):
             writer.finish(["q0", "q1"])
     assert not out.exists()
-    assert partial_file(out, DIGEST).exists()
+    assert answer_store(out, DIGEST).exists()
 
 
 QUESTION = {"example_id": "q1", "benchmark": "b", "question": "?", "prompt": "?", "reference": 3.0}

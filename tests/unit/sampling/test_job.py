@@ -11,7 +11,7 @@ from weft.config.sampling import Sampling
 from weft.config.sources import GeneratedBenchmark
 from weft.data.questions import generate_questions
 from weft.errors import CheckpointError, SamplingError
-from weft.layout import partial_file
+from weft.layout import answer_store
 from weft.model import load_adapter, load_model, merge_adapter
 from weft.records import Question
 from weft.records.files import write_lines
@@ -50,7 +50,7 @@ def described(shard="1/1", gen_length=16, **changes):
 
 
 def answer(job, model, questions, out, tokenizer_folder=BASE):
-    run_job(job, model, tokenizer_folder=tokenizer_folder, questions=questions, out=out)
+    run_job(job, lambda: model, tokenizer_folder=tokenizer_folder, questions=questions, out=out)
     return out
 
 
@@ -99,6 +99,26 @@ def test_a_finished_job_is_not_done_again(base, questions, tmp_path, caplog):
         answer(dataclasses.replace(described(), inputs=["other"]), Dying(base, 0), questions, out)
 
 
+def never():
+    raise AssertionError("no model is needed")
+
+
+@pytest.mark.parametrize("shard", ["1/1", "2/3"])
+def test_a_deleted_output_is_restored_from_its_store_without_a_model(base, questions, tmp_path, shard):
+    out, job = tmp_path / "a.jsonl", described(shard)
+    whole = answer(job, base, questions, out).read_bytes()
+    out.unlink()
+    run_job(job, never, tokenizer_folder=BASE, questions=questions, out=out)
+    assert out.read_bytes() == whole
+    out.unlink()
+    with pytest.raises(AssertionError, match="no model"):  # the store of another model is not used
+        run_job(
+            dataclasses.replace(job, inputs=["other"]), never,
+            tokenizer_folder=BASE, questions=questions, out=out,
+        )  # fmt: skip
+    run_job(job, never, tokenizer_folder=BASE, questions=questions, out=out)  # and the first one is kept
+
+
 def test_a_question_that_cannot_be_asked_or_written_is_refused(base, questions, tmp_path):
     rows = [json.loads(line) for line in questions.read_text().splitlines()]
     for change in ({"prompt": 7}, {"example_id": ["a"]}, {"reference": float("nan")}, {"prompt": "\ud800"}):
@@ -134,7 +154,7 @@ def test_shards_sizes_and_interruptions_change_no_byte(base, questions, tmp_path
         try:
             answer(job, Dying(base, calls), questions, out)
         except KeyboardInterrupt:
-            done.append(len(partial_file(out, job.digest).read_text().splitlines()))
+            done.append(len(answer_store(out, job.digest).read_text().splitlines()))
     assert 0 < done[1] < 12
     assert out.read_bytes() == expected
 
@@ -149,10 +169,10 @@ def test_existing_answers_are_not_sampled_again(base, questions, tmp_path):
     out, job = tmp_path / "a.jsonl", described()
     with pytest.raises(KeyboardInterrupt):
         answer(job, Dying(base, 9), questions, out)
-    partial = partial_file(out, job.digest)
-    kept = records_of(partial)
+    store = answer_store(out, job.digest)
+    kept = records_of(store)
     assert kept
-    partial.write_text("".join(json.dumps(record | {"generation": "kept"}) + "\n" for record in kept))
+    store.write_text("".join(json.dumps(record | {"generation": "kept"}) + "\n" for record in kept))
     records = records_of(answer(job, base, questions, out))
     assert {r["example_id"] for r in records if r["generation"] == "kept"} == {r["example_id"] for r in kept}
 
