@@ -22,7 +22,7 @@ from perf.imposed import (
 from perf.measure import peak_bytes, time_in_turns
 from perf.network import IN_PROPORTION, LLADA_8B, WIDER, Shape, random_network, random_prompts
 from perf.plain import Counted, answer_plainly
-from weft.sampling.sampler import generate
+from weft.sampling import generate
 
 Answers = list[list[int]]
 Answer = Callable[[Any], Answers]

@@ -19,7 +19,7 @@ from weft.data.questions import generate_questions
 from weft.errors import ConfigError
 from weft.model import load_model, load_tokenizer, read_config
 from weft.records import Question
-from weft.sampling.sampler import generate
+from weft.sampling import generate
 from weft.stats import compare_means
 from weft.stats.resampling import BenchmarkCredit
 

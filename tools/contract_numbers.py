@@ -16,7 +16,7 @@ from typing import Any
 import torch
 
 from weft.model import load_model
-from weft.sampling.sampler import generate
+from weft.sampling import generate
 
 PROMPT_LENGTHS = (9, 5, 12)
 LENGTHS = {"gen_length": 32, "block_length": 8, "diffusion_steps": 16}

@@ -8,7 +8,7 @@ from perf.imposed import NUM_ENDING, ImposedLengths, cut_behind_end, require_equ
 from perf.network import Shape, random_network
 from perf.plain import Counted, answer_plainly
 from weft.errors import SamplingError
-from weft.sampling.sampler import generate
+from weft.sampling import generate
 
 SHAPE = Shape(width=32, num_layers=2, vocab_size=64)
 EOS = SHAPE.eos_token_id

@@ -6,7 +6,7 @@ import pytest
 
 from tests.reference.write import CASES, FAMILIES, FOLDER, LENGTHS, MASK_ID, formula_prompts
 from tests.support.models import formula_model
-from weft.sampling.sampler import generate
+from weft.sampling import generate
 
 STORED = json.loads((FOLDER / "tokens.json").read_text())
 

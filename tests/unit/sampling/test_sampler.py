@@ -14,7 +14,7 @@ from peft import LoraConfig, get_peft_model
 from tests.support.models import ScriptedModel
 from tests.unit.sampling.conftest import PROMPTS
 from weft.errors import SamplingError
-from weft.sampling.sampler import generate
+from weft.sampling import generate
 
 MASK = 9
 SMALL = {"gen_length": 4, "block_length": 2, "diffusion_steps": 4, "mask_token_id": MASK}

@@ -9,8 +9,8 @@ from tests.support.models import ScriptedModel
 from tests.support.sampling import sampling_config
 from tests.unit.sampling.conftest import PROMPTS
 from weft.errors import SamplingError
+from weft.sampling import generate
 from weft.sampling.denoise import Prompt
-from weft.sampling.sampler import generate
 from weft.sampling.stream import stream_answers
 
 MASK, END = 9, 8
@@ -225,7 +225,7 @@ def test_a_callback_changes_nothing(stuck_model, tokenizer):
 LIMITED = """
 import resource
 import torch
-from weft.sampling.sampler import generate
+from weft.sampling import generate
 from weft.model import LladaConfig, LladaForMaskedDiffusion
 
 torch.set_num_threads(1)
