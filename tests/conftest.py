@@ -8,7 +8,7 @@ import torch
 from hypothesis import settings
 
 from tests.support.models import tiny_model
-from weft.data.tasks.examples import generate_mixture
+from weft.data.tasks.examples import generate_examples
 from weft.data.tokenizer import train_tokenizer
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -27,8 +27,7 @@ def _quiet_and_seeded(monkeypatch):
 
 @pytest.fixture(scope="session")
 def tokenizer():
-    shares = {"sudoku": 1.0, "countdown": 1.0, "gsm8k": 1.0, "math500": 1.0}
-    examples = generate_mixture(shares, rationale_share=1.0, num_examples=500, seed=1)
+    examples = generate_examples({"sudoku": 125, "countdown": 125, "gsm8k": 125, "math500": 125}, seed=1)
     return train_tokenizer(
         (f"user\n\n{e.question}\nassistant\n\n{e.answer}" for e in examples), vocab_size=400
     )

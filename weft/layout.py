@@ -99,6 +99,14 @@ class ResultLayout:
         """Path of the folder with the scores of all runs."""
         return self.root / "scores"
 
+    def validation(self, benchmark: str) -> Path:
+        """Return the path of the validation questions of a benchmark (`weft.records.Question`)."""
+        return self.root / "data/validation" / f"{benchmark}.jsonl"
+
+    def curve(self, run: str) -> Path:
+        """Return the path of the learning curve of a run (`weft.records.CurvePoint`)."""
+        return self.root / "curves" / f"{run}.jsonl"
+
     # Report
 
     def table(self, name: str, ending: str = "csv") -> Path:
@@ -158,6 +166,16 @@ def answer_store(out: Path, digest: str) -> Path:
 def state_folder(out: Path, digest: str) -> Path:
     """Return the path of the folder with the state from which a job is resumed."""
     return out.with_name(f".{out.name}.{digest[:12]}.state")
+
+
+def snapshot_folder(run_folder: Path, step: Length) -> Path:
+    """Return the path of the adapter after an optimiser step, in the folder of a run."""
+    return run_folder / "snapshots" / str(step)
+
+
+def curve_answers(curve: Path, step: int, benchmark: str, gen_length: Length) -> Path:
+    """Return the path of the answers to validation questions after an optimiser step, beside the curve."""
+    return curve.with_suffix("") / str(step) / benchmark / f"{gen_length}.jsonl"
 
 
 def lock_file(out: Path) -> Path:

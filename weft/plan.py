@@ -70,6 +70,12 @@ def _count_jobs(experiment: FineTuning) -> Iterator[str]:
     yield f"    each answers {num_benchmarks} benchmarks at the lengths {sampling.gen_lengths};"
     tokens = f"per {sampling.tokens_per_step}" if sampling.tokens_per_step else "for one or more"
     yield f"    one forward pass {tokens} tokens"
+    if experiment.learning_curve is not None:
+        curve = experiment.learning_curve
+        yield (
+            f"  {len(experiment.trained_runs)} learning curves of {curve.num_points} points: "
+            f"{curve.num_examples} validation questions of {len(experiment.curve_benchmarks)} benchmarks each"
+        )
     yield (
         f"  {len(experiment.traced_runs)} pages that show answers step by step: {num_benchmarks} questions "
         f"each, length {min(sampling.gen_lengths)}"

@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from weft.provenance import file_sha256
+from weft.records import CurvePoint
+from weft.records.files import read_lines
 
 pytestmark = pytest.mark.slow
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -45,7 +47,13 @@ def run(directory, *arguments, **settings):
 def results(directory):
     """Hashes of tables, answers and adapters; a model so small talks garbage, which tells every bit."""
     root = directory / "results/micro"
-    patterns = ("tables/*", "samples/*/*/*.jsonl", "runs/*/*.safetensors", "runs/*/adapter_config.json")
+    patterns = (
+        "tables/*",
+        "samples/*/*/*.jsonl",
+        "runs/*/*.safetensors",
+        "runs/*/adapter_config.json",
+        "curves/*.jsonl",
+    )
     files = [file for pattern in patterns for file in root.glob(pattern) if "provenance" not in file.name]
     assert len(files) > 15
     return {str(file.relative_to(root)): file_sha256(file) for file in files}
@@ -69,6 +77,12 @@ def test_the_page_has_all_sections(finished):
     assert (root / "pretrained/model.safetensors").exists()
     assert len((root / f"runs/{Path(TRAIN).name}/history.jsonl").read_text().splitlines()) == 12
     assert len(list((root / "samples").rglob("*.jsonl"))) == 9
+    points = read_lines(root / "curves/weft-worked-seed1.jsonl", CurvePoint)
+    assert [(point.optimizer_step, point.benchmark) for point in points] == [
+        (step, benchmark) for step in (4, 8, 12) for benchmark in ("sudoku", "gsm8k")
+    ]
+    assert {point.num_questions for point in points} == {4}
+    assert "Learning curves" in page.read_text(encoding="utf-8")
     kept = (".lock", ".digests.json", ".snakemake_timestamp", ".answers")
     hidden = [path for path in root.rglob(".*") if not path.name.endswith(kept)]
     assert not hidden, "state of finished jobs is cleared away"
@@ -151,5 +165,6 @@ def test_a_killed_training_resumes_to_the_same_bytes(finished, tmp_path):
     assert result.returncode == 0, result.stdout + result.stderr
     log = (tmp_path / "results/micro/logs/train/weft-worked-seed1.log").read_text()
     assert "resum" in log.lower() or "checkpoint" in log.lower()
-    for name in ("adapter_model.safetensors", "history.jsonl"):
+    snapshots = [f"snapshots/{step}/adapter_model.safetensors" for step in (4, 8, 12)]
+    for name in ("adapter_model.safetensors", "history.jsonl", *snapshots):
         assert (tmp_path / TRAIN / name).read_bytes() == (finished / TRAIN / name).read_bytes(), name

@@ -18,7 +18,7 @@ from weft.cli.shared import (
 from weft.config import find_experiment
 from weft.config.sources import HubModel
 from weft.data.pins import pins_path
-from weft.errors import DataError, find_by_name
+from weft.errors import ConfigError, DataError, find_by_name
 from weft.records import Example, Question
 from weft.records.files import atomic_directory, read_lines, write_lines
 
@@ -43,6 +43,23 @@ def data_benchmark(
     seed = getattr(source, "seed", None)
     save_provenance(out, described, seed=seed, inputs=loaded.inputs, notes=loaded.notes)
     typer.echo(f"{benchmark}: {len(loaded.records)} questions -> {out}")
+
+
+@data_app.command("validation")
+def data_validation(experiment: ExperimentOption, benchmark: str, out: OutOption) -> None:
+    """Write the validation questions of a benchmark, on which learning curves are measured."""
+    from weft.data.questions import generate_questions
+
+    described = load_fine_tuning(experiment)
+    if described.learning_curve is None or benchmark not in described.curve_benchmarks:
+        raise ConfigError(
+            f"the benchmark must be one of those with a learning curve, {described.curve_benchmarks}, got "
+            f"{benchmark!r}"
+        )
+    questions = generate_questions(benchmark, described.learning_curve, split="validation")
+    write_lines(out, questions)
+    save_provenance(out, described, seed=described.learning_curve.seed)
+    typer.echo(f"{benchmark}: {len(questions)} validation questions -> {out}")
 
 
 @data_app.command("dataset")

@@ -20,7 +20,7 @@ from weft.config.sources import (
     ScratchModel,
     Task,
 )
-from weft.config.training import GradientStudy, Training
+from weft.config.training import GradientStudy, LearningCurve, Training
 from weft.errors import find_by_name
 from weft.records.base import JsonObject
 
@@ -128,6 +128,11 @@ class _AnyKind(Section):
         """True if the methods' gradients are compared."""
         return False
 
+    @property
+    def curve_benchmarks(self) -> list[str]:
+        """Benchmarks on whose validation questions learning curves are measured; empty without curves."""
+        return []
+
     def num_questions(self, benchmark: str) -> int | None:
         """Return the number of questions of a benchmark; None for all questions of its source."""
         return None
@@ -165,6 +170,8 @@ class FineTuning(_AnyKind):
     """The reverse process, which samples the answers."""
     gradient_study: GradientStudy | None = None
     """Comparison of the methods' gradients; null for none."""
+    learning_curve: LearningCurve | None = None
+    """Accuracy on validation questions during training; null for none."""
 
     @field_validator("benchmarks")
     @classmethod
@@ -235,6 +242,13 @@ class FineTuning(_AnyKind):
         """True if the methods' gradients are compared."""
         return self.gradient_study is not None
 
+    @property
+    def curve_benchmarks(self) -> list[str]:
+        """Benchmarks on whose validation questions learning curves are measured; empty without curves."""
+        if self.learning_curve is None:
+            return []
+        return [name for name in self.benchmarks if self.is_generated(name)]
+
     def num_questions(self, benchmark: str) -> int | None:
         """Return the number of questions of a benchmark; None for all questions of its source."""
         return self.benchmarks[benchmark].num_examples
@@ -264,6 +278,11 @@ class FineTuning(_AnyKind):
             )
         if self.sampling.merge_adapters and self.training.lora is None:
             raise ValueError("training.lora must be given if sampling.merge_adapters is true, got null")
+        if self.learning_curve is not None and (self.training.lora is None or not self.curve_benchmarks):
+            raise ValueError(
+                "learning_curve requires training.lora and a benchmark with source 'generated', which has "
+                f"validation questions, got lora {self.training.lora} and {self.benchmark_names}"
+            )
         if isinstance(self.base_model, ScratchModel):
             limit = self.base_model.recipe.architecture.max_length
             longest = max(self.training.max_length, *self.gen_lengths)

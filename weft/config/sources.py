@@ -6,9 +6,27 @@ from pydantic import Discriminator, Field, Tag, model_validator
 
 from weft.config.instructions import Instruction
 from weft.config.section import Section, Sha256
-from weft.config.training import Optimization
 
 Task = Literal["sudoku", "countdown", "gsm8k", "math500"]
+
+Part = Literal[
+    "steps",
+    "boards",
+    "copies",
+    "steps_after_question",
+    "sheets",
+    "equal_steps",
+    "two_numbers",
+    "one_step_stories",
+    "two_step_stories",
+    "one_step_equations",
+    "two_step_equations",
+    "easy_sudoku",
+    "direct_countdown",
+    "direct_gsm8k",
+    "direct_math500",
+]
+"""Kinds of texts of pretraining, see `weft.data.tasks.parts`."""
 
 
 class HubFile(Section):
@@ -76,31 +94,49 @@ class Architecture(Section):
         return self
 
 
-class Pretraining(Optimization):
-    """Recipe of a base model trained from scratch, with SFT's objective on all parameters."""
+class Pretraining(Section):
+    """Recipe of a base model that is trained from scratch on texts with single steps.
+
+    The matrices of the transformer blocks are optimised by Muon and all other parameters by AdamW. Both
+    learning rates are constant after a linear warm-up, and then fall linearly to 0.
+    """
 
     architecture: Architecture
     """Shape of the network."""
     vocab_size: int = Field(gt=262)
     """Entries of the byte-level tokenizer, special tokens and 256 bytes included."""
-    tasks: dict[Task, float] = Field(min_length=1)
-    """Task -> share of the examples (any positive numbers)."""
-    worked_share: float = Field(ge=0, le=1)
-    """Share of examples with a chain of thought; the other examples have direct answers."""
-    num_examples: int = Field(gt=0)
-    """Number of training examples; each is seen once."""
-    num_tokenizer_examples: int = Field(gt=0)
-    """Number of examples, from the first on, from which the tokenizer learns its merges."""
+    num_tokenizer_texts: int = Field(gt=0)
+    """Number of texts from which the tokenizer learns its merges."""
+    parts: dict[Part, float] = Field(min_length=1)
+    """Kind of text -> share of the texts (any positive numbers)."""
+    single_mask_share: float = Field(ge=0, le=1)
+    """Share of the documents in which one token of each line is masked, instead of tokens at random."""
+    num_steps: int = Field(gt=0)
+    """Optimiser steps."""
+    batch_size: int = Field(gt=0)
+    """Texts per optimiser step."""
+    max_length: int = Field(gt=0)
+    """Tokens per text; shorter texts are padded with end-of-text."""
     seed: int
-    """Seed of data, initial parameters and masks."""
+    """Seed of texts, initial parameters and masks."""
+    muon_learning_rate: float = Field(gt=0)
+    """Peak learning rate of Muon, for updates with the root mean square of AdamW's."""
+    adam_learning_rate: float = Field(gt=0)
+    """Peak learning rate of AdamW."""
     adam_beta1: float = Field(ge=0, lt=1)
     """AdamW's decay rate of the first moment."""
     adam_beta2: float = Field(ge=0, lt=1)
     """AdamW's decay rate of the second moment."""
-    adam_epsilon: float = Field(gt=0)
-    """Epsilon that AdamW adds to the denominator."""
-    max_length: int = Field(gt=0)
-    """Tokens per example; shorter examples are padded with end-of-text, which the model learns as well."""
+    muon_momentum: float = Field(ge=0, lt=1)
+    """Muon's momentum."""
+    weight_decay: float = Field(ge=0)
+    """Weight decay of both optimisers."""
+    max_grad_norm: float = Field(gt=0)
+    """Norm to which gradients are clipped."""
+    warmup_steps: int = Field(ge=0)
+    """Optimiser steps of linear warm-up."""
+    decay_steps: int = Field(ge=0)
+    """Optimiser steps at the end in which the learning rates fall."""
 
 
 class ScratchModel(Section):

@@ -49,7 +49,10 @@ def _report_settings(experiment: Experiment) -> object:
 
 def _train_settings(experiment: FineTuning, wildcards: Wildcards) -> object:
     run = experiment.find_run(wildcards["run"])
-    return {"training": experiment.training, "method": experiment.methods[run.method]}
+    settings: dict[str, object] = {"training": experiment.training, "method": experiment.methods[run.method]}
+    if experiment.learning_curve is not None:
+        settings["num_snapshots"] = experiment.learning_curve.num_points
+    return settings
 
 
 def _gradient_settings(experiment: FineTuning, _: Wildcards) -> object:
@@ -79,6 +82,14 @@ TRAINING_STAGES: dict[str, Callable[[FineTuning, Wildcards], object]] = {
     "probe": lambda experiment, _: _select(experiment.training, "max_length", "micro_batch_size", "dtype"),
     "gradients": _gradient_settings,
     "sample": lambda experiment, _: experiment.sampling.decisive(),
+    "validation": lambda experiment, wildcards: {
+        "source": experiment.benchmarks[wildcards["benchmark"]],
+        "curve": experiment.learning_curve,
+    },
+    "curve": lambda experiment, _: {
+        "sampling": experiment.sampling.decisive(),
+        "scoring": experiment.scoring[0],
+    },
     "trace": lambda experiment, _: {
         "sampling": experiment.sampling.decisive(),
         "caption": experiment.caption,

@@ -22,6 +22,17 @@ class Lora(Section):
     """Modules with an adapter, under their names in Llama."""
 
 
+class LearningCurve(Section):
+    """Accuracy on validation questions during fine-tuning, measured for each run."""
+
+    num_points: int = Field(gt=0)
+    """Number of measurements, at equal distances; the last is at the end of training."""
+    num_examples: int = Field(gt=0)
+    """Number of validation questions of each benchmark; none of them is a test question."""
+    seed: int
+    """Seed of the validation questions."""
+
+
 class Optimization(Section):
     """Settings that pretraining and fine-tuning share."""
 

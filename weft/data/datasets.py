@@ -12,7 +12,8 @@ from weft.data.hub import fetch_hub_file, pin_hub_file
 from weft.data.instructions import describe_instruction, find_instruction, with_instruction
 from weft.data.offline import check_sha256
 from weft.data.rows import Loaded, describe_files, is_unicode, read_rows, take_text
-from weft.data.tasks.examples import generate_examples, join_answer
+from weft.data.tasks.examples import generate_examples
+from weft.data.tasks.problem import join_answer
 from weft.errors import DataError
 from weft.records import Example, JsonObject, Message, Record
 from weft.records.files import read_objects, validate_record

@@ -10,10 +10,12 @@ import numpy as np
 
 from weft.benchmarks.custom import load_custom_benchmark
 from weft.config.sources import BenchmarkSource, CustomBenchmark, GeneratedBenchmark, HubFile
+from weft.config.training import LearningCurve
 from weft.data.hub import fetch_hub_file, pin_hub_file
 from weft.data.instructions import describe_instruction, find_instruction, with_instruction
 from weft.data.rows import Loaded, describe_files, read_rows, take_text
 from weft.data.tasks import draw_problems, find_generator
+from weft.data.tasks.problem import Split
 from weft.data.web import fetch_web_file
 from weft.errors import DataError
 from weft.records import JsonObject, Question
@@ -62,9 +64,11 @@ def load_questions(
     return Loaded(records=questions, notes=notes)
 
 
-def generate_questions(benchmark: str, source: GeneratedBenchmark) -> list[Question]:
-    """Generate test questions, disjoint from the training data of every experiment."""
-    stream = draw_problems(find_generator(benchmark), split="test", seed=source.seed)
+def generate_questions(
+    benchmark: str, source: GeneratedBenchmark | LearningCurve, *, split: Split = "test"
+) -> list[Question]:
+    """Generate questions of a split, disjoint from the training data of every experiment."""
+    stream = draw_problems(find_generator(benchmark), split=split, seed=source.seed)
     problems = itertools.islice(stream, source.num_examples)
     return [_question(benchmark, problem.question, problem.reference) for problem in problems]
 

@@ -8,6 +8,7 @@
 `Score`, `ScoredExample`  the score of an answer; a line of a score file
 `StepMetrics`             an optimiser step of a training run
 `Timing`                  wall times of a training run
+`CurvePoint`              the accuracy of a run on validation questions during training
 `Provenance`              the origin of a result
 `FileDigests`             digests of the files of a large result, so that jobs need not hash them again
 ========================  =====================================================================
@@ -17,6 +18,7 @@ is read. `weft.records.files` reads, appends and writes them.
 """
 
 from weft.records.base import Count, JsonObject, Record
+from weft.records.curves import CurvePoint
 from weft.records.examples import Example, LengthSummary, Message, Question
 from weft.records.generations import Generation
 from weft.records.provenance import FileDigest, FileDigests, Provenance
@@ -25,6 +27,7 @@ from weft.records.training import StepMetrics, Timing
 
 __all__ = [
     "Count",
+    "CurvePoint",
     "Example",
     "FileDigest",
     "FileDigests",

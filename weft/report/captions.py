@@ -13,6 +13,7 @@ SHOWN_SHARE = 0.999
 TITLES = {
     "accuracy": "Accuracy",
     "contrasts": "Differences of accuracy",
+    "learning_curves": "Learning curves",
     "training_loss": "Training loss",
     "token_entropy": "Token entropy",
     "ratios": "Masking-rate ratios",
@@ -40,6 +41,11 @@ CAPTIONS = {
         "the same training data and questions. Bars are {level} intervals from a paired bootstrap over "
         "questions and training seeds, not corrected for the number of contrasts (n = {num_contrasts}). A "
         "hollow point marks an interval that contains zero."
+    ),
+    "learning_curves": (
+        "The figure shows the accuracy by the rules {first_scoring} on {validation_questions} validation "
+        "questions per benchmark during training; none of them is a test question. Thin lines are single "
+        "training seeds, thick lines are their mean."
     ),
     "training_loss": (
         "The figure shows the loss of each optimiser step. Thin lines are single training seeds, thick lines "
@@ -99,6 +105,10 @@ def figure_caption(experiment: Experiment, results: Results, name: str) -> str:
         units=", ".join(units),
         num_contrasts=len(experiment.contrasts),
         num_draws=_range(int(count) for frame in results.gradients.values() for count in frame["num_draws"]),
+        first_scoring=experiment.scoring[0],
+        validation_questions=_range(
+            point.num_questions for curve in results.curves.values() for point in curve
+        ),
         devices=", ".join(sorted({f"{timing.num_processes} × {timing.device}" for timing in timings})),
     )
     divisors = {method.divisor for method in getattr(experiment, "methods", {}).values()}

@@ -43,6 +43,10 @@ FIXED: Mapping[str, tuple[str, ...]] = {
         "the share of empty cells at 0, the share of empty cells that agree with the closest valid "
         "completion, and boards that are a valid completion.",
     ),
+    "learning_curves": (
+        "Accuracies are means and sample standard deviations over training seeds on validation questions, by "
+        "the first scoring rules. The last column gives the lowest and the highest average of a seed.",
+    ),
     "costs": (
         "Seconds per step are the wall time of an optimiser step, probe pass included: the median over seeds "
         "of the median of each run. The ratio is that of two such medians; the range is that of the ratios "

@@ -24,8 +24,10 @@ def list_tables(experiment: Experiment) -> list[str]:
     published = ["published"] if is_paper(experiment) else []
     costs = ["costs"] if has_ablations(experiment) else []
     gradients = ["gradients"] if experiment.has_gradient_study else []
+    curves = ["learning_curves"] if experiment.curve_benchmarks else []
     return [
-        *headlines, *published, "contrasts", *costs, "answers", *gradients, "ratios", "methods", "scores",
+        *headlines, *published, "contrasts", *curves, *costs, "answers", *gradients, "ratios", "methods",
+        "scores",
     ]  # fmt: skip
 
 
@@ -35,7 +37,11 @@ def list_figures(experiment: Experiment) -> list[str]:
         return ["accuracy"]
     contrasts = ["contrasts"] if has_ablations(experiment) else []
     gradients = ["gradient_share", "gradient_variance"] if experiment.has_gradient_study else []
-    return ["accuracy", *contrasts, "training_loss", "token_entropy", "ratios", *gradients, "time_per_step"]
+    curves = ["learning_curves"] if experiment.curve_benchmarks else []
+    return [
+        "accuracy", *contrasts, *curves, "training_loss", "token_entropy", "ratios", *gradients,
+        "time_per_step",
+    ]  # fmt: skip
 
 
 def has_ablations(experiment: Experiment) -> bool:

@@ -188,6 +188,18 @@ def _place_cells(experiment: Experiment, frame: pd.DataFrame) -> Cells:
     return cells
 
 
+def _curve_cells(experiment: Experiment, frame: pd.DataFrame) -> Cells:
+    keys = ["method", "dataset", "optimizer_step"]
+    averages = frame[frame["benchmark"] == AVERAGE].reset_index(drop=True)
+    cells: Cells = {"method": _group_labels(averages), "steps": averages["optimizer_step"].astype(str)}
+    for name in [*experiment.curve_benchmarks, AVERAGE]:
+        heading = f"{benchmark_label(experiment, name, scoring=experiment.scoring[0])}, %"
+        part = averages[keys].merge(frame[frame["benchmark"] == name], on=keys)
+        cells[heading] = [percent_spread(mean, sd) for mean, sd in zip(part["mean"], part["sd"], strict=True)]
+    ends = zip(averages["minimum"], averages["maximum"], strict=True)
+    return {**cells, "range of the average": [f"{percent(low)} to {percent(high)}" for low, high in ends]}
+
+
 def _published_cells(experiment: Experiment, frame: pd.DataFrame) -> Cells:
     ours = zip(frame["ours"], frame["ours_sd"], strict=True)
     return {
@@ -319,6 +331,7 @@ _PRESENTATIONS: Mapping[str, tuple[str, Callable[[Experiment, pd.DataFrame], Cel
     "methods": ("accuracy of every method over training seeds", _method_cells),
     "contrasts": ("paired comparison", _contrast_cells),
     "rules": ("comparison of the scoring rules", _scoring_cells),
+    "learning_curves": ("accuracy on validation questions during training", _curve_cells),
     "costs": ("cost of an optimiser step", _cost_cells),
     "gradients": ("origin of the gradient", _gradient_cells),
     "ratios": ("masking-rate ratios", _ratio_cells),

@@ -15,7 +15,16 @@ from weft.config import Experiment, FineTuning, Run
 from weft.errors import DataError, ScoringError
 from weft.layout import PROVENANCE_ENDING, SUMMARY_FILE, ResultLayout
 from weft.provenance import file_sha256
-from weft.records import Generation, LengthSummary, Provenance, ScoredExample, StepMetrics, Timing, Verdict
+from weft.records import (
+    CurvePoint,
+    Generation,
+    LengthSummary,
+    Provenance,
+    ScoredExample,
+    StepMetrics,
+    Timing,
+    Verdict,
+)
 from weft.records.files import read_json, read_lines
 
 PROBE_COLUMNS = ("example_id", "word", "entropy", "is_padding")
@@ -77,6 +86,7 @@ class Results:
             entropy (nats) and is_padding.
         gradients: gradient study of each data set, with the columns `GRADIENT_COLUMNS`; a row per
             method and quintile, in the order of the experiment.
+        curves: learning curve of each trained run, by the name of the run, if it is measured.
         summaries: lengths of each prepared data set, where they are known.
         provenance: provenance of the results.
         traces: runs whose answers are shown step by step on a separate page.
@@ -88,6 +98,7 @@ class Results:
     timings: dict[str, Timing] = field(default_factory=dict)
     probes: dict[str, pd.DataFrame] = field(default_factory=dict)
     gradients: dict[str, pd.DataFrame] = field(default_factory=dict)
+    curves: dict[str, list[CurvePoint]] = field(default_factory=dict)
     summaries: dict[str, LengthSummary] = field(default_factory=dict)
     provenance: list[Provenance] = field(default_factory=list)
     traces: list[Run] = field(default_factory=list)
@@ -119,6 +130,7 @@ def load_results(experiment: Experiment, layout: ResultLayout) -> Results:
     names = experiment.dataset_names
     summaries = {name: layout.prepared(name) / SUMMARY_FILE for name in names}
     known = {name: path for name, path in summaries.items() if path.is_file()}
+    measured = run_ids if experiment.curve_benchmarks else []
     studied = names if experiment.has_gradient_study else []
     return Results(
         scores,
@@ -127,6 +139,7 @@ def load_results(experiment: Experiment, layout: ResultLayout) -> Results:
         timings={run_id: read_json(layout.timing(run_id), Timing) for run_id in run_ids},
         probes={name: _load_probe(layout.probe(name)) for name in names},
         gradients={name: _load_gradients(experiment, layout.gradients(name)) for name in studied},
+        curves={run_id: read_lines(layout.curve(run_id), CurvePoint) for run_id in measured},
         summaries={name: read_json(path, LengthSummary) for name, path in known.items()},
         provenance=provenance,
         traces=[run for run in experiment.traced_runs if layout.trace(run.run_id).is_file()],

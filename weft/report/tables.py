@@ -17,6 +17,7 @@ from weft.records.files import write_text
 from weft.report.answers import count_answers
 from weft.report.costs import compare_costs, list_timings
 from weft.report.labels import percent, percent_spread
+from weft.report.learning_curves import summarise_curves
 from weft.report.markup import to_latex, to_markdown
 from weft.report.outputs import is_paper, list_headlines, list_tables
 from weft.report.presentation import headline_headings, headline_key, present
@@ -233,6 +234,7 @@ def _published_row(scores: pd.DataFrame, model: str) -> pd.DataFrame:
 
 _MEASURED: Mapping[str, Callable[[Any, Results], pd.DataFrame]] = {
     "ratios": summarise_ratios,
+    "learning_curves": summarise_curves,
     "costs": lambda experiment, results: compare_costs(experiment, list_timings(experiment, results)),
     "gradients": _list_gradients,
 }

@@ -24,6 +24,7 @@ from weft.training.job import TrainingJob
 from weft.training.objective import ForwardProcess
 from weft.training.probe_cache import CachedUncertainty, load_or_compute, probe_examples
 from weft.training.resume import latest_checkpoint
+from weft.training.snapshots import SnapshotCallback, copy_snapshots, save_adapter
 from weft.training.trainer import DiffusionTrainer
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
@@ -52,6 +53,8 @@ def finetune(job: TrainingJob) -> None:
     setup_seconds = time.perf_counter() - began
     trainer.add_callback(HistoryCallback(trainer))
     trainer.add_callback(BufferCallback())
+    if (curve := job.experiment.learning_curve) is not None:
+        trainer.add_callback(SnapshotCallback(trainer, job.state, curve.num_points))
     trainer.train(resume_from_checkpoint=latest_checkpoint(job.state))
     tensors = trainer.accelerator.get_state_dict(trainer.model_wrapped)  # all ranks gather their parts
     if trainer.is_world_process_zero():
@@ -61,6 +64,7 @@ def finetune(job: TrainingJob) -> None:
         )
         with atomic_directory(job.out) as folder:
             _save(trainer, tensors, job.base, folder)
+            copy_snapshots(job.state, folder)
             write_lines(folder / HISTORY_FILE, history_rows(log))
             write_json(folder / TIMING_FILE, timing)
         write_provenance(
@@ -166,10 +170,7 @@ def _save(trainer: DiffusionTrainer, tensors: dict[str, torch.Tensor], base: Pat
     """Write the adapter or the model, whose parameters are given in full."""
     trained = trainer.accelerator.unwrap_model(trainer.model)
     if hasattr(trained, "peft_config"):
-        for settings in trained.peft_config.values():
-            # PEFT would write the set in random order.
-            settings.target_modules = sorted(settings.target_modules)
-        trained.save_pretrained(out, state_dict=tensors, safe_serialization=True)
+        save_adapter(trainer, tensors, out)
         return
     trained.load_state_dict(tensors, strict=True, assign=True)
     save_model(trained, out)

@@ -1,28 +1,31 @@
 """Train a small LLaDA network from scratch, as the base model of experiments without downloads."""
 
-import itertools
 import shutil
 from pathlib import Path
+from typing import Any
 
 import torch
-from transformers import PreTrainedTokenizerFast, TrainingArguments, set_seed
+from torch import Tensor
+from torch.utils.data import Sampler, SequentialSampler
+from transformers import PreTrainedTokenizerFast, Trainer, TrainingArguments, set_seed
 
 from weft.config.experiment import FineTuning
-from weft.config.methods import Method
 from weft.config.sources import Pretraining, ScratchModel
 from weft.data.base_model import RECIPE_FILE
-from weft.data.collate import PadToLength
-from weft.data.encoding import encode_example
-from weft.data.tasks.examples import generate_mixture
+from weft.data.pretraining import PretrainingRow, PretrainingRows, tokenizer_texts
 from weft.data.tokenizer import train_tokenizer
 from weft.errors import ConfigError
-from weft.model import LladaConfig, LladaForMaskedDiffusion, save_model
+from weft.model import LladaConfig, LladaForMaskedDiffusion, Predictor, save_model
 from weft.provenance import digest, write_provenance
 from weft.records import JsonObject
 from weft.records.files import atomic_directory, lock_output, write_json
-from weft.training.objective import ForwardProcess
+from weft.training.muon import MuonWithAdamW
 from weft.training.resume import latest_checkpoint, make_state_folder
-from weft.training.trainer import DiffusionTrainer
+
+NUM_NUMBERS = 100
+"""Numbers that are single tokens."""
+NUMBER_PERIODS = (2.0, 3.0, 4.0, 5.0, 7.0, 10.0, 15.0, 20.0, 30.0, 45.0, 60.0, 100.0)
+"""Periods of the features from which the embeddings of numbers start."""
 
 
 def pretrain_base(experiment: FineTuning, out: Path, *, threads: int, device: str) -> None:
@@ -63,30 +66,10 @@ def pretrain_base(experiment: FineTuning, out: Path, *, threads: int, device: st
 def pretrain(recipe: Pretraining, out: Path, *, state: Path, device: str) -> JsonObject:
     """Train tokenizer and model, write a LLaDA checkpoint, and return the Trainer's last log entry."""
     set_seed(recipe.seed)
-    examples = list(
-        generate_mixture(
-            recipe.tasks,
-            rationale_share=recipe.worked_share,
-            num_examples=recipe.num_examples,
-            seed=recipe.seed,
-        )
-    )
-    sample = itertools.islice(examples, recipe.num_tokenizer_examples)
-    documents = (f"user\n\n{e.question}\nassistant\n\n{e.answer}" for e in sample)
-    tokenizer = train_tokenizer(documents, vocab_size=recipe.vocab_size)
+    tokenizer = train_tokenizer(tokenizer_texts(recipe), vocab_size=recipe.vocab_size)
     model = build_model(recipe, tokenizer)
-    trainer = DiffusionTrainer(
-        model=model,
-        args=_arguments(recipe, state, device),
-        train_dataset=[encode_example(tokenizer, example) for example in examples],
-        collate=PadToLength(max_length=recipe.max_length, pad_token_id=tokenizer.pad_token_id),
-        process=ForwardProcess(
-            method=Method.model_validate({"preset": "sft"}),
-            t_min=recipe.t_min,
-            mask_token_id=tokenizer.mask_token_id,
-        ),
-        seed=recipe.seed,
-        batch_size=recipe.batch_size,
+    trainer = PretrainingTrainer(
+        PretrainingRows(recipe, tokenizer), model=model, args=_arguments(recipe, state, device)
     )
     trainer.train(resume_from_checkpoint=latest_checkpoint(state))
     save_model(model, out)
@@ -94,10 +77,62 @@ def pretrain(recipe: Pretraining, out: Path, *, state: Path, device: str) -> Jso
     return dict(trainer.state.log_history[-1])
 
 
+class PretrainingTrainer(Trainer):
+    """Trainer of a mask predictor on the rows of a pretraining recipe, in their order.
+
+    Args:
+        rows: the rows.
+        **kwargs: as for ``transformers.Trainer``.
+    """
+
+    def __init__(self, rows: PretrainingRows, **kwargs: Any) -> None:
+        super().__init__(train_dataset=rows, **kwargs)
+        self.recipe, self.rows = rows.recipe, rows
+
+    def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:
+        """Return Muon with AdamW."""
+        del model
+        assert self.model is not None, "the trainer was made with a model"
+        recipe = self.recipe
+        self.optimizer = MuonWithAdamW(
+            self.model,
+            muon_lr=recipe.muon_learning_rate,
+            momentum=recipe.muon_momentum,
+            adam_lr=recipe.adam_learning_rate,
+            betas=(recipe.adam_beta1, recipe.adam_beta2),
+            weight_decay=recipe.weight_decay,
+        )
+        return self.optimizer
+
+    def compute_loss(  # type: ignore[override]
+        self,
+        model: Predictor,
+        inputs: PretrainingRow,
+        return_outputs: bool = False,
+        num_items_in_batch: Any = None,
+    ) -> Tensor:
+        """Return the mean cross-entropy of the predicted tokens of a batch, in nats."""
+        del return_outputs, num_items_in_batch
+        positions = inputs["is_predicted"]
+        targets = inputs["clean_ids"][positions]
+        prediction = model(
+            input_ids=inputs["input_ids"],
+            logits_positions=positions,
+            targets=targets,
+            token_weights=torch.full(targets.shape, 1 / len(targets), device=targets.device),
+        )
+        assert prediction.loss is not None, "a predictor returns a loss if it is given targets"
+        return prediction.loss
+
+    def _get_train_sampler(self, train_dataset: Any = None) -> Sampler:
+        del train_dataset
+        return SequentialSampler(self.rows)
+
+
 def build_model(recipe: Pretraining, tokenizer: PreTrainedTokenizerFast) -> LladaForMaskedDiffusion:
-    """Return a network with random parameters."""
+    """Return a network with random parameters, in which the numbers below 100 start with their features."""
     shape = recipe.architecture
-    return LladaForMaskedDiffusion(
+    model = LladaForMaskedDiffusion(
         LladaConfig(
             vocab_size=len(tokenizer),
             hidden_size=shape.hidden_size,
@@ -115,20 +150,43 @@ def build_model(recipe: Pretraining, tokenizer: PreTrainedTokenizerFast) -> Llad
             mask_token_id=tokenizer.mask_token_id,
         )
     )
+    ids = torch.tensor(_number_ids(tokenizer))
+    features = number_features()
+    with torch.no_grad():
+        for table in (model.model.embed_tokens.weight, model.lm_head.weight):
+            table[ids, : features.shape[1]] = features * shape.initializer_std
+    return model
+
+
+def _number_ids(tokenizer: PreTrainedTokenizerFast) -> list[int]:
+    vocabulary = tokenizer.get_vocab()
+    missing = [number for number in range(NUM_NUMBERS) if str(number) not in vocabulary]
+    if missing:
+        raise ConfigError(
+            f"base_model.recipe.vocab_size must be so large that all numbers below {NUM_NUMBERS} are single "
+            f"tokens, but {missing[-1]} is none of the {len(vocabulary)} tokens; raise it, for example to 512"
+        )
+    return [vocabulary[str(number)] for number in range(NUM_NUMBERS)]
+
+
+def number_features() -> Tensor:
+    """Return sines and cosines of the numbers below 100 for several periods, numbers x features.
+
+    The embeddings of numbers start from them, so that close numbers are similar from the beginning.
+    """
+    numbers = torch.arange(NUM_NUMBERS, dtype=torch.float32)
+    angles = 2 * torch.pi * numbers[:, None] / torch.tensor(NUMBER_PERIODS)
+    return torch.cat([angles.cos(), angles.sin()], dim=1)
 
 
 def _arguments(recipe: Pretraining, state: Path, device: str) -> TrainingArguments:
     return TrainingArguments(
         output_dir=str(state),
         per_device_train_batch_size=recipe.batch_size,
-        num_train_epochs=1,
-        learning_rate=recipe.learning_rate,
-        lr_scheduler_type=recipe.lr_scheduler,
+        max_steps=recipe.num_steps,
+        lr_scheduler_type="warmup_stable_decay",
+        lr_scheduler_kwargs={"num_decay_steps": recipe.decay_steps, "decay_type": "linear"},
         warmup_steps=recipe.warmup_steps,
-        weight_decay=recipe.weight_decay,
-        adam_beta1=recipe.adam_beta1,
-        adam_beta2=recipe.adam_beta2,
-        adam_epsilon=recipe.adam_epsilon,
         max_grad_norm=recipe.max_grad_norm,
         logging_steps=100,
         save_steps=1000,

@@ -50,6 +50,7 @@ wildcard_constraints:
 
 
 QUESTIONS = [RESULTS.questions(name) for name in EXPERIMENT.benchmark_names]
+VALIDATION = [RESULTS.validation(name) for name in EXPERIMENT.curve_benchmarks]
 PREPARED = [RESULTS.prepared(name) for name in EXPERIMENT.dataset_names]
 MODELS = [RESULTS.run(run.run_id) for run in EXPERIMENT.trained_runs]
 EXPORTS = [RESULTS.export(run.run_id) for run in EXPERIMENT.trained_runs]
@@ -76,6 +77,11 @@ FIGURES = [
     for name in list_figures(EXPERIMENT)
     for ending in FIGURE_FORMATS
 ]
+CURVES = (
+    [RESULTS.curve(run.run_id) for run in EXPERIMENT.trained_runs]
+    if EXPERIMENT.curve_benchmarks
+    else []
+)
 TRACES = [RESULTS.trace(run.run_id) for run in EXPERIMENT.traced_runs]
 
 

@@ -19,6 +19,21 @@ rule questions:
         "{wildcards.benchmark} > {log} 2>&1"
 
 
+rule validation:
+    output:
+        RESULTS.validation("{benchmark}"),
+    log:
+        RESULTS.log("validation", "{benchmark}"),
+    conda:
+        "../../envs/weft.yaml"
+    params:
+        file=SETTINGS.experiment,
+        settings=settings_of("validation"),
+    shell:
+        "python -m weft data validation --experiment {params.file:q} --out {output} {wildcards.benchmark} "
+        "> {log} 2>&1"
+
+
 rule examples:
     input:
         lambda wildcards: custom_files(EXPERIMENT.datasets[wildcards.dataset]),

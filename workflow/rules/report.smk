@@ -1,7 +1,7 @@
 # Statistics, tables, figures and the report page. These rules read small files and need no GPU.
 
 SAMPLES = [RESULTS.samples(*cell) for cell in CELLS] if IS_TRAINED else []
-REPORTED = [*SCORES, *SAMPLES, *MODELS, *PREPARED, *PROBES, *GRADIENTS]
+REPORTED = [*SCORES, *SAMPLES, *MODELS, *PREPARED, *PROBES, *GRADIENTS, *CURVES]
 REPORT_CODE = source_digest("stats", "report", "records", "layout")
 
 

@@ -38,6 +38,36 @@ rule sample:
         "--threads {threads} --device {params.device} --out {params.out:q} > {log} 2>&1"
 
 
+rule curve:
+    input:
+        questions=VALIDATION,
+        base=RESULTS.base,
+        trained=RESULTS.run("{run}"),
+    output:
+        RESULTS.curve("{run}"),
+    log:
+        RESULTS.log("curve", "{run}"),
+    benchmark:
+        RESULTS.benchmark("curve", "{run}")
+    conda:
+        "../../envs/weft.yaml"
+    threads: SETTINGS.threads_per_process
+    resources:
+        gpu=SETTINGS.gpus(1),
+        mem_mb=4000,
+        runtime="24h",
+    params:
+        file=SETTINGS.experiment,
+        settings=settings_of("curve"),
+        code=source_digest("benchmarks"),
+        device=SETTINGS.device,
+        questions=lambda wildcards, input: options("--questions", input.questions),
+    shell:
+        "python -m weft curve --experiment {params.file:q} --run {wildcards.run} --base {input.base} "
+        "--trained {input.trained} {params.questions} --threads {threads} --device {params.device} "
+        "--out {output} > {log} 2>&1"
+
+
 if SETTINGS.sample_shards > 1:
 
     SHARD = RESULTS.shard(*CELL, "{shard}", "{shards}")

@@ -7,7 +7,9 @@ TINY = load_experiment("experiments/tiny.yaml")
 def test_a_training_job_depends_on_its_own_method_only():
     settings = stage_settings(TINY, "train", {"run": "weft-worked-seed1"})
     assert settings["method"]["preset"] == "weft"
-    assert set(settings) == {"training", "method"}
+    assert set(settings) == {"training", "method", "num_snapshots"}
+    without = TINY.model_copy(update={"learning_curve": None})
+    assert set(stage_settings(without, "train", {"run": "weft-worked-seed1"})) == {"training", "method"}
 
 
 def test_a_longer_list_of_lengths_does_not_sample_the_others_again():
@@ -31,7 +33,10 @@ def test_an_answer_step_by_step_depends_on_what_sampling_depends_on():
 
 def test_every_stage_has_settings():
     wildcards = {"run": "sft-worked-seed1", "benchmark": "sudoku", "dataset": "worked", "scoring": "strict"}
-    for stage in ("questions", "examples", "prepare", "pretrain", "base", "probe", "score", "tables", "page"):
+    for stage in (
+        "questions", "validation", "examples", "prepare", "pretrain", "base", "probe", "curve", "score",
+        "tables", "page",
+    ):  # fmt: skip
         assert stage_settings(TINY, stage, wildcards)
 
 

@@ -1,30 +1,43 @@
-import hashlib
 import itertools
 import random
 from collections import Counter
-from fractions import Fraction
 
 import pytest
 
 from weft.benchmarks import find_scorer
 from weft.benchmarks.sudoku_boards import find_completions
 from weft.data.tasks import TASKS, draw_problems, find_generator, split_of
-from weft.data.tasks.countdown_problems import find_solutions
-from weft.data.tasks.equations import to_latex
-from weft.data.tasks.examples import generate_examples, generate_mixture, join_answer, make_example
+from weft.data.tasks.arithmetic import calculate, sample_step
+from weft.data.tasks.examples import generate_examples, make_example
+from weft.data.tasks.parts import PARTS, sample_text
+from weft.data.tasks.problem import join_answer
 from weft.errors import DataError
+
+LONGEST_WORKED_PART = 2
+"""Steps of the longest chain in the texts of pretraining; fine-tuning has three."""
 
 
 def draw(task, split, count=60, seed=1):
     return list(itertools.islice(draw_problems(TASKS[task], split=split, seed=seed), count))
 
 
+def texts(part, count=200):
+    rng = random.Random(5)
+    return [sample_text(part, rng) for _ in range(count)]
+
+
+def lines_of(body):
+    """Return the lines between the reasoning tags of an answer, or all lines of a document."""
+    return [line for line in body.split("</reasoning>")[0].removeprefix("<reasoning>").split("\n") if line]
+
+
 @pytest.mark.parametrize("task", TASKS)
-def test_train_and_test_share_no_key_and_no_question(task):
-    train, test = draw(task, "train"), draw(task, "test")
-    assert not {p.key for p in train} & {p.key for p in test}
-    assert not {p.question for p in train} & {p.question for p in test}
-    assert all(split_of(task, p.key) == "test" for p in test)
+def test_the_splits_share_no_key_and_no_question(task):
+    splits = [draw(task, split) for split in ("train", "validation", "test")]
+    for first, second in itertools.combinations(splits, 2):
+        assert not {p.key for p in first} & {p.key for p in second}
+        assert not {p.question for p in first} & {p.question for p in second}
+    assert all(split_of(task, p.key) == "test" for p in splits[2])
 
 
 @pytest.mark.parametrize("task", TASKS)
@@ -41,34 +54,35 @@ def test_generated_answers_are_correct_by_the_scorer_of_the_benchmark(task):
         assert score.verdict == "correct", (problem, score)
 
 
-@pytest.mark.parametrize("task", ["countdown", "gsm8k"])
-def test_every_step_of_a_rationale_is_true(task):
+@pytest.mark.parametrize("task", ["countdown", "gsm8k", "math500"])
+def test_a_rationale_has_three_true_steps(task):
     for problem in draw(task, "train"):
-        for step in problem.rationale.split(", "):
-            left, right = step.split("=")
-            assert find_scorer("countdown", "d1")(
-                rf"\boxed{{{left}}}", question="", reference=[numbers(left), int(right)]
-            ).credit, step
+        steps = problem.rationale.split("\n")
+        assert len(steps) == LONGEST_WORKED_PART + 1
+        assert all(is_true(step) for step in steps), problem
 
 
-def numbers(expression):
-    return [int(n) for n in expression.replace("+", " ").replace("-", " ").replace("*", " ").split()]
+def is_true(step):
+    left, right = step.split("=")
+    operation = next(sign for sign in "+-*/" if sign in left)
+    a, b = map(int, left.split(operation))
+    return {"+": a + b, "-": a - b, "*": a * b, "/": a / b}[operation] == int(right)
+
+
+def test_steps_are_true_and_few_enough_to_learn_by_heart():
+    rng = random.Random(3)
+    steps = {sample_step(rng) for _ in range(40_000)}
+    assert all(is_true(step) for step in steps)
+    assert 600 < len(steps) < 750
+
+
+def test_a_division_with_a_remainder_is_an_error():
+    with pytest.raises(ValueError, match="must be exact, got 7/2"):
+        calculate(7, "/", 2)
 
 
 def test_a_generated_puzzle_has_exactly_one_completion():
     assert all(len(find_completions(problem.key)) == 1 for problem in draw("sudoku", "train", 20))
-
-
-def test_countdown_solutions_by_hand():
-    assert find_solutions((1, 2, 3))[9] == ("2+1=3, 3*3=9", "(2+1)*3")
-    assert find_solutions((2, 2, 2))[8] == ("2+2=4, 4*2=8", "(2+2)*2")
-
-
-@pytest.mark.parametrize(
-    ("value", "text"), [(Fraction(4), "4"), (Fraction(-3), "-3"), (Fraction(-4, 6), r"-\frac{2}{3}")]
-)
-def test_fractions_in_the_form_of_math(value, text):
-    assert to_latex(value) == text
 
 
 def test_a_benchmark_without_a_generator_is_an_error():
@@ -93,19 +107,36 @@ def test_generated_examples_are_distinct_and_have_the_layout_of_the_paper():
     assert join_answer("1+1=2", "2") == "<reasoning>1+1=2</reasoning>\n<answer>2</answer>"
 
 
-def test_a_mixture_follows_its_shares():
-    shares = {"sudoku": 3.0, "gsm8k": 1.0}
-    examples = list(generate_mixture(shares, rationale_share=0.0, num_examples=400, seed=1))
-    assert all(example.answer.startswith("<reasoning></reasoning>") for example in examples)
-    assert 250 < sum("sudoku" in example.source for example in examples) < 350
+@pytest.fixture(scope="module")
+def reserved():
+    """Many questions that must not occur in pretraining."""
+    return {p.question for task in TASKS for split in ("validation", "test") for p in draw(task, split, 250)}
 
 
-def test_generated_texts_and_ids_stay_the_same():
-    """The shipped base model was trained on these texts; its tokenizer depends on every byte of them."""
-    shares = {"sudoku": 1.0, "countdown": 1.2, "gsm8k": 1.0, "math500": 0.8}
-    examples = generate_mixture(shares, rationale_share=0.5, num_examples=1000, seed=7)
-    text = "".join(example.as_line() for example in examples)
-    assert (
-        hashlib.sha256(text.encode()).hexdigest()
-        == "12d189bc69af4e449deb76508d668bf4dcc587d149f64ec8d4b41f08847a5129"
-    )
+@pytest.mark.parametrize("part", PARTS)
+def test_pretraining_contains_no_chain_of_fine_tuning_and_no_reserved_question(part, reserved):
+    """A worked answer of pretraining has at most two steps that depend on each other."""
+    for text in texts(part):
+        assert text.question not in reserved
+        if text.has_separate_lines:
+            continue
+        steps = lines_of(text.body)
+        is_list = text.question.startswith("Compute ")  # these steps stand in the question and are unrelated
+        assert is_list or len(steps) <= LONGEST_WORKED_PART, text
+        assert all(is_true(step) for step in steps)
+        assert not (part.startswith("direct") and steps)
+
+
+@pytest.mark.parametrize("task", ["countdown", "math500"])  # these have few different questions
+def test_questions_of_fine_tuning_are_asked_in_pretraining_but_reserved_ones_are_not(task, monkeypatch):
+    split = {p.question for p in draw(task, "test", 250)}
+    asked = {text.question for text in texts(f"direct_{task}", 1500)}
+    assert not split & asked
+    monkeypatch.setattr("weft.data.tasks.problem.split_of", lambda *_: "train")
+    assert split & {text.question for text in texts(f"direct_{task}", 1500)}, "the test can fail"
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_the_texts_of_a_part_depend_on_the_random_numbers_only(part):
+    assert texts(part, 20) == texts(part, 20)
+    assert len({text.body for text in texts(part, 20)}) > 1

@@ -26,22 +26,22 @@ RECIPE = {
         "initializer_std": 0.02,
     },
     "vocab_size": 300,
-    "tasks": {"sudoku": 1.0},
-    "worked_share": 0.5,
-    "num_examples": 8,
-    "num_tokenizer_examples": 8,
-    "seed": 1,
+    "num_tokenizer_texts": 8,
+    "parts": {"steps": 1.0},
+    "single_mask_share": 0.5,
+    "num_steps": 2,
     "batch_size": 4,
-    "learning_rate": 1e-3,
-    "lr_scheduler": "cosine",
-    "warmup_steps": 0,
-    "weight_decay": 0.0,
+    "max_length": 4096,
+    "seed": 1,
+    "muon_learning_rate": 1e-3,
+    "adam_learning_rate": 1e-3,
     "adam_beta1": 0.9,
     "adam_beta2": 0.98,
-    "adam_epsilon": 1e-8,
+    "muon_momentum": 0.95,
+    "weight_decay": 0.0,
     "max_grad_norm": 1.0,
-    "t_min": 1e-3,
-    "max_length": 4096,
+    "warmup_steps": 0,
+    "decay_steps": 1,
 }
 TRAINING = {
     "epochs": 1,
@@ -109,6 +109,7 @@ def described_ablations(**changes):
         "methods": {name: {"preset": preset} for name, preset in presets.items()},
         "further_contrasts": [["cart", "sft"], ["weft-permuted", "weft"]],
         "gradient_study": {"num_examples": 4, "num_draws": 8, "seed": 1},
+        "learning_curve": {"num_points": 3, "num_examples": 10, "seed": 1},
     }
     return described(**content | changes)
 
@@ -282,6 +283,18 @@ def write_gradients(path, methods):
     pd.DataFrame(rows).to_parquet(path, index=False)
 
 
+def write_curve(layout, experiment, run):
+    """Write a learning curve in which every method gains a tenth at each of three points."""
+    skill = SKILL.get(run.method, 0.5)
+    points = [
+        {"benchmark": name, "gen_length": 48, "optimizer_step": 10 * (i + 1), "num_questions": 10}
+        | {"accuracy": skill + i / 10 + (0.1 if name == "gsm8k" else 0) + run.seed / 100}
+        for i in range(3)
+        for name in experiment.curve_benchmarks
+    ]
+    write_lines(layout.curve(run.run_id), points)
+
+
 def write_results(experiment, root):
     """Write everything that the report reads of a fine-tuning; return the layout."""
     layout = ResultLayout(root)
@@ -295,6 +308,8 @@ def write_results(experiment, root):
                     write_scores(path, benchmark, SKILL.get(run.method, 0.5), scores_rng, scoring=scoring)
     for run in experiment.trained_runs:
         write_run(layout, run, rng)
+        if experiment.curve_benchmarks:
+            write_curve(layout, experiment, run)
         for benchmark in experiment.benchmark_names:
             write_samples(layout.samples(run.run_id, benchmark, max(experiment.gen_lengths)), benchmark)
     for dataset in experiment.dataset_names:

@@ -12,7 +12,7 @@ from weft.data.tasks.examples import generate_examples
 from weft.errors import TrainingError
 from weft.training.gradients import square_of_mean, study_gradients
 
-STUDY = GradientStudy(num_examples=4, num_draws=12, seed=1)
+STUDY = GradientStudy(num_examples=4, num_draws=48, seed=1)
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +52,7 @@ def test_without_weights_the_weight_share_is_about_the_share_of_masked_tokens(fr
     rows = of(frame, "weft-noweight")
     masked = rows.mean_rate * rows.num_tokens
     expected = (masked / masked.sum()).tolist()
-    assert (rows.weight_share / rows.weight_share.sum()).tolist() == pytest.approx(expected, rel=0.05)
+    assert (rows.weight_share / rows.weight_share.sum()).tolist() == pytest.approx(expected, rel=0.1)
 
 
 def test_the_base_model_gives_frozen_and_live_probes_the_same_gradients(frame):

@@ -1,48 +1,82 @@
-r"""Linear equations, with answers in the form of the MATH data set.
+r"""Linear equations with whole solutions, in the form of the MATH data set.
 
-    question    Solve for x: 3x + 4 = 19
-    rationale   3x=19-4=15, 15/3
-    answer      \boxed{5}
+    question    Solve 7x+5=4x+29
+    rationale   7-4=3
+                29-5=24
+                24/3=8
+    answer      \boxed{8}
 
-Answers may be negative numbers and fractions.
+The equations of fine-tuning and of the test sets have x on both sides and are solved in three steps.
 """
 
 import random
-from fractions import Fraction
+from collections.abc import Sequence
 
+from weft.data.tasks.arithmetic import LARGEST_OPERAND, LARGEST_VALUE, write_step
 from weft.data.tasks.problem import Problem, canonical
 
-LARGEST = 9
-"""Largest absolute value of the coefficients a and b."""
-FRACTION_SHARE = 0.2
-"""Share of the equations with a solution that is not a whole number."""
+LARGEST_FACTOR = 6
+"""Largest coefficient of x after the terms with x are collected."""
 
 
 def sample_problem(rng: random.Random) -> Problem:
-    """Sample an equation ax + b = c."""
-    wants_fraction = rng.random() < FRACTION_SHARE
+    """Sample an equation ax+b=dx+c with a > d."""
+    factor, solution = _sample_solution(rng)
+    moved = rng.randint(1, LARGEST_FACTOR)
+    constant, right = _sample_constants(rng, factor * solution)
+    steps = [
+        write_step(factor + moved, "-", moved),
+        _subtract(right, constant),
+        write_step(factor * solution, "/", factor),
+    ]
+    left = f"{factor + moved}x{constant:+d}"
+    return _problem([factor + moved, constant, moved, right], f"{left}={moved}x{right:+d}", steps, solution)
+
+
+def sample_one_step(rng: random.Random) -> Problem:
+    """Sample an equation ax=c."""
+    factor, solution = _sample_solution(rng)
+    value = factor * solution
+    return _problem([factor, value], f"{factor}x={value}", [write_step(value, "/", factor)], solution)
+
+
+def sample_two_steps(rng: random.Random) -> Problem:
+    """Sample an equation ax+b=c or ax=dx+c."""
+    factor, solution = _sample_solution(rng)
+    value = factor * solution
+    if rng.random() < 0.5:
+        constant, right = _sample_constants(rng, value)
+        question, first = f"{factor}x{constant:+d}={right}", _subtract(right, constant)
+    else:
+        moved = rng.randint(1, LARGEST_FACTOR)
+        left = factor + moved
+        question, first = f"{left}x={moved}x+{value}", write_step(left, "-", moved)
+    return _problem([question], question, [first, write_step(value, "/", factor)], solution)
+
+
+def _sample_solution(rng: random.Random) -> tuple[int, int]:
+    factor = rng.randint(2, LARGEST_FACTOR)
+    return factor, rng.randint(1, LARGEST_VALUE // factor)
+
+
+def _sample_constants(rng: random.Random, value: int) -> tuple[int, int]:
+    """Return b and c such that c - b is the value and c is between 1 and the largest operand of -."""
     while True:
-        a = rng.randint(2, LARGEST)
-        b = rng.choice([-1, 1]) * rng.randint(1, LARGEST)
-        right = rng.randint(-LARGEST, 2 * LARGEST) if wants_fraction else a * rng.randint(-LARGEST, LARGEST)
-        value = Fraction(right, a)
-        if wants_fraction == (value.denominator > 1) and abs(right + b) <= 6 * LARGEST:
-            break
-    c = right + b
-    sign, back = ("+", "-") if b > 0 else ("-", "+")
+        constant = rng.choice((-1, 1)) * rng.randint(1, LARGEST_OPERAND)
+        if 1 <= value + constant <= LARGEST_VALUE + LARGEST_OPERAND:
+            return constant, value + constant
+
+
+def _subtract(right: int, constant: int) -> str:
+    return write_step(right, "-" if constant > 0 else "+", abs(constant))
+
+
+def _problem(key: Sequence[int | str], equation: str, steps: list[str], solution: int) -> Problem:
     return Problem(
         benchmark="math500",
-        key=canonical([a, b, c]),
-        question=f"Solve for x: {a}x {sign} {abs(b)} = {c}",
-        reference=to_latex(value),
-        rationale=f"{a}x={c}{back}{abs(b)}={right}, {right}/{a}",
-        answer=rf"\boxed{{{to_latex(value)}}}",
+        key=canonical(key),
+        question=f"Solve {equation}",
+        reference=str(solution),
+        rationale="\n".join(steps),
+        answer=rf"\boxed{{{solution}}}",
     )
-
-
-def to_latex(value: Fraction) -> str:
-    """Format a number as in MATH: a fraction in lowest terms with the sign in front, or a whole number."""
-    if value.denominator == 1:
-        return str(value.numerator)
-    sign = "-" if value < 0 else ""
-    return rf"{sign}\frac{{{abs(value.numerator)}}}{{{value.denominator}}}"

@@ -1,8 +1,8 @@
-"""Generated problems, and their division into training and test problems.
+"""Generated problems, and their division into training, validation and test problems.
 
-The *key* of a problem is its mathematical content without names, order or wording. A hash of the key
-assigns the problem to training or to testing. The two splits are therefore disjoint for all seeds and
-sizes, even if more data are generated later.
+The *key* of a problem is its mathematical content without names or wording. A hash of the key assigns the
+problem to a split. The splits are therefore disjoint for all seeds and sizes, even if more data are
+generated later.
 """
 
 import hashlib
@@ -15,10 +15,12 @@ from typing import Any, Literal
 from weft.errors import DataError
 from weft.records.ids import question_id
 
-Split = Literal["train", "test"]
+Split = Literal["train", "validation", "test"]
 
-TEST_SHARE = 0.2
+TEST_SHARE = 0.25
 """Share of the keys that are reserved for testing."""
+VALIDATION_SHARE = 0.1
+"""Share of the keys on which settings are chosen and learning curves are measured."""
 
 MAX_REJECTIONS = 10_000
 """Number of consecutive rejected samples after which a task counts as exhausted."""
@@ -33,7 +35,7 @@ class Problem:
         key: mathematical content; determines the split.
         question: text of the user's turn.
         reference: right answer in the form that the scorer expects, d1's ``ground_truth``.
-        rationale: worked solution, without tags.
+        rationale: worked solution without tags, a line per step.
         answer: final answer, without tags.
     """
 
@@ -53,16 +55,29 @@ class Problem:
 def split_of(benchmark: str, key: str) -> Split:
     """Return the split that a key belongs to."""
     digest = hashlib.sha256(f"{benchmark}|{key}".encode()).digest()
-    return "test" if int.from_bytes(digest[:4]) / 2**32 < TEST_SHARE else "train"
+    place = int.from_bytes(digest[:4]) / 2**32
+    if place < TEST_SHARE:
+        return "test"
+    return "validation" if place < TEST_SHARE + VALIDATION_SHARE else "train"
+
+
+def sample_of_split(
+    sample_problem: Callable[[random.Random], Problem], split: Split, rng: random.Random
+) -> Problem:
+    """Sample a problem of a split."""
+    while True:
+        problem = sample_problem(rng)
+        if split_of(problem.benchmark, problem.key) == split:
+            return problem
 
 
 def draw_problems(
-    sample_problem: Callable[[random.Random], Problem], *, split: Split, seed: int, distinct: bool = True
+    sample_problem: Callable[[random.Random], Problem], *, split: Split, seed: int
 ) -> Iterator[Problem]:
-    """Yield random problems of a split in an endless sequence that depends on the seed.
+    """Yield different random problems of a split in a sequence that depends on the seed.
 
-    Problems of the other split and, if ``distinct``, repeated questions are rejected. A DataError is raised
-    after more than `MAX_REJECTIONS` rejections in a row.
+    Problems of the other splits and repeated questions are rejected. A DataError is raised after more than
+    `MAX_REJECTIONS` rejections in a row.
     """
     rng = random.Random(f"{seed}/{split}")
     seen: set[str] = set()
@@ -78,9 +93,13 @@ def draw_problems(
                 )
             continue
         num_rejected = 0
-        if distinct:
-            seen.add(problem.question)
+        seen.add(problem.question)
         yield problem
+
+
+def join_answer(rationale: str, answer: str) -> str:
+    """Return rationale and final answer between the tags that the paper uses."""
+    return f"<reasoning>{rationale}</reasoning>\n<answer>{answer}</answer>"
 
 
 def canonical(value: object) -> str:

@@ -1,53 +1,69 @@
-r"""Two-step word problems, with answers in the form of GSM8K.
+r"""Word problems about a number of things that changes several times, in the form of GSM8K.
 
-    question    Tom has 12 pens. Tom buys 7 more and then gives away 5. How many pens does Tom have now?
-    rationale   12+7=19, 19-5=14
-    answer      \boxed{14}
+    question    Tom has 5 pens, finds 4, doubles, loses 3. How many?
+    rationale   5+4=9
+                9*2=18
+                18-3=15
+    answer      \boxed{15}
 
-The reference is a number, as in d1's stored generations.
+The problems of fine-tuning and of the test sets have three changes. The reference is a number, as in d1's
+stored generations.
 """
 
 import random
+from dataclasses import dataclass
 
+from weft.data.tasks.arithmetic import LARGEST_OPERAND, LARGEST_VALUE, Operation, calculate, write_step
 from weft.data.tasks.problem import Problem, canonical
+
+NUM_STEPS = 3
+"""Number of changes in a problem of fine-tuning and of the test sets."""
 
 NAMES = ("Tom", "Ana", "Ben", "Eva", "Max", "Mia", "Leo", "Zoe")
 THINGS = ("pens", "books", "coins", "cards", "eggs", "shells")
-
-# Text, first operation, second operation.
-STORIES = (
-    ("{name} has {a} {thing}. {name} buys {b} more and then gives away {c}. "
-     "How many {thing} does {name} have now?", "+", "-"),
-    ("{name} has {a} {thing}. {name} loses {b} and then finds {c}. "
-     "How many {thing} does {name} have now?", "-", "+"),
-    ("{name} has {a} {thing}, {other} has {b} and the teacher has {c}. "
-     "How many {thing} do they have together?", "+", "+"),
-    ("{name} had {a} {thing}. {b} were sold on Monday and {c} on Friday. "
-     "How many {thing} are left?", "-", "-"),
-    ("{name} fills {a} bags with {b} {thing} each and has {c} {thing} over. "
-     "How many {thing} does {name} have?", "*", "+"),
-    ("{name} fills {a} bags with {b} {thing} each and then gives away {c}. "
-     "How many {thing} does {name} have now?", "*", "-"),
-)  # fmt: skip
+VERBS = {"+": ("buys", "finds", "gets"), "-": ("loses", "sells", "eats")}
+FACTORS = {"doubles": 2, "triples": 3}
 
 
-def sample_problem(rng: random.Random) -> Problem:
-    """Sample a word problem with numbers from 2 to 20 and results from 1 to 40."""
+@dataclass(frozen=True)
+class Change:
+    """One change of the number of things: its verb in the question, the operation and the operand."""
+
+    verb: str
+    operation: Operation
+    operand: int
+
+    @property
+    def text(self) -> str:
+        """The change in the words of the question."""
+        return self.verb if self.operation == "*" else f"{self.verb} {self.operand}"
+
+
+def sample_problem(rng: random.Random, num_steps: int = NUM_STEPS) -> Problem:
+    """Sample a word problem whose numbers of things are all between 1 and `LARGEST_VALUE`."""
     while True:
-        story, first, second = rng.choice(STORIES)
-        limit = 9 if first == "*" else 20
-        a, b, c = rng.randint(2, limit), rng.randint(2, limit), rng.randint(2, 20)
-        middle = a * b if first == "*" else a + b if first == "+" else a - b
-        value = middle + c if second == "+" else middle - c
-        if 1 <= middle <= 40 and 1 <= value <= 40:
+        start = rng.randint(2, 20)
+        changes = [_sample_change(rng) for _ in range(num_steps)]
+        values = [start]
+        for change in changes:
+            values.append(calculate(values[-1], change.operation, change.operand))
+        if all(1 <= value <= LARGEST_VALUE for value in values):
             break
-    name, other = rng.sample(NAMES, 2)
-    question = story.format(name=name, other=other, thing=rng.choice(THINGS), a=a, b=b, c=c)
+    steps = zip(values, changes, strict=False)  # the last value is the answer
+    text = ", ".join(change.text for change in changes)
     return Problem(
         benchmark="gsm8k",
-        key=canonical([first, second, a, b, c]),
-        question=question,
-        reference=float(value),
-        rationale=f"{a}{first}{b}={middle}, {middle}{second}{c}={value}",
-        answer=rf"\boxed{{{value}}}",
+        key=canonical([start, *([change.operation, change.operand] for change in changes)]),
+        question=f"{rng.choice(NAMES)} has {start} {rng.choice(THINGS)}, {text}. How many?",
+        reference=float(values[-1]),
+        rationale="\n".join(write_step(value, c.operation, c.operand) for value, c in steps),
+        answer=rf"\boxed{{{values[-1]}}}",
     )
+
+
+def _sample_change(rng: random.Random) -> Change:
+    operation = rng.choices("+-*", weights=(4, 4, 2))[0]
+    if operation == "*":
+        verb = rng.choice(list(FACTORS))
+        return Change(verb, operation, FACTORS[verb])
+    return Change(rng.choice(VERBS[operation]), operation, rng.randint(2, LARGEST_OPERAND))

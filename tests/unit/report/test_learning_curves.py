@@ -1,0 +1,37 @@
+import pytest
+
+from weft.report.learning_curves import draw_learning_curves, list_points, summarise_curves
+from weft.report.presentation import present
+from weft.stats import AVERAGE
+
+
+def test_the_average_of_a_run_is_the_mean_over_benchmarks(ablations, ablated):
+    points = list_points(ablations, ablated)
+    chosen = points[(points["run"] == "weft-worked-seed1") & (points["optimizer_step"] == 10)]
+    accuracy = dict(zip(chosen["benchmark"], chosen["accuracy"], strict=True))
+    assert accuracy == pytest.approx({"sudoku": 0.61, "gsm8k": 0.71, AVERAGE: 0.66})
+
+
+def test_the_summary_is_over_seeds(ablations, ablated):
+    table = summarise_curves(ablations, ablated).set_index(["method", "benchmark", "optimizer_step"])
+    last = table.loc[("sft", AVERAGE, 30)]
+    assert last["num_seeds"] == len(ablations.seeds)
+    assert last["minimum"] == pytest.approx(0.45 + 0.2 + 0.05 + 0.01)
+    assert last["maximum"] == pytest.approx(0.45 + 0.2 + 0.05 + len(ablations.seeds) / 100)
+    assert last["minimum"] < last["mean"] < last["maximum"]
+    assert last["sd"] > 0
+
+
+def test_the_table_has_a_row_for_each_method_and_step(ablations, ablated):
+    cells = present(ablations, "learning_curves", summarise_curves(ablations, ablated)).cells
+    assert len(cells) == 3 * len(ablations.methods)
+    assert list(cells["steps"][:3]) == ["10", "20", "30"]
+    assert cells["range of the average"][0] == "51.0 to 53.0"
+
+
+def test_the_figure_has_a_panel_for_each_benchmark_and_the_average(ablations, ablated):
+    fig = draw_learning_curves(ablations, ablated)
+    titles = [ax.get_title(loc="left") for ax in fig.axes if ax.axison]
+    assert titles == ["Sudoku 4×4", "arithmetic (GSM8K rules)", "average"]
+    num_lines = len(ablations.methods) * (len(ablations.seeds) + 1)
+    assert all(len(ax.lines) == num_lines for ax in fig.axes if ax.axison)

@@ -1,0 +1,55 @@
+"""Sums of small whole numbers, the single steps of all generated problems.
+
+A step is a line such as ``12+5=17``. The left operand has at most two digits and the right operand one, so
+that there are about 700 different steps, which a small network can learn by heart.
+"""
+
+import random
+
+LARGEST_VALUE = 30
+"""Largest left operand of + and *, and largest result of - and *."""
+LARGEST_OPERAND = 9
+"""Largest right operand."""
+
+Operation = str
+"""One of ``+``, ``-``, ``*`` and ``/``."""
+
+OPERATION_WEIGHTS = {"+": 4, "-": 4, "*": 3, "/": 2}
+"""Frequency of the operations among random steps."""
+
+
+def calculate(left: int, operation: Operation, right: int) -> int:
+    """Return the result of an operation; a division must be exact."""
+    if operation == "/":
+        quotient, remainder = divmod(left, right)
+        if remainder:
+            raise ValueError(f"the division must be exact, got {left}/{right}")
+        return quotient
+    return {"+": left + right, "-": left - right, "*": left * right}[operation]
+
+
+def write_step(left: int, operation: Operation, right: int) -> str:
+    """Return an operation with its result, such as ``12+5=17``."""
+    return f"{left}{operation}{right}={calculate(left, operation, right)}"
+
+
+def sample_step(rng: random.Random) -> str:
+    """Return a random step with a result of at least 1."""
+    operation = rng.choices(list(OPERATION_WEIGHTS), weights=list(OPERATION_WEIGHTS.values()))[0]
+    left, right = _sample_operands(rng, operation)
+    return write_step(left, operation, right)
+
+
+def _sample_operands(rng: random.Random, operation: Operation) -> tuple[int, int]:
+    if operation == "+":
+        return rng.randint(1, LARGEST_VALUE), rng.randint(1, LARGEST_OPERAND)
+    if operation == "-":
+        right = rng.randint(1, LARGEST_OPERAND)
+        return rng.randint(right + 1, LARGEST_VALUE + LARGEST_OPERAND), right
+    if operation == "/":
+        divisor = rng.randint(2, 6)
+        return divisor * rng.randint(1, LARGEST_VALUE // divisor), divisor
+    if rng.random() < 0.3:  # doubling and tripling
+        factor = rng.choice((2, 3))
+        return rng.randint(1, LARGEST_VALUE // factor), factor
+    return rng.randint(1, LARGEST_OPERAND), rng.randint(1, LARGEST_OPERAND)

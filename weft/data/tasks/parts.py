@@ -1,0 +1,132 @@
+"""Texts of pretraining: the single steps of the problems, and never a whole chain of steps.
+
+A base model that is trained on these texts can add, copy, compare and answer questions of one or two steps.
+It meets the questions of fine-tuning only with a direct answer, without steps. Fine-tuning on worked
+examples then has something to unlock, as with LLaDA. No text contains a problem of the test or validation
+split, and no worked answer is as long as those of fine-tuning.
+"""
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+from weft.benchmarks.sudoku_boards import list_boards
+from weft.config.sources import Part
+from weft.data.tasks import TASKS, countdown_problems, equations, sudoku_puzzles, word_problems
+from weft.data.tasks.arithmetic import sample_step
+from weft.data.tasks.problem import Problem, join_answer, sample_of_split
+
+LINES_PER_DOCUMENT = 10
+STEPS_AFTER_QUESTION = 10
+BOARDS_PER_DOCUMENT = 4
+
+
+@dataclass(frozen=True, kw_only=True)
+class Text:
+    """A text of pretraining.
+
+    Attributes:
+        question: text of the user's turn; None for a document.
+        body: the document, or the answer to the question.
+        has_separate_lines: whether the lines of the body are independent of each other and of the question.
+    """
+
+    question: str | None = None
+    body: str
+    has_separate_lines: bool = False
+
+
+def sample_text(part: Part, rng: random.Random) -> Text:
+    """Sample a text of a kind."""
+    return PARTS[part](rng)
+
+
+def _document(rng: random.Random, sample_line: Callable[[random.Random], str], num_lines: int) -> Text:
+    return Text(body="\n".join(sample_line(rng) for _ in range(num_lines)), has_separate_lines=True)
+
+
+def _copies(rng: random.Random) -> Text:
+    """Repeat a line of random words, numbers and signs."""
+    words = [*word_problems.THINGS, *(verb for verbs in word_problems.VERBS.values() for verb in verbs)]
+    kinds: tuple[Callable[[], str], ...] = (
+        lambda: str(rng.randint(1, 39)),
+        lambda: str(rng.randint(1, 9)),
+        lambda: rng.choice("+-*/=x,"),
+        lambda: rng.choice(words),
+    )
+    items = [rng.choice(kinds)() for _ in range(rng.randint(3, 12))]
+    return Text(body="\n".join([" ".join(items)] * (2 + 18 // len(items))), has_separate_lines=True)
+
+
+def _steps_after_question(rng: random.Random) -> Text:
+    """Write steps that have nothing to do with the question above them."""
+    benchmark = rng.choice(("gsm8k", "math500", "countdown"))
+    question = sample_of_split(TASKS[benchmark], "train", rng).question
+    steps = "\n".join(sample_step(rng) for _ in range(STEPS_AFTER_QUESTION))
+    return Text(question=question, body=f"<reasoning>{steps}", has_separate_lines=True)
+
+
+def _sheet(rng: random.Random) -> Text:
+    """Ask for the results of two or three unrelated operations."""
+    steps = [sample_step(rng) for _ in range(rng.choice((2, 3, 3)))]
+    return Text(question=f"Compute {_left_sides(steps)}.", body=join_answer("\n".join(steps), "done"))
+
+
+def _equal_steps(rng: random.Random) -> Text:
+    """Ask which of two operations has the same result as a third one."""
+    while True:
+        first, equal, other = (sample_step(rng) for _ in range(3))
+        if first != equal and _result(first) == _result(equal) != _result(other):
+            break
+    following = [equal, other]
+    rng.shuffle(following)
+    steps = [first, *following]
+    question = f"Compute {_left_sides(steps)}. Which equals the first?"
+    return Text(question=question, body=join_answer("\n".join(steps), _left_side(equal)))
+
+
+def _problem(
+    rng: random.Random, sample_problem: Callable[[random.Random], Problem], *, is_direct: bool = False
+) -> Text:
+    """Ask a question of the training split, and answer it with its rationale or directly."""
+    problem = sample_of_split(sample_problem, "train", rng)
+    rationale = "" if is_direct else problem.rationale
+    return Text(question=problem.question, body=join_answer(rationale, problem.answer))
+
+
+def _left_side(step: str) -> str:
+    return step.partition("=")[0]
+
+
+def _left_sides(steps: list[str]) -> str:
+    return ", ".join(map(_left_side, steps))
+
+
+def _result(step: str) -> str:
+    return step.partition("=")[2]
+
+
+PARTS: dict[Part, Callable[[random.Random], Text]] = {
+    "steps": partial(_document, sample_line=sample_step, num_lines=LINES_PER_DOCUMENT),
+    "boards": partial(
+        _document, sample_line=lambda rng: rng.choice(list_boards()), num_lines=BOARDS_PER_DOCUMENT
+    ),
+    "copies": _copies,
+    "steps_after_question": _steps_after_question,
+    "sheets": _sheet,
+    "equal_steps": _equal_steps,
+    "two_numbers": partial(_problem, sample_problem=countdown_problems.sample_two_numbers),
+    "one_step_stories": partial(_problem, sample_problem=partial(word_problems.sample_problem, num_steps=1)),
+    "two_step_stories": partial(_problem, sample_problem=partial(word_problems.sample_problem, num_steps=2)),
+    "one_step_equations": partial(_problem, sample_problem=equations.sample_one_step),
+    "two_step_equations": partial(_problem, sample_problem=equations.sample_two_steps),
+    "easy_sudoku": partial(
+        _problem,
+        sample_problem=partial(sudoku_puzzles.sample_problem, empty_cells=sudoku_puzzles.FEW_EMPTY_CELLS),
+    ),
+    "direct_countdown": partial(_problem, sample_problem=countdown_problems.sample_problem, is_direct=True),
+    "direct_gsm8k": partial(_problem, sample_problem=word_problems.sample_problem, is_direct=True),
+    "direct_math500": partial(_problem, sample_problem=equations.sample_problem, is_direct=True),
+}
+"""Kind of text -> function that samples one."""

@@ -1,0 +1,57 @@
+"""Adapters during training, for learning curves."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+from transformers import TrainerCallback
+
+from weft.layout import snapshot_folder
+from weft.records.files import atomic_directory
+from weft.training.trainer import DiffusionTrainer
+
+
+def snapshot_steps(num_steps: int, num_points: int) -> list[int]:
+    """Return the optimiser steps after which the adapter is kept: at equal distances, the last at the end."""
+    return sorted({max(1, round(num_steps * point / num_points)) for point in range(1, num_points + 1)})
+
+
+class SnapshotCallback(TrainerCallback):
+    """Save the adapter after chosen optimiser steps, in the folder of the state for resuming.
+
+    Args:
+        trainer: the trainer.
+        state: folder of the state for resuming.
+        num_points: number of adapters to keep.
+    """
+
+    def __init__(self, trainer: DiffusionTrainer, state: Path, num_points: int) -> None:
+        self.trainer, self.state, self.num_points = trainer, state, num_points
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Save the adapter; all ranks gather it, and the first one writes it."""
+        del args, control
+        if state.global_step not in snapshot_steps(state.max_steps, self.num_points):
+            return
+        tensors = self.trainer.accelerator.get_state_dict(self.trainer.model_wrapped)
+        if self.trainer.is_world_process_zero():
+            folder = snapshot_folder(self.state, state.global_step)
+            folder.parent.mkdir(exist_ok=True)
+            with atomic_directory(folder) as new:
+                save_adapter(self.trainer, tensors, new)
+
+
+def save_adapter(trainer: DiffusionTrainer, tensors: dict[str, Any], out: Path) -> None:
+    """Write the adapter of a trained model, whose parameters are given in full."""
+    trained = trainer.accelerator.unwrap_model(trainer.model)
+    for settings in trained.peft_config.values():
+        # PEFT would write the set in random order.
+        settings.target_modules = sorted(settings.target_modules)
+    trained.save_pretrained(out, state_dict=tensors, safe_serialization=True)
+
+
+def copy_snapshots(state: Path, out: Path) -> None:
+    """Copy the snapshots of a training into the folder of the run."""
+    kept = snapshot_folder(state, "0").parent
+    if kept.is_dir():
+        shutil.copytree(kept, snapshot_folder(out, "0").parent)
