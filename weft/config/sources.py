@@ -16,6 +16,8 @@ Part = Literal[
     "steps_after_question",
     "sheets",
     "equal_steps",
+    "story_expressions",
+    "single_steps",
     "two_numbers",
     "one_step_stories",
     "two_step_stories",

@@ -119,7 +119,7 @@ class PretrainingTrainer(Trainer):
             input_ids=inputs["input_ids"],
             logits_positions=positions,
             targets=targets,
-            token_weights=torch.full(targets.shape, 1 / len(targets), device=targets.device),
+            token_weights=torch.full(targets.shape, 1 / max(1, len(targets)), device=targets.device),
         )
         assert prediction.loss is not None, "a predictor returns a loss if it is given targets"
         return prediction.loss

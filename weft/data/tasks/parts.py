@@ -20,6 +20,8 @@ from weft.data.tasks.problem import Problem, join_answer, sample_of_split
 LINES_PER_DOCUMENT = 10
 STEPS_AFTER_QUESTION = 10
 BOARDS_PER_DOCUMENT = 4
+NAMED_STEPS = (("math500", "Left", 0), ("math500", "Right", 1), ("countdown", "Rest", 0))
+"""Steps that are asked for alone: benchmark, name in the question, index in the rationale."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,16 +76,33 @@ def _sheet(rng: random.Random) -> Text:
 
 
 def _equal_steps(rng: random.Random) -> Text:
-    """Ask which of two operations has the same result as a third one."""
+    """Ask which of two operations on the same numbers has the same result as a third one."""
     while True:
-        first, equal, other = (sample_step(rng) for _ in range(3))
-        if first != equal and _result(first) == _result(equal) != _result(other):
+        first, pair = sample_step(rng), countdown_problems.sample_two_numbers(rng)
+        candidates = pair.rationale.split("\n")
+        equal = [_left_side(step) for step in candidates if _result(step) == _result(first)]
+        if len(equal) == 1 and first not in candidates:
             break
-    following = [equal, other]
-    rng.shuffle(following)
-    steps = [first, *following]
+    steps = [first, *candidates]
     question = f"Compute {_left_sides(steps)}. Which equals the first?"
-    return Text(question=question, body=join_answer("\n".join(steps), _left_side(equal)))
+    return Text(question=question, body=join_answer("\n".join(steps), equal[0]))
+
+
+def _story_expression(rng: random.Random) -> Text:
+    """Ask for the operations of a story without their results."""
+    problem = sample_of_split(TASKS["gsm8k"], "train", rng)
+    first, *others = (_left_side(step) for step in problem.rationale.split("\n"))
+    expression = first + "".join(step.lstrip("0123456789") for step in others)
+    question = problem.question.replace("How many?", "Write it.")
+    return Text(question=question, body=join_answer(expression, "done"))
+
+
+def _single_step(rng: random.Random) -> Text:
+    """Ask for one named step of an equation or of a Countdown problem."""
+    benchmark, name, number = rng.choice(NAMED_STEPS)
+    problem = sample_of_split(TASKS[benchmark], "train", rng)
+    step = problem.rationale.split("\n")[number]
+    return Text(question=f"{name}: {problem.question}", body=join_answer(step, "done"))
 
 
 def _problem(
@@ -116,6 +135,8 @@ PARTS: dict[Part, Callable[[random.Random], Text]] = {
     "steps_after_question": _steps_after_question,
     "sheets": _sheet,
     "equal_steps": _equal_steps,
+    "story_expressions": _story_expression,
+    "single_steps": _single_step,
     "two_numbers": partial(_problem, sample_problem=countdown_problems.sample_two_numbers),
     "one_step_stories": partial(_problem, sample_problem=partial(word_problems.sample_problem, num_steps=1)),
     "two_step_stories": partial(_problem, sample_problem=partial(word_problems.sample_problem, num_steps=2)),
