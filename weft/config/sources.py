@@ -196,6 +196,9 @@ class GeneratedData(Section):
     """Task -> number of examples."""
     seed: int
     """Seed of the problems."""
+    checked_steps: bool = False
+    """Write longer worked answers to the same problems: each step is followed by a check, such as
+    17-5=12 after 12+5=17."""
 
 
 class HubData(Section):

@@ -44,7 +44,7 @@ def load_dataset(
     inputs: list[Path] = []
     num_repeated = 0
     if isinstance(source, GeneratedData):
-        examples = generate_examples(source.tasks, seed=source.seed)
+        examples = generate_examples(source.tasks, seed=source.seed, is_checked=source.checked_steps)
     elif isinstance(source, HubData):
         files = [fetch_hub_file(file, offline=offline, pins=pins) for file in source.files]
         examples = _read_hub(name, source, files, find_instruction(source.instruction, offline=offline))

@@ -14,6 +14,11 @@ LARGEST_OPERAND = 9
 Operation = str
 """One of ``+``, ``-``, ``*`` and ``/``."""
 
+DIVISORS = range(2, 7)
+"""Right operands of /."""
+INVERSE = {"+": "-", "-": "+", "*": "/", "/": "*"}
+"""Operation -> its inverse."""
+
 OPERATION_WEIGHTS = {"+": 4, "-": 4, "*": 3, "/": 2}
 """Frequency of the operations among random steps."""
 
@@ -33,6 +38,20 @@ def write_step(left: int, operation: Operation, right: int) -> str:
     return f"{left}{operation}{right}={calculate(left, operation, right)}"
 
 
+def write_check(step: str) -> str:
+    """Return a step that checks a step, such as ``17-5=12`` for ``12+5=17``.
+
+    The check is the inverse operation. If this would be a division that is not among the steps of
+    `sample_step`, it is the product with its operands exchanged.
+    """
+    left, _, result = step.partition("=")
+    operation = next(sign for sign in INVERSE if sign in left)
+    value, operand = int(left.partition(operation)[0]), int(left.partition(operation)[2])
+    if operation == "*" and (operand not in DIVISORS or int(result) > LARGEST_VALUE):
+        return write_step(operand, "*", value)
+    return write_step(int(result), INVERSE[operation], operand)
+
+
 def sample_step(rng: random.Random) -> str:
     """Return a random step with a result of at least 1."""
     operation = rng.choices(list(OPERATION_WEIGHTS), weights=list(OPERATION_WEIGHTS.values()))[0]
@@ -47,7 +66,7 @@ def _sample_operands(rng: random.Random, operation: Operation) -> tuple[int, int
         right = rng.randint(1, LARGEST_OPERAND)
         return rng.randint(right + 1, LARGEST_VALUE + LARGEST_OPERAND), right
     if operation == "/":
-        divisor = rng.randint(2, 6)
+        divisor = rng.choice(DIVISORS)
         return divisor * rng.randint(1, LARGEST_VALUE // divisor), divisor
     if rng.random() < 0.3:  # doubling and tripling
         factor = rng.choice((2, 3))

@@ -6,24 +6,46 @@ from collections.abc import Mapping
 
 from weft.config.sources import Task
 from weft.data.tasks import find_generator
+from weft.data.tasks.arithmetic import write_check
 from weft.data.tasks.problem import Problem, draw_problems, join_answer
 from weft.records import Example
 
 
-def make_example(problem: Problem) -> Example:
-    """Return a problem with its rationale as a training example."""
+def make_example(problem: Problem, *, is_checked: bool = False) -> Example:
+    """Return a problem with its rationale, or with the longer one of `check_rationale`, as an example."""
+    rationale = check_rationale(problem) if is_checked else problem.rationale
     return Example(
         example_id=problem.example_id,
         question=problem.question,
-        answer=join_answer(problem.rationale, problem.answer),
+        answer=join_answer(rationale, problem.answer),
         source=f"generated/{problem.benchmark}",
     )
 
 
-def generate_examples(counts: Mapping[Task, int], *, seed: int) -> list[Example]:
-    """Generate distinct training examples in random order; ``counts`` gives their number for each task."""
+def check_rationale(problem: Problem) -> str:
+    """Return a rationale in which each step is followed by a check (`write_check`).
+
+    A problem without steps gets its answer as rationale, so that the answer is written twice.
+    """
+    if not problem.rationale:
+        return problem.answer
+    steps = problem.rationale.split("\n")
+    return "\n".join(line for step in steps for line in (step, write_check(step)))
+
+
+def generate_examples(counts: Mapping[Task, int], *, seed: int, is_checked: bool = False) -> list[Example]:
+    """Generate distinct training examples in random order.
+
+    Args:
+        counts: task -> number of examples.
+        seed: seed of problems and order.
+        is_checked: check each step of a rationale, see `check_rationale`; the problems stay the same.
+
+    Returns:
+        The examples.
+    """
     examples = [
-        make_example(problem)
+        make_example(problem, is_checked=is_checked)
         for task, count in counts.items()
         for problem in itertools.islice(draw_problems(find_generator(task), split="train", seed=seed), count)
     ]
