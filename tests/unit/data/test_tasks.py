@@ -78,11 +78,15 @@ def test_steps_are_true_and_few_enough_to_learn_by_heart():
 
 @pytest.mark.parametrize(
     ("step", "check"),
-    [("12+5=17", "17-5=12"), ("9-4=5", "5+4=9"), ("3*7=21", "21/7=3"), ("24/3=8", "8*3=24")],
-)
-def test_a_step_is_checked_by_the_inverse_operation(step, check):
+    [
+        ("12+5=17", "17-5=12"), ("9-4=5", "5+4=9"), ("14*2=28", "28/2=14"), ("24/3=8", "8*3=24"),
+        ("3*7=21", "7*3=21"), ("9*5=45", "5*9=45"),
+    ],
+)  # fmt: skip
+def test_a_step_is_checked_by_a_step_that_the_base_model_knows(step, check):
+    rng = random.Random(1)
     assert write_check(step) == check
-    assert write_check(check) == step
+    assert check in {sample_step(rng) for _ in range(40_000)}
 
 
 @pytest.mark.parametrize("task", TASKS)
