@@ -69,11 +69,15 @@ def is_true(step):
     return {"+": a + b, "-": a - b, "*": a * b, "/": a / b}[operation] == int(right)
 
 
-def test_steps_are_true_and_few_enough_to_learn_by_heart():
+@pytest.fixture(scope="module")
+def all_steps():
     rng = random.Random(3)
-    steps = {sample_step(rng) for _ in range(40_000)}
-    assert all(is_true(step) for step in steps)
-    assert 600 < len(steps) < 750
+    return {sample_step(rng) for _ in range(40_000)}
+
+
+def test_steps_are_true_and_few_enough_to_learn_by_heart(all_steps):
+    assert all(is_true(step) for step in all_steps)
+    assert 600 < len(all_steps) < 750
 
 
 @pytest.mark.parametrize(
@@ -83,10 +87,9 @@ def test_steps_are_true_and_few_enough_to_learn_by_heart():
         ("3*7=21", "7*3=21"), ("9*5=45", "5*9=45"),
     ],
 )  # fmt: skip
-def test_a_step_is_checked_by_a_step_that_the_base_model_knows(step, check):
-    rng = random.Random(1)
+def test_a_step_is_checked_by_a_step_that_the_base_model_knows(step, check, all_steps):
     assert write_check(step) == check
-    assert check in {sample_step(rng) for _ in range(40_000)}
+    assert check in all_steps
 
 
 @pytest.mark.parametrize("task", TASKS)

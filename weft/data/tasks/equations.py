@@ -41,17 +41,12 @@ def sample_one_step(rng: random.Random) -> Problem:
 
 
 def sample_two_steps(rng: random.Random) -> Problem:
-    """Sample an equation ax+b=c or ax=dx+c."""
+    """Sample an equation ax=dx+c with a > d."""
     factor, solution = _sample_solution(rng)
-    value = factor * solution
-    if rng.random() < 0.5:
-        constant, right = _sample_constants(rng, value)
-        question, first = f"{factor}x{constant:+d}={right}", _subtract(right, constant)
-    else:
-        moved = rng.randint(1, LARGEST_FACTOR)
-        left = factor + moved
-        question, first = f"{left}x={moved}x+{value}", write_step(left, "-", moved)
-    return _problem([question], question, [first, write_step(value, "/", factor)], solution)
+    moved, value = rng.randint(1, LARGEST_FACTOR), factor * solution
+    steps = [write_step(factor + moved, "-", moved), write_step(value, "/", factor)]
+    question = f"{factor + moved}x={moved}x+{value}"
+    return _problem([question], question, steps, solution)
 
 
 def _sample_solution(rng: random.Random) -> tuple[int, int]:
