@@ -13,7 +13,7 @@ TINY = yaml.safe_load(Path("experiments/tiny.yaml").read_text())["training"]
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"batch_size": 20}, "batch_size .*micro_batch_size=16, got 20"),
+        ({"batch_size": 20}, "batch_size .*micro_batch_size=8, got 20"),
         ({"offload_optimizer": True, "zero_stage": 0}, "zero_stage .*offload_optimizer, got 0"),
         ({"offload_parameters": True}, "zero_stage .*offload_parameters, got 2"),
         ({"lora": None, "dtype": "bfloat16", "zero_stage": 0}, "zero_stage .*bfloat16, got 0"),

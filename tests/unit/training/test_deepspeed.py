@@ -124,8 +124,7 @@ def test_the_buffers_of_ranks_lose_their_names_and_go_on_working():
         )
         for rank in range(2)
     ]  # fmt: skip
-    for rank in ranks:
-        out, errors = rank.communicate(timeout=120)
+    for out, errors in [rank.communicate(timeout=900) for rank in ranks]:
         assert "SEEN 2 0 [3.0]" in out, out + errors
 
 
