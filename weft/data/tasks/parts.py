@@ -17,8 +17,8 @@ from weft.data.tasks import TASKS, countdown_problems, equations, sudoku_puzzles
 from weft.data.tasks.arithmetic import sample_step
 from weft.data.tasks.problem import Problem, join_answer, sample_of_split
 
-LINES_PER_DOCUMENT = 10
-STEPS_AFTER_QUESTION = 10
+LINES_PER_DOCUMENT = 14
+STEPS_AFTER_QUESTION = 12
 BOARDS_PER_DOCUMENT = 4
 NAMED_STEPS = (("math500", "Left", 0), ("math500", "Right", 1), ("countdown", "Rest", 0))
 """Steps that are asked for alone: benchmark, name in the question, index in the rationale."""
