@@ -8,7 +8,7 @@ export PATH := $(BIN):$(PATH)
 PYTEST := python -m pytest -n 2 --dist worksteal
 EXPERIMENT ?= tiny
 
-.PHONY: run setup test test-slow check format same-results bench plan base doctor config-docs clean help
+.PHONY: run setup test test-slow check format same-results bench plan base results results-tables doctor config-docs clean help
 
 run: setup  ## set up and run the default experiment: tables, figures, report
 	snakemake --cores all --config experiment=$(EXPERIMENT)
@@ -59,6 +59,19 @@ plan: setup  ## print the jobs and downloads of an experiment without running it
 base: setup  ## train the small base model anew into results/tiny/pretrained (half an hour), and print what it can do
 	snakemake --cores all base
 	python -m tools.base_parts results/tiny/pretrained
+
+results: setup  ## run what docs/results lacks of an experiment, and store it there (EXPERIMENT=few-shot)
+	while targets=$$(python -m tools.stored_results missing --experiment $(EXPERIMENT)) && [ -n "$$targets" ]; do \
+	  snakemake --cores all --config experiment=$(EXPERIMENT) -- $$targets && \
+	  python -m tools.stored_results store --experiment $(EXPERIMENT) || exit 1; done
+
+results-tables: setup  ## make tables, figures and page of an experiment from docs/results alone (EXPERIMENT=few-shot)
+	rm -rf results/stored/$(EXPERIMENT)
+	python -m tools.stored_results restore --experiment $(EXPERIMENT) results/stored/$(EXPERIMENT)
+	cd results/stored && for part in tables figures; do python -m weft report $$part \
+	  --experiment $(EXPERIMENT)/$(EXPERIMENT).yaml --out $(EXPERIMENT)/$$part $(EXPERIMENT) || exit 1; done
+	cd results/stored && python -m weft report page --experiment $(EXPERIMENT)/$(EXPERIMENT).yaml \
+	  --figures $(EXPERIMENT)/figures --out $(EXPERIMENT)/report/index.html $(EXPERIMENT)
 
 doctor: setup  ## print versions, devices, compiler and local data
 	python -m weft doctor
