@@ -1,55 +1,42 @@
-r"""Countdown problems: reach a target with three numbers in the given order.
+r"""Countdown problems: reach a target with four numbers in the given order.
 
-    question    Numbers: [3, 7, 2]
-                Target: 23
-    rationale   23-2=21
-                3+7=10
+    question    Numbers: [3, 7, 5, 2]
+                Target: 28
+    rationale   28-2=26
+                26-5=21
                 3*7=21
-    answer      \boxed{3*7+2}
+    answer      \boxed{3*7+5+2}
 
 The first two numbers are added, or multiplied if the first has one digit, or subtracted if it has two; the
-third number is added to the result. The rationale computes what the first two numbers must give, and what
-they can give. The question has the form of d1's test file. If both give the same, the solution is the sum,
-so that equal questions have equal answers.
+other numbers are added. The rationale computes backwards what the first two numbers must give. The question
+has the form of d1's test file. If two operations give the same, the solution is the sum, so that equal
+questions have equal answers.
 """
 
+import itertools
 import random
 
-from weft.data.tasks.arithmetic import LARGEST_OPERAND, LARGEST_VALUE, calculate, write_step
+from weft.data.tasks.arithmetic import LARGEST_OPERAND, LARGEST_VALUE, Operation, calculate, write_step
 from weft.data.tasks.problem import Problem, canonical
 
-
-def sample_problem(rng: random.Random) -> Problem:
-    """Sample a problem with three numbers, of which the last two have one digit."""
-    a, b, value, operation = _sample_pair(rng)
-    c = rng.randint(1, LARGEST_OPERAND)
-    steps = [write_step(value + c, "-", c), *(write_step(a, sign, b) for sign in _operations(a))]
-    return _problem([a, b, c], value + c, steps, f"{a}{operation}{b}+{c}")
+NUM_NUMBERS = 4
+"""Numbers in a problem of fine-tuning and of the test sets."""
 
 
-def sample_two_numbers(rng: random.Random) -> Problem:
-    """Sample a problem with the first two numbers only."""
-    a, b, value, operation = _sample_pair(rng)
-    steps = [write_step(a, sign, b) for sign in _operations(a)]
-    return _problem([a, b], value, steps, f"{a}{operation}{b}")
-
-
-def _operations(first: int) -> tuple[str, str]:
-    """Return the operations that are tried with a first number, in the order of the rationale."""
-    return ("+", "*") if first <= LARGEST_OPERAND else ("+", "-")
-
-
-def _sample_pair(rng: random.Random) -> tuple[int, int, int, str]:
-    """Return two numbers, what they give, and the operation."""
+def sample_problem(rng: random.Random, num_numbers: int = NUM_NUMBERS) -> Problem:
+    """Sample a problem in which all numbers but the first have one digit."""
     while True:
-        a, b = rng.randint(1, LARGEST_VALUE), rng.randint(1, LARGEST_OPERAND)
-        operation = rng.choice(_operations(a))
-        value = calculate(a, operation, b)
-        if value <= LARGEST_VALUE:
-            return a, b, value, "+" if a + b == value else operation
-
-
-def _problem(numbers: list[int], target: int, steps: list[str], solution: str) -> Problem:
+        first, second, operation = _sample_pair(rng)
+        others = [rng.randint(1, LARGEST_OPERAND) for _ in range(num_numbers - 2)]
+        rests = list(itertools.accumulate(others, initial=calculate(first, operation, second)))
+        if all(rest <= LARGEST_VALUE for rest in rests[:-1]):
+            break
+    backwards = zip(reversed(rests[1:]), reversed(others), strict=True)
+    steps = [write_step(rest, "-", number) for rest, number in backwards]
+    steps.append(write_step(first, operation, second))
+    target = rests[-1]
+    numbers = [first, second, *others]
+    solution = f"{first}{operation}" + "+".join(map(str, numbers[1:]))
     return Problem(
         benchmark="countdown",
         key=canonical([numbers, target]),
@@ -58,3 +45,13 @@ def _problem(numbers: list[int], target: int, steps: list[str], solution: str) -
         rationale="\n".join(steps),
         answer=rf"\boxed{{{solution}}}",
     )
+
+
+def _sample_pair(rng: random.Random) -> tuple[int, int, Operation]:
+    """Return two numbers and the operation between them."""
+    while True:
+        first, second = rng.randint(1, LARGEST_VALUE), rng.randint(1, LARGEST_OPERAND)
+        operation = rng.choice("+*" if first <= LARGEST_OPERAND else "+-")
+        result = calculate(first, operation, second)
+        if result <= LARGEST_VALUE:
+            return first, second, "+" if result == first + second else operation

@@ -1,8 +1,8 @@
 r"""Linear equations with whole solutions, in the form of the MATH data set.
 
     question    Solve 7x+5=4x+29
-    rationale   7-4=3
-                29-5=24
+    rationale   29-5=24
+                7-4=3
                 24/3=8
     answer      \boxed{8}
 
@@ -25,8 +25,8 @@ def sample_problem(rng: random.Random) -> Problem:
     moved = rng.randint(1, LARGEST_FACTOR)
     constant, right = _sample_constants(rng, factor * solution)
     steps = [
-        write_step(factor + moved, "-", moved),
         _subtract(right, constant),
+        write_step(factor + moved, "-", moved),
         write_step(factor * solution, "/", factor),
     ]
     left = f"{factor + moved}x{constant:+d}"

@@ -1,6 +1,6 @@
 """Texts of pretraining: the single steps of the problems, and never a whole chain of steps.
 
-A base model that is trained on these texts can add, copy, compare and answer questions of one or two steps.
+A base model that is trained on these texts can calculate, copy and answer questions of one or two steps.
 It meets the questions of fine-tuning only with a direct answer, without steps. Fine-tuning on worked
 examples then has something to unlock, as with LLaDA. No text contains a problem of the test or validation
 split, and no worked answer is as long as those of fine-tuning.
@@ -20,7 +20,7 @@ from weft.data.tasks.problem import Problem, join_answer, sample_of_split
 LINES_PER_DOCUMENT = 14
 STEPS_AFTER_QUESTION = 12
 BOARDS_PER_DOCUMENT = 4
-NAMED_STEPS = (("math500", "Left", 0), ("math500", "Right", 1), ("countdown", "Rest", 0))
+NAMED_STEPS = (("math500", "Right", 0), ("math500", "Left", 1), ("countdown", "Rest", 0))
 """Steps that are asked for alone: benchmark, name in the question, index in the rationale."""
 
 
@@ -75,19 +75,6 @@ def _sheet(rng: random.Random) -> Text:
     return Text(question=f"Compute {_left_sides(steps)}.", body=join_answer("\n".join(steps), "done"))
 
 
-def _equal_steps(rng: random.Random) -> Text:
-    """Ask which of two operations on the same numbers has the same result as a third one."""
-    while True:
-        first, pair = sample_step(rng), countdown_problems.sample_two_numbers(rng)
-        candidates = pair.rationale.split("\n")
-        equal = [_left_side(step) for step in candidates if _result(step) == _result(first)]
-        if len(equal) == 1 and first not in candidates:
-            break
-    steps = [first, *candidates]
-    question = f"Compute {_left_sides(steps)}. Which equals the first?"
-    return Text(question=question, body=join_answer("\n".join(steps), equal[0]))
-
-
 def _story_expression(rng: random.Random) -> Text:
     """Ask for the operations of a story without their results."""
     problem = sample_of_split(TASKS["gsm8k"], "train", rng)
@@ -122,10 +109,6 @@ def _left_sides(steps: list[str]) -> str:
     return ", ".join(map(_left_side, steps))
 
 
-def _result(step: str) -> str:
-    return step.partition("=")[2]
-
-
 PARTS: dict[Part, Callable[[random.Random], Text]] = {
     "steps": partial(_document, sample_line=sample_step, num_lines=LINES_PER_DOCUMENT),
     "boards": partial(
@@ -134,10 +117,14 @@ PARTS: dict[Part, Callable[[random.Random], Text]] = {
     "copies": _copies,
     "steps_after_question": _steps_after_question,
     "sheets": _sheet,
-    "equal_steps": _equal_steps,
     "story_expressions": _story_expression,
     "single_steps": _single_step,
-    "two_numbers": partial(_problem, sample_problem=countdown_problems.sample_two_numbers),
+    "two_numbers": partial(
+        _problem, sample_problem=partial(countdown_problems.sample_problem, num_numbers=2)
+    ),
+    "three_numbers": partial(
+        _problem, sample_problem=partial(countdown_problems.sample_problem, num_numbers=3)
+    ),
     "one_step_stories": partial(_problem, sample_problem=partial(word_problems.sample_problem, num_steps=1)),
     "two_step_stories": partial(_problem, sample_problem=partial(word_problems.sample_problem, num_steps=2)),
     "one_step_equations": partial(_problem, sample_problem=equations.sample_one_step),
@@ -146,7 +133,6 @@ PARTS: dict[Part, Callable[[random.Random], Text]] = {
         _problem,
         sample_problem=partial(sudoku_puzzles.sample_problem, empty_cells=sudoku_puzzles.FEW_EMPTY_CELLS),
     ),
-    "direct_countdown": partial(_problem, sample_problem=countdown_problems.sample_problem, is_direct=True),
     "direct_gsm8k": partial(_problem, sample_problem=word_problems.sample_problem, is_direct=True),
     "direct_math500": partial(_problem, sample_problem=equations.sample_problem, is_direct=True),
 }

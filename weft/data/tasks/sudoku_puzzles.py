@@ -14,7 +14,7 @@ from weft.data.tasks.problem import Problem
 
 EMPTY_CELLS = (9, 11)
 """Smallest and largest number of empty cells of a puzzle of fine-tuning and of the test sets."""
-FEW_EMPTY_CELLS = (2, 5)
+FEW_EMPTY_CELLS = (2, 4)
 """The same for the easy puzzles of pretraining."""
 
 
