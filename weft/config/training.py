@@ -33,8 +33,8 @@ class LearningCurve(Section):
     """Seed of the validation questions."""
 
 
-class Optimization(Section):
-    """Settings that pretraining and fine-tuning share."""
+class Training(Section):
+    """Fine-tuning, equal for all methods."""
 
     batch_size: int = Field(gt=0)
     """Examples per optimiser step, summed over all processes and accumulation steps."""
@@ -50,11 +50,6 @@ class Optimization(Section):
     """Norm to which gradients are clipped."""
     t_min: float = Field(gt=0, lt=1)
     """Smallest diffusion time (LLaDA's eps): t = (1 - t_min) u + t_min with u uniform in [0, 1)."""
-
-
-class Training(Optimization):
-    """Fine-tuning, equal for all methods."""
-
     epochs: int = Field(gt=0)
     """Passes over the training examples."""
     micro_batch_size: int = Field(gt=0)
