@@ -11,7 +11,7 @@ from weft.report.accuracy_figure import draw_accuracy
 from weft.report.contrast_figure import draw_contrasts
 from weft.report.drawing import save_figure
 from weft.report.gradient_figures import draw_gradient_share, draw_gradient_variance
-from weft.report.learning_curves import draw_learning_curves
+from weft.report.learning_curve_figure import draw_learning_curves
 from weft.report.outputs import list_figures
 from weft.report.ratio_figure import draw_ratios
 from weft.report.results import Results

@@ -58,7 +58,7 @@ def test_the_first_question_of_each_file_makes_one_page(questions, tmp_path):
     assert re.findall(r"<h2.*?>(.*?)</h2>", page) == ["arithmetic (GSM8K rules)", "algebra (MATH-500 rules)"]
     assert re.findall(r"Example <code>(.*?)</code>", page) == ["aa", "cc"]
     assert "<h1>An answer step by step: base model</h1>" in page
-    assert "about one million parameters" in page, "the caption of the experiment's own models"
+    assert "0.3 million parameters" in page, "the caption of the experiment's own models"
     sidecar = json.loads(out.with_name("base.html.provenance.json").read_text())
     assert sidecar["experiment"] == "tiny"
     assert set(sidecar["inputs"]) == {*map(str, questions), "experiments/tiny-base"}

@@ -47,5 +47,7 @@ def test_one_offline_folder_may_be_given_bare():
 def test_an_unknown_key_and_an_unknown_experiment_are_refused():
     with pytest.raises(ConfigError, match="sedes: unknown key"):
         resolve(sedes=3)
-    with pytest.raises(ConfigError, match=r"'ablations', 'd1-baselines', 'paper', 'tiny'.*got 'big'"):
+    with pytest.raises(
+        ConfigError, match=r"'ablations', 'd1-baselines', 'few-shot', 'paper', 'tiny'.*got 'big'"
+    ):
         find_experiment("big")

@@ -10,7 +10,7 @@ from weft.errors import ConfigError
 
 def test_the_sampler_s_experiment_is_checked_before_anything_is_measured(tmp_path, monkeypatch):
     threshold = Path("experiments/tiny.yaml").read_text()
-    threshold = threshold.replace("  tokens_per_step: 2 ", "  confidence_threshold: 0.9 ")
+    threshold = threshold.replace("  tokens_per_step: 1 ", "  confidence_threshold: 0.9 ")
     (tmp_path / "tiny.yaml").write_text(threshold)
     monkeypatch.setattr(sampler, "bench_sampler", lambda **_: pytest.fail("this part is long"))
     arguments = ["sampler", "--quick", "--experiment", str(tmp_path / "tiny.yaml")]

@@ -1,6 +1,7 @@
 import pytest
 
-from weft.report.learning_curves import draw_learning_curves, list_points, summarise_curves
+from weft.report.learning_curve_figure import draw_learning_curves
+from weft.report.learning_curves import list_points, summarise_curves
 from weft.report.presentation import present
 from weft.stats import AVERAGE
 

@@ -19,7 +19,7 @@ from weft.sampling.job import SamplingJob, run_job
 from weft.sampling.shards import Shard, merge_shards
 
 BASE = Path("experiments/tiny-base")
-SAMPLING = load_experiment("experiments/tiny.yaml").sampling.model_dump()
+SAMPLING = load_experiment("experiments/tiny.yaml").sampling.model_dump() | {"tokens_per_step": 2}
 NOISY = {"temperature": 0.7, "remasking": "random", "seed": 3}
 
 
