@@ -15,11 +15,13 @@ from pathlib import Path
 from typing import Annotated
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import typer
 import yaml
 
 from weft.config import BASE_RUN, FineTuning, find_experiment, load_experiment
+from weft.config.experiment import Run
 from weft.errors import DataError
 from weft.layout import SUMMARY_FILE, ResultLayout, provenance_file
 from weft.records import Generation, JsonObject, Record, ScoredExample
@@ -80,8 +82,17 @@ def store_dataset(layout: ResultLayout, dataset: str, out: Path) -> None:
         )
 
 
+def store_gradients(layout: ResultLayout, dataset: str, out: Path) -> None:
+    """Store the gradient study of a data set."""
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with atomic_file(out) as temporary:
+        pq.write_table(
+            pq.read_table(layout.gradients(dataset)), temporary, compression="zstd", compression_level=19
+        )
+
+
 def restore(experiment: FineTuning, layout: ResultLayout) -> None:
-    """Write the files of all stored runs and data sets that the report reads.
+    """Write the files of all stored runs, data sets and gradient studies that the report reads.
 
     Args:
         experiment: the experiment, with stored runs only.
@@ -98,20 +109,57 @@ def restore(experiment: FineTuning, layout: ResultLayout) -> None:
         with atomic_file(layout.probe(dataset)) as temporary:
             pq.write_table(table, temporary)
         _write_other_files(layout, table)
+        if experiment.has_gradient_study:
+            study = pq.read_table(store_path(experiment, f"gradients.{dataset}"))
+            chosen = pc.is_in(study["method"], pa.array(list(experiment.methods)))
+            layout.gradients(dataset).parent.mkdir(parents=True, exist_ok=True)
+            with atomic_file(layout.gradients(dataset)) as temporary:
+                pq.write_table(study.filter(chosen), temporary)
 
 
-def with_stored_seeds(experiment: FineTuning) -> FineTuning:
-    """Return the experiment with those seeds only of which all runs are stored."""
+def with_stored_runs(experiment: FineTuning) -> FineTuning:
+    """Return the part of an experiment whose runs are all stored.
+
+    It has the seeds for which the two methods of the main test are stored, and the methods that are stored
+    for all these seeds. Without a stored gradient study, it has none.
+    """
+    missing = set(missing_runs(experiment))
     seeds = [
         seed
         for seed in experiment.seeds
-        if all(
-            store_path(experiment, run.run_id).is_file()
+        if not any(
+            run.run_id in missing and _is_main(experiment, run)
             for run in experiment.trained_runs
             if run.seed == seed
         )
     ]
-    return experiment.model_copy(update={"seeds": seeds})
+    lacking = {run.method for run in experiment.trained_runs if run.seed in seeds and run.run_id in missing}
+    methods = {name: method for name, method in experiment.methods.items() if name not in lacking}
+    contrasts = [pair for pair in experiment.further_contrasts if set(pair) <= set(methods)]
+    update: dict[str, object] = {"seeds": seeds, "methods": methods, "further_contrasts": contrasts}
+    if not all(store_path(experiment, f"gradients.{name}").is_file() for name in experiment.dataset_names):
+        update["gradient_study"] = None
+    return experiment.model_copy(update=update)
+
+
+def missing_runs(experiment: FineTuning) -> list[str]:
+    """Return the names of the runs that are not stored.
+
+    The base model comes first, then the two methods of the main test, seed by seed, then the other methods.
+    """
+    runs = sorted(experiment.trained_runs, key=lambda run: _place(experiment, run))
+    names = [BASE_RUN, *(run.run_id for run in runs)]
+    return [name for name in names if not store_path(experiment, name).is_file()]
+
+
+def _place(experiment: FineTuning, run: Run) -> tuple[int, int, int]:
+    is_main = _is_main(experiment, run)
+    method = 0 if is_main else 1 + list(experiment.methods).index(run.method)
+    return method, experiment.seeds.index(run.seed or 0), list(experiment.datasets).index(run.dataset or "")
+
+
+def _is_main(experiment: FineTuning, run: Run) -> bool:
+    return run.method in experiment.contrast
 
 
 def _cells(experiment: FineTuning) -> Iterator[tuple[str, int]]:
@@ -189,13 +237,16 @@ def _load(experiment: str) -> FineTuning:
 
 @app.command("store")
 def store_all(experiment: ExperimentOption) -> None:
-    """Store all finished runs and data sets that are not stored yet."""
+    """Store all finished runs, data sets and gradient studies that are not stored yet."""
     described = _load(experiment)
     layout = ResultLayout.of(described.name)
     for dataset in described.dataset_names:
         out = store_path(described, f"data.{dataset}")
         if layout.probe(dataset).is_file() and not out.exists():
             store_dataset(layout, dataset, out)
+        out = store_path(described, f"gradients.{dataset}")
+        if layout.gradients(dataset).is_file() and not out.exists():
+            store_gradients(layout, dataset, out)
     for run in missing_runs(described):
         scores = [layout.scores(s, run, *cell) for s in described.scoring for cell in _cells(described)]
         has_curve = run == BASE_RUN or not described.curve_benchmarks or layout.curve(run).is_file()
@@ -218,26 +269,23 @@ def show_missing(
             paths.append(layout.curve(run))
         if run == BASE_RUN:
             paths += [layout.probe(dataset) for dataset in described.dataset_names]
+            if described.has_gradient_study:
+                paths += [layout.gradients(dataset) for dataset in described.dataset_names]
         typer.echo("\n".join(map(str, paths)))
 
 
 @app.command("restore")
 def restore_all(experiment: ExperimentOption, out: Path) -> None:
-    """Restore all seeds of which every run is stored, and write an experiment file with these seeds."""
-    described = with_stored_seeds(_load(experiment))
+    """Restore the stored part of an experiment, and write an experiment file that describes this part."""
+    described = with_stored_runs(_load(experiment))
     if not described.seeds:
         raise DataError(
-            f"at least one seed must have all its runs in {STORE / described.name}, got none; run "
-            f"make results EXPERIMENT={described.name} first"
+            f"the runs of {' and '.join(described.contrast)} with at least one seed must be in "
+            f"{STORE / described.name}, got none; run make results EXPERIMENT={described.name} first"
         )
     restore(described, ResultLayout(out))
     write_text(out / f"{described.name}.yaml", yaml.safe_dump(described.model_dump(mode="json")))
-    typer.echo(f"restored the seeds {described.seeds} -> {out}")
-
-
-def missing_runs(experiment: FineTuning) -> list[str]:
-    """Return the names of the runs that are not stored."""
-    return [run for run in experiment.run_ids if not store_path(experiment, run).is_file()]
+    typer.echo(f"restored the seeds {described.seeds} of {list(described.methods)} -> {out}")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,5 @@
 import pytest
 
-from weft.report.learning_curve_figure import draw_learning_curves
 from weft.report.learning_curves import list_points, summarise_curves
 from weft.report.presentation import present
 from weft.stats import AVERAGE
@@ -28,11 +27,3 @@ def test_the_table_has_a_row_for_each_method_and_step(ablations, ablated):
     assert len(cells) == 3 * len(ablations.methods)
     assert list(cells["steps"][:3]) == ["10", "20", "30"]
     assert cells["range of the average"][0] == "51.0 to 53.0"
-
-
-def test_the_figure_has_a_panel_for_each_benchmark_and_the_average(ablations, ablated):
-    fig = draw_learning_curves(ablations, ablated)
-    titles = [ax.get_title(loc="left") for ax in fig.axes if ax.axison]
-    assert titles == ["Sudoku 4×4", "arithmetic (GSM8K rules)", "average"]
-    num_lines = len(ablations.methods) * (len(ablations.seeds) + 1)
-    assert all(len(ax.lines) == num_lines for ax in fig.axes if ax.axison)

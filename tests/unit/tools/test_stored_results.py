@@ -105,7 +105,38 @@ def test_the_file_of_a_run_can_be_read_as_a_table(experiment, layout):
 def test_only_seeds_with_all_their_runs_are_restored(experiment, layout):
     store(experiment, layout, ["base", "sft-worked-seed1", "sft-worked-seed2", "weft-worked-seed2"])
     assert stored_results.missing_runs(experiment) == ["weft-worked-seed1"]
-    assert stored_results.with_stored_seeds(experiment).seeds == [2]
+    assert stored_results.with_stored_runs(experiment).seeds == [2]
+
+
+def test_methods_with_all_their_runs_are_restored(layout, monkeypatch, tmp_path):
+    monkeypatch.setattr(stored_results, "STORE", tmp_path / "store")
+    full = load_experiment(find_experiment("ablations"))
+    names = ["sft", "weft", "weft-frozen", "weft-permuted"]
+    experiment = full.model_copy(
+        update={
+            "seeds": [1, 2],
+            "methods": {name: full.methods[name] for name in names},
+            "further_contrasts": [("weft-permuted", "sft"), ("weft-frozen", "sft")],
+        }
+    )
+    order = stored_results.missing_runs(experiment)
+    assert order[:3] == ["base", "sft-worked-seed1", "weft-worked-seed1"], "the main test first, by seed"
+    assert order[5:] == [f"{name}-worked-seed{seed}" for name in names[2:] for seed in (1, 2)]
+    store(experiment, layout, order[:8])
+    part = stored_results.with_stored_runs(experiment)
+    assert (part.seeds, list(part.methods)) == ([1, 2], ["sft", "weft", "weft-frozen"])
+    assert part.further_contrasts == [("weft-frozen", "sft")]
+    assert not part.has_gradient_study, "none is stored"
+    study = pd.DataFrame({"method": ["sft", "weft-permuted"], "quintile": [1, 1]})
+    layout.gradients("worked").parent.mkdir(parents=True)
+    study.to_parquet(layout.gradients("worked"))
+    stored_results.store_gradients(
+        layout, "worked", stored_results.store_path(experiment, "gradients.worked")
+    )
+    part = stored_results.with_stored_runs(experiment)
+    again = ResultLayout(tmp_path / "again")
+    stored_results.restore(part, again)
+    assert list(pd.read_parquet(again.gradients("worked"))["method"]) == ["sft"], "only stored methods"
 
 
 def test_a_run_that_would_not_be_restored_is_refused(experiment, layout):
