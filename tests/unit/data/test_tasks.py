@@ -153,7 +153,7 @@ def test_pretraining_contains_no_chain_of_fine_tuning_and_no_reserved_question(p
             assert len(steps) == 1, text
             assert "=" not in steps[0], "operations without any result"
             continue
-        is_list = text.question.startswith("Compute ")  # these steps stand in the question and are unrelated
+        is_list = text.question.startswith("Compute ")  # these steps stand in the question
         assert is_list or len(steps) <= LONGEST_WORKED_PART, text
         assert all(is_true(step) for step in steps)
         assert not (part.startswith("direct") and steps)
@@ -164,6 +164,16 @@ def test_questions_of_fine_tuning_are_asked_in_pretraining_but_reserved_ones_are
     assert not reserved & {text.question for text in texts("direct_math500", 1500)}
     monkeypatch.setattr("weft.data.tasks.problem.split_of", lambda *_: "train")
     assert reserved & {text.question for text in texts("direct_math500", 1500)}, "the test can fail"
+
+
+def test_at_most_two_steps_of_a_sheet_depend_on_each_other():
+    for text in texts("linked_sheets"):
+        *unrelated, linked = text.question.removeprefix("Compute ").removesuffix(".").split(", ")
+        assert [part[:2] for part in unrelated] == ["A=", "B="]
+        assert sum(name in linked for name in "AB") == 1
+        results = [line.split("=")[1] for line in lines_of(text.body)]
+        written = linked.replace("A", results[0]).replace("B", results[1])
+        assert lines_of(text.body)[2] == f"{written}={results[2]}"
 
 
 @pytest.mark.parametrize("part", PARTS)

@@ -38,18 +38,25 @@ def write_step(left: int, operation: Operation, right: int) -> str:
     return f"{left}{operation}{right}={calculate(left, operation, right)}"
 
 
+def split_step(step: str) -> tuple[int, Operation, int]:
+    """Return left operand, operation and right operand of a step."""
+    expression = step.partition("=")[0]
+    operation = next(sign for sign in INVERSE if sign in expression)
+    left, _, right = expression.partition(operation)
+    return int(left), operation, int(right)
+
+
 def write_check(step: str) -> str:
     """Return a step that checks a step, such as ``17-5=12`` for ``12+5=17``.
 
     The check is the inverse operation. If this would be a division that is not among the steps of
     `sample_step`, it is the product with its operands exchanged.
     """
-    left, _, result = step.partition("=")
-    operation = next(sign for sign in INVERSE if sign in left)
-    value, operand = int(left.partition(operation)[0]), int(left.partition(operation)[2])
-    if operation == "*" and (operand not in DIVISORS or int(result) > LARGEST_VALUE):
-        return write_step(operand, "*", value)
-    return write_step(int(result), INVERSE[operation], operand)
+    left, operation, right = split_step(step)
+    result = calculate(left, operation, right)
+    if operation == "*" and (right not in DIVISORS or result > LARGEST_VALUE):
+        return write_step(right, "*", left)
+    return write_step(result, INVERSE[operation], right)
 
 
 def sample_step(rng: random.Random) -> str:

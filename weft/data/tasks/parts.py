@@ -14,7 +14,7 @@ from functools import partial
 from weft.benchmarks.sudoku_boards import list_boards
 from weft.config.sources import Part
 from weft.data.tasks import TASKS, countdown_problems, equations, sudoku_puzzles, word_problems
-from weft.data.tasks.arithmetic import sample_step
+from weft.data.tasks.arithmetic import sample_step, split_step
 from weft.data.tasks.problem import Problem, join_answer, sample_of_split
 
 LINES_PER_DOCUMENT = 14
@@ -75,6 +75,20 @@ def _sheet(rng: random.Random) -> Text:
     return Text(question=f"Compute {_left_sides(steps)}.", body=join_answer("\n".join(steps), "done"))
 
 
+def _linked_sheet(rng: random.Random) -> Text:
+    """Ask for the results of two unrelated operations, and of a third one that uses one of these results."""
+    place, is_left = rng.randrange(2), rng.random() < 0.5
+    while True:
+        steps = [sample_step(rng) for _ in range(3)]
+        left, sign, right = split_step(steps[2])
+        if int(_result(steps[place])) == (left if is_left else right):
+            break
+    name = "AB"[place]
+    linked = f"{name}{sign}{right}" if is_left else f"{left}{sign}{name}"
+    question = f"Compute A={_left_side(steps[0])}, B={_left_side(steps[1])}, {linked}."
+    return Text(question=question, body=join_answer("\n".join(steps), "done"))
+
+
 def _story_expression(rng: random.Random) -> Text:
     """Ask for the operations of a story without their results."""
     problem = sample_of_split(TASKS["gsm8k"], "train", rng)
@@ -105,6 +119,10 @@ def _left_side(step: str) -> str:
     return step.partition("=")[0]
 
 
+def _result(step: str) -> str:
+    return step.partition("=")[2]
+
+
 def _left_sides(steps: list[str]) -> str:
     return ", ".join(map(_left_side, steps))
 
@@ -117,6 +135,7 @@ PARTS: dict[Part, Callable[[random.Random], Text]] = {
     "copies": _copies,
     "steps_after_question": _steps_after_question,
     "sheets": _sheet,
+    "linked_sheets": _linked_sheet,
     "story_expressions": _story_expression,
     "single_steps": _single_step,
     "two_numbers": partial(
