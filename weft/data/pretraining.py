@@ -116,7 +116,7 @@ class PretrainingRows(Dataset[PretrainingRow]):
 
     def _encode(self, text: Text) -> tuple[list[int], int]:
         """Return the tokens of a text and the position at which its body begins."""
-        head = [] if text.question is None else encode_prompt(self.tokenizer, text.question)
+        head = [] if text.question is None else encode_prompt(self.tokenizer, text.question + text.remark)
         body = self.tokenizer(text.body, add_special_tokens=False)["input_ids"]
         if text.has_separate_lines:
             return [*head, *body][: self.recipe.max_length], len(head)

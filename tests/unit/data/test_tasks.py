@@ -9,7 +9,7 @@ from weft.benchmarks.sudoku_boards import find_completions
 from weft.data.tasks import TASKS, draw_problems, find_generator, split_of
 from weft.data.tasks.arithmetic import calculate, sample_step, write_check
 from weft.data.tasks.examples import generate_examples, make_example
-from weft.data.tasks.parts import PARTS, sample_text
+from weft.data.tasks.parts import MOST_REMARK_WORDS, PARTS, sample_text
 from weft.data.tasks.problem import join_answer
 from weft.errors import DataError
 
@@ -174,6 +174,13 @@ def test_at_most_two_steps_of_a_sheet_depend_on_each_other():
         results = [line.split("=")[1] for line in lines_of(text.body)]
         written = linked.replace("A", results[0]).replace("B", results[1])
         assert lines_of(text.body)[2] == f"{written}={results[2]}"
+
+
+def test_remarks_vary_the_distance_between_question_and_answer():
+    remarks = [text.remark for text in texts("three_numbers")]
+    assert {len(remark.split()) for remark in remarks} == set(range(MOST_REMARK_WORDS + 1))
+    assert not any(character.isdigit() for remark in remarks for character in remark)
+    assert not any(text.remark for text in texts("steps")), "a document has no question"
 
 
 @pytest.mark.parametrize("part", PARTS)

@@ -8,7 +8,7 @@ split, and no worked answer is as long as those of fine-tuning.
 
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from weft.benchmarks.sudoku_boards import list_boards
@@ -20,6 +20,10 @@ from weft.data.tasks.problem import Problem, join_answer, sample_of_split
 LINES_PER_DOCUMENT = 14
 STEPS_AFTER_QUESTION = 12
 BOARDS_PER_DOCUMENT = 4
+REMARK_SHARE = 0.7
+MOST_REMARK_WORDS = 12
+WORDS = (*word_problems.THINGS, *(verb for verbs in word_problems.VERBS.values() for verb in verbs))
+"""Words of copies and remarks."""
 NAMED_STEPS = (("math500", "Right", 0), ("math500", "Left", 1), ("countdown", "Rest", 0))
 """Steps that are asked for alone: benchmark, name in the question, index in the rationale."""
 
@@ -30,18 +34,28 @@ class Text:
 
     Attributes:
         question: text of the user's turn; None for a document.
+        remark: words after the question that have nothing to do with it.
         body: the document, or the answer to the question.
         has_separate_lines: whether the lines of the body are independent of each other and of the question.
     """
 
     question: str | None = None
+    remark: str = ""
     body: str
     has_separate_lines: bool = False
 
 
 def sample_text(part: Part, rng: random.Random) -> Text:
-    """Sample a text of a kind."""
-    return PARTS[part](rng)
+    """Sample a text of a kind, with a remark after most questions.
+
+    The remarks vary the distance between a question and its answer. Without them, a model copies numbers
+    from a fixed distance instead of looking for them, and cannot continue a longer answer.
+    """
+    text = PARTS[part](rng)
+    if text.question is None or rng.random() >= REMARK_SHARE:
+        return text
+    words = rng.choices(WORDS, k=rng.randint(1, MOST_REMARK_WORDS))
+    return replace(text, remark="\n" + " ".join(words))
 
 
 def _document(rng: random.Random, sample_line: Callable[[random.Random], str], num_lines: int) -> Text:
@@ -50,12 +64,11 @@ def _document(rng: random.Random, sample_line: Callable[[random.Random], str], n
 
 def _copies(rng: random.Random) -> Text:
     """Repeat a line of random words, numbers and signs."""
-    words = [*word_problems.THINGS, *(verb for verbs in word_problems.VERBS.values() for verb in verbs)]
     kinds: tuple[Callable[[], str], ...] = (
         lambda: str(rng.randint(1, 39)),
         lambda: str(rng.randint(1, 9)),
         lambda: rng.choice("+-*/=x,"),
-        lambda: rng.choice(words),
+        lambda: rng.choice(WORDS),
     )
     items = [rng.choice(kinds)() for _ in range(rng.randint(3, 12))]
     return Text(body="\n".join([" ".join(items)] * (2 + 18 // len(items))), has_separate_lines=True)
