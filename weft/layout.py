@@ -4,6 +4,7 @@ The names may contain wildcards of Snakemake: ``str(ResultLayout("results/{exper
 the pattern ``results/{experiment}/runs/{run}``.
 """
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -161,6 +162,12 @@ def digests_file(directory: Path) -> Path:
 def answer_store(out: Path, digest: str) -> Path:
     """Return the path of the file that keeps the answers of a job, given the digest of the job's settings."""
     return out.with_name(f".{out.name}.{digest[:12]}{STORE_ENDING}")
+
+
+def answer_stores(out: Path) -> list[Path]:
+    """Return the existing files that keep answers for an output, for jobs with any settings."""
+    name = re.compile(rf"\.{re.escape(out.name)}\.[0-9a-f]{{12}}{re.escape(STORE_ENDING)}")
+    return [path for path in out.parent.iterdir() if name.fullmatch(path.name)]
 
 
 def state_folder(out: Path, digest: str) -> Path:

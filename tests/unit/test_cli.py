@@ -138,6 +138,44 @@ def test_a_wrong_shard_is_refused(monkeypatch, options, environment, message):
     assert not list(Path().glob(".o*"))
 
 
+def write_questions(path, example_ids):
+    rows = [
+        {"example_id": name, "benchmark": "b", "question": "", "prompt": "", "reference": 1}
+        for name in example_ids
+    ]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--gen-length", 32, "--gen-length", 32, "--out", "{gen_length}"], "must be given once, got 32 32"),
+        (
+            ["--gen-length", 32, "--out", "{benchmark}.jsonl"],
+            "must not be a file of questions, got good.jsonl",
+        ),
+        (
+            ["--gen-length", 32, "--questions", "bad.jsonl", "--out", "out/{benchmark}"],
+            "bad.jsonl: example_id must be unique, got 'q1' again",
+        ),
+    ],
+)
+def test_all_arguments_of_sample_are_checked_before_a_question_is_answered(
+    tmp_path, monkeypatch, options, message
+):
+    settings = ["sample", "--experiment", str(Path("experiments/tiny.yaml").resolve()), "--run", "base"]
+    base = ["--base", str(Path("experiments/tiny-base").resolve())]
+    (tmp_path / "config.yaml").write_text(Path("config.yaml").read_text())
+    monkeypatch.chdir(tmp_path)
+    good = write_questions(Path("good.jsonl"), ["q1"]).read_text()
+    write_questions(Path("bad.jsonl"), ["q1", "q1"])
+    result = RUN.invoke(app, [*settings, *base, "--questions", "good.jsonl", *map(str, options)])
+    assert message in str(result.exception)
+    assert Path("good.jsonl").read_text() == good
+    assert not Path("out").exists()
+
+
 @pytest.mark.parametrize(("name", "device"), [("LOCAL_RANK", "cuda:0"), ("OTHER", "cuda"), (None, "cuda")])
 def test_ranks_of_a_machine_have_a_gpu_each(monkeypatch, name, device):
     monkeypatch.setattr("torch.cuda.is_available", lambda: True)

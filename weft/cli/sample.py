@@ -61,6 +61,7 @@ def sample(
 ) -> None:
     """Answer the questions of one or more benchmarks. An interrupted job continues where it stopped."""
     from weft.model import finetuned_digest
+    from weft.sampling.files import read_questions
     from weft.sampling.job import SamplingJob, run_job
     from weft.sampling.shards import find_rank, parse_shard
 
@@ -69,7 +70,6 @@ def sample(
     chosen = described.find_run(run)
     require_adapter_of(chosen, adapter)
     part = parse_shard(shard, os.environ)
-    targets = _name_outputs(part.fill_in(out), questions, gen_length)
     rank = find_rank(os.environ)
     if rank is not None and shard == "auto" and part.fill_in(out) == out:
         raise ConfigError(f"--out must contain {{shard}} with --shard auto, for a file per rank, got {out}")
@@ -79,6 +79,9 @@ def sample(
     for path in [*questions, *model_files]:
         if not path.exists():
             raise ConfigError(f"questions, base model and adapter must exist, got {path}; check the path")
+    for file in questions:
+        read_questions(file)  # all are checked before the first is answered
+    targets = _name_outputs(part.fill_in(out), questions, gen_length)
     model_digests = [stored_digest(base), *map(finetuned_digest, model_files[1:])]
     jobs = {
         target: SamplingJob(
@@ -109,17 +112,21 @@ def _name_outputs(
     out: Path, questions: Sequence[Path], gen_lengths: Sequence[int]
 ) -> dict[Path, tuple[Path, int]]:
     """Return the file of questions and the length of each output, by the name of the output."""
+    if len(set(gen_lengths)) < len(gen_lengths):
+        raise ConfigError(f"every --gen-length must be given once, got {' '.join(map(str, gen_lengths))}")
     targets: dict[Path, tuple[Path, int]] = {}
     for file, length in itertools.product(questions, gen_lengths):
-        name = str(out).replace("{benchmark}", file.stem).replace("{gen_length}", str(length))
-        if Path(name) in targets:
+        target = Path(str(out).replace("{benchmark}", file.stem).replace("{gen_length}", str(length)))
+        if target in targets:
             raise ConfigError(
                 "--out must contain {benchmark} for several files of questions, whose names must differ, and "
-                f"{{gen_length}} for several lengths, got {out}, which gives {name} twice"
+                f"{{gen_length}} for several lengths, got {out}, which gives {target} twice"
             )
-        if Path(name).is_dir():
-            raise ConfigError(f"--out must be a file, got the directory {name}")
-        targets[Path(name)] = file, length
+        if target.is_dir():
+            raise ConfigError(f"--out must be a file, got the directory {target}")
+        if target.exists() and any(target.samefile(read) for read in questions):
+            raise ConfigError(f"--out must not be a file of questions, got {target}; choose another path")
+        targets[target] = file, length
     return targets
 
 

@@ -6,12 +6,11 @@ is kept, because Snakemake deletes the output before it runs the job again; it i
 next settings that are finished.
 """
 
-import glob
 from collections.abc import Sequence
 from pathlib import Path
 
 from weft.errors import SamplingError
-from weft.layout import STORE_ENDING, answer_store
+from weft.layout import answer_store, answer_stores
 from weft.records import Generation, Question
 from weft.records.files import LineAppender, read_lines, write_lines
 
@@ -58,6 +57,6 @@ class GenerationWriter(LineAppender[Generation]):
     def finish(self, order: Sequence[str]) -> None:
         """Write the output in the given order of examples, and remove the stores of other digests."""
         write_lines(self.out, [self.done[example_id] for example_id in order])
-        for store in self.out.parent.glob(f".{glob.escape(self.out.name)}.*{STORE_ENDING}"):
+        for store in answer_stores(self.out):
             if store != self.path:
                 store.unlink()

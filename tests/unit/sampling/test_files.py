@@ -56,6 +56,14 @@ def test_only_the_store_of_the_last_finished_settings_is_kept(tmp_path):
     assert out.read_text() == lines(1)
 
 
+def test_the_store_of_an_output_with_a_longer_name_is_kept(tmp_path):
+    other = answer_store(tmp_path / "a.b", "1" * 64)
+    other.write_text(lines(0))
+    with GenerationWriter(tmp_path / "a", digest="2" * 64) as writer:
+        writer.finish([])
+    assert other.exists()
+
+
 def test_an_example_that_is_not_there_leaves_the_output_alone(tmp_path):
     out = tmp_path / "a.jsonl"
     with GenerationWriter(out, digest=DIGEST) as writer:
