@@ -16,7 +16,7 @@ PresetName = Literal[
 
 
 class Method(Section):
-    """Masking and weighting of the answer tokens.
+    """Masking and weighting of the answer tokens, and the method's own learning rate if it has one.
 
     The preset supplies the values of all keys that are not given. A value that differs from the preset's is
     rejected if it has no effect in combination with the other values.
@@ -76,6 +76,8 @@ class Method(Section):
     at the rate t."""
     min_token_masking_rate: float = Field(ge=0, lt=1)
     """Lower bound of t_i, which bounds the weight 1/t_i."""
+    learning_rate: float | None = Field(gt=0)
+    """Peak learning rate of AdamW for this method; null for that of ``training``."""
 
     @model_validator(mode="before")
     @classmethod
@@ -171,6 +173,7 @@ SFT: Preset = {
     "padding_probed": True,
     "padding_reference": False,
     "min_token_masking_rate": 1e-6,
+    "learning_rate": None,
 }
 WEFT: Preset = SFT | {"rate_source": "entropy", "masking": "token", "divisor": "masked_tokens"}
 PRESETS: dict[str, Preset] = {

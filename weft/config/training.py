@@ -34,12 +34,12 @@ class LearningCurve(Section):
 
 
 class Training(Section):
-    """Fine-tuning, equal for all methods."""
+    """Fine-tuning, equal for all methods that do not have a learning rate of their own."""
 
     batch_size: int = Field(gt=0)
     """Examples per optimiser step, summed over all processes and accumulation steps."""
     learning_rate: float = Field(gt=0)
-    """Peak learning rate of AdamW."""
+    """Peak learning rate of AdamW; a method may have its own."""
     lr_scheduler: Literal["linear", "cosine", "constant"]
     """Decay of the learning rate."""
     warmup_steps: int = Field(ge=0)

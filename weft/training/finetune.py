@@ -12,6 +12,7 @@ import torch
 from peft import LoraConfig, get_peft_model
 from transformers import TrainingArguments, set_seed
 
+from weft.config.methods import Method
 from weft.config.training import Lora, Training
 from weft.data.collate import PadToLength
 from weft.layout import HISTORY_FILE, TIMING_FILE
@@ -41,12 +42,13 @@ def finetune(job: TrainingJob) -> None:
         CheckpointError: the base model cannot be loaded.
     """
     training, run = job.experiment.training, job.run
+    method = job.experiment.methods[run.method]
     num_processes = int(os.environ["WORLD_SIZE"])
     torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
     seed = run.seed if run.seed is not None else 0
     set_seed(seed)
     arguments = training_arguments(
-        training, job.state, seed=seed, num_processes=num_processes, num_workers=job.num_workers
+        training, method, job.state, seed=seed, num_processes=num_processes, num_workers=job.num_workers
     )
     began = time.perf_counter()
     trainer = build_trainer(job, arguments, seed=seed)
@@ -136,16 +138,22 @@ def add_adapters(model: Any, lora: Lora) -> Any:
 
 
 def training_arguments(
-    training: Training, state: Path, *, seed: int, num_processes: int, num_workers: int = 0
+    training: Training,
+    method: Method,
+    state: Path,
+    *,
+    seed: int,
+    num_processes: int,
+    num_workers: int = 0,
 ) -> TrainingArguments:
-    """Return the Trainer's arguments for the training settings of an experiment."""
+    """Return the Trainer's arguments for the training settings of an experiment and a method of it."""
     settings = deepspeed_settings(training, num_processes=num_processes)
     return TrainingArguments(
         output_dir=str(state),
         num_train_epochs=training.epochs,
         per_device_train_batch_size=training.micro_batch_size,
         gradient_accumulation_steps=accumulation_steps(training, num_processes=num_processes),
-        learning_rate=training.learning_rate,
+        learning_rate=method.learning_rate or training.learning_rate,
         lr_scheduler_type=training.lr_scheduler,
         warmup_steps=training.warmup_steps,
         weight_decay=training.weight_decay,
