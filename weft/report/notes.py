@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 import pandas as pd
 
 from weft.config import Experiment, FineTuning
-from weft.report.labels import PLUS_MINUS
+from weft.report.labels import MINUS, PLUS_MINUS, method_label
 from weft.report.outputs import is_paper
 from weft.report.published_numbers import MIXED, TABLE_1_LENGTHS
 
@@ -142,6 +142,18 @@ def _on_contrasts(experiment: Experiment, frame: pd.DataFrame) -> tuple[str, ...
     return covered, chance, corrected
 
 
+def _on_gains(experiment: Experiment, frame: pd.DataFrame) -> tuple[str, ...]:
+    assert isinstance(experiment, FineTuning), "only a fine-tuning has gains"
+    control = method_label(experiment.contrast[1])
+    return (
+        "The mean is over benchmarks and training seeds, by the first scoring rules; the gain is the mean "
+        "minus the accuracy of the base model.",
+        f"The relative gain says how much larger the gain is than that of {control} on the same training "
+        f"set: (gain / gain of {control}) {MINUS} 1. It has no interval; those of the differences are in the "
+        "contrasts table.",
+    )
+
+
 def _on_rules(experiment: Experiment, frame: pd.DataFrame) -> tuple[str, ...]:
     return (*(SCORINGS[scoring] for scoring in experiment.scoring), PUBLISHED)
 
@@ -161,6 +173,7 @@ def _on_gradients(experiment: Experiment, frame: pd.DataFrame) -> tuple[str, ...
 
 _DEPENDING: Mapping[str, Callable[[Experiment, pd.DataFrame], tuple[str, ...]]] = {
     "scores": _on_scores,
+    "gains": _on_gains,
     "contrasts": _on_contrasts,
     "rules": _on_rules,
     "gradients": _on_gradients,

@@ -176,6 +176,18 @@ def _contrast_cells(experiment: Experiment, frame: pd.DataFrame) -> Cells:
     }
 
 
+def _gain_cells(experiment: Experiment, frame: pd.DataFrame) -> Cells:
+    return {
+        "method": _group_labels(frame),
+        "length": frame["gen_length"].astype(str),
+        "seeds": frame["num_seeds"].astype(str),
+        "base model, %": frame["base"].map(percent),
+        "mean, %": frame["mean"].map(percent),
+        "gain, points": [percent(value, is_signed=True) for value in frame["gain"]],
+        "relative gain, %": [percent(value, is_signed=True) for value in frame["relative_gain"]],
+    }
+
+
 def _place_cells(experiment: Experiment, frame: pd.DataFrame) -> Cells:
     """Return the cells with benchmark and generation length, and the scoring rules if there are several."""
     places = zip(frame["benchmark"], frame["rules"], strict=True)
@@ -329,6 +341,7 @@ def _texts(values: Iterable[Any], form: Callable[[float], str]) -> list[str]:
 _PRESENTATIONS: Mapping[str, tuple[str, Callable[[Experiment, pd.DataFrame], Cells]]] = {
     "scores": ("accuracy of every run", _score_cells),
     "methods": ("accuracy of every method over training seeds", _method_cells),
+    "gains": ("gain over the base model", _gain_cells),
     "contrasts": ("paired comparison", _contrast_cells),
     "rules": ("comparison of the scoring rules", _scoring_cells),
     "learning_curves": ("accuracy on validation questions during training", _curve_cells),

@@ -16,6 +16,7 @@ from weft.config import Experiment, FineTuning
 from weft.records.files import write_text
 from weft.report.answers import count_answers
 from weft.report.costs import compare_costs, list_timings
+from weft.report.gains import compute_gains
 from weft.report.labels import percent, percent_spread
 from weft.report.learning_curves import summarise_curves
 from weft.report.markup import to_latex, to_markdown
@@ -71,8 +72,8 @@ def _compute_table(
     if name in {"scores", "rules"}:
         scores = _scores(experiment, aggregates)
         return scores if name == "scores" else _compare_scorings(experiment, scores)
-    if name == "published":
-        return _published_comparison(_summary(experiment, aggregates[experiment.scoring[0]]))
+    if name in _SUMMARISED:
+        return _SUMMARISED[name](experiment, _summary(experiment, aggregates[experiment.scoring[0]]))
     if name in {"methods", "contrasts"}:
         return _stack({scoring: getattr(result, name) for scoring, result in aggregates.items()})
     scoring = list_headlines(experiment)[name]
@@ -189,7 +190,7 @@ def _headline(experiment: Experiment, summary: pd.DataFrame, scoring: str) -> pd
     return pd.concat([identities, pd.DataFrame(list(rows.values()), columns=columns)], axis="columns")
 
 
-def _published_comparison(summary: pd.DataFrame) -> pd.DataFrame:
+def _published_comparison(experiment: FineTuning, summary: pd.DataFrame) -> pd.DataFrame:
     """Return our accuracies with the published ones, as fractions."""
     published = load_published()
     identity = ["method", "dataset", "benchmark", "gen_length", "num_seeds"]
@@ -232,6 +233,11 @@ def _published_row(scores: pd.DataFrame, model: str) -> pd.DataFrame:
     return pd.DataFrame([row], dtype=object)
 
 
+_SUMMARISED: Mapping[str, Callable[[Any, pd.DataFrame], pd.DataFrame]] = {
+    "published": _published_comparison,
+    "gains": compute_gains,
+}
+"""Tables that are computed from the accuracies of the methods by the first scoring."""
 _MEASURED: Mapping[str, Callable[[Any, Results], pd.DataFrame]] = {
     "ratios": summarise_ratios,
     "learning_curves": summarise_curves,

@@ -94,6 +94,7 @@ def test_tables_stand_in_reading_order(describe, compute):
     assert re.findall("<h3>(.*)</h3>", section(text, "tables")) == [
         "Accuracy by the rules d1",
         "Accuracy by the rules strict",
+        "Gain over the base model",
         "Paired comparison",
         "Ends of the answers",
         "Masking-rate ratios",
