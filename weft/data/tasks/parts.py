@@ -20,8 +20,8 @@ from weft.data.tasks.problem import Problem, join_answer, sample_of_split
 LINES_PER_DOCUMENT = 14
 STEPS_AFTER_QUESTION = 12
 BOARDS_PER_DOCUMENT = 4
-REMARK_SHARE = 0.5
-MOST_REMARK_WORDS = 10
+REMARK_SHARE = 0.6
+MOST_REMARK_WORDS = 12
 WORDS = (*word_problems.THINGS, *(verb for verbs in word_problems.VERBS.values() for verb in verbs))
 """Words of copies and remarks."""
 NAMED_STEPS = (("math500", "Right", 0), ("math500", "Left", 1), ("countdown", "Rest", 0))
@@ -46,7 +46,7 @@ class Text:
 
 
 def sample_text(part: Part, rng: random.Random) -> Text:
-    """Sample a text of a kind, with a remark after half of the questions.
+    """Sample a text of a kind, with a remark after most questions.
 
     The remarks vary the distance between a question and its answer. Without them, a model copies numbers
     from a fixed distance instead of looking for them, and cannot continue a longer answer.
