@@ -249,7 +249,7 @@ DataSource = Annotated[GeneratedData | HubData | JsonlData, Field(discriminator=
 
 
 class GeneratedBenchmark(Section):
-    """Generated test questions, none of which is a training problem."""
+    """Generated questions, none of which is a training problem."""
 
     source: Literal["generated"]
     """Generated problems."""
@@ -257,6 +257,9 @@ class GeneratedBenchmark(Section):
     """Number of questions."""
     seed: int
     """Seed of the problems."""
+    split: Literal["test", "validation"] = "test"
+    """Problems from which the questions are drawn. Validation problems, on which learning curves are measured
+    as well, are for choosing settings."""
 
 
 class PublishedBenchmark(Section):

@@ -42,7 +42,7 @@ def load_questions(
         DataError: a file is missing, unreachable, damaged or malformed, or has too few questions.
     """
     if isinstance(source, GeneratedBenchmark):
-        return Loaded(records=generate_questions(benchmark, source))
+        return Loaded(records=generate_questions(benchmark, source, split=source.split))
     if isinstance(source, CustomBenchmark):
         custom = load_custom_benchmark(Path(source.path))
         pairs = custom.list_questions(source.num_examples)

@@ -26,7 +26,7 @@ def set_in(*path, to):
     return edit
 
 
-@pytest.mark.parametrize("name", ["tiny", "paper", "ablations", "few-shot", "d1-baselines"])
+@pytest.mark.parametrize("name", ["tiny", "paper", "ablations", "few-shot", "learning-rates", "d1-baselines"])
 def test_shipped_experiments_are_valid(name):
     assert load_experiment(f"experiments/{name}.yaml").name == name
 

@@ -7,6 +7,7 @@ import pytest
 from weft.benchmarks.custom import load_custom_benchmark
 from weft.config.sources import CustomBenchmark, GeneratedBenchmark, PublishedBenchmark
 from weft.data.questions import load_questions, read_published
+from weft.data.tasks.problem import split_of
 from weft.errors import DataError
 from weft.provenance import file_sha256
 
@@ -82,6 +83,12 @@ def test_each_source_gives_questions_and_their_origin(tmp_path):
     loaded = load_questions("sudoku", generated, tmp_path / "q.jsonl", offline=[])
     assert len({question.example_id for question in loaded.records}) == 5
     assert (loaded.inputs, loaded.notes) == ((), {})
+
+    validation = generated.model_copy(update={"split": "validation"})
+    others = load_questions("sudoku", validation, tmp_path / "q.jsonl", offline=[])
+    keys = [split_of("sudoku", question.question.split()[-1]) for question in others.records]
+    assert keys == ["validation"] * 5
+    assert [split_of("sudoku", question.question.split()[-1]) for question in loaded.records] == ["test"] * 5
 
     custom = CustomBenchmark(source="custom", path=CUSTOM, num_examples=2)
     loaded = load_questions("capitals", custom, tmp_path / "q.jsonl", offline=[])
