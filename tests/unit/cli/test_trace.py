@@ -69,7 +69,7 @@ def test_without_a_run_the_page_has_no_caption_of_the_experiment(tmp_path):
     assert run("--question", "Why?", "--gen-length", 8, "--quiet", "--out", out).exit_code == 0
     page = out.read_text(encoding="utf-8")
     assert "<h1>An answer step by step: tiny-base</h1>" in page
-    assert "one million" not in page
+    assert "0.3 million" not in page
 
 
 def test_a_length_of_zero_is_not_taken_for_none():
