@@ -151,6 +151,7 @@ def write_questions(path, example_ids):
     ("options", "message"),
     [
         (["--gen-length", 32, "--gen-length", 32, "--out", "{gen_length}"], "must be given once, got 32 32"),
+        (["--gen-length", 32, "--out", "{benchmrk}.jsonl"], "{shard} and {shards}, got {benchmrk} in"),
         (
             ["--gen-length", 32, "--out", "{benchmark}.jsonl"],
             "must not be a file of questions, got good.jsonl",

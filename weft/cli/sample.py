@@ -3,6 +3,7 @@
 import functools
 import itertools
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
@@ -117,6 +118,11 @@ def _name_outputs(
     targets: dict[Path, tuple[Path, int]] = {}
     for file, length in itertools.product(questions, gen_lengths):
         target = Path(str(out).replace("{benchmark}", file.stem).replace("{gen_length}", str(length)))
+        if unknown := re.search(r"\{\w*\}", target.name):
+            raise ConfigError(
+                "--out may contain the fields {benchmark}, {gen_length}, {shard} and {shards}, "
+                f"got {unknown[0]} in {out}"
+            )
         if target in targets:
             raise ConfigError(
                 "--out must contain {benchmark} for several files of questions, whose names must differ, and "
