@@ -31,7 +31,6 @@ TESTED_ELSEWHERE = {
     "weft/benchmarks/sudoku_boards.py": "tests/unit/benchmarks/test_sudoku.py",
     "weft/config/sources.py": "tests/unit/config/test_experiment.py",
     "weft/training/environment.py": "tests/unit/test_cli.py",
-    "weft/training/pretrain.py": "tests/integration/test_micro_reproduction.py",
     "weft/training/rank.py": "tests/integration/test_training.py",
     "perf/training.py": "Makefile",
 }

@@ -96,11 +96,32 @@ class Architecture(Section):
         return self
 
 
+class PretrainingPhase(Section):
+    """Phase of a pretraining: texts, masks and learning rates.
+
+    Both learning rates are constant after a linear warm-up, and then fall linearly to 0.
+    """
+
+    parts: dict[Part, float] = Field(min_length=1)
+    """Kind of text -> share of the texts (any positive numbers)."""
+    full_window_share: float = Field(ge=0, le=1)
+    """Share of the windows of an answer that are masked in whole, and not at a random rate."""
+    num_steps: int = Field(gt=0)
+    """Optimiser steps."""
+    muon_learning_rate: float = Field(gt=0)
+    """Peak learning rate of Muon, for updates with the root mean square of AdamW's."""
+    adam_learning_rate: float = Field(gt=0)
+    """Peak learning rate of AdamW."""
+    warmup_steps: int = Field(ge=0)
+    """Optimiser steps of linear warm-up."""
+    decay_steps: int = Field(ge=0)
+    """Optimiser steps at the end in which the learning rates fall."""
+
+
 class Pretraining(Section):
     """Recipe of a base model that is trained from scratch on texts with single steps.
 
-    The matrices of the transformer blocks are optimised by Muon and all other parameters by AdamW. Both
-    learning rates are constant after a linear warm-up, and then fall linearly to 0.
+    The matrices of the transformer blocks are optimised by Muon and all other parameters by AdamW.
     """
 
     architecture: Architecture
@@ -108,23 +129,17 @@ class Pretraining(Section):
     vocab_size: int = Field(gt=262)
     """Entries of the byte-level tokenizer, special tokens and 256 bytes included."""
     num_tokenizer_texts: int = Field(gt=0)
-    """Number of texts from which the tokenizer learns its merges."""
-    parts: dict[Part, float] = Field(min_length=1)
-    """Kind of text -> share of the texts (any positive numbers)."""
+    """Number of texts of the first phase from which the tokenizer learns its merges."""
+    phases: list[PretrainingPhase] = Field(min_length=1)
+    """Phases, in order; each begins with a new optimiser."""
     single_mask_share: float = Field(ge=0, le=1)
     """Share of the documents in which one token of each line is masked, instead of tokens at random."""
-    num_steps: int = Field(gt=0)
-    """Optimiser steps."""
     batch_size: int = Field(gt=0)
     """Texts per optimiser step."""
     max_length: int = Field(gt=0)
     """Tokens per text; shorter texts are padded with end-of-text."""
     seed: int
     """Seed of texts, initial parameters and masks."""
-    muon_learning_rate: float = Field(gt=0)
-    """Peak learning rate of Muon, for updates with the root mean square of AdamW's."""
-    adam_learning_rate: float = Field(gt=0)
-    """Peak learning rate of AdamW."""
     adam_beta1: float = Field(ge=0, lt=1)
     """AdamW's decay rate of the first moment."""
     adam_beta2: float = Field(ge=0, lt=1)
@@ -135,10 +150,6 @@ class Pretraining(Section):
     """Weight decay of both optimisers."""
     max_grad_norm: float = Field(gt=0)
     """Norm to which gradients are clipped."""
-    warmup_steps: int = Field(ge=0)
-    """Optimiser steps of linear warm-up."""
-    decay_steps: int = Field(ge=0)
-    """Optimiser steps at the end in which the learning rates fall."""
 
 
 class ScratchModel(Section):

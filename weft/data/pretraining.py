@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 from transformers import PreTrainedTokenizerFast
 
-from weft.config.sources import Pretraining
+from weft.config.sources import Part, Pretraining, PretrainingPhase
 from weft.data.encoding import encode_prompt, turn_end_id
 from weft.data.tasks import TASKS
 from weft.data.tasks.parts import Text, sample_text
@@ -24,8 +24,6 @@ from weft.errors import DataError
 
 WINDOW = 8
 """Tokens that are predicted together in an answer, as in a block of the sampler."""
-FULL_WINDOW_SHARE = 0.4
-"""Share of these windows that are masked in whole; the others are masked at a random rate."""
 PLAIN_SHARE = 0.25
 """Share of the answers in which tokens are masked at a random rate, as in fine-tuning."""
 PADDING_SHARE = 0.15
@@ -42,12 +40,17 @@ def tokenizer_texts(recipe: Pretraining) -> Iterator[str]:
     The problems of fine-tuning are included without special tokens, so that their words are single tokens.
     """
     rng = random.Random(f"{recipe.seed}/tokenizer")
+    names, shares = _names_and_shares(recipe.phases[0])
     yield from (f"{number}=" for number in range(100) for _ in range(200))
     for _ in range(recipe.num_tokenizer_texts):
-        text = sample_text(rng.choices(list(recipe.parts), list(recipe.parts.values()))[0], rng)
+        text = sample_text(rng.choices(names, shares)[0], rng)
         yield text.body if text.question is None else _dialogue(text.question, text.body)
         problem = sample_of_split(TASKS[rng.choice(list(TASKS))], "train", rng)
         yield _dialogue(problem.question, join_answer(problem.rationale, problem.answer))
+
+
+def _names_and_shares(phase: PretrainingPhase) -> tuple[list[Part], list[float]]:
+    return list(phase.parts), list(phase.parts.values())
 
 
 def _dialogue(question: str, answer: str) -> str:
@@ -77,25 +80,27 @@ class Masks:
 
 
 class PretrainingRows(Dataset[PretrainingRow]):
-    """The rows of a pretraining recipe, generated when they are needed.
+    """The rows of a phase of a pretraining, generated when they are needed.
 
     Args:
         recipe: the recipe.
         tokenizer: tokenizer with a chat template and with mask and padding tokens.
+        phase: index of the phase.
     """
 
-    def __init__(self, recipe: Pretraining, tokenizer: PreTrainedTokenizerFast) -> None:
-        self.recipe, self.tokenizer = recipe, tokenizer
-        self.names, self.shares = list(recipe.parts), list(recipe.parts.values())
+    def __init__(self, recipe: Pretraining, tokenizer: PreTrainedTokenizerFast, *, phase: int) -> None:
+        self.recipe, self.tokenizer, self.phase = recipe, tokenizer, recipe.phases[phase]
+        self.names, self.shares = _names_and_shares(self.phase)
+        self.num_earlier = sum(earlier.num_steps for earlier in recipe.phases[:phase]) * recipe.batch_size
         self.newline_id = tokenizer("\n", add_special_tokens=False)["input_ids"][0]
         self.turn_end_id = turn_end_id(tokenizer)
 
     def __len__(self) -> int:
-        return self.recipe.num_steps * self.recipe.batch_size
+        return self.phase.num_steps * self.recipe.batch_size
 
     def text(self, index: int) -> tuple[Text, random.Random]:
         """Return the text of a row, and the random numbers that draw its masks."""
-        rng = random.Random(f"{self.recipe.seed}/{index}")
+        rng = random.Random(f"{self.recipe.seed}/{self.num_earlier + index}")
         return sample_text(rng.choices(self.names, self.shares)[0], rng), rng
 
     def __getitem__(self, index: int) -> PretrainingRow:
@@ -103,7 +108,7 @@ class PretrainingRows(Dataset[PretrainingRow]):
         ids, start = self._encode(text)
         length = self.recipe.max_length
         if not text.has_separate_lines:
-            masks = mask_answer(range(start, len(ids)), length, rng)
+            masks = mask_answer(range(start, len(ids)), length, self.phase.full_window_share, rng)
         elif text.question is None:
             masks = mask_document(self._split_lines(ids, start), self.recipe.single_mask_share, rng)
         else:
@@ -152,11 +157,12 @@ def mask_steps(lines: Sequence[range], length: int, rng: random.Random) -> Masks
     return Masks(predicted, set(range(lines[last].stop, length)))
 
 
-def mask_answer(answer: range, length: int, rng: random.Random) -> Masks:
+def mask_answer(answer: range, length: int, full_window_share: float, rng: random.Random) -> Masks:
     """Mask an answer at a random rate, or as the sampler sees it when it fills a block.
 
     In the second case, the tokens before a random position are visible, `WINDOW` tokens from this position
-    on are masked in part, and all tokens after them are hidden.
+    on are masked, in whole with probability ``full_window_share`` and otherwise at a random rate, and all
+    tokens after them are hidden.
     """
     if rng.random() < PLAIN_SHARE:
         rate = rng.uniform(0.02, 1.0)
@@ -164,7 +170,7 @@ def mask_answer(answer: range, length: int, rng: random.Random) -> Masks:
         return Masks({i for i in range(answer.start, end) if rng.random() < rate}, set(range(end, length)))
     first = rng.choice(answer)
     stop = min(first + WINDOW, length, answer.stop + 2)
-    rate = 1.0 if rng.random() < FULL_WINDOW_SHARE else rng.random()
+    rate = 1.0 if rng.random() < full_window_share else rng.random()
     predicted = {first, *(i for i in range(first, stop) if rng.random() < rate)}
     return Masks(predicted, set(range(stop, length)))
 

@@ -10,7 +10,7 @@ from torch.utils.data import Sampler, SequentialSampler
 from transformers import PreTrainedTokenizerFast, Trainer, TrainingArguments, set_seed
 
 from weft.config.experiment import FineTuning
-from weft.config.sources import Pretraining, ScratchModel
+from weft.config.sources import Pretraining, PretrainingPhase, ScratchModel
 from weft.data.base_model import RECIPE_FILE
 from weft.data.pretraining import PretrainingRow, PretrainingRows, tokenizer_texts
 from weft.data.tokenizer import train_tokenizer
@@ -22,6 +22,8 @@ from weft.records.files import atomic_directory, lock_output, write_json
 from weft.training.muon import MuonWithAdamW
 from weft.training.resume import latest_checkpoint, make_state_folder
 
+SAVE_STEPS = 1000
+"""Optimiser steps between checkpoints for resuming."""
 NUM_NUMBERS = 100
 """Numbers that are single tokens."""
 NUMBER_PERIODS = (2.0, 3.0, 4.0, 5.0, 7.0, 10.0, 15.0, 20.0, 30.0, 45.0, 60.0, 100.0)
@@ -50,7 +52,7 @@ def pretrain_base(experiment: FineTuning, out: Path, *, threads: int, device: st
     fields = recipe.model_dump(mode="json")
     state = make_state_folder(out, digest(fields))
     with lock_output(out), atomic_directory(out) as folder:
-        notes = {"recipe": fields, "log": pretrain(recipe, folder, state=state, device=device)}
+        notes = {"recipe": fields, "logs": pretrain(recipe, folder, state=state, device=device)}
         write_json(folder / RECIPE_FILE, notes)
     write_provenance(
         out,
@@ -63,22 +65,28 @@ def pretrain_base(experiment: FineTuning, out: Path, *, threads: int, device: st
     shutil.rmtree(state)
 
 
-def pretrain(recipe: Pretraining, out: Path, *, state: Path, device: str) -> JsonObject:
-    """Train tokenizer and model, write a LLaDA checkpoint, and return the Trainer's last log entry."""
+def pretrain(recipe: Pretraining, out: Path, *, state: Path, device: str) -> list[JsonObject]:
+    """Train tokenizer and model, write a LLaDA checkpoint, and return the last log entry of each phase."""
     set_seed(recipe.seed)
     tokenizer = train_tokenizer(tokenizer_texts(recipe), vocab_size=recipe.vocab_size)
     model = build_model(recipe, tokenizer)
-    trainer = PretrainingTrainer(
-        PretrainingRows(recipe, tokenizer), model=model, args=_arguments(recipe, state, device)
-    )
-    trainer.train(resume_from_checkpoint=latest_checkpoint(state))
+    logs: list[JsonObject] = []
+    for number, phase in enumerate(recipe.phases):
+        folder = state / f"phase-{number}"
+        trainer = PretrainingTrainer(
+            PretrainingRows(recipe, tokenizer, phase=number),
+            model=model,
+            args=_arguments(recipe, phase, folder, device),
+        )
+        trainer.train(resume_from_checkpoint=latest_checkpoint(folder))
+        logs.append(dict(trainer.state.log_history[-1]))
     save_model(model, out)
     tokenizer.save_pretrained(out)
-    return dict(trainer.state.log_history[-1])
+    return logs
 
 
 class PretrainingTrainer(Trainer):
-    """Trainer of a mask predictor on the rows of a pretraining recipe, in their order.
+    """Trainer of a mask predictor on the rows of a phase of a pretraining, in their order.
 
     Args:
         rows: the rows.
@@ -87,18 +95,18 @@ class PretrainingTrainer(Trainer):
 
     def __init__(self, rows: PretrainingRows, **kwargs: Any) -> None:
         super().__init__(train_dataset=rows, **kwargs)
-        self.recipe, self.rows = rows.recipe, rows
+        self.rows = rows
 
     def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:
         """Return Muon with AdamW."""
         del model
         assert self.model is not None, "the trainer was made with a model"
-        recipe = self.recipe
+        recipe, phase = self.rows.recipe, self.rows.phase
         self.optimizer = MuonWithAdamW(
             self.model,
-            muon_lr=recipe.muon_learning_rate,
+            muon_lr=phase.muon_learning_rate,
             momentum=recipe.muon_momentum,
-            adam_lr=recipe.adam_learning_rate,
+            adam_lr=phase.adam_learning_rate,
             betas=(recipe.adam_beta1, recipe.adam_beta2),
             weight_decay=recipe.weight_decay,
         )
@@ -179,17 +187,17 @@ def number_features() -> Tensor:
     return torch.cat([angles.cos(), angles.sin()], dim=1)
 
 
-def _arguments(recipe: Pretraining, state: Path, device: str) -> TrainingArguments:
+def _arguments(recipe: Pretraining, phase: PretrainingPhase, state: Path, device: str) -> TrainingArguments:
     return TrainingArguments(
         output_dir=str(state),
         per_device_train_batch_size=recipe.batch_size,
-        max_steps=recipe.num_steps,
+        max_steps=phase.num_steps,
         lr_scheduler_type="warmup_stable_decay",
-        lr_scheduler_kwargs={"num_decay_steps": recipe.decay_steps, "decay_type": "linear"},
-        warmup_steps=recipe.warmup_steps,
+        lr_scheduler_kwargs={"num_decay_steps": phase.decay_steps, "decay_type": "linear"},
+        warmup_steps=phase.warmup_steps,
         max_grad_norm=recipe.max_grad_norm,
         logging_steps=100,
-        save_steps=1000,
+        save_steps=SAVE_STEPS,
         save_total_limit=1,
         seed=recipe.seed,
         use_cpu=device == "cpu",

@@ -27,16 +27,27 @@ def recipe():
 @pytest.fixture(scope="module")
 def rows(recipe):
     tokenizer = train_tokenizer(tokenizer_texts(recipe), vocab_size=recipe.vocab_size)
-    return PretrainingRows(recipe, tokenizer)
+    return PretrainingRows(recipe, tokenizer, phase=0)
 
 
 def test_a_row_depends_on_seed_and_index_only(rows, recipe):
     for index in (0, 7, 7_000):
         first, again = rows[index], rows[index]
         assert all(torch.equal(first[key], again[key]) for key in first)
-    other = PretrainingRows(recipe.model_copy(update={"seed": 8}), rows.tokenizer)
+    other = PretrainingRows(recipe.model_copy(update={"seed": 99}), rows.tokenizer, phase=0)
     assert any(not torch.equal(rows[i]["clean_ids"], other[i]["clean_ids"]) for i in range(3))
-    assert len(rows) == recipe.num_steps * recipe.batch_size
+    assert len(rows) == recipe.phases[0].num_steps * recipe.batch_size
+
+
+def test_a_phase_continues_the_rows_of_the_phase_before_it(rows, recipe):
+    short = recipe.phases[0].model_copy(update={"num_steps": 2})
+    later = PretrainingRows(
+        recipe.model_copy(update={"phases": [short, recipe.phases[0]]}), rows.tokenizer, phase=1
+    )
+    assert torch.equal(later[0]["input_ids"], rows[2 * recipe.batch_size]["input_ids"])
+    only = recipe.phases[0].model_copy(update={"parts": {"sheets": 1.0}})
+    sheets = PretrainingRows(recipe.model_copy(update={"phases": [short, only]}), rows.tokenizer, phase=1)
+    assert all(sheets.text(i)[0].question.startswith("Compute") for i in range(5))
 
 
 def test_rows_show_the_text_but_for_masked_tokens(rows):
@@ -74,7 +85,7 @@ def test_numbers_and_words_of_questions_are_single_tokens(rows):
 
 
 def test_a_text_that_does_not_fit_is_an_error(rows, recipe):
-    short = PretrainingRows(recipe.model_copy(update={"max_length": 30}), rows.tokenizer)
+    short = PretrainingRows(recipe.model_copy(update={"max_length": 30}), rows.tokenizer, phase=0)
     with pytest.raises(DataError, match=r"max_length must be at least \d+, .* got 30"):
         [short[index] for index in range(50)]
 
@@ -108,7 +119,7 @@ def test_an_answer_is_masked_as_the_sampler_sees_it_or_at_random():
     answer, length = range(10, 30), 48
     plain = 0
     for seed in range(400):
-        masks = mask_answer(answer, length, random.Random(seed))
+        masks = mask_answer(answer, length, 0.4, random.Random(seed))
         assert all(10 <= i < length for i in masks.predicted | masks.hidden)
         assert not masks.predicted & masks.hidden
         if max(masks.predicted, default=10) - min(masks.predicted, default=10) >= WINDOW:
@@ -118,3 +129,9 @@ def test_an_answer_is_masked_as_the_sampler_sees_it_or_at_random():
             assert min(masks.hidden) - min(masks.predicted) <= WINDOW
             assert masks.hidden == set(range(min(masks.hidden), length)), "all that follows is hidden"
     assert 40 < plain < 160
+
+
+@pytest.mark.parametrize(("share", "least", "most"), [(0.0, 0, 60), (1.0, 150, 400)])
+def test_the_recipe_sets_the_share_of_windows_masked_in_whole(share, least, most):
+    masks = [mask_answer(range(10, 30), 48, share, random.Random(seed)).predicted for seed in range(400)]
+    assert least <= sum(max(m) - min(m) == len(m) - 1 == WINDOW - 1 for m in masks if m) <= most

@@ -27,21 +27,26 @@ RECIPE = {
     },
     "vocab_size": 300,
     "num_tokenizer_texts": 8,
-    "parts": {"steps": 1.0},
+    "phases": [
+        {
+            "parts": {"steps": 1.0},
+            "full_window_share": 0.4,
+            "num_steps": 2,
+            "muon_learning_rate": 1e-3,
+            "adam_learning_rate": 1e-3,
+            "warmup_steps": 0,
+            "decay_steps": 1,
+        }
+    ],
     "single_mask_share": 0.5,
-    "num_steps": 2,
     "batch_size": 4,
     "max_length": 4096,
     "seed": 1,
-    "muon_learning_rate": 1e-3,
-    "adam_learning_rate": 1e-3,
     "adam_beta1": 0.9,
     "adam_beta2": 0.98,
     "muon_momentum": 0.95,
     "weight_decay": 0.0,
     "max_grad_norm": 1.0,
-    "warmup_steps": 0,
-    "decay_steps": 1,
 }
 TRAINING = {
     "epochs": 1,
