@@ -15,6 +15,7 @@ Part = Literal[
     "copies",
     "steps_after_question",
     "sheets",
+    "short_sheets",
     "linked_sheets",
     "story_expressions",
     "single_steps",
