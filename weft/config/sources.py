@@ -15,7 +15,6 @@ Part = Literal[
     "copies",
     "steps_after_question",
     "sheets",
-    "short_sheets",
     "linked_sheets",
     "story_expressions",
     "single_steps",
@@ -98,15 +97,15 @@ class Architecture(Section):
 
 
 class PretrainingPhase(Section):
-    """Phase of a pretraining: texts, masks and learning rates.
+    """Phase of a pretraining: lengths of the rows and learning rates.
 
     Both learning rates are constant after a linear warm-up, and then fall linearly to 0.
     """
 
-    parts: dict[Part, float] = Field(min_length=1)
-    """Kind of text -> share of the texts (any positive numbers)."""
-    full_window_share: float = Field(ge=0, le=1)
-    """Share of the windows of an answer that are masked in whole, and not at a random rate."""
+    max_length: int = Field(gt=0)
+    """Tokens per row; shorter texts are padded with end-of-text."""
+    random_lengths: bool
+    """Whether each row ends at a random position, and the others are not attended to."""
     num_steps: int = Field(gt=0)
     """Optimiser steps."""
     muon_learning_rate: float = Field(gt=0)
@@ -130,15 +129,15 @@ class Pretraining(Section):
     vocab_size: int = Field(gt=262)
     """Entries of the byte-level tokenizer, special tokens and 256 bytes included."""
     num_tokenizer_texts: int = Field(gt=0)
-    """Number of texts of the first phase from which the tokenizer learns its merges."""
+    """Number of texts from which the tokenizer learns its merges."""
+    parts: dict[Part, float] = Field(min_length=1)
+    """Kind of text -> share of the texts (any positive numbers)."""
     phases: list[PretrainingPhase] = Field(min_length=1)
     """Phases, in order; each begins with a new optimiser."""
     single_mask_share: float = Field(ge=0, le=1)
     """Share of the documents in which one token of each line is masked, instead of tokens at random."""
     batch_size: int = Field(gt=0)
     """Texts per optimiser step."""
-    max_length: int = Field(gt=0)
-    """Tokens per text; shorter texts are padded with end-of-text."""
     seed: int
     """Seed of texts, initial parameters and masks."""
     adam_beta1: float = Field(ge=0, lt=1)

@@ -125,6 +125,7 @@ class PretrainingTrainer(Trainer):
         targets = inputs["clean_ids"][positions]
         prediction = model(
             input_ids=inputs["input_ids"],
+            attention_mask=inputs["is_row"] if self.rows.phase.random_lengths else None,
             logits_positions=positions,
             targets=targets,
             token_weights=torch.full(targets.shape, 1 / max(1, len(targets)), device=targets.device),

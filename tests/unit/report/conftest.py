@@ -29,8 +29,8 @@ RECIPE = {
     "num_tokenizer_texts": 8,
     "phases": [
         {
-            "parts": {"steps": 1.0},
-            "full_window_share": 0.4,
+            "max_length": 4096,
+            "random_lengths": False,
             "num_steps": 2,
             "muon_learning_rate": 1e-3,
             "adam_learning_rate": 1e-3,
@@ -38,9 +38,9 @@ RECIPE = {
             "decay_steps": 1,
         }
     ],
+    "parts": {"steps": 1.0},
     "single_mask_share": 0.5,
     "batch_size": 4,
-    "max_length": 4096,
     "seed": 1,
     "adam_beta1": 0.9,
     "adam_beta2": 0.98,

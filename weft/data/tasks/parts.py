@@ -7,7 +7,7 @@ split, and no worked answer is as long as those of fine-tuning.
 """
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -82,9 +82,9 @@ def _steps_after_question(rng: random.Random) -> Text:
     return Text(question=question, body=f"<reasoning>{steps}", has_separate_lines=True)
 
 
-def _sheet(rng: random.Random, nums_steps: Sequence[int] = (2, 3, 3)) -> Text:
+def _sheet(rng: random.Random) -> Text:
     """Ask for the results of two or three unrelated operations."""
-    steps = [sample_step(rng) for _ in range(rng.choice(nums_steps))]
+    steps = [sample_step(rng) for _ in range(rng.choice((2, 3, 3)))]
     return Text(question=f"Compute {_left_sides(steps)}.", body=join_answer("\n".join(steps), "done"))
 
 
@@ -148,7 +148,6 @@ PARTS: dict[Part, Callable[[random.Random], Text]] = {
     "copies": _copies,
     "steps_after_question": _steps_after_question,
     "sheets": _sheet,
-    "short_sheets": partial(_sheet, nums_steps=(2,)),
     "linked_sheets": _linked_sheet,
     "story_expressions": _story_expression,
     "single_steps": _single_step,
