@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from weft.config import load_experiment
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 
@@ -25,9 +27,9 @@ def experiment(name):
                 "place_base": 1,
                 "questions": 4,
                 "prepare": 1,
-                "train": 6,
-                "sample": 7,
-                "score": 14,
+                "train": 10,
+                "sample": 11,
+                "score": 22,
                 "trace": 3,
                 "page": 1,
             },
@@ -57,8 +59,10 @@ def test_the_whole_grid_is_planned(snakemake, name, expected):
 def test_shards_are_separate_jobs(snakemake):
     result = snakemake("-n", "--quiet", "rules", "--config", experiment("tiny"), "sample_shards=3")
     assert result.returncode == 0, result.stderr
-    planned = jobs(result.stdout)
-    assert planned.items() >= {"sample_shard": 21, "merge": 28, "score": 14, "page": 1}.items()
+    planned, runs = jobs(result.stdout), len(load_experiment("experiments/tiny.yaml").run_ids)
+    assert (
+        planned.items() >= {"sample_shard": 3 * runs, "merge": 4 * runs, "score": 2 * runs, "page": 1}.items()
+    )
     assert "sample" not in planned
     assert "sample_shards: expected greater than 0" in snakemake("-n", "--config", "sample_shards=0").stdout
 

@@ -45,9 +45,6 @@ def test_a_phase_continues_the_rows_of_the_phase_before_it(rows, recipe):
         recipe.model_copy(update={"phases": [short, recipe.phases[0]]}), rows.tokenizer, phase=1
     )
     assert torch.equal(later[0]["input_ids"], rows[2 * recipe.batch_size]["input_ids"])
-    only = recipe.phases[0].model_copy(update={"parts": {"sheets": 1.0}})
-    sheets = PretrainingRows(recipe.model_copy(update={"phases": [short, only]}), rows.tokenizer, phase=1)
-    assert all(sheets.text(i)[0].question.startswith("Compute") for i in range(5))
 
 
 def test_rows_show_the_text_but_for_masked_tokens(rows):
@@ -57,7 +54,7 @@ def test_rows_show_the_text_but_for_masked_tokens(rows):
         is_masked = row["input_ids"] == mask_id
         assert is_masked[row["is_predicted"]].all()
         assert torch.equal(row["input_ids"][~is_masked], row["clean_ids"][~is_masked])
-        assert len(row["clean_ids"]) == rows.recipe.max_length
+        assert len(row["clean_ids"]) == rows.phase.max_length
         text, _ = rows.text(index)
         if text.question is not None:
             shown = rows.tokenizer(text.question, add_special_tokens=False)["input_ids"]
@@ -85,9 +82,31 @@ def test_numbers_and_words_of_questions_are_single_tokens(rows):
 
 
 def test_a_text_that_does_not_fit_is_an_error(rows, recipe):
-    short = PretrainingRows(recipe.model_copy(update={"max_length": 30}), rows.tokenizer, phase=0)
+    phase = recipe.phases[0].model_copy(update={"max_length": 30})
+    short = PretrainingRows(recipe.model_copy(update={"phases": [phase]}), rows.tokenizer, phase=0)
     with pytest.raises(DataError, match=r"max_length must be at least \d+, .* got 30"):
         [short[index] for index in range(50)]
+
+
+def test_rows_of_random_length_end_at_any_position_and_hold_each_question_and_its_answer(rows, recipe):
+    random_rows = PretrainingRows(recipe, rows.tokenizer, phase=1)
+    longest = recipe.phases[1].max_length
+    assert recipe.phases[1].random_lengths
+    lengths = []
+    for index in range(300):
+        row, (text, _) = random_rows[index], random_rows.text(index)
+        length = int(row["is_row"].sum())
+        assert row["is_row"][:length].all()
+        assert len(row["is_row"]) == longest
+        is_masked = row["input_ids"] == rows.tokenizer.mask_token_id
+        assert not is_masked[length:].any()
+        if text.question is not None and not text.has_separate_lines:
+            content = rows.tokenizer(text.body, add_special_tokens=False)["input_ids"]
+            assert _contains(row["clean_ids"][:length].tolist(), content)
+        lengths.append(length)
+    assert min(lengths) < 45
+    assert max(lengths) > longest - 5
+    assert all(rows[index]["is_row"].all() for index in range(20)), "rows of the first phase are full"
 
 
 def test_one_token_of_each_line_of_a_document_is_masked():
@@ -119,7 +138,7 @@ def test_an_answer_is_masked_as_the_sampler_sees_it_or_at_random():
     answer, length = range(10, 30), 48
     plain = 0
     for seed in range(400):
-        masks = mask_answer(answer, length, 0.4, random.Random(seed))
+        masks = mask_answer(answer, length, random.Random(seed))
         assert all(10 <= i < length for i in masks.predicted | masks.hidden)
         assert not masks.predicted & masks.hidden
         if max(masks.predicted, default=10) - min(masks.predicted, default=10) >= WINDOW:
@@ -129,9 +148,3 @@ def test_an_answer_is_masked_as_the_sampler_sees_it_or_at_random():
             assert min(masks.hidden) - min(masks.predicted) <= WINDOW
             assert masks.hidden == set(range(min(masks.hidden), length)), "all that follows is hidden"
     assert 40 < plain < 160
-
-
-@pytest.mark.parametrize(("share", "least", "most"), [(0.0, 0, 60), (1.0, 150, 400)])
-def test_the_recipe_sets_the_share_of_windows_masked_in_whole(share, least, most):
-    masks = [mask_answer(range(10, 30), 48, share, random.Random(seed)).predicted for seed in range(400)]
-    assert least <= sum(max(m) - min(m) == len(m) - 1 == WINDOW - 1 for m in masks if m) <= most
