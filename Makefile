@@ -56,7 +56,7 @@ plan: setup  ## print the jobs and downloads of an experiment without running it
 	python -m weft plan $(EXPERIMENT)
 	snakemake -n --quiet rules --config experiment=$(EXPERIMENT)
 
-base: setup  ## train the small base model anew into results/tiny/pretrained (75 minutes), and print what it can do
+base: setup  ## train the small base model anew into results/tiny/pretrained (80 minutes), and print what it can do
 	snakemake --cores all base
 	python -m tools.base_parts results/tiny/pretrained
 
