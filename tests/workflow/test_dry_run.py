@@ -27,9 +27,9 @@ def experiment(name):
                 "place_base": 1,
                 "questions": 4,
                 "prepare": 1,
-                "train": 8,
-                "sample": 9,
-                "score": 18,
+                "train": 10,
+                "sample": 11,
+                "score": 22,
                 "trace": 3,
                 "page": 1,
             },
@@ -114,7 +114,7 @@ def with_custom_benchmark(tmp_path):
 
 def test_a_custom_benchmark_is_planned_like_the_others(snakemake, tmp_path):
     result = snakemake("-n", "--quiet", "rules", "--config", with_custom_benchmark(tmp_path))
-    assert jobs(result.stdout).items() >= {"questions": 5, "sample": 9, "score": 18}.items(), result.stderr
+    assert jobs(result.stdout).items() >= {"questions": 5, "sample": 11, "score": 22}.items(), result.stderr
 
 
 def test_questions_of_a_custom_benchmark_are_written_again_when_its_file_changes(snakemake, tmp_path):
