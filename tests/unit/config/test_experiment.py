@@ -94,7 +94,7 @@ HUB_FILE = {"source": "published", "instruction": "none", "file": {"repo": 1}}
         ("training.learning_rate", float("inf"), "training.learning_rate", "inf"),
         ("training.learning_rat", 1, "training.learning_rat", "1"),
         ("training.max_length", 9000, "max_length=256", "9000"),
-        ("training.micro_batch_size", 5, "micro_batch_size=5", "16"),
+        ("training.micro_batch_size", 5, "micro_batch_size=5", TINY["training"]["batch_size"]),
         ("training.zero_stage", 7, "training.zero_stage", "7"),
         ("training.lora.target_modules", ["nose"], "training.lora.target_modules.0", "'nose'"),
         ("methods.weft.preset", "wef", "methods.weft.preset", "'wef'\nCorrect"),

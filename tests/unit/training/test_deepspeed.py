@@ -23,7 +23,9 @@ from weft.training.deepspeed import (
 
 @pytest.fixture
 def training():
-    return load_experiment("experiments/tiny.yaml").training
+    """Settings whose batch is two micro-batches."""
+    training = load_experiment("experiments/tiny.yaml").training
+    return training.model_copy(update={"batch_size": 2 * training.micro_batch_size})
 
 
 @pytest.mark.parametrize(("processes", "steps"), [(1, 2), (2, 1)])
