@@ -31,6 +31,7 @@ class Workshop:
         self.content["methods"] = METHODS
         self.content["datasets"]["worked"]["tasks"] = {"sudoku": 9, "gsm8k": 9}  # the last batch is filled up
         self.content["training"]["epochs"] = 2
+        del self.content["learning_curve"]  # which requires adapters
         self.base, self.prepared = folder / "base", folder / "prepared"
         shutil.copytree(REPOSITORY / "experiments/tiny-base", self.base)
         file = self.write("data", {})
