@@ -16,6 +16,8 @@ Operation = str
 
 DIVISORS = range(2, 7)
 """Right operands of /."""
+FACTORS = (2, 3)
+"""Right operands of * with left operands of two digits."""
 INVERSE = {"+": "-", "-": "+", "*": "/", "/": "*"}
 """Operation -> its inverse."""
 
@@ -59,6 +61,19 @@ def write_check(step: str) -> str:
     return write_step(result, INVERSE[operation], right)
 
 
+def is_step(left: int, operation: Operation, right: int) -> bool:
+    """Return whether an operation is among the steps of `sample_step`."""
+    if not (left >= 1 and 1 <= right <= LARGEST_OPERAND):
+        return False
+    if operation == "+":
+        return left <= LARGEST_VALUE
+    if operation == "-":
+        return right < left <= LARGEST_VALUE + LARGEST_OPERAND
+    if operation == "/":
+        return right in DIVISORS and left <= LARGEST_VALUE and left % right == 0
+    return left <= LARGEST_OPERAND or (right in FACTORS and left * right <= LARGEST_VALUE)
+
+
 def sample_step(rng: random.Random) -> str:
     """Return a random step with a result of at least 1."""
     operation = rng.choices(list(OPERATION_WEIGHTS), weights=list(OPERATION_WEIGHTS.values()))[0]
@@ -76,6 +91,6 @@ def _sample_operands(rng: random.Random, operation: Operation) -> tuple[int, int
         divisor = rng.choice(DIVISORS)
         return divisor * rng.randint(1, LARGEST_VALUE // divisor), divisor
     if rng.random() < 0.3:  # doubling and tripling
-        factor = rng.choice((2, 3))
+        factor = rng.choice(FACTORS)
         return rng.randint(1, LARGEST_VALUE // factor), factor
     return rng.randint(1, LARGEST_OPERAND), rng.randint(1, LARGEST_OPERAND)

@@ -1,77 +1,101 @@
 r"""Linear equations with whole solutions, in the form of the MATH data set.
 
-    question    Solve 7x+5=4x+29
-    rationale   29-5=24
-                7-4=3
-                24/3=8
-    answer      \boxed{8}
+    question    Solve 3(x+2)-4=14
+    rationale   14+4=18
+                18/3=6
+                6-2=4
+    answer      \boxed{4}
 
-The equations of fine-tuning and of the test sets have x on both sides and are solved in three steps.
+The equations of fine-tuning and of the test sets have the form a(x+b)+c=d or (x+b)/a+c=d, in which b and c may
+be subtracted. They are solved in three steps, each of which continues with the result of the step before it.
 """
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable
+from dataclasses import dataclass
 
-from weft.data.tasks.arithmetic import LARGEST_OPERAND, LARGEST_VALUE, write_step
+from weft.data.tasks.arithmetic import (
+    DIVISORS,
+    INVERSE,
+    LARGEST_OPERAND,
+    LARGEST_VALUE,
+    Operation,
+    calculate,
+    is_step,
+    write_step,
+)
 from weft.data.tasks.problem import Problem, canonical
 
-LARGEST_FACTOR = 6
-"""Largest coefficient of x after the terms with x are collected."""
+
+@dataclass(frozen=True)
+class Action:
+    """One operation of the left side of an equation, with its right operand."""
+
+    operation: Operation
+    operand: int
+
+    def write(self, term: str) -> str:
+        """Return the operation on a term, such as ``3(x+2)`` for a multiplication of ``x+2`` by 3."""
+        if self.operation in "+-":
+            return f"{term}{self.operation}{self.operand}"
+        term = term if term == "x" else f"({term})"
+        return f"{self.operand}{term}" if self.operation == "*" else f"{term}/{self.operand}"
 
 
 def sample_problem(rng: random.Random) -> Problem:
-    """Sample an equation ax+b=dx+c with a > d."""
-    factor, solution = _sample_solution(rng)
-    moved = rng.randint(1, LARGEST_FACTOR)
-    constant, right = _sample_constants(rng, factor * solution)
-    steps = [
-        _subtract(right, constant),
-        write_step(factor + moved, "-", moved),
-        write_step(factor * solution, "/", factor),
-    ]
-    left = f"{factor + moved}x{constant:+d}"
-    return _problem([factor + moved, constant, moved, right], f"{left}={moved}x{right:+d}", steps, solution)
-
-
-def sample_one_step(rng: random.Random) -> Problem:
-    """Sample an equation ax=c."""
-    factor, solution = _sample_solution(rng)
-    value = factor * solution
-    return _problem([factor, value], f"{factor}x={value}", [write_step(value, "/", factor)], solution)
+    """Sample an equation a(x+b)+c=d or (x+b)/a+c=d."""
+    return _sample(rng, _sample_sum, _sample_product, _sample_sum)
 
 
 def sample_two_steps(rng: random.Random) -> Problem:
-    """Sample an equation ax=dx+c with a > d."""
-    factor, solution = _sample_solution(rng)
-    moved, value = rng.randint(1, LARGEST_FACTOR), factor * solution
-    steps = [write_step(factor + moved, "-", moved), write_step(value, "/", factor)]
-    question = f"{factor + moved}x={moved}x+{value}"
-    return _problem([question], question, steps, solution)
+    """Sample an equation a(x+b)=c, (x+b)/a=c, ax+b=c or x/a+b=c."""
+    kinds = [_sample_sum, _sample_product]
+    rng.shuffle(kinds)
+    return _sample(rng, *kinds)
 
 
-def _sample_solution(rng: random.Random) -> tuple[int, int]:
-    factor = rng.randint(2, LARGEST_FACTOR)
-    return factor, rng.randint(1, LARGEST_VALUE // factor)
+def sample_one_step(rng: random.Random) -> Problem:
+    """Sample an equation x+b=c, ax=c or x/a=c."""
+    return _sample(rng, rng.choice((_sample_sum, _sample_product)))
 
 
-def _sample_constants(rng: random.Random, value: int) -> tuple[int, int]:
-    """Return b and c such that c - b is the value and c is between 1 and the largest operand of -."""
+def _sample_sum(rng: random.Random) -> Action:
+    return Action(rng.choice("+-"), rng.randint(1, LARGEST_OPERAND))
+
+
+def _sample_product(rng: random.Random) -> Action:
+    return Action(rng.choice("*/"), rng.choice(DIVISORS))
+
+
+def _sample(rng: random.Random, *kinds: Callable[[random.Random], Action]) -> Problem:
+    """Sample an equation with an action of each kind, the innermost first."""
     while True:
-        constant = rng.choice((-1, 1)) * rng.randint(1, LARGEST_OPERAND)
-        if 1 <= value + constant <= LARGEST_VALUE + LARGEST_OPERAND:
-            return constant, value + constant
-
-
-def _subtract(right: int, constant: int) -> str:
-    return write_step(right, "-" if constant > 0 else "+", abs(constant))
-
-
-def _problem(key: Sequence[int | str], equation: str, steps: list[str], solution: int) -> Problem:
+        actions = [sample_action(rng) for sample_action in kinds]
+        solution = rng.randint(1, LARGEST_VALUE)
+        values = _list_values(solution, actions)
+        steps = list(zip(values[1:], actions, strict=False))[::-1]
+        if len(steps) == len(actions) and all(
+            is_step(value, INVERSE[action.operation], action.operand) for value, action in steps
+        ):
+            break
+    left = "x"
+    for action in actions:
+        left = action.write(left)
     return Problem(
         benchmark="math500",
-        key=canonical(key),
-        question=f"Solve {equation}",
+        key=canonical([left, values[-1]]),
+        question=f"Solve {left}={values[-1]}",
         reference=str(solution),
-        rationale="\n".join(steps),
+        rationale="\n".join(write_step(value, INVERSE[a.operation], a.operand) for value, a in steps),
         answer=rf"\boxed{{{solution}}}",
     )
+
+
+def _list_values(solution: int, actions: list[Action]) -> list[int]:
+    """Return the solution and the results of the actions, up to the first division that is not exact."""
+    values = [solution]
+    for action in actions:
+        if action.operation == "/" and values[-1] % action.operand:
+            break
+        values.append(calculate(values[-1], action.operation, action.operand))
+    return values

@@ -24,7 +24,7 @@ REMARK_SHARE = 0.6
 MOST_REMARK_WORDS = 12
 WORDS = (*word_problems.THINGS, *(verb for verbs in word_problems.VERBS.values() for verb in verbs))
 """Words of copies and remarks."""
-NAMED_STEPS = (("math500", "Right", 0), ("math500", "Left", 1), ("countdown", "Rest", 0))
+NAMED_STEPS = (("math500", "First", 0), ("countdown", "Rest", 0))
 """Steps that are asked for alone: benchmark, name in the question, index in the rationale."""
 
 
@@ -67,7 +67,7 @@ def _copies(rng: random.Random) -> Text:
     kinds: tuple[Callable[[], str], ...] = (
         lambda: str(rng.randint(1, 39)),
         lambda: str(rng.randint(1, 9)),
-        lambda: rng.choice("+-*/=x,"),
+        lambda: rng.choice("+-*/=x,()"),
         lambda: rng.choice(WORDS),
     )
     items = [rng.choice(kinds)() for _ in range(rng.randint(3, 12))]
