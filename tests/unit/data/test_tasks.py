@@ -3,11 +3,12 @@ import random
 from collections import Counter
 
 import pytest
+from sympy.parsing.sympy_parser import implicit_multiplication, parse_expr, standard_transformations
 
 from weft.benchmarks import find_scorer
 from weft.benchmarks.sudoku_boards import find_completions
-from weft.data.tasks import TASKS, draw_problems, find_generator, split_of
-from weft.data.tasks.arithmetic import calculate, sample_step, write_check
+from weft.data.tasks import TASKS, draw_problems, equations, find_generator, split_of
+from weft.data.tasks.arithmetic import calculate, is_step, sample_step, split_step, write_check
 from weft.data.tasks.examples import generate_examples, make_example
 from weft.data.tasks.parts import MOST_REMARK_WORDS, PARTS, sample_text
 from weft.data.tasks.problem import join_answer
@@ -78,6 +79,36 @@ def all_steps():
 def test_steps_are_true_and_few_enough_to_learn_by_heart(all_steps):
     assert all(is_true(step) for step in all_steps)
     assert 600 < len(all_steps) < 750
+
+
+def test_is_step_describes_the_sampled_steps(all_steps):
+    described = {
+        (left, operation, right)
+        for left, operation, right in itertools.product(range(-1, 45), "+-*/", range(-1, 12))
+        if is_step(left, operation, right)
+    }
+    assert described == {split_step(step) for step in all_steps}
+
+
+@pytest.mark.parametrize("sample", [equations.sample_two_steps, equations.sample_problem])
+def test_each_step_of_an_equation_continues_with_the_last_result_and_is_known(sample, all_steps):
+    rng = random.Random(4)
+    for problem in (sample(rng) for _ in range(300)):
+        steps = lines_of(problem.rationale)
+        assert set(steps) <= all_steps
+        assert [split_step(step)[0] for step in steps[1:]] == [int(s.split("=")[1]) for s in steps[:-1]]
+        assert problem.question.endswith(f"={split_step(steps[0])[0]}")
+
+
+@pytest.mark.parametrize(
+    "sample", [equations.sample_one_step, equations.sample_two_steps, equations.sample_problem]
+)
+def test_the_solution_satisfies_the_equation(sample):
+    rng = random.Random(5)
+    for problem in (sample(rng) for _ in range(300)):
+        left, right = problem.question.removeprefix("Solve ").split("=")
+        rules = (*standard_transformations, implicit_multiplication)
+        assert parse_expr(left, transformations=rules).subs("x", int(problem.reference)) == int(right)
 
 
 @pytest.mark.parametrize(

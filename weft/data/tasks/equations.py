@@ -6,7 +6,7 @@ r"""Linear equations with whole solutions, in the form of the MATH data set.
                 6-2=4
     answer      \boxed{4}
 
-The equations of fine-tuning and of the test sets have the form a(x+b)+c=d or (x+b)/a+c=d, in which b and c may
+The equations of fine-tuning and of the test sets have the form a(x+b)+c=d or (x+b)/a+c=d; b and c may also
 be subtracted. They are solved in three steps, each of which continues with the result of the step before it.
 """
 
