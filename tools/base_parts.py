@@ -6,9 +6,8 @@ A part is a kind of text of pretraining with a question. The steps of the worked
 place where fine-tuning needs them: behind the question and the steps before them.
 """
 
-import itertools
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,17 +15,14 @@ import torch
 import typer
 from transformers import PreTrainedTokenizerBase
 
-from weft.benchmarks import find_scorer
+from tools.small_world import SEED, answer_questions, draw_validation_problems, measure_accuracy
 from weft.config import FineTuning, find_experiment, load_experiment
 from weft.data.encoding import encode_prompt
-from weft.data.tasks import TASKS, draw_problems
+from weft.data.tasks import TASKS
 from weft.data.tasks.parts import PARTS, sample_text
 from weft.data.tasks.problem import Problem
 from weft.model import load_model, load_tokenizer
-from weft.sampling import generate
 
-SEED = 77
-"""Seed of the questions of the parts and of the problems."""
 WORKED = ("countdown", "gsm8k", "math500")
 """Benchmarks whose training answers have steps."""
 
@@ -46,52 +42,17 @@ def measure(
         texts = [sample_text(part, rng) for _ in range(count)]
         questions = [text.question for text in texts if text.question and not text.has_separate_lines]
         if questions and not part.startswith("direct"):
-            answers = _answer(model, tokenizer, experiment, questions, prefill="")
+            answers = answer_questions(model, tokenizer, experiment, questions, prefill="")
             right = [_before_end(a) == text.body for a, text in zip(answers, texts, strict=True)]
             yield "part, whole answer", part, 100 * sum(right) / count
     for benchmark in WORKED:
-        problems = _draw(benchmark, count)
+        problems = draw_validation_problems(benchmark, count)
         for number in range(3):
             right = [_knows_result(model, tokenizer, problem, number) for problem in problems]
             yield f"result of step {number + 1}, in the answer", benchmark, 100 * sum(right) / count
     for benchmark in TASKS:
-        problems = _draw(benchmark, count)
-        prefill = experiment.sampling.prefill
-        answers = _answer(model, tokenizer, experiment, [p.question for p in problems], prefill=prefill)
-        score = find_scorer(benchmark, experiment.scoring[0])
-        scores = [
-            score(answer, question=problem.question, reference=problem.reference)
-            for answer, problem in zip(answers, problems, strict=True)
-        ]
-        accuracy = sum(s.credit * s.weight for s in scores) / sum(s.weight for s in scores)
-        yield "chain of fine-tuning", benchmark, 100 * accuracy
-
-
-def _draw(benchmark: str, count: int) -> list[Problem]:
-    return list(itertools.islice(draw_problems(TASKS[benchmark], split="validation", seed=SEED), count))
-
-
-def _answer(
-    model: Any,
-    tokenizer: PreTrainedTokenizerBase,
-    experiment: FineTuning,
-    questions: Sequence[str],
-    *,
-    prefill: str,
-) -> list[str]:
-    """Answer questions as the experiment does, with its longest answers."""
-    sampling, length = experiment.sampling, max(experiment.gen_lengths)
-    ids = generate(
-        model,
-        [encode_prompt(tokenizer, question, prefill=prefill) for question in questions],
-        gen_length=length,
-        block_length=sampling.block_length,
-        diffusion_steps=sampling.diffusion_steps(length),
-        mask_token_id=tokenizer.mask_token_id,
-        eos_token_id=tokenizer.eos_token_id,
-        early_stop=True,
-    )
-    return [prefill + str(tokenizer.decode(answer)) for answer in ids]
+        accuracy = measure_accuracy(model, tokenizer, experiment, draw_validation_problems(benchmark, count))
+        yield "chain of fine-tuning", benchmark, accuracy
 
 
 def _before_end(answer: str) -> str:
