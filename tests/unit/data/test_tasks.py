@@ -8,11 +8,20 @@ import pytest
 from weft.benchmarks import find_scorer
 from weft.benchmarks.arithmetic import evaluate_exactly
 from weft.benchmarks.sudoku_boards import find_completions
-from weft.data.tasks import TASKS, draw_problems, equations, find_generator, split_of
+from weft.data.tasks import (
+    TASKS,
+    countdown_problems,
+    draw_problems,
+    equations,
+    find_generator,
+    split_of,
+    sudoku_puzzles,
+    word_problems,
+)
 from weft.data.tasks.arithmetic import calculate, is_step, sample_step, split_step, write_check
 from weft.data.tasks.examples import generate_examples, make_example
 from weft.data.tasks.parts import MOST_REMARK_WORDS, PARTS, sample_text
-from weft.data.tasks.problem import join_answer
+from weft.data.tasks.problem import Problem, join_answer
 from weft.errors import DataError
 
 LONGEST_WORKED_PART = 2
@@ -167,17 +176,10 @@ def test_generated_examples_are_distinct_and_have_the_layout_of_the_paper():
     assert join_answer("1+1=2", "2") == "<reasoning>1+1=2</reasoning>\n<answer>2</answer>"
 
 
-@pytest.fixture(scope="module")
-def reserved():
-    """Many questions that must not occur in pretraining."""
-    return {p.question for task in TASKS for split in ("validation", "test") for p in draw(task, split, 250)}
-
-
 @pytest.mark.parametrize("part", PARTS)
-def test_pretraining_contains_no_chain_of_fine_tuning_and_no_reserved_question(part, reserved):
+def test_pretraining_contains_no_chain_of_fine_tuning(part):
     """A worked answer of pretraining has at most two steps that depend on each other."""
     for text in texts(part):
-        assert text.question not in reserved
         if text.has_separate_lines:
             continue
         steps = lines_of(text.body)
@@ -191,11 +193,35 @@ def test_pretraining_contains_no_chain_of_fine_tuning_and_no_reserved_question(p
         assert not (part.startswith("direct") and steps)
 
 
-def test_questions_of_fine_tuning_are_asked_in_pretraining_but_reserved_ones_are_not(monkeypatch):
-    reserved = {p.question for p in draw("math500", "test", 250)}
-    assert not reserved & {text.question for text in texts("direct_math500", 1500)}
-    monkeypatch.setattr("weft.data.tasks.problem.split_of", lambda *_: "train")
-    assert reserved & {text.question for text in texts("direct_math500", 1500)}, "the test can fail"
+@pytest.fixture
+def made(monkeypatch):
+    """All problems that the generators make, also those that are rejected later."""
+    problems = []
+
+    def record(**fields):
+        problems.append(Problem(**fields))
+        return problems[-1]
+
+    for module in (countdown_problems, equations, sudoku_puzzles, word_problems):
+        monkeypatch.setattr(module, "Problem", record)
+    return problems
+
+
+def splits_of_texts(part, made, *split):
+    """Return the splits of the problems that are in texts; the last one made for a text is not rejected."""
+    rng, splits = random.Random(6), set()
+    for _ in range(100):
+        made.clear()
+        sample_text(part, rng, *split)
+        splits |= {split_of(problem.benchmark, problem.key) for problem in made[-1:]}
+    return splits
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_the_problems_of_pretraining_are_of_the_training_split(part, made):
+    has_problems = part not in ("steps", "boards", "copies", "sheets", "linked_sheets")
+    assert splits_of_texts(part, made) == ({"train"} if has_problems else set())
+    assert splits_of_texts(part, made, "test") == ({"test"} if has_problems else set()), "the test can fail"
 
 
 def test_at_most_two_steps_of_a_sheet_depend_on_each_other():

@@ -15,7 +15,7 @@ from weft.benchmarks.sudoku_boards import list_boards
 from weft.config.sources import Part
 from weft.data.tasks import TASKS, countdown_problems, equations, sudoku_puzzles, word_problems
 from weft.data.tasks.arithmetic import sample_step, split_step
-from weft.data.tasks.problem import Problem, join_answer, sample_of_split
+from weft.data.tasks.problem import Problem, Split, join_answer, sample_of_split
 
 LINES_PER_DOCUMENT = 14
 STEPS_AFTER_QUESTION = 12
@@ -45,25 +45,29 @@ class Text:
     has_separate_lines: bool = False
 
 
-def sample_text(part: Part, rng: random.Random) -> Text:
-    """Sample a text of a kind, with a remark after most questions.
+def sample_text(part: Part, rng: random.Random, split: Split = "train") -> Text:
+    """Sample a text of a kind about problems of a split, with a remark after most questions.
 
     The remarks vary the distance between a question and its answer. Without them, a model copies numbers
     from a fixed distance instead of looking for them, and cannot continue a longer answer.
     """
-    text = PARTS[part](rng)
+    text = PARTS[part](rng, split)
     if text.question is None or rng.random() >= REMARK_SHARE:
         return text
     words = rng.choices(WORDS, k=rng.randint(1, MOST_REMARK_WORDS))
     return replace(text, remark="\n" + " ".join(words))
 
 
-def _document(rng: random.Random, sample_line: Callable[[random.Random], str], num_lines: int) -> Text:
+def _document(
+    rng: random.Random, split: Split, sample_line: Callable[[random.Random], str], num_lines: int
+) -> Text:
+    del split  # a document contains no problem
     return Text(body="\n".join(sample_line(rng) for _ in range(num_lines)), has_separate_lines=True)
 
 
-def _copies(rng: random.Random) -> Text:
+def _copies(rng: random.Random, split: Split) -> Text:
     """Repeat a line of random words, numbers and signs."""
+    del split
     kinds: tuple[Callable[[], str], ...] = (
         lambda: str(rng.randint(1, 39)),
         lambda: str(rng.randint(1, 9)),
@@ -74,22 +78,24 @@ def _copies(rng: random.Random) -> Text:
     return Text(body="\n".join([" ".join(items)] * (2 + 18 // len(items))), has_separate_lines=True)
 
 
-def _steps_after_question(rng: random.Random) -> Text:
+def _steps_after_question(rng: random.Random, split: Split) -> Text:
     """Write steps that have nothing to do with the question above them."""
     benchmark = rng.choice(("gsm8k", "math500", "countdown"))
-    question = sample_of_split(TASKS[benchmark], "train", rng).question
+    question = sample_of_split(TASKS[benchmark], split, rng).question
     steps = "\n".join(sample_step(rng) for _ in range(STEPS_AFTER_QUESTION))
     return Text(question=question, body=f"<reasoning>{steps}", has_separate_lines=True)
 
 
-def _sheet(rng: random.Random) -> Text:
+def _sheet(rng: random.Random, split: Split) -> Text:
     """Ask for the results of two or three unrelated operations."""
+    del split
     steps = [sample_step(rng) for _ in range(rng.choice((2, 3, 3)))]
     return Text(question=f"Compute {_left_sides(steps)}.", body=join_answer("\n".join(steps), "done"))
 
 
-def _linked_sheet(rng: random.Random) -> Text:
+def _linked_sheet(rng: random.Random, split: Split) -> Text:
     """Ask for the results of two unrelated operations, and of a third one that uses one of these results."""
+    del split
     place, is_left = rng.randrange(2), rng.random() < 0.5
     while True:
         steps = [sample_step(rng) for _ in range(3)]
@@ -102,28 +108,32 @@ def _linked_sheet(rng: random.Random) -> Text:
     return Text(question=question, body=join_answer("\n".join(steps), "done"))
 
 
-def _story_expression(rng: random.Random) -> Text:
+def _story_expression(rng: random.Random, split: Split) -> Text:
     """Ask for the operations of a story without their results."""
-    problem = sample_of_split(TASKS["gsm8k"], "train", rng)
+    problem = sample_of_split(TASKS["gsm8k"], split, rng)
     first, *others = (_left_side(step) for step in problem.rationale.split("\n"))
     expression = first + "".join(step.lstrip("0123456789") for step in others)
     question = problem.question.replace("How many?", "Write it.")
     return Text(question=question, body=join_answer(expression, "done"))
 
 
-def _single_step(rng: random.Random) -> Text:
+def _single_step(rng: random.Random, split: Split) -> Text:
     """Ask for one named step of an equation or of a Countdown problem."""
     benchmark, name, number = rng.choice(NAMED_STEPS)
-    problem = sample_of_split(TASKS[benchmark], "train", rng)
+    problem = sample_of_split(TASKS[benchmark], split, rng)
     step = problem.rationale.split("\n")[number]
     return Text(question=f"{name}: {problem.question}", body=join_answer(step, "done"))
 
 
 def _problem(
-    rng: random.Random, sample_problem: Callable[[random.Random], Problem], *, is_direct: bool = False
+    rng: random.Random,
+    split: Split,
+    sample_problem: Callable[[random.Random], Problem],
+    *,
+    is_direct: bool = False,
 ) -> Text:
-    """Ask a question of the training split, and answer it with its rationale or directly."""
-    problem = sample_of_split(sample_problem, "train", rng)
+    """Ask the question of a problem, and answer it with its rationale or directly."""
+    problem = sample_of_split(sample_problem, split, rng)
     rationale = "" if is_direct else problem.rationale
     return Text(question=problem.question, body=join_answer(rationale, problem.answer))
 
@@ -140,7 +150,7 @@ def _left_sides(steps: list[str]) -> str:
     return ", ".join(map(_left_side, steps))
 
 
-PARTS: dict[Part, Callable[[random.Random], Text]] = {
+PARTS: dict[Part, Callable[[random.Random, Split], Text]] = {
     "steps": partial(_document, sample_line=sample_step, num_lines=LINES_PER_DOCUMENT),
     "boards": partial(
         _document, sample_line=lambda rng: rng.choice(list_boards()), num_lines=BOARDS_PER_DOCUMENT
