@@ -2,8 +2,10 @@
 
     python -m tools.base_parts experiments/tiny-base
 
-A part is a kind of text of pretraining with a question. The steps of the worked answers are measured in the
-place where fine-tuning needs them: behind the question and the steps before them.
+A part is a kind of text of pretraining; its problems are validation problems here, which are not in
+pretraining. Questions are answered by the sampler, without and with a remark behind them. Of texts with
+separate lines, the last token of the last line is predicted. The steps of the worked answers are measured
+where fine-tuning needs them: behind the question and the steps before them.
 """
 
 import random
@@ -19,7 +21,7 @@ from tools.small_world import SEED, answer_questions, draw_validation_problems, 
 from weft.config import FineTuning, find_experiment, load_experiment
 from weft.data.encoding import encode_prompt
 from weft.data.tasks import TASKS
-from weft.data.tasks.parts import PARTS, sample_text
+from weft.data.tasks.parts import PARTS, Text, sample_text
 from weft.data.tasks.problem import Problem
 from weft.model import load_model, load_tokenizer
 
@@ -28,6 +30,10 @@ WORKED = ("countdown", "gsm8k", "math500")
 
 HIDDEN_TOKENS = 24
 """Masked tokens after a step whose result is asked."""
+LONGEST_BODY = 60
+"""Tokens of a text of separate lines that are used."""
+REMARK = "\ncoins finds books sells"
+"""Words after a question that have nothing to do with it, as in most texts of pretraining."""
 
 Row = tuple[str, str, float]
 """Kind of ability, its name, and the accuracy in percent."""
@@ -36,15 +42,19 @@ Row = tuple[str, str, float]
 def measure(
     model: Any, tokenizer: PreTrainedTokenizerBase, experiment: FineTuning, count: int
 ) -> Iterator[Row]:
-    """Yield the accuracy of a base model on each part and on the chains, from ``count`` questions each."""
+    """Yield the accuracy of a base model on each part and on the chains, from ``count`` texts each."""
     for part in PARTS:
         rng = random.Random(f"{SEED}/{part}")
-        texts = [sample_text(part, rng) for _ in range(count)]
-        questions = [text.question for text in texts if text.question and not text.has_separate_lines]
-        if questions and not part.startswith("direct"):
-            answers = answer_questions(model, tokenizer, experiment, questions, prefill="")
-            right = [_before_end(a) == text.body for a, text in zip(answers, texts, strict=True)]
-            yield "part, whole answer", part, 100 * sum(right) / count
+        texts = [sample_text(part, rng, "validation") for _ in range(count)]
+        if texts[0].has_separate_lines:
+            right = [_knows_last_token(model, tokenizer, text) for text in texts]
+            yield "last token of the last line", part, 100 * sum(right) / count
+        elif not part.startswith("direct"):
+            for ability, remark in (("whole answer", ""), ("whole answer, remark", REMARK)):
+                questions = [f"{text.question}{remark}" for text in texts]
+                answers = answer_questions(model, tokenizer, experiment, questions, prefill="")
+                right = [_before_end(a) == text.body for a, text in zip(answers, texts, strict=True)]
+                yield ability, part, 100 * sum(right) / count
     for benchmark in WORKED:
         problems = draw_validation_problems(benchmark, count)
         for number in range(3):
@@ -53,6 +63,20 @@ def measure(
     for benchmark in TASKS:
         accuracy = measure_accuracy(model, tokenizer, experiment, draw_validation_problems(benchmark, count))
         yield "chain of fine-tuning", benchmark, accuracy
+
+
+def _knows_last_token(model: Any, tokenizer: PreTrainedTokenizerBase, text: Text) -> bool:
+    """Return True if the model predicts the last token of the last whole line from all other tokens."""
+    head = encode_prompt(tokenizer, text.question) if text.question else []
+    body = tokenizer(text.body, add_special_tokens=False)["input_ids"][:LONGEST_BODY]
+    newline = tokenizer("\n", add_special_tokens=False)["input_ids"][0]
+    place = len(head) + max(i for i, token in enumerate(body) if token == newline) - 1
+    ids = torch.tensor([head + body])
+    masked = ids.clone()
+    masked[0, place] = tokenizer.mask_token_id
+    with torch.no_grad():
+        predicted = model(input_ids=masked).logits[0, place].argmax()
+    return bool(predicted == ids[0, place])
 
 
 def _before_end(answer: str) -> str:
