@@ -10,6 +10,7 @@ from snakemake.exceptions import WorkflowError
 from weft.config import BASE_RUN, load_experiment, resolve_settings
 from weft.config.stages import stage_settings
 from weft.data.offline import find_generations
+from weft.data.tasks.examples import digest_generators
 from weft.errors import WeftError
 from weft.layout import FIGURE_FORMATS, TABLE_FORMATS, ResultLayout, provenance_file
 from weft.provenance import source_digest
@@ -27,6 +28,14 @@ except WeftError as error:
 
 IS_TRAINED = EXPERIMENT.kind == "fine-tuning"
 RESULTS = ResultLayout.of(EXPERIMENT.name)
+PRETRAINING_CODE = source_digest(
+    "data/pretraining",
+    "data/tasks",
+    "data/tokenizer",
+    "training/muon",
+    "training/pretrain",
+)
+GENERATORS = digest_generators()
 OFFLINE = " ".join(f"--offline {shlex.quote(folder)}" for folder in SETTINGS.offline)
 
 # Wildcards of a file with a run's answers to a benchmark at a length.
@@ -154,6 +163,11 @@ def settings_of(stage):
     return lambda wildcards: json.dumps(
         stage_settings(EXPERIMENT, stage, dict(wildcards.items())), sort_keys=True
     )
+
+
+def generators_of(source):
+    """Return a digest of the generators if a source is generated, so that other problems run the job again."""
+    return GENERATORS if source.source == "generated" else None
 
 
 def options(name, files):

@@ -13,6 +13,9 @@ rule questions:
     params:
         file=SETTINGS.experiment,
         settings=settings_of("questions"),
+        generators=lambda wildcards: generators_of(
+            EXPERIMENT.benchmarks[wildcards.benchmark]
+        ),
         offline=OFFLINE,
     shell:
         "python -m weft data benchmark --experiment {params.file:q} --out {output} {params.offline} "
@@ -29,6 +32,9 @@ rule validation:
     params:
         file=SETTINGS.experiment,
         settings=settings_of("validation"),
+        generators=lambda wildcards: generators_of(
+            EXPERIMENT.benchmarks[wildcards.benchmark]
+        ),
     shell:
         "python -m weft data validation --experiment {params.file:q} --out {output} {wildcards.benchmark} "
         "> {log} 2>&1"
@@ -46,6 +52,9 @@ rule examples:
     params:
         file=SETTINGS.experiment,
         settings=settings_of("examples"),
+        generators=lambda wildcards: generators_of(
+            EXPERIMENT.datasets[wildcards.dataset]
+        ),
         offline=OFFLINE,
     shell:
         "python -m weft data dataset --experiment {params.file:q} --out {output} {params.offline} "
@@ -89,6 +98,7 @@ rule pretrain:
     params:
         file=SETTINGS.experiment,
         settings=settings_of("pretrain"),
+        code=PRETRAINING_CODE,
         device=SETTINGS.device,
     shell:
         "python -m weft pretrain --experiment {params.file:q} --threads {threads} "

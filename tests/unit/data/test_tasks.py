@@ -19,7 +19,7 @@ from weft.data.tasks import (
     word_problems,
 )
 from weft.data.tasks.arithmetic import calculate, is_step, sample_step, split_step, write_check
-from weft.data.tasks.examples import generate_examples, make_example
+from weft.data.tasks.examples import digest_generators, generate_examples, make_example
 from weft.data.tasks.parts import MOST_REMARK_WORDS, PARTS, sample_text
 from weft.data.tasks.problem import Problem, join_answer
 from weft.errors import DataError
@@ -143,6 +143,21 @@ def test_checked_answers_are_longer_and_have_the_same_questions_and_results(task
         assert longer[::2] == (lines or longer)
         assert all(is_true(step) for step in longer if task != "sudoku")
         assert len(longer) == (2 * len(lines) or 1)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("examples.write_check", lambda step: step),
+        ("word_problems.LARGEST_VALUE", 20),
+        ("problem.TEST_SHARE", 0.3),
+    ],
+)
+def test_the_digest_of_the_generators_changes_with_what_they_make(name, value, monkeypatch):
+    before = digest_generators()
+    assert digest_generators() == before
+    monkeypatch.setattr(f"weft.data.tasks.{name}", value)
+    assert digest_generators() != before
 
 
 def test_a_division_with_a_remainder_is_an_error():

@@ -1,14 +1,19 @@
 """Training examples with generated problems."""
 
+import hashlib
 import itertools
 import random
 from collections.abc import Mapping
+from dataclasses import asdict
 
 from weft.config.sources import Task
-from weft.data.tasks import find_generator
+from weft.data.tasks import TASKS, find_generator
 from weft.data.tasks.arithmetic import write_check
-from weft.data.tasks.problem import Problem, draw_problems, join_answer
+from weft.data.tasks.problem import SPLITS, Problem, canonical, draw_problems, join_answer
 from weft.records import Example
+
+DIGEST_PROBLEMS = 20
+"""Problems of each generator and split from which the digest of the generators is computed."""
 
 
 def make_example(problem: Problem, *, is_checked: bool = False) -> Example:
@@ -51,3 +56,17 @@ def generate_examples(counts: Mapping[Task, int], *, seed: int, is_checked: bool
     ]
     random.Random(seed).shuffle(examples)
     return examples
+
+
+def digest_generators() -> str:
+    """Return a digest of what the generators make from a fixed seed.
+
+    It changes if other problems, answers or splits are generated, and not if only the source code changes.
+    """
+    problems = [
+        (asdict(problem), check_rationale(problem))
+        for sample_problem in TASKS.values()
+        for split in SPLITS
+        for problem in itertools.islice(draw_problems(sample_problem, split=split, seed=0), DIGEST_PROBLEMS)
+    ]
+    return hashlib.sha256(canonical(problems).encode()).hexdigest()[:16]

@@ -10,12 +10,13 @@ import json
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from weft.errors import DataError
 from weft.records.ids import question_id
 
 Split = Literal["train", "validation", "test"]
+SPLITS: tuple[Split, ...] = get_args(Split)
 
 TEST_SHARE = 0.25
 """Share of the keys that are reserved for testing."""
