@@ -61,9 +61,12 @@ base: setup  ## train the small base model anew into results/tiny/pretrained (80
 	python -m tools.base_parts results/tiny/pretrained
 
 results: setup  ## run what docs/results lacks of an experiment, and store it there (EXPERIMENT=few-shot)
-	while targets=$$(python -m tools.stored_results missing --experiment $(EXPERIMENT)) && [ -n "$$targets" ]; do \
-	  snakemake --cores all --config experiment=$(EXPERIMENT) -- $$targets && \
-	  python -m tools.stored_results store --experiment $(EXPERIMENT) || exit 1; done
+	while true; do \
+	  targets=$$(python -m tools.stored_results missing --experiment $(EXPERIMENT)) || exit 1; \
+	  [ -n "$$targets" ] || break; \
+	  snakemake --cores all --config experiment=$(EXPERIMENT) -- $$targets || exit 1; \
+	  python -m tools.stored_results store --experiment $(EXPERIMENT) || exit 1; \
+	done
 
 results-tables: setup  ## make tables, figures and page of an experiment from docs/results alone (EXPERIMENT=few-shot)
 	rm -rf results/stored/$(EXPERIMENT)

@@ -1,15 +1,20 @@
 """Store finished runs as Parquet files that can be committed, and restore them for the report.
 
-    python -m tools.stored_results store --experiment few-shot     # after a run: docs/results/few-shot/
     python -m tools.stored_results missing --experiment few-shot   # what Snakemake must make next
+    python -m tools.stored_results store --experiment few-shot     # then: docs/results/few-shot/
     python -m tools.stored_results restore --experiment few-shot OUT
 
-A file holds one run: a row for each answer with its verdicts, and, as metadata, the training log, the wall
-times, the learning curve and the provenance of the run. The data sets have one more file each, with the
-token entropies under the base model. A store is refused unless it restores the same bytes.
+A file holds one run: a row for each answer with its verdicts, and, as compressed metadata, the training log,
+the wall times, the learning curve, and the provenance of all of these. The token entropies and the gradient
+study of a data set have files of their own. Each file has a digest of the settings on which its content
+depends; after a change of these settings, it counts as missing. A store is refused unless it restores the
+same bytes.
 """
 
+import base64
+import functools
 import json
+import lzma
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
@@ -22,73 +27,172 @@ import yaml
 
 from weft.config import BASE_RUN, FineTuning, find_experiment, load_experiment
 from weft.config.experiment import Run
-from weft.errors import DataError
-from weft.layout import SUMMARY_FILE, ResultLayout, provenance_file
-from weft.records import Generation, JsonObject, Record, ScoredExample
-from weft.records.files import atomic_file, read_lines, read_text, write_text
+from weft.config.stages import stage_settings
+from weft.data.tasks.examples import digest_generators
+from weft.errors import DataError, WeftError
+from weft.layout import PROVENANCE_ENDING, SUMMARY_FILE, ResultLayout, provenance_file
+from weft.provenance import digest
+from weft.records import Generation, JsonObject, Provenance, Record, ScoredExample
+from weft.records.files import atomic_file, read_json, read_lines, read_text, write_text
 
 STORE = Path("docs/results")
-METADATA = b"weft"
-"""Key of the metadata that holds the other files of a run."""
+FILES, SETTINGS = b"weft.files", b"weft.settings"
+"""Keys of the metadata with the other files of a run, and with the digest of its settings."""
+DATA, GRADIENTS = "data.", "gradients."
+"""Beginnings of the names of files with the token entropies and with the gradient study of a data set."""
 OMITTED_IF_NONE = "approximate"
 """Field that is absent from a record if it has no value; all other fields are always written."""
 AS_JSON = ("reference", "details")
 """Fields whose values are stored as JSON text, because their type differs between benchmarks."""
+RUNS_AT_ONCE = 2
+"""Runs that are made and stored together, as many as two processors can make at the same time."""
 
 app = typer.Typer(help=__doc__, no_args_is_help=True)
 ExperimentOption = Annotated[str, typer.Option(help="Path or name of the experiment.")]
 
 
 def store_path(experiment: FineTuning, name: str) -> Path:
-    """Return the path of the file of a run or, with ``data.`` in front of its name, of a data set."""
+    """Return the path of the file of a run or, with `DATA` or `GRADIENTS` before its name, of a data set."""
     return STORE / experiment.name / f"{name}.parquet"
 
 
-def store_run(experiment: FineTuning, layout: ResultLayout, run: str, out: Path) -> None:
-    """Store a finished run.
+def missing_names(experiment: FineTuning) -> list[str]:
+    """Return the names of the files that are not stored, damaged, or of other settings.
+
+    The base model comes first, then the data sets, the two methods of the main test, seed by seed, and the
+    other methods.
+    """
+    datasets = experiment.dataset_names
+    studies = datasets if experiment.has_gradient_study else []
+    runs = sorted(experiment.trained_runs, key=lambda run: _place(experiment, run))
+    names = [
+        BASE_RUN,
+        *(f"{DATA}{name}" for name in datasets),
+        *(f"{GRADIENTS}{name}" for name in studies),
+        *(run.run_id for run in runs),
+    ]
+    return [name for name in names if _stored_digest(experiment, name) != settings_digest(experiment, name)]
+
+
+def settings_digest(experiment: FineTuning, name: str) -> str:
+    """Return a digest of all settings, and of the generators, on which the content of a file depends."""
+    dataset = name.removeprefix(DATA).removeprefix(GRADIENTS)
+    if name in experiment.run_ids and name != BASE_RUN:
+        dataset = experiment.find_run(name).dataset or ""
+    stages: list[tuple[str, dict[str, str]]] = [("base", {})]
+    if name != BASE_RUN:
+        stages += [("examples", {"dataset": dataset}), ("prepare", {})]
+    if name.startswith(DATA):
+        stages += [("probe", {})]
+    elif name.startswith(GRADIENTS):
+        stages += [("gradients", {})]
+    else:
+        stages += [("sample", {}), *(("score", {"scoring": str(rules)}) for rules in experiment.scoring)]
+        stages += [("questions", {"benchmark": benchmark}) for benchmark in experiment.benchmark_names]
+    if name in experiment.run_ids and name != BASE_RUN:
+        stages += [("train", {"run": name}), ("curve", {})]
+        stages += [("validation", {"benchmark": benchmark}) for benchmark in experiment.curve_benchmarks]
+    settings = [[stage, chosen, stage_settings(experiment, stage, chosen)] for stage, chosen in stages]
+    return digest({"stages": settings, "generators": _digest_of_generators()})
+
+
+@functools.cache
+def _digest_of_generators() -> str:
+    return digest_generators()
+
+
+def _stored_digest(experiment: FineTuning, name: str) -> str | None:
+    """Return the digest of the settings of a stored file; None if there is no file, or a damaged one."""
+    try:
+        metadata = pq.read_schema(store_path(experiment, name)).metadata or {}
+    except (OSError, pa.ArrowInvalid):
+        return None
+    return str(metadata.get(SETTINGS, b"").decode())
+
+
+def list_targets(experiment: FineTuning, layout: ResultLayout, name: str) -> list[Path]:
+    """Return the results that the workflow must make before a file can be stored."""
+    if name.startswith(DATA):
+        return [layout.probe(name.removeprefix(DATA))]
+    if name.startswith(GRADIENTS):
+        return [layout.gradients(name.removeprefix(GRADIENTS))]
+    paths = [layout.scores(rules, name, *cell) for rules in experiment.scoring for cell in _cells(experiment)]
+    has_curve = name != BASE_RUN and experiment.curve_benchmarks
+    return [*paths, layout.curve(name)] if has_curve else paths
+
+
+def store(experiment: FineTuning, layout: ResultLayout, name: str) -> None:
+    """Store a finished run, or the token entropies or the gradient study of a data set.
 
     Args:
         experiment: the experiment.
         layout: its results.
-        run: name of the run.
-        out: Parquet file to write.
+        name: name of the file, see `store_path`.
 
     Raises:
-        DataError: a result of the run is missing or malformed.
+        DataError: a result is missing or malformed, or was made from files that are not committed.
         ValueError: the stored answers or verdicts would not restore to the same bytes.
     """
-    rows = [row for cell in _cells(experiment) for row in _read_rows(experiment, layout, run, *cell)]
+    table, others = _read_result(experiment, layout, name)
+    files = {str(path.relative_to(layout.root)): read_text(path) for path in others}
+    for result in _list_origins(experiment, layout, name):
+        path = _restored_provenance(result)
+        files[str(path.relative_to(layout.root))] = _read_provenance(result)
+    metadata = {
+        FILES: base64.b85encode(lzma.compress(json.dumps(files).encode(), preset=9)),
+        SETTINGS: settings_digest(experiment, name).encode(),
+    }
+    pandas = {key: value for key, value in (table.schema.metadata or {}).items() if key == b"pandas"}
+    _write_table(table.replace_schema_metadata(metadata | pandas), store_path(experiment, name))
+
+
+def _read_result(experiment: FineTuning, layout: ResultLayout, name: str) -> tuple[pa.Table, list[Path]]:
+    """Return the rows of a file, and the other files of the result that the report reads."""
+    if name.startswith(DATA):
+        dataset = name.removeprefix(DATA)
+        return pq.read_table(layout.probe(dataset)), [layout.prepared(dataset) / SUMMARY_FILE]
+    if name.startswith(GRADIENTS):
+        return pq.read_table(layout.gradients(name.removeprefix(GRADIENTS))), []
+    rows = [row for cell in _cells(experiment) for row in _read_rows(experiment, layout, name, *cell)]
     table = pa.Table.from_pylist(rows)
-    files = {str(path.relative_to(layout.root)): read_text(path) for path in _other_files(layout, run)}
-    table = table.replace_schema_metadata({METADATA: json.dumps(files)})
-    for path, text in _restored_files(experiment, layout, run, table).items():
+    for path, text in _restored_files(experiment, layout, name, table).items():
         if text != read_text(path):
             raise ValueError(f"{path} must be restored without a change, but its store differs from it")
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with atomic_file(out) as temporary:
-        pq.write_table(table, temporary, compression="zstd", compression_level=19)
+    if name == BASE_RUN:
+        return table, []
+    curves = [layout.curve(name)] if experiment.curve_benchmarks else []
+    return table, [layout.history(name), layout.timing(name), *curves]
 
 
-def store_dataset(layout: ResultLayout, dataset: str, out: Path) -> None:
-    """Store the token entropies and the lengths of a data set."""
-    table = pq.read_table(layout.probe(dataset))
-    summary = layout.prepared(dataset) / SUMMARY_FILE
-    files = {str(summary.relative_to(layout.root)): read_text(summary)}
-    merged = {**(table.schema.metadata or {}), METADATA: json.dumps(files)}
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with atomic_file(out) as temporary:
-        pq.write_table(
-            table.replace_schema_metadata(merged), temporary, compression="zstd", compression_level=19
+def _list_origins(experiment: FineTuning, layout: ResultLayout, name: str) -> list[Path]:
+    """Return the results whose provenance is stored."""
+    targets = list_targets(experiment, layout, name)
+    if name.startswith(DATA):
+        return [layout.prepared(name.removeprefix(DATA)), *targets]
+    if name.startswith(GRADIENTS):
+        return targets
+    model = layout.base if name == BASE_RUN else layout.run(name)
+    return [model, *(layout.samples(name, *cell) for cell in _cells(experiment)), *targets]
+
+
+def _read_provenance(result: Path) -> str:
+    path = provenance_file(result)
+    if read_json(path, Provenance).dirty:
+        raise DataError(
+            f"{path}: expected a result of a committed state, got one of changed files; commit the changes, "
+            "delete the result and make it again"
         )
+    return read_text(path)
 
 
-def store_gradients(layout: ResultLayout, dataset: str, out: Path) -> None:
-    """Store the gradient study of a data set."""
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with atomic_file(out) as temporary:
-        pq.write_table(
-            pq.read_table(layout.gradients(dataset)), temporary, compression="zstd", compression_level=19
-        )
+def _restored_provenance(result: Path) -> Path:
+    """Return the path to which the provenance of a result is restored.
+
+    The report checks the content of all results that have a provenance beside them. Only files with lines of
+    JSON are restored whole and to the byte, so that the provenance of all other results gets another name.
+    """
+    name = result.name if result.suffix == ".jsonl" else f"{result.name}.stored"
+    return result.with_name(f"{name}{PROVENANCE_ENDING}")
 
 
 def restore(experiment: FineTuning, layout: ResultLayout) -> None:
@@ -99,22 +203,49 @@ def restore(experiment: FineTuning, layout: ResultLayout) -> None:
         layout: folder of results to write.
     """
     for run in experiment.run_ids:
-        table = pq.read_table(store_path(experiment, run))
+        table = _read_table(experiment, run)
         for path, text in _restored_files(experiment, layout, run, table).items():
             write_text(path, text)
         _write_other_files(layout, table)
     for dataset in experiment.dataset_names:
-        table = pq.read_table(store_path(experiment, f"data.{dataset}"))
-        layout.probe(dataset).parent.mkdir(parents=True, exist_ok=True)
-        with atomic_file(layout.probe(dataset)) as temporary:
-            pq.write_table(table, temporary)
+        table = _read_table(experiment, f"{DATA}{dataset}")
+        _write_table(table, layout.probe(dataset))
         _write_other_files(layout, table)
         if experiment.has_gradient_study:
-            study = pq.read_table(store_path(experiment, f"gradients.{dataset}"))
+            study = _read_table(experiment, f"{GRADIENTS}{dataset}")
             chosen = pc.is_in(study["method"], pa.array(list(experiment.methods)))
-            layout.gradients(dataset).parent.mkdir(parents=True, exist_ok=True)
-            with atomic_file(layout.gradients(dataset)) as temporary:
-                pq.write_table(study.filter(chosen), temporary)
+            _write_table(study.filter(chosen), layout.gradients(dataset))
+            _write_other_files(layout, study)
+
+
+def _write_table(table: pa.Table, out: Path) -> None:
+    """Write a table with compression and checksums, and without a second copy of its metadata."""
+    out.parent.mkdir(parents=True, exist_ok=True)
+    plain = table.replace_schema_metadata(None)
+    with (
+        atomic_file(out) as temporary,
+        pq.ParquetWriter(
+            temporary,
+            plain.schema,
+            compression="zstd",
+            compression_level=19,
+            store_schema=False,
+            write_page_checksum=True,
+        ) as writer,
+    ):
+        writer.write_table(plain)
+        writer.add_key_value_metadata(table.schema.metadata or {})
+
+
+def _read_table(experiment: FineTuning, name: str) -> pa.Table:
+    path = store_path(experiment, name)
+    try:
+        return pq.read_table(path, page_checksum_verification=True)
+    except (OSError, pa.ArrowInvalid) as error:
+        raise DataError(
+            f"{path}: expected a stored result, got a file that cannot be read ({error}); delete it and run "
+            f"make results EXPERIMENT={experiment.name}"
+        ) from error
 
 
 def with_stored_runs(experiment: FineTuning) -> FineTuning:
@@ -123,33 +254,18 @@ def with_stored_runs(experiment: FineTuning) -> FineTuning:
     It has the seeds for which the two methods of the main test are stored, and the methods that are stored
     for all these seeds. Without a stored gradient study, it has none.
     """
-    missing = set(missing_runs(experiment))
-    seeds = [
-        seed
-        for seed in experiment.seeds
-        if not any(
-            run.run_id in missing and _is_main(experiment, run)
-            for run in experiment.trained_runs
-            if run.seed == seed
-        )
-    ]
-    lacking = {run.method for run in experiment.trained_runs if run.seed in seeds and run.run_id in missing}
-    methods = {name: method for name, method in experiment.methods.items() if name not in lacking}
+    missing = set(missing_names(experiment))
+    runs = experiment.trained_runs
+    needed = {BASE_RUN, *(f"{DATA}{name}" for name in experiment.dataset_names)}
+    lacking = {run.seed for run in runs if run.run_id in missing and _is_main(experiment, run)}
+    seeds = [] if needed & missing else [seed for seed in experiment.seeds if seed not in lacking]
+    absent = {run.method for run in runs if run.seed in seeds and run.run_id in missing}
+    methods = {name: method for name, method in experiment.methods.items() if name not in absent}
     contrasts = [pair for pair in experiment.further_contrasts if set(pair) <= set(methods)]
     update: dict[str, object] = {"seeds": seeds, "methods": methods, "further_contrasts": contrasts}
-    if not all(store_path(experiment, f"gradients.{name}").is_file() for name in experiment.dataset_names):
+    if {f"{GRADIENTS}{name}" for name in experiment.dataset_names} & missing:
         update["gradient_study"] = None
     return experiment.model_copy(update=update)
-
-
-def missing_runs(experiment: FineTuning) -> list[str]:
-    """Return the names of the runs that are not stored.
-
-    The base model comes first, then the two methods of the main test, seed by seed, then the other methods.
-    """
-    runs = sorted(experiment.trained_runs, key=lambda run: _place(experiment, run))
-    names = [BASE_RUN, *(run.run_id for run in runs)]
-    return [name for name in names if not store_path(experiment, name).is_file()]
 
 
 def _place(experiment: FineTuning, run: Run) -> tuple[int, int, int]:
@@ -215,16 +331,9 @@ def _restored_files(
     return {path: "".join(texts) for path, texts in lines.items()}
 
 
-def _other_files(layout: ResultLayout, run: str) -> list[Path]:
-    """Return the other files of a run that the report reads, and the provenance of the run."""
-    if run == BASE_RUN:
-        return []
-    files = [layout.history(run), layout.timing(run), provenance_file(layout.run(run))]
-    return [*files, layout.curve(run)] if layout.curve(run).is_file() else files
-
-
 def _write_other_files(layout: ResultLayout, table: pa.Table) -> None:
-    for name, text in json.loads(table.schema.metadata[METADATA]).items():
+    compressed = base64.b85decode(table.schema.metadata[FILES])
+    for name, text in json.loads(lzma.decompress(compressed)).items():
         write_text(layout.root / name, text)
 
 
@@ -235,43 +344,23 @@ def _load(experiment: str) -> FineTuning:
     return described
 
 
-@app.command("store")
-def store_all(experiment: ExperimentOption) -> None:
-    """Store all finished runs, data sets and gradient studies that are not stored yet."""
-    described = _load(experiment)
-    layout = ResultLayout.of(described.name)
-    for dataset in described.dataset_names:
-        out = store_path(described, f"data.{dataset}")
-        if layout.probe(dataset).is_file() and not out.exists():
-            store_dataset(layout, dataset, out)
-        out = store_path(described, f"gradients.{dataset}")
-        if layout.gradients(dataset).is_file() and not out.exists():
-            store_gradients(layout, dataset, out)
-    for run in missing_runs(described):
-        scores = [layout.scores(s, run, *cell) for s in described.scoring for cell in _cells(described)]
-        has_curve = run == BASE_RUN or not described.curve_benchmarks or layout.curve(run).is_file()
-        if has_curve and all(path.is_file() for path in scores):
-            store_run(described, layout, run, store_path(described, run))
-            typer.echo(f"{run} -> {store_path(described, run)}")
-
-
 @app.command("missing")
-def show_missing(
-    experiment: ExperimentOption,
-    count: Annotated[int, typer.Option(help="Number of runs to print.")] = 2,
-) -> None:
+def show_missing(experiment: ExperimentOption) -> None:
     """Print the results of the next runs that are not stored, as targets for Snakemake."""
     described = _load(experiment)
     layout = ResultLayout.of(described.name)
-    for run in missing_runs(described)[:count]:
-        paths = [layout.scores(s, run, *cell) for s in described.scoring for cell in _cells(described)]
-        if run != BASE_RUN and described.curve_benchmarks:
-            paths.append(layout.curve(run))
-        if run == BASE_RUN:
-            paths += [layout.probe(dataset) for dataset in described.dataset_names]
-            if described.has_gradient_study:
-                paths += [layout.gradients(dataset) for dataset in described.dataset_names]
-        typer.echo("\n".join(map(str, paths)))
+    for name in missing_names(described)[:RUNS_AT_ONCE]:
+        typer.echo("\n".join(map(str, list_targets(described, layout, name))))
+
+
+@app.command("store")
+def store_next(experiment: ExperimentOption) -> None:
+    """Store the runs whose results ``missing`` has printed; the workflow must have made them."""
+    described = _load(experiment)
+    layout = ResultLayout.of(described.name)
+    for name in missing_names(described)[:RUNS_AT_ONCE]:
+        store(described, layout, name)
+        typer.echo(f"{name} -> {store_path(described, name)}")
 
 
 @app.command("restore")
@@ -280,13 +369,18 @@ def restore_all(experiment: ExperimentOption, out: Path) -> None:
     described = with_stored_runs(_load(experiment))
     if not described.seeds:
         raise DataError(
-            f"the runs of {' and '.join(described.contrast)} with at least one seed must be in "
-            f"{STORE / described.name}, got none; run make results EXPERIMENT={described.name} first"
+            f"{STORE / described.name}: expected the base model, the data sets, and the runs of "
+            f"{' and '.join(described.contrast)} with at least one seed, with the present settings, got "
+            f"fewer; run make results EXPERIMENT={described.name} first"
         )
     restore(described, ResultLayout(out))
-    write_text(out / f"{described.name}.yaml", yaml.safe_dump(described.model_dump(mode="json")))
+    content = yaml.safe_dump(described.model_dump(mode="json"), sort_keys=False)
+    write_text(out / f"{described.name}.yaml", content)
     typer.echo(f"restored the seeds {described.seeds} of {list(described.methods)} -> {out}")
 
 
 if __name__ == "__main__":
-    app()
+    try:
+        app()
+    except WeftError as error:
+        raise SystemExit(f"error: {error}") from None

@@ -1,4 +1,7 @@
+import functools
 import itertools
+import json
+import operator
 import random
 
 import numpy as np
@@ -7,16 +10,20 @@ import pytest
 from typer.testing import CliRunner
 
 from tools import stored_results
-from weft.config import find_experiment, load_experiment
+from weft import provenance
+from weft.config import FineTuning, find_experiment, load_experiment
 from weft.errors import DataError
 from weft.layout import ResultLayout, provenance_file
+from weft.provenance import write_provenance
 from weft.records import CurvePoint, Generation, ScoredExample
 from weft.records.files import write_lines, write_text
+from weft.report.results import check_digests
 
 
 @pytest.fixture
 def experiment(monkeypatch, tmp_path):
     monkeypatch.setattr(stored_results, "STORE", tmp_path / "store")
+    monkeypatch.setattr(provenance, "git_state", lambda: ("c0ffee", False))
     tiny = load_experiment(find_experiment("tiny"))
     return tiny.model_copy(update={"seeds": [1, 2]})
 
@@ -54,11 +61,14 @@ def write_run(experiment, layout, run):
                     for name in ids
                 ],
             )  # fmt: skip
-    if run != "base":
+    if run == "base":
+        write_text(layout.base / "config.json", "{}")
+    else:
         point = CurvePoint(benchmark="gsm8k", gen_length=32, optimizer_step=4, accuracy=0.1, num_questions=48)
         write_lines(layout.curve(run), [point])
-        for path in (layout.history(run), layout.timing(run), provenance_file(layout.run(run))):
+        for path in (layout.history(run), layout.timing(run), layout.run(run) / "adapter.safetensors"):
             write_text(path, f'{{"seed": {run[-1]}}}\n')
+    write_origins(experiment, layout, run)
 
 
 def write_data(experiment, layout):
@@ -66,33 +76,116 @@ def write_data(experiment, layout):
         layout.probe(name).parent.mkdir(parents=True, exist_ok=True)
         pd.DataFrame({"word": ["a", "b"], "entropy": np.array([0.25, 1e-9])}).to_parquet(layout.probe(name))
         write_text(layout.prepared(name) / "summary.json", "{}\n")
+        write_text(layout.prepared(name) / "examples", "1")
+        write_origins(experiment, layout, f"data.{name}")
+
+
+def write_origins(experiment, layout, name):
+    for result in stored_results._list_origins(experiment, layout, name):
+        write_provenance(result, settings={}, experiment=experiment.name)
 
 
 def store(experiment, layout, runs):
     for run in runs:
         write_run(experiment, layout, run)
-        stored_results.store_run(experiment, layout, run, stored_results.store_path(experiment, run))
+        stored_results.store(experiment, layout, run)
     write_data(experiment, layout)
     for name in experiment.dataset_names:
-        stored_results.store_dataset(layout, name, stored_results.store_path(experiment, f"data.{name}"))
+        stored_results.store(experiment, layout, f"data.{name}")
 
 
 def files_of(layout):
+    """Return the contents of all files that are restored to the byte, and of their provenance."""
     return {
         path.relative_to(layout.root): path.read_bytes()
         for path in layout.root.rglob("*")
-        if path.is_file() and path.suffix != ".parquet"
+        if path.is_file() and path.suffix != ".parquet" and not path.name.startswith(".")
     }
 
 
 def test_what_is_stored_is_restored_to_the_byte(experiment, layout, tmp_path):
     store(experiment, layout, experiment.run_ids)
-    assert stored_results.missing_runs(experiment) == []
+    assert stored_results.missing_names(experiment) == []
     again = ResultLayout(tmp_path / "again")
     stored_results.restore(experiment, again)
-    assert files_of(again) == files_of(layout)
+    before, after = files_of(layout), files_of(again)
+    weights = {path for path in before if path.name in ("config.json", "adapter.safetensors", "examples")}
+    renamed = {path for path in after if ".stored." in path.name}
+    originals = {path.with_name(path.name.replace(".stored.", ".")) for path in renamed}
+    assert {path: after[path] for path in set(after) - renamed} == {
+        path: before[path] for path in set(before) - originals - weights
+    }
+    assert all(after[p] == before[p.with_name(p.name.replace(".stored.", "."))] for p in renamed)
+    assert len(renamed) == 1 + 4 + 2, "base model, runs, and data set with its entropies"
     name = experiment.dataset_names[0]
     assert pd.read_parquet(again.probe(name)).equals(pd.read_parquet(layout.probe(name)))
+
+
+def test_the_report_accepts_restored_results(experiment, layout, tmp_path):
+    store(experiment, layout, experiment.run_ids)
+    again = ResultLayout(tmp_path / "again")
+    stored_results.restore(experiment, again)
+    check_digests(again)
+    path = again.scores("d1", "base", "gsm8k", 32)
+    path.write_text(path.read_text().replace("because", "perhaps"))
+    with pytest.raises(DataError, match="expected the content"):
+        check_digests(again)
+
+
+def change(experiment, **changes):
+    """Return an experiment with other values at paths such as ``training.learning_rate``."""
+    content = experiment.model_dump(mode="json")
+    for path, value in changes.items():
+        *keys, last = path.split("__")
+        functools.reduce(operator.getitem, keys, content)[last] = value
+    return FineTuning.model_validate(content)
+
+
+@pytest.mark.parametrize(
+    ("changes", "missing"),
+    [
+        ({"title": "Another"}, []),
+        ({"training__learning_rate": 1e-9}, ["sft-worked-seed1", "weft-worked-seed1"]),
+        ({"methods__weft__exponent": 0.25}, ["weft-worked-seed1"]),
+        ({"datasets__worked__seed": 12}, ["data.worked", "sft-worked-seed1", "weft-worked-seed1"]),
+        ({"benchmarks__gsm8k__seed": 12}, ["base", "sft-worked-seed1", "weft-worked-seed1"]),
+        (
+            {"base_model__shipped_sha256": "0" * 64},
+            ["base", "data.worked", "sft-worked-seed1", "weft-worked-seed1"],
+        ),
+    ],
+)
+def test_results_of_other_settings_are_missing(experiment, layout, changes, missing):
+    experiment = experiment.model_copy(update={"seeds": [1]})
+    store(experiment, layout, experiment.run_ids)
+    assert stored_results.missing_names(change(experiment, **changes)) == missing
+
+
+def test_results_of_other_generators_are_missing(experiment, layout, monkeypatch):
+    store(experiment, layout, ["base"])
+    assert "base" not in stored_results.missing_names(experiment)
+    monkeypatch.setattr(stored_results, "_digest_of_generators", lambda: "another")
+    assert "base" in stored_results.missing_names(experiment)
+
+
+def test_a_damaged_file_is_missing_or_named(experiment, layout):
+    store(experiment, layout, ["base"])
+    path = stored_results.store_path(experiment, "base")
+    content = path.read_bytes()
+    path.write_bytes(content[:-20])
+    assert stored_results.missing_names(experiment)[0] == "base"
+    path.write_bytes(content[:40] + bytes(200) + content[240:])
+    with pytest.raises(DataError, match=r"base.parquet: expected a stored result.*make results"):
+        stored_results._read_table(experiment, "base")
+
+
+def test_results_of_files_that_are_not_committed_are_refused(experiment, layout):
+    write_run(experiment, layout, "base")
+    path = provenance_file(layout.samples("base", "gsm8k", 32))
+    record = json.loads(path.read_text()) | {"dirty": True}
+    path.write_text(json.dumps(record))
+    with pytest.raises(DataError, match="of a committed state"):
+        stored_results.store(experiment, layout, "base")
 
 
 def test_the_file_of_a_run_can_be_read_as_a_table(experiment, layout):
@@ -104,12 +197,13 @@ def test_the_file_of_a_run_can_be_read_as_a_table(experiment, layout):
 
 def test_only_seeds_with_all_their_runs_are_restored(experiment, layout):
     store(experiment, layout, ["base", "sft-worked-seed1", "sft-worked-seed2", "weft-worked-seed2"])
-    assert stored_results.missing_runs(experiment) == ["weft-worked-seed1"]
+    assert stored_results.missing_names(experiment) == ["weft-worked-seed1"]
     assert stored_results.with_stored_runs(experiment).seeds == [2]
 
 
 def test_methods_with_all_their_runs_are_restored(layout, monkeypatch, tmp_path):
     monkeypatch.setattr(stored_results, "STORE", tmp_path / "store")
+    monkeypatch.setattr(provenance, "git_state", lambda: ("c0ffee", False))
     full = load_experiment(find_experiment("ablations"))
     names = ["sft", "weft", "weft-frozen", "weft-permuted"]
     experiment = full.model_copy(
@@ -119,10 +213,12 @@ def test_methods_with_all_their_runs_are_restored(layout, monkeypatch, tmp_path)
             "further_contrasts": [("weft-permuted", "sft"), ("weft-frozen", "sft")],
         }
     )
-    order = stored_results.missing_runs(experiment)
-    assert order[:3] == ["base", "sft-worked-seed1", "weft-worked-seed1"], "the main test first, by seed"
-    assert order[5:] == [f"{name}-worked-seed{seed}" for name in names[2:] for seed in (1, 2)]
-    store(experiment, layout, order[:8])
+    missing = stored_results.missing_names(experiment)
+    assert missing[:3] == ["base", "data.worked", "gradients.worked"]
+    order = missing[3:]
+    assert order[:2] == ["sft-worked-seed1", "weft-worked-seed1"], "the main test first, by seed"
+    assert order[4:] == [f"{name}-worked-seed{seed}" for name in names[2:] for seed in (1, 2)]
+    store(experiment, layout, ["base", *order[:7]])
     part = stored_results.with_stored_runs(experiment)
     assert (part.seeds, list(part.methods)) == ([1, 2], ["sft", "weft", "weft-frozen"])
     assert part.further_contrasts == [("weft-frozen", "sft")]
@@ -130,9 +226,8 @@ def test_methods_with_all_their_runs_are_restored(layout, monkeypatch, tmp_path)
     study = pd.DataFrame({"method": ["sft", "weft-permuted"], "quintile": [1, 1]})
     layout.gradients("worked").parent.mkdir(parents=True)
     study.to_parquet(layout.gradients("worked"))
-    stored_results.store_gradients(
-        layout, "worked", stored_results.store_path(experiment, "gradients.worked")
-    )
+    write_origins(experiment, layout, "gradients.worked")
+    stored_results.store(experiment, layout, "gradients.worked")
     part = stored_results.with_stored_runs(experiment)
     again = ResultLayout(tmp_path / "again")
     stored_results.restore(part, again)
@@ -144,7 +239,7 @@ def test_a_run_that_would_not_be_restored_is_refused(experiment, layout):
     path = layout.scores("d1", "base", "gsm8k", 32)
     path.write_text(path.read_text().replace('"because"', '"because" '))
     with pytest.raises(ValueError, match="must be restored without a change"):
-        stored_results.store_run(experiment, layout, "base", stored_results.store_path(experiment, "base"))
+        stored_results.store(experiment, layout, "base")
     assert not stored_results.store_path(experiment, "base").exists()
 
 
@@ -156,9 +251,27 @@ def test_nothing_stored_is_an_error_with_a_remedy(experiment, tmp_path):
     assert "make results EXPERIMENT=tiny" in str(result.exception)
 
 
-def test_targets_of_missing_runs_are_printed(experiment):
-    lines = CliRunner().invoke(stored_results.app, ["missing", "--experiment", "tiny"]).stdout.split()
-    assert "results/tiny/scores/d1/base/sudoku/32.jsonl" in lines
-    assert "results/tiny/probe/worked.parquet" in lines
-    assert "results/tiny/curves/sft-worked-seed1.jsonl" in lines
-    assert not any("seed2" in line for line in lines)
+def test_the_next_results_are_printed_and_stored(experiment, layout, monkeypatch):
+    monkeypatch.setattr(stored_results, "_load", lambda _: experiment)
+    monkeypatch.setattr(ResultLayout, "of", lambda _: layout)
+    run = functools.partial(CliRunner().invoke, stored_results.app, catch_exceptions=False)
+    lines = run(["missing", "--experiment", "tiny"]).stdout.split()
+    assert str(layout.scores("d1", "base", "sudoku", 32)) in lines
+    assert str(layout.probe("worked")) in lines
+    assert not any("seed" in line for line in lines)
+    write_run(experiment, layout, "base")
+    write_data(experiment, layout)
+    run(["store", "--experiment", "tiny"])
+    lines = run(["missing", "--experiment", "tiny"]).stdout.split()
+    assert str(layout.curve("sft-worked-seed1")) in lines
+    assert not any("base" in line or "seed2" in line for line in lines)
+
+
+def test_the_restored_experiment_keeps_its_order(experiment, layout, monkeypatch, tmp_path):
+    monkeypatch.setattr(stored_results, "_load", lambda _: experiment)
+    store(experiment, layout, experiment.run_ids)
+    arguments = ["restore", "--experiment", "tiny", str(tmp_path / "out")]
+    CliRunner().invoke(stored_results.app, arguments, catch_exceptions=False)
+    restored = load_experiment(tmp_path / "out/tiny.yaml")
+    assert restored.benchmark_names == experiment.benchmark_names
+    assert restored.run_ids == experiment.run_ids
