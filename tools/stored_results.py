@@ -44,6 +44,8 @@ OMITTED_IF_NONE = "approximate"
 """Field that is absent from a record if it has no value; all other fields are always written."""
 AS_JSON = ("reference", "details")
 """Fields whose values are stored as JSON text, because their type differs between benchmarks."""
+SHARED = ("example_id", "benchmark")
+"""Fields that an answer and its scores have in common; they are stored once."""
 RUNS_AT_ONCE = 2
 """Runs that are made and stored together, as many as two processors can make at the same time."""
 
@@ -296,7 +298,8 @@ def _read_rows(
     for index, answer in enumerate(answers):
         row = _as_row(answer)
         for scoring, records in scores.items():
-            row |= {f"{scoring}.{key}": value for key, value in _as_row(records[index]).items()}
+            fields = _as_row(records[index]).items()
+            row |= {f"{scoring}.{key}": value for key, value in fields if key not in SHARED}
         yield row
 
 
@@ -325,7 +328,8 @@ def _restored_files(
         lines.setdefault(layout.samples(*cell), []).append(_as_record(answer, Generation).as_line())
         for scoring in scorings:
             prefix = f"{scoring}."
-            score = {k.removeprefix(prefix): v for k, v in row.items() if k.startswith(prefix)}
+            score = {key: row[key] for key in SHARED}
+            score |= {k.removeprefix(prefix): v for k, v in row.items() if k.startswith(prefix)}
             path = layout.scores(scoring, *cell)
             lines.setdefault(path, []).append(_as_record(score, ScoredExample).as_line())
     return {path: "".join(texts) for path, texts in lines.items()}
