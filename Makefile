@@ -58,7 +58,7 @@ plan: setup  ## print the jobs and downloads of an experiment without running it
 
 base: setup  ## train the small base model anew into results/tiny/pretrained (80 minutes), and print what it can do
 	snakemake --cores all base
-	python -m tools.base_parts results/tiny/pretrained
+	python -m tools.base_parts results/tiny/pretrained --count 400
 
 results: setup  ## run what docs/results lacks of an experiment, and store it there (EXPERIMENT=few-shot)
 	while true; do \
