@@ -16,7 +16,22 @@ MISSING = "no/such/file"
 TINY = ["--experiment", "tiny"]
 SAMPLE = [*TINY, "--run", "base", "--base", MISSING, "--questions", MISSING, "--out", MISSING]
 REPORT = [*TINY, "--out", MISSING, MISSING]
-TRAIN = [*TINY, "--run", "sft-worked-seed1", "--base", MISSING, "--prepared", MISSING, "--out", MISSING]
+RUN = "sft-worked-seed1"
+TRAIN = [*TINY, "--run", RUN, "--base", MISSING, "--prepared", MISSING, "--out", MISSING]
+CURVE = [
+    *TINY,
+    "--run",
+    RUN,
+    "--base",
+    MISSING,
+    "--questions",
+    MISSING,
+    "--trained",
+    MISSING,
+    "--out",
+    MISSING,
+]
+PREPARED = [*TINY, "--base", MISSING, "--out", MISSING, "--prepared", MISSING]
 
 LIGHT = {
     "weft --help": ["weft", "--help"],
@@ -24,6 +39,9 @@ LIGHT = {
     "weft config show": ["weft", "config", "show", "tiny"],
     "weft data dataset": ["weft", "data", "dataset", *TINY, "--out", MISSING, "none"],
     "weft data benchmark": ["weft", "data", "benchmark", *TINY, "--out", MISSING, "none"],
+    "weft data validation": ["weft", "data", "validation", *TINY, "--out", MISSING, "none"],
+    "weft data base": ["weft", "data", "base", *TINY, "--out", MISSING, "--retrained", MISSING],
+    "weft score-run": ["weft", "score-run", *TINY, "--run", "base", "--rules", "d1"],
     "weft score": ["weft", "score", "--benchmark", "gsm8k", "--out", f"{MISSING}.jsonl", MISSING],
     "weft merge": ["weft", "merge", "--questions", MISSING, "--out", f"{MISSING}/out", MISSING],
     "weft report tables": ["weft", "report", "tables", *REPORT],
@@ -37,6 +55,21 @@ HEAVY = {
     "weft trace": ["weft", "trace", *TINY, "--base", MISSING, "--questions", MISSING],
     "weft export": ["weft", "export", "--base", MISSING, "--out", f"{MISSING}/out"],
     "weft train": ["weft", "train", *TRAIN, "--device", "cpu"],
+    "weft curve": ["weft", "curve", *CURVE],
+    "weft probe": ["weft", "probe", *PREPARED],
+    "weft gradients": ["weft", "gradients", *PREPARED],
+    "weft data prepare": [
+        "weft",
+        "data",
+        "prepare",
+        *PREPARED[:-2],
+        "--examples",
+        MISSING,
+        "--questions",
+        MISSING,
+    ],
+    "weft pretrain": ["weft", "pretrain", "--experiment", "paper", "--out", MISSING],
+    "weft doctor": ["weft", "doctor"],
     "a rank of weft train": ["weft.training.rank", MISSING],
 }
 """Arguments of ``python -m`` for the commands that need torch."""

@@ -1,4 +1,4 @@
-"""Sums of small whole numbers, the single steps of all generated problems.
+"""Arithmetic operations on small whole numbers, the single steps of all generated problems.
 
 A step is a line such as ``12+5=17``. The left operand has at most two digits and the right operand one, so
 that there are about 700 different steps, which a small network can learn by heart.

@@ -1,9 +1,9 @@
-"""Texts of pretraining: the single steps of the problems, and never a whole chain of steps.
+"""Texts of pretraining: the single steps of the problems, and no chain of three steps.
 
 A base model that is trained on these texts can calculate, copy and answer questions of one or two steps.
 It meets the questions of fine-tuning only with a direct answer, without steps. Fine-tuning on worked
 examples then has something to unlock, as with LLaDA. No text contains a problem of the test or validation
-split, and no worked answer is as long as those of fine-tuning.
+split, and no worked answer has more than two steps that depend on each other.
 """
 
 import random
