@@ -44,8 +44,8 @@ CAPTIONS = {
     ),
     "learning_curves": (
         "The figure shows the accuracy by the rules {first_scoring} on {validation_questions} validation "
-        "questions per benchmark during training; none of them is a test question. Thin lines are single "
-        "training seeds, thick lines are their mean."
+        "questions per benchmark during training; none of them is a test question. Lines are means over "
+        "the training seeds, bands are the sample standard deviation around them."
     ),
     "training_loss": (
         "The figure shows the loss of each optimiser step. Thin lines are single training seeds, thick lines "

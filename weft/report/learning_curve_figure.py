@@ -11,45 +11,45 @@ from weft.report.learning_curves import list_points
 from weft.report.results import Results
 from weft.stats import AVERAGE
 
-MOST_COLUMNS = 3
-"""Maximum number of panels in a row."""
+COLUMNS_OF_ONE_DATASET = 3
+"""Panels in a row if there is one data set; with several, each has a row for all its panels."""
 
 
 def draw_learning_curves(experiment: FineTuning, results: Results) -> Figure:
-    """Draw the accuracy of each run and the mean of each method, a panel per data set and benchmark."""
+    """Draw the mean of each method with its standard deviation, a panel per data set and benchmark."""
     points = list_points(experiment, results)
     names = [*experiment.curve_benchmarks, AVERAGE]
-    num_rows = -(-len(names) // MOST_COLUMNS) * len(experiment.dataset_names)
-    size = (3.1 * MOST_COLUMNS, 1.5 + 2.4 * num_rows)
+    datasets = experiment.dataset_names
+    num_columns = len(names) if len(datasets) > 1 else min(COLUMNS_OF_ONE_DATASET, len(names))
+    rows_each = -(-len(names) // num_columns)
+    size = (max(2.4 * num_columns, 9.3), 1.5 + 2.4 * rows_each * len(datasets))
     with titled_figure(experiment, results, "learning_curves", size=size) as fig:
-        axes = fig.subplots(num_rows, MOST_COLUMNS, squeeze=False, sharex=True)
-        panels = iter(axes.flat)
-        for dataset in experiment.dataset_names:
-            for name in names:
-                ax = next(panels)
-                chosen = points[(points["dataset"] == dataset) & (points["benchmark"] == name)]
-                _draw_panel(ax, experiment, chosen)
-                place = "" if len(experiment.dataset_names) == 1 else f", {dataset}"
-                label = "average" if name == AVERAGE else benchmark_name(experiment, name)
-                ax.set_title(f"{label}{place}")
-        for ax in panels:
+        axes = fig.subplots(rows_each * len(datasets), num_columns, squeeze=False)
+        for ax in axes.flat:
             ax.set_axis_off()
-        for ax in axes[:, 0]:
-            ax.set_ylabel("accuracy, %")
-        for ax in axes[-1]:
-            ax.set_xlabel("optimiser step")
+        for row, dataset in enumerate(datasets):
+            panels = axes[row * rows_each : (row + 1) * rows_each].flat
+            for index, (ax, name) in enumerate(zip(panels, names, strict=False)):
+                chosen = points[(points["dataset"] == dataset) & (points["benchmark"] == name)]
+                ax.set_axis_on()
+                _draw_panel(ax, experiment, chosen)
+                label = "average" if name == AVERAGE else benchmark_name(experiment, name)
+                ax.set_title(label if len(datasets) == 1 else f"{label}, {dataset}")
+                if index % num_columns == 0:
+                    ax.set_ylabel("accuracy, %")
+                if index + num_columns >= len(names):
+                    ax.set_xlabel("optimiser step")
         axes[0, 0].legend(loc="best", fontsize=8)
     return fig
 
 
 def _draw_panel(ax: Axes, experiment: FineTuning, points: pd.DataFrame) -> None:
     for method in experiment.methods:
-        seeds = points[points["method"] == method].pivot_table(
+        seeds = 100 * points[points["method"] == method].pivot_table(
             index="optimizer_step", columns="seed", values="accuracy"
         )
         colour = method_colour(experiment, method)
-        ax.plot(seeds.index, 100 * seeds, color=colour, linewidth=0.7, alpha=0.45)
-        mean = 100 * seeds.mean(axis="columns")
-        ax.plot(seeds.index, mean, color=colour, linewidth=2, label=method_label(method))
+        mean, spread = seeds.mean(axis="columns"), seeds.std(axis="columns").fillna(0)
+        ax.fill_between(mean.index, mean - spread, mean + spread, color=colour, alpha=0.2, linewidth=0)
+        ax.plot(mean.index, mean, color=colour, linewidth=2, label=method_label(method))
     ax.set_ylim(0, 100)
-    ax.tick_params(labelbottom=True)  # because there may be no panel below
