@@ -11,6 +11,7 @@ from weft.errors import WeftError
 MODEL = {"torch", "transformers", "peft", "deepspeed", "datasets"}
 REPORT = {"pandas", "numpy", "matplotlib", "jinja2", "scipy", "sklearn"}
 ALLOWED = {
+    "weft data validation": {"numpy"},
     "weft data benchmark": {"numpy"},
     "weft report tables": {"numpy", "pandas"},
     "weft report figures": {"numpy", "pandas", "matplotlib"},
