@@ -154,9 +154,9 @@ def test_all_parameters_may_be_trained_on_two_ranks(workshop, plain, stage):
 
 
 def assert_follows(rows, expected, rel=0.1):
-    """Rounding to bf16 moves the losses of single steps, and gradients near zero by more."""
+    """Rounding to bf16 moves the losses of single steps, which are small: few tokens are uncertain."""
     for row, other in zip(rows, expected, strict=True):
-        assert row["loss"] == pytest.approx(other["loss"], rel=rel, abs=0.02)
+        assert row["loss"] == pytest.approx(other["loss"], rel=rel, abs=0.15)
         assert row["masked_share"] == pytest.approx(other["masked_share"], abs=0.03)
 
 
