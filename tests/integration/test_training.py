@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 import yaml
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from weft.model import load_model
 
@@ -34,6 +34,7 @@ class Workshop:
         del self.content["learning_curve"]  # which requires adapters
         self.base, self.prepared = folder / "base", folder / "prepared"
         shutil.copytree(REPOSITORY / "experiments/tiny-base", self.base)
+        soften(self.base / "model.safetensors")
         file = self.write("data", {})
         examples, questions = folder / "examples.jsonl", folder / "questions.jsonl"
         self.call("data", "dataset", "--experiment", file, "--out", examples, "worked")
@@ -63,6 +64,13 @@ class Workshop:
             "--device", "cpu",
         )  # fmt: skip
         return out
+
+
+def soften(weights):
+    """Make the predictions of a model less certain, so that rounding to bf16 moves its losses little."""
+    tensors = load_file(weights)
+    tensors["model.transformer.ln_f.weight"] *= 0.2
+    save_file(tensors, weights, metadata={"format": "pt"})
 
 
 @pytest.fixture(scope="module")
@@ -154,9 +162,9 @@ def test_all_parameters_may_be_trained_on_two_ranks(workshop, plain, stage):
 
 
 def assert_follows(rows, expected, rel=0.1):
-    """Rounding to bf16 moves the losses of single steps, which are small: few tokens are uncertain."""
+    """Rounding to bf16 moves the losses of single steps, and gradients near zero by more."""
     for row, other in zip(rows, expected, strict=True):
-        assert row["loss"] == pytest.approx(other["loss"], rel=rel, abs=0.15)
+        assert row["loss"] == pytest.approx(other["loss"], rel=rel, abs=0.02)
         assert row["masked_share"] == pytest.approx(other["masked_share"], abs=0.03)
 
 
@@ -198,7 +206,6 @@ def test_a_loss_that_is_not_finite_ends_all_ranks_with_one_message(workshop):
     shutil.copytree(workshop.base, broken)
     tensors = load_file(broken / "model.safetensors")
     tensors["model.transformer.ln_f.weight"][0] = float("nan")
-    from safetensors.torch import save_file
 
     save_file(tensors, broken / "model.safetensors")
     file = workshop.write("broken", {})
