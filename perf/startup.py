@@ -13,25 +13,21 @@ from collections.abc import Iterator, Sequence
 from weft.errors import WeftError
 
 MISSING = "no/such/file"
-TINY = ["--experiment", "tiny"]
-SAMPLE = [*TINY, "--run", "base", "--base", MISSING, "--questions", MISSING, "--out", MISSING]
-REPORT = [*TINY, "--out", MISSING, MISSING]
 RUN = "sft-worked-seed1"
-TRAIN = [*TINY, "--run", RUN, "--base", MISSING, "--prepared", MISSING, "--out", MISSING]
-CURVE = [
-    *TINY,
-    "--run",
-    RUN,
-    "--base",
-    MISSING,
-    "--questions",
-    MISSING,
-    "--trained",
-    MISSING,
-    "--out",
-    MISSING,
-]
-PREPARED = [*TINY, "--base", MISSING, "--out", MISSING, "--prepared", MISSING]
+
+
+def missing(*options: str) -> list[str]:
+    """Return options that each name a file that does not exist."""
+    return [argument for option in options for argument in (option, MISSING)]
+
+
+TINY = ["--experiment", "tiny"]
+SAMPLE = [*TINY, "--run", "base", *missing("--base", "--questions", "--out")]
+REPORT = [*TINY, *missing("--out"), MISSING]
+TRAIN = [*TINY, "--run", RUN, *missing("--base", "--prepared", "--out")]
+CURVE = [*TINY, "--run", RUN, *missing("--base", "--questions", "--trained", "--out")]
+PREPARE = [*TINY, *missing("--base", "--out", "--examples", "--questions")]
+PREPARED = [*TINY, *missing("--base", "--out", "--prepared")]
 
 LIGHT = {
     "weft --help": ["weft", "--help"],
@@ -57,16 +53,7 @@ HEAVY = {
     "weft curve": ["weft", "curve", *CURVE],
     "weft probe": ["weft", "probe", *PREPARED],
     "weft gradients": ["weft", "gradients", *PREPARED],
-    "weft data prepare": [
-        "weft",
-        "data",
-        "prepare",
-        *PREPARED[:-2],
-        "--examples",
-        MISSING,
-        "--questions",
-        MISSING,
-    ],
+    "weft data prepare": ["weft", "data", "prepare", *PREPARE],
     "weft data base": ["weft", "data", "base", *TINY, "--out", MISSING, "--retrained", MISSING],
     "weft pretrain": ["weft", "pretrain", "--experiment", "paper", "--out", MISSING],
     "weft doctor": ["weft", "doctor"],

@@ -71,12 +71,15 @@ def _knows_last_token(model: Any, tokenizer: PreTrainedTokenizerBase, text: Text
     body = tokenizer(text.body, add_special_tokens=False)["input_ids"][:LONGEST_BODY]
     newline = tokenizer("\n", add_special_tokens=False)["input_ids"][0]
     place = len(head) + max(i for i, token in enumerate(body) if token == newline) - 1
-    ids = torch.tensor([head + body])
-    masked = ids.clone()
-    masked[0, place] = tokenizer.mask_token_id
+    ids = head + body
+    masked = [*ids[:place], tokenizer.mask_token_id, *ids[place + 1 :]]
+    return bool(_predict(model, masked, place) == ids[place])
+
+
+def _predict(model: Any, ids: list[int], place: int) -> int:
+    """Return the token that the model predicts at a masked place."""
     with torch.no_grad():
-        predicted = model(input_ids=masked).logits[0, place].argmax()
-    return bool(predicted == ids[0, place])
+        return int(model(input_ids=torch.tensor([ids])).logits[0, place].argmax())
 
 
 def _before_end(answer: str) -> str:
@@ -89,10 +92,8 @@ def _knows_result(model: Any, tokenizer: PreTrainedTokenizerBase, problem: Probl
     left, right = steps[number].split("=")
     given = "\n".join([*steps[:number], f"{left}="])
     known = encode_prompt(tokenizer, problem.question, prefill=f"<reasoning>{given}")
-    ids = torch.tensor([known + [tokenizer.mask_token_id] * HIDDEN_TOKENS])
-    with torch.no_grad():
-        predicted = int(model(input_ids=ids).logits[0, len(known)].argmax())
-    return predicted == tokenizer.convert_tokens_to_ids(right)
+    ids = known + [tokenizer.mask_token_id] * HIDDEN_TOKENS
+    return bool(_predict(model, ids, len(known)) == tokenizer.convert_tokens_to_ids(right))
 
 
 def main(

@@ -7,6 +7,7 @@ from typing import Any
 from transformers import PreTrainedTokenizerBase
 
 from weft.benchmarks import find_scorer
+from weft.benchmarks.scoring import summarise
 from weft.config import FineTuning
 from weft.data.encoding import encode_prompt
 from weft.data.tasks import TASKS, draw_problems
@@ -80,8 +81,8 @@ def measure_accuracy(
         tokens_per_step=tokens_per_step,
     )
     score = find_scorer(problems[0].benchmark, experiment.scoring[0])
-    scores = [
+    summary = summarise(
         score(answer, question=problem.question, reference=problem.reference)
         for answer, problem in zip(answers, problems, strict=True)
-    ]
-    return 100 * sum(s.credit * s.weight for s in scores) / sum(s.weight for s in scores)
+    )
+    return 100 * summary.accuracy

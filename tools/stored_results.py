@@ -12,7 +12,6 @@ same bytes.
 """
 
 import base64
-import functools
 import json
 import lzma
 from collections.abc import Iterator
@@ -49,6 +48,9 @@ SHARED = ("example_id", "benchmark")
 RUNS_AT_ONCE = 2
 """Runs that are made and stored together, as many as two processors can make at the same time."""
 
+Stage = tuple[str, dict[str, str]]
+"""A stage of the workflow, see `stage_settings`, and the wildcards of its job."""
+
 app = typer.Typer(help=__doc__, no_args_is_help=True)
 ExperimentOption = Annotated[str, typer.Option(help="Path or name of the experiment.")]
 
@@ -78,29 +80,37 @@ def missing_names(experiment: FineTuning) -> list[str]:
 
 def settings_digest(experiment: FineTuning, name: str) -> str:
     """Return a digest of all settings, and of the generators, on which the content of a file depends."""
-    dataset = name.removeprefix(DATA).removeprefix(GRADIENTS)
-    if name in experiment.run_ids and name != BASE_RUN:
-        dataset = experiment.find_run(name).dataset or ""
-    stages: list[tuple[str, dict[str, str]]] = [("base", {})]
-    if name != BASE_RUN:
-        stages += [("examples", {"dataset": dataset}), ("prepare", {})]
-    if name.startswith(DATA):
-        stages += [("probe", {})]
+    settings = [
+        [stage, chosen, stage_settings(experiment, stage, chosen)]
+        for stage, chosen in _list_stages(experiment, name)
+    ]
+    return digest({"stages": settings, "generators": digest_generators()})
+
+
+def _list_stages(experiment: FineTuning, name: str) -> Iterator[Stage]:
+    """Yield the stages of the workflow on which the content of a file depends."""
+    yield "base", {}
+    if name == BASE_RUN:
+        yield from _list_stages_of_answers(experiment)
+    elif name.startswith(DATA):
+        yield from (("examples", {"dataset": name.removeprefix(DATA)}), ("prepare", {}), ("probe", {}))
     elif name.startswith(GRADIENTS):
-        stages += [("gradients", {})]
+        yield from (
+            ("examples", {"dataset": name.removeprefix(GRADIENTS)}),
+            ("prepare", {}),
+            ("gradients", {}),
+        )
     else:
-        stages += [("sample", {}), *(("score", {"scoring": str(rules)}) for rules in experiment.scoring)]
-        stages += [("questions", {"benchmark": benchmark}) for benchmark in experiment.benchmark_names]
-    if name in experiment.run_ids and name != BASE_RUN:
-        stages += [("train", {"run": name}), ("curve", {})]
-        stages += [("validation", {"benchmark": benchmark}) for benchmark in experiment.curve_benchmarks]
-    settings = [[stage, chosen, stage_settings(experiment, stage, chosen)] for stage, chosen in stages]
-    return digest({"stages": settings, "generators": _digest_of_generators()})
+        yield from (("examples", {"dataset": experiment.find_run(name).dataset or ""}), ("prepare", {}))
+        yield from _list_stages_of_answers(experiment)
+        yield from (("train", {"run": name}), ("curve", {}))
+        yield from (("validation", {"benchmark": benchmark}) for benchmark in experiment.curve_benchmarks)
 
 
-@functools.cache
-def _digest_of_generators() -> str:
-    return digest_generators()
+def _list_stages_of_answers(experiment: FineTuning) -> Iterator[Stage]:
+    yield "sample", {}
+    yield from (("score", {"scoring": str(rules)}) for rules in experiment.scoring)
+    yield from (("questions", {"benchmark": benchmark}) for benchmark in experiment.benchmark_names)
 
 
 def _stored_digest(experiment: FineTuning, name: str) -> str | None:

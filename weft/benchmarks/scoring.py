@@ -100,7 +100,7 @@ class Summary(NamedTuple):
     accuracy: float
 
 
-def summarise(scores: Iterable[ScoredExample]) -> Summary:
+def summarise(scores: Iterable[Score | ScoredExample]) -> Summary:
     """Count verdicts and pool the accuracy over units.
 
     Source:

@@ -35,7 +35,6 @@ PRETRAINING_CODE = source_digest(
     "training/muon",
     "training/pretrain",
 )
-GENERATORS = digest_generators()
 OFFLINE = " ".join(f"--offline {shlex.quote(folder)}" for folder in SETTINGS.offline)
 
 # Wildcards of a file with a run's answers to a benchmark at a length.
@@ -167,7 +166,7 @@ def settings_of(stage):
 
 def generators_of(source):
     """Return a digest of the generators if a source is generated, so that other problems run the job again."""
-    return GENERATORS if source.source == "generated" else None
+    return digest_generators() if source.source == "generated" else None
 
 
 def options(name, files):

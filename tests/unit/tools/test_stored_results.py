@@ -164,7 +164,7 @@ def test_results_of_other_settings_are_missing(experiment, layout, changes, miss
 def test_results_of_other_generators_are_missing(experiment, layout, monkeypatch):
     store(experiment, layout, ["base"])
     assert "base" not in stored_results.missing_names(experiment)
-    monkeypatch.setattr(stored_results, "_digest_of_generators", lambda: "another")
+    monkeypatch.setattr(stored_results, "digest_generators", lambda: "another")
     assert "base" in stored_results.missing_names(experiment)
 
 

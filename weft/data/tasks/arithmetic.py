@@ -56,7 +56,7 @@ def write_check(step: str) -> str:
     """
     left, operation, right = split_step(step)
     result = calculate(left, operation, right)
-    if operation == "*" and (right not in DIVISORS or result > LARGEST_VALUE):
+    if operation == "*" and not is_step(result, "/", right):
         return write_step(right, "*", left)
     return write_step(result, INVERSE[operation], right)
 

@@ -1,5 +1,6 @@
 """Training examples with generated problems."""
 
+import functools
 import hashlib
 import itertools
 import random
@@ -58,6 +59,7 @@ def generate_examples(counts: Mapping[Task, int], *, seed: int, is_checked: bool
     return examples
 
 
+@functools.cache
 def digest_generators() -> str:
     """Return a digest of what the generators make from a fixed seed.
 
