@@ -18,7 +18,15 @@ from weft.data.tasks import (
     sudoku_puzzles,
     word_problems,
 )
-from weft.data.tasks.arithmetic import calculate, is_step, sample_step, split_step, write_check
+from weft.data.tasks.arithmetic import (
+    LARGEST_OPERAND,
+    LARGEST_VALUE,
+    calculate,
+    is_step,
+    sample_step,
+    split_step,
+    write_check,
+)
 from weft.data.tasks.examples import digest_generators, generate_examples, make_example
 from weft.data.tasks.parts import MOST_REMARK_WORDS, PARTS, sample_text
 from weft.data.tasks.problem import Problem, join_answer
@@ -49,6 +57,56 @@ def test_the_splits_share_no_key_and_no_question(task):
         assert not {p.key for p in first} & {p.key for p in second}
         assert not {p.question for p in first} & {p.question for p in second}
     assert all(split_of(task, p.key) == "test" for p in splits[2])
+
+
+def exchange_numbers(problem):
+    """Return the orders of the numbers of a Countdown problem or a story in which it is the same problem."""
+    steps = [split_step(step) for step in problem.rationale.split("\n")]
+    if problem.benchmark == "countdown":
+        numbers, target = problem.reference
+        operation = steps[-1][1]
+        for order in itertools.permutations(numbers):
+            expression = f"{order[0]}{operation}" + "+".join(map(str, order[1:]))
+            if evaluate_exactly(expression) == target:
+                yield order, target
+    else:
+        terms = [("+", steps[0][0]), *((operation, operand) for _, operation, operand in steps)]
+        for order in itertools.permutations(terms):
+            if values_at_products(order) == values_at_products(terms):
+                yield order
+
+
+def values_at_products(terms):
+    """Return the places of products, the values before them, and the last value."""
+    values = list(itertools.accumulate(terms, lambda value, term: calculate(value, *term), initial=0))
+    return [(place, values[place]) for place, term in enumerate(terms) if term[0] == "*"], values[-1]
+
+
+@pytest.mark.parametrize("task", ["countdown", "gsm8k"])
+def test_no_test_problem_is_a_training_problem_in_another_order(task):
+    """Every order of the numbers that gives the same result counts, found here by trying all of them."""
+    train, test = (
+        {order for problem in draw(task, split, 400) for order in exchange_numbers(problem)}
+        for split in ("train", "test")
+    )
+    assert len(train) > 1000
+    assert not train & test
+
+
+def test_either_operation_of_a_countdown_problem_is_possible_and_about_equally_frequent():
+    signs = Counter()
+    for problem in draw("countdown", "train", 900):
+        (first, second, *others), _ = problem.reference
+        operation = split_step(problem.rationale.split("\n")[-1])[1]
+        signs[first > LARGEST_OPERAND, operation] += 1
+        other = next(sign for sign in ("+-" if first > LARGEST_OPERAND else "+*") if sign != operation)
+        result = calculate(first, other, second)
+        assert 1 <= result <= LARGEST_VALUE
+        assert result != calculate(first, operation, second)
+        assert result + sum(others[:-1]) <= LARGEST_VALUE
+    assert set(signs) == {(True, "+"), (True, "-"), (False, "+"), (False, "*")}
+    assert max(signs[True, "+"], signs[True, "-"]) < 0.6 * (signs[True, "+"] + signs[True, "-"])
+    assert max(signs[False, "+"], signs[False, "*"]) < 0.65 * (signs[False, "+"] + signs[False, "*"])
 
 
 @pytest.mark.parametrize("task", TASKS)
@@ -154,10 +212,11 @@ def test_checked_answers_are_longer_and_have_the_same_questions_and_results(task
     ],
 )
 def test_the_digest_of_the_generators_changes_with_what_they_make(name, value, monkeypatch):
-    before = digest_generators()
-    assert digest_generators() == before
+    compute = digest_generators.__wrapped__  # without the cache
+    before = compute()
+    assert compute() == before
     monkeypatch.setattr(f"weft.data.tasks.{name}", value)
-    assert digest_generators() != before
+    assert compute() != before
 
 
 def test_a_division_with_a_remainder_is_an_error():

@@ -9,7 +9,7 @@ from weft.errors import DataError, find_by_name
 
 TASKS: dict[str, Callable[[random.Random], Problem]] = {
     "sudoku": sudoku_puzzles.sample_problem,
-    "countdown": countdown_problems.sample_problem,
+    "countdown": countdown_problems.sample_balanced_problem,
     "gsm8k": word_problems.sample_problem,
     "math500": equations.sample_problem,
 }

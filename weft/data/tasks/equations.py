@@ -81,9 +81,11 @@ def _sample(rng: random.Random, *kinds: Callable[[random.Random], Action]) -> Pr
     left = "x"
     for action in actions:
         left = action.write(left)
+    key = canonical([left, values[-1]])
     return Problem(
         benchmark="math500",
-        key=canonical([left, values[-1]]),
+        key=key,
+        unordered_key=key,  # no two numbers of these equations can be exchanged
         question=f"Solve {left}={values[-1]}",
         reference=str(solution),
         rationale="\n".join(write_step(value, INVERSE[a.operation], a.operand) for value, a in steps),

@@ -24,6 +24,8 @@ REMARK_SHARE = 0.6
 MOST_REMARK_WORDS = 12
 WORDS = (*word_problems.THINGS, *(verb for verbs in word_problems.VERBS.values() for verb in verbs))
 """Words of copies and remarks."""
+QUESTIONS = {**TASKS, "countdown": countdown_problems.sample_problem}
+"""Benchmark -> function that samples a problem for its question; Countdown problems need not be balanced."""
 NAMED_STEPS = (("math500", "First", 0), ("countdown", "Rest", 0))
 """Steps that are asked for alone: benchmark, name in the question, index in the rationale."""
 
@@ -59,15 +61,13 @@ def sample_text(part: Part, rng: random.Random, split: Split = "train") -> Text:
 
 
 def _document(
-    rng: random.Random, split: Split, sample_line: Callable[[random.Random], str], num_lines: int
+    rng: random.Random, _: Split, sample_line: Callable[[random.Random], str], num_lines: int
 ) -> Text:
-    del split  # a document contains no problem
     return Text(body="\n".join(sample_line(rng) for _ in range(num_lines)), has_separate_lines=True)
 
 
-def _copies(rng: random.Random, split: Split) -> Text:
+def _copies(rng: random.Random, _: Split) -> Text:
     """Repeat a line of random words, numbers and signs."""
-    del split
     kinds: tuple[Callable[[], str], ...] = (
         lambda: str(rng.randint(1, 39)),
         lambda: str(rng.randint(1, 9)),
@@ -81,21 +81,19 @@ def _copies(rng: random.Random, split: Split) -> Text:
 def _steps_after_question(rng: random.Random, split: Split) -> Text:
     """Write steps that have nothing to do with the question above them."""
     benchmark = rng.choice(("gsm8k", "math500", "countdown"))
-    question = sample_of_split(TASKS[benchmark], split, rng).question
+    question = sample_of_split(QUESTIONS[benchmark], split, rng).question
     steps = "\n".join(sample_step(rng) for _ in range(STEPS_AFTER_QUESTION))
     return Text(question=question, body=f"<reasoning>{steps}", has_separate_lines=True)
 
 
-def _sheet(rng: random.Random, split: Split) -> Text:
+def _sheet(rng: random.Random, _: Split) -> Text:
     """Ask for the results of two or three unrelated operations."""
-    del split
     steps = [sample_step(rng) for _ in range(rng.choice((2, 3, 3)))]
     return Text(question=f"Compute {_left_sides(steps)}.", body=join_answer("\n".join(steps), "done"))
 
 
-def _linked_sheet(rng: random.Random, split: Split) -> Text:
+def _linked_sheet(rng: random.Random, _: Split) -> Text:
     """Ask for the results of two unrelated operations, and of a third one that uses one of these results."""
-    del split
     place, is_left = rng.randrange(2), rng.random() < 0.5
     while True:
         steps = [sample_step(rng) for _ in range(3)]
@@ -120,7 +118,7 @@ def _story_expression(rng: random.Random, split: Split) -> Text:
 def _single_step(rng: random.Random, split: Split) -> Text:
     """Ask for one named step of an equation or of a Countdown problem."""
     benchmark, name, number = rng.choice(NAMED_STEPS)
-    problem = sample_of_split(TASKS[benchmark], split, rng)
+    problem = sample_of_split(QUESTIONS[benchmark], split, rng)
     step = problem.rationale.split("\n")[number]
     return Text(question=f"{name}: {problem.question}", body=join_answer(step, "done"))
 

@@ -2,7 +2,9 @@
 
 The *key* of a problem is its mathematical content without names or wording. A hash of the key assigns the
 problem to a split. The splits are therefore disjoint for all seeds and sizes, even if more data are
-generated later.
+generated later. The *unordered key* is the same for all orders of the numbers that can be exchanged.
+Training examples and questions are drawn from problems for which both keys belong to the split, so that no
+test question is a training question in another order.
 """
 
 import hashlib
@@ -34,6 +36,7 @@ class Problem:
     Attributes:
         benchmark: name of the benchmark that scores the answers.
         key: mathematical content; determines the split.
+        unordered_key: the same for all orders of the numbers that can be exchanged.
         question: text of the user's turn.
         reference: right answer in the form that the scorer expects, d1's ``ground_truth``.
         rationale: worked solution without tags, a line per step.
@@ -42,6 +45,7 @@ class Problem:
 
     benchmark: str
     key: str
+    unordered_key: str
     question: str
     reference: Any
     rationale: str
@@ -65,19 +69,24 @@ def split_of(benchmark: str, key: str) -> Split:
 def sample_of_split(
     sample_problem: Callable[[random.Random], Problem], split: Split, rng: random.Random
 ) -> Problem:
-    """Sample a problem of a split."""
+    """Sample a problem that belongs to a split by its key."""
     while True:
         problem = sample_problem(rng)
         if split_of(problem.benchmark, problem.key) == split:
             return problem
 
 
+def is_of_split(problem: Problem, split: Split) -> bool:
+    """Return whether a problem belongs to a split by its key and by its unordered key."""
+    return all(split_of(problem.benchmark, key) == split for key in (problem.key, problem.unordered_key))
+
+
 def draw_problems(
     sample_problem: Callable[[random.Random], Problem], *, split: Split, seed: int
 ) -> Iterator[Problem]:
-    """Yield different random problems of a split in a sequence that depends on the seed.
+    """Yield different random problems of a split (`is_of_split`) in a sequence that depends on the seed.
 
-    Problems of the other splits and repeated questions are rejected. A DataError is raised after more than
+    Other problems and repeated questions are rejected. A DataError is raised after more than
     `MAX_REJECTIONS` rejections in a row.
     """
     rng = random.Random(f"{seed}/{split}")
@@ -85,7 +94,7 @@ def draw_problems(
     num_rejected = 0
     while True:
         problem = sample_problem(rng)
-        if split_of(problem.benchmark, problem.key) != split or problem.question in seen:
+        if not is_of_split(problem, split) or problem.question in seen:
             num_rejected += 1
             if num_rejected > MAX_REJECTIONS:
                 raise DataError(

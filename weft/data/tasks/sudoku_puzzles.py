@@ -29,6 +29,7 @@ def sample_problem(rng: random.Random, empty_cells: tuple[int, int] = EMPTY_CELL
     return Problem(
         benchmark="sudoku",
         key=puzzle,
+        unordered_key=puzzle,
         question=f"Solve the Sudoku: {puzzle}",
         reference=solution,
         rationale="",
