@@ -28,6 +28,8 @@ from weft.model import load_model, load_tokenizer
 WORKED = ("countdown", "gsm8k", "math500")
 """Benchmarks whose training answers have steps."""
 
+MOST_CHAINS = 250
+"""Problems of each benchmark that are measured; Countdown has about 290 validation problems."""
 HIDDEN_TOKENS = 24
 """Masked tokens after a step whose result is asked."""
 LONGEST_BODY = 60
@@ -42,7 +44,11 @@ Row = tuple[str, str, float]
 def measure(
     model: Any, tokenizer: PreTrainedTokenizerBase, experiment: FineTuning, count: int
 ) -> Iterator[Row]:
-    """Yield the accuracy of a base model on each part and on the chains, from ``count`` texts each."""
+    """Yield the accuracy of a base model on each part and on the chains, from ``count`` texts each.
+
+    Chains and their steps are measured on at most `MOST_CHAINS` problems.
+    """
+    problems = {name: draw_validation_problems(name, min(count, MOST_CHAINS)) for name in TASKS}
     for part in PARTS:
         rng = random.Random(f"{SEED}/{part}")
         texts = [sample_text(part, rng, "validation") for _ in range(count)]
@@ -56,12 +62,11 @@ def measure(
                 right = [_before_end(a) == text.body for a, text in zip(answers, texts, strict=True)]
                 yield ability, part, 100 * sum(right) / count
     for benchmark in WORKED:
-        problems = draw_validation_problems(benchmark, count)
         for number in range(3):
-            right = [_knows_result(model, tokenizer, problem, number) for problem in problems]
-            yield f"result of step {number + 1}, in the answer", benchmark, 100 * sum(right) / count
+            right = [_knows_result(model, tokenizer, problem, number) for problem in problems[benchmark]]
+            yield f"result of step {number + 1}, in the answer", benchmark, 100 * sum(right) / len(right)
     for benchmark in TASKS:
-        accuracy = measure_accuracy(model, tokenizer, experiment, draw_validation_problems(benchmark, count))
+        accuracy = measure_accuracy(model, tokenizer, experiment, problems[benchmark])
         yield "chain of fine-tuning", benchmark, accuracy
 
 
