@@ -10,6 +10,8 @@ MIN_OCCURRENCES = 20
 """Minimum number of occurrences of a word that is ranked by its entropy."""
 SHOWN_SHARE = 0.999
 """Minimum share of the answer tokens whose ratios lie within the histogram."""
+MOST_CURVES = 4
+"""Largest number of methods whose learning curves are all in colour and with a band."""
 TITLES = {
     "accuracy": "Accuracy",
     "contrasts": "Differences of accuracy",
@@ -84,6 +86,12 @@ DIVISORS = (
 )
 
 
+OTHER_CURVES = (
+    " The methods of the main contrast are in colour; the thin grey lines without bands are the {num_others} "
+    "other methods."
+)
+
+
 def figure_caption(experiment: Experiment, results: Results, name: str) -> str:
     """Return the caption of a figure in whole sentences, with its counts and the kind of its intervals.
 
@@ -111,8 +119,12 @@ def figure_caption(experiment: Experiment, results: Results, name: str) -> str:
         ),
         devices=", ".join(sorted({f"{timing.num_processes} × {timing.device}" for timing in timings})),
     )
-    divisors = {method.divisor for method in getattr(experiment, "methods", {}).values()}
-    return caption + DIVISORS if name == "training_loss" and len(divisors) > 1 else caption
+    methods = getattr(experiment, "methods", {})
+    if name == "training_loss" and len({method.divisor for method in methods.values()}) > 1:
+        caption += DIVISORS
+    if name == "learning_curves" and len(methods) > MOST_CURVES:
+        caption += OTHER_CURVES.format(num_others=len(methods) - 2)
+    return caption
 
 
 def _range(counts: Iterable[int]) -> str:

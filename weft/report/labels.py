@@ -10,6 +10,8 @@ from weft.stats import AVERAGE
 
 MINUS = "\N{MINUS SIGN}"
 PLUS_MINUS = "\N{PLUS-MINUS SIGN}"
+DASH = "\N{EN DASH}"
+"""Text in place of a number that is not defined."""
 BENCHMARKS = {"sudoku": "Sudoku 4×4", "countdown": "Countdown", "gsm8k": "GSM8K", "math500": "MATH-500"}
 GENERATED = BENCHMARKS | {"gsm8k": "arithmetic (GSM8K rules)", "math500": "algebra (MATH-500 rules)"}
 UNITS = {("sudoku", "d1"): "cells", ("sudoku", "strict"): "boards"}

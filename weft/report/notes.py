@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 import pandas as pd
 
 from weft.config import Experiment, FineTuning
-from weft.report.labels import MINUS, PLUS_MINUS, method_label
+from weft.report.labels import DASH, MINUS, PLUS_MINUS, method_label
 from weft.report.outputs import is_paper
 from weft.report.published_numbers import MIXED, TABLE_1_LENGTHS
 
@@ -154,6 +154,22 @@ def _on_gains(experiment: Experiment, frame: pd.DataFrame) -> tuple[str, ...]:
     )
 
 
+def _on_speed(experiment: Experiment, frame: pd.DataFrame) -> tuple[str, ...]:
+    assert isinstance(experiment, FineTuning), "only a fine-tuning has learning curves"
+    return (
+        "The table shows after how many optimiser steps the accuracy on validation questions is for the "
+        "first time half-way between the start and the last point of the learning curve of the same run; a "
+        "smaller number means faster learning. The start is the accuracy at step 0, and 0 if the curve has "
+        "no such point. Accuracies between two points are interpolated linearly, so that a number below the "
+        "first measured step depends on the start.",
+        f"Each number is a mean over training seeds; a {DASH} stands for runs that do not end above their "
+        "start, which the means leave out, and the number of the other runs is then in parentheses. The "
+        "average is that of the curve of the mean over benchmarks. The last column lists it for the seeds "
+        f"{', '.join(map(str, experiment.seeds))}, in this order; the CSV file has each seed of each "
+        "benchmark.",
+    )
+
+
 def _on_rules(experiment: Experiment, frame: pd.DataFrame) -> tuple[str, ...]:
     return (*(SCORINGS[scoring] for scoring in experiment.scoring), PUBLISHED)
 
@@ -175,6 +191,7 @@ _DEPENDING: Mapping[str, Callable[[Experiment, pd.DataFrame], tuple[str, ...]]] 
     "scores": _on_scores,
     "gains": _on_gains,
     "contrasts": _on_contrasts,
+    "learning_speed": _on_speed,
     "rules": _on_rules,
     "gradients": _on_gradients,
 }

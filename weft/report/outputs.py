@@ -24,7 +24,7 @@ def list_tables(experiment: Experiment) -> list[str]:
     published = ["published"] if is_paper(experiment) else []
     costs = ["costs"] if has_ablations(experiment) else []
     gradients = ["gradients"] if experiment.has_gradient_study else []
-    curves = ["learning_curves"] if experiment.curve_benchmarks else []
+    curves = ["learning_curves", "learning_speed"] if experiment.curve_benchmarks else []
     return [
         *headlines, *published, "gains", "contrasts", *curves, *costs, "answers", *gradients, "ratios",
         "methods", "scores",

@@ -9,6 +9,7 @@ import pandas as pd
 from weft.config import Experiment
 from weft.report import notes
 from weft.report.labels import (
+    DASH,
     MINUS,
     benchmark_label,
     benchmark_name,
@@ -212,6 +213,26 @@ def _curve_cells(experiment: Experiment, frame: pd.DataFrame) -> Cells:
     return {**cells, "range of the average": [f"{percent(low)} to {percent(high)}" for low, high in ends]}
 
 
+def _speed_cells(experiment: Experiment, frame: pd.DataFrame) -> Cells:
+    averages = frame[frame["benchmark"] == AVERAGE]
+    seeds = averages[[column for column in frame.columns if column.startswith("seed_")]]
+    cells: Cells = {"method": _short_labels(averages)}
+    for name in [*experiment.curve_benchmarks, AVERAGE]:
+        part = frame[frame["benchmark"] == name]
+        counts = zip(part["mean"], part["num_seeds"], strict=True)
+        heading = benchmark_label(experiment, name, scoring=experiment.scoring[0])
+        cells[heading] = [_speed_text(mean, count, seeds.shape[1]) for mean, count in counts]
+    by_seed = [", ".join(_speed_text(step, 1, 1) for step in row) for row in seeds.itertuples(index=False)]
+    return {**cells, "average, by seed": by_seed}
+
+
+def _speed_text(step: float, num_rising: int, num_seeds: int) -> str:
+    """Format a number of steps, with the number of runs that rise unless all of them do."""
+    if pd.isna(step):
+        return DASH
+    return f"{step:.0f}" if num_rising == num_seeds else f"{step:.0f} ({num_rising} of {num_seeds})"
+
+
 def _published_cells(experiment: Experiment, frame: pd.DataFrame) -> Cells:
     ours = zip(frame["ours"], frame["ours_sd"], strict=True)
     return {
@@ -345,6 +366,7 @@ _PRESENTATIONS: Mapping[str, tuple[str, Callable[[Experiment, pd.DataFrame], Cel
     "contrasts": ("paired comparison", _contrast_cells),
     "rules": ("comparison of the scoring rules", _scoring_cells),
     "learning_curves": ("accuracy on validation questions during training", _curve_cells),
+    "learning_speed": ("optimiser steps to half of the progress", _speed_cells),
     "costs": ("cost of an optimiser step", _cost_cells),
     "gradients": ("origin of the gradient", _gradient_cells),
     "ratios": ("masking-rate ratios", _ratio_cells),

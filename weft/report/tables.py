@@ -19,6 +19,7 @@ from weft.report.costs import compare_costs, list_timings
 from weft.report.gains import compute_gains
 from weft.report.labels import percent, percent_spread
 from weft.report.learning_curves import summarise_curves
+from weft.report.learning_speed import measure_speed
 from weft.report.markup import to_latex, to_markdown
 from weft.report.outputs import is_paper, list_headlines, list_tables
 from weft.report.presentation import headline_headings, headline_key, present
@@ -241,6 +242,7 @@ _SUMMARISED: Mapping[str, Callable[[Any, pd.DataFrame], pd.DataFrame]] = {
 _MEASURED: Mapping[str, Callable[[Any, Results], pd.DataFrame]] = {
     "ratios": summarise_ratios,
     "learning_curves": summarise_curves,
+    "learning_speed": measure_speed,
     "costs": lambda experiment, results: compare_costs(experiment, list_timings(experiment, results)),
     "gradients": _list_gradients,
 }

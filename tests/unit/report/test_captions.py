@@ -30,6 +30,13 @@ def test_different_divisors_are_said_not_to_be_comparable(describe, experiment, 
     assert "cannot be compared" not in figure_caption(same, results, "training_loss")
 
 
+def test_the_caption_counts_the_grey_learning_curves(ablations, ablated, describe_ablations):
+    presets = ("sft", "weft", "cart", "weft-permuted", "weft-frozen")
+    many = describe_ablations(methods={name: {"preset": name} for name in presets})
+    assert "grey" not in figure_caption(ablations, ablated, "learning_curves")
+    assert "the 3 other methods" in figure_caption(many, ablated, "learning_curves")
+
+
 @pytest.mark.parametrize(("counts", "text"), [((64, 64), "over 64 draws"), ((96, 64), "over 64 to 96 draws")])
 def test_draws_are_counted(ablations, ablated, counts, text):
     frame = ablated.gradients["worked"].copy()

@@ -39,8 +39,8 @@ def test_every_further_scoring_has_a_headline_behind_the_first(describe, describ
 
 def test_ablations_and_gradients_have_tables_and_figures(ablations, describe_ablations, experiment, stored):
     assert list_tables(ablations) == [
-        "headline", "gains", "contrasts", "learning_curves", "costs", "answers", "gradients", "ratios",
-        "methods", "scores",
+        "headline", "gains", "contrasts", "learning_curves", "learning_speed", "costs", "answers",
+        "gradients", "ratios", "methods", "scores",
     ]  # fmt: skip
     assert list_figures(ablations) == [
         "accuracy", "contrasts", "learning_curves", "training_loss", "token_entropy", "ratios",
@@ -48,8 +48,10 @@ def test_ablations_and_gradients_have_tables_and_figures(ablations, describe_abl
     ]  # fmt: skip
     one_contrast, no_study = describe_ablations(further_contrasts=[]), describe_ablations(gradient_study=None)
     no_curve = describe_ablations(gradient_study=None, learning_curve=None)
-    assert {"gradients", "learning_curves"} == set(list_tables(one_contrast)) - set(list_tables(experiment))
-    assert {"costs", "learning_curves"} == set(list_tables(no_study)) - set(list_tables(experiment))
+    curves, usual = {"learning_curves", "learning_speed"}, set(list_tables(experiment))
+    assert {"gradients", *curves} == set(list_tables(one_contrast)) - usual
+    assert {"costs", *curves} == set(list_tables(no_study)) - usual
+    assert {"costs"} == set(list_tables(no_curve)) - usual
     assert {"contrasts"} == set(list_figures(no_curve)) - set(list_figures(experiment))
     assert not has_ablations(stored)
     assert not stored.has_gradient_study
