@@ -2,11 +2,13 @@
 
 import itertools
 import math
+import statistics
 from collections.abc import Mapping
 
 import pandas as pd
 
-from weft.config import FineTuning
+from weft.benchmarks.scoring import summarise
+from weft.config import BASE_RUN, FineTuning
 from weft.report.learning_curves import list_points
 from weft.report.results import Results
 from weft.stats import AVERAGE
@@ -15,20 +17,20 @@ TOLERANCE = 1e-9
 """Difference of accuracies that is due to rounding."""
 
 
-def half_way_step(curve: Mapping[int, float]) -> float:
+def half_way_step(curve: Mapping[int, float], start: float) -> float:
     """Return the first step at which the accuracy is half-way between the start and the end of a curve.
 
-    The accuracy is interpolated linearly between the points. A curve without a point at step 0, where the
-    model is the base model, starts with an accuracy of 0.
+    The accuracy is interpolated linearly between the points.
 
     Args:
-        curve: number of optimiser steps -> accuracy, as a fraction; at least one point.
+        curve: number of optimiser steps, at least 1 -> accuracy, as a fraction; at least one point.
+        start: accuracy of the base model.
 
     Returns:
         The step, in general not a whole number; NaN if the curve does not end above its start.
     """
-    points = sorted(({0: 0.0} | dict(curve)).items())
-    start, end = points[0][1], points[-1][1]
+    points = sorted([(0, start), *curve.items()])
+    end = points[-1][1]
     if end <= start + TOLERANCE:
         return math.nan
     target = (start + end) / 2
@@ -41,6 +43,9 @@ def half_way_step(curve: Mapping[int, float]) -> float:
 def measure_speed(experiment: FineTuning, results: Results) -> pd.DataFrame:
     """Measure after how many optimiser steps each run is half-way, on each benchmark and their average.
 
+    The way begins with the accuracy of the base model on the test questions, and ends with the last point of
+    the run's learning curve.
+
     Args:
         experiment: the experiment.
         results: its results.
@@ -52,8 +57,9 @@ def measure_speed(experiment: FineTuning, results: Results) -> pd.DataFrame:
         ``mean`` is over these. The average is the step of the averaged curve.
     """
     points = list_points(experiment, results)
+    starts = _measure_base(experiment, results)
     curves = {
-        key: half_way_step(dict(zip(group["optimizer_step"], group["accuracy"], strict=True)))
+        key: half_way_step(dict(zip(group["optimizer_step"], group["accuracy"], strict=True)), starts[key[2]])
         for key, group in points.groupby(["dataset", "method", "benchmark", "seed"], sort=False)
     }
     rows: list[dict[str, str | float]] = []
@@ -69,3 +75,13 @@ def measure_speed(experiment: FineTuning, results: Results) -> pd.DataFrame:
         numbers = {"num_seeds": int(steps.count()), "mean": steps.mean()}
         rows.append({**place, **numbers, **by_seed})
     return pd.DataFrame(rows)
+
+
+def _measure_base(experiment: FineTuning, results: Results) -> dict[str, float]:
+    """Return the accuracy of the base model, as a fraction, on each benchmark and their average."""
+    files = [file for file in results.scored_by(experiment.scoring[0]) if file.run.run_id == BASE_RUN]
+    accuracies = {
+        name: statistics.mean(summarise(file.scores).accuracy for file in files if file.benchmark == name)
+        for name in experiment.curve_benchmarks
+    }
+    return accuracies | {AVERAGE: statistics.mean(accuracies.values())}

@@ -158,12 +158,11 @@ def _on_speed(experiment: Experiment, frame: pd.DataFrame) -> tuple[str, ...]:
     assert isinstance(experiment, FineTuning), "only a fine-tuning has learning curves"
     return (
         "The table shows after how many optimiser steps the accuracy on validation questions is for the "
-        "first time half-way between the start and the last point of the learning curve of the same run; a "
-        "smaller number means faster learning. The start is the accuracy at step 0, and 0 if the curve has "
-        "no such point. Accuracies between two points are interpolated linearly, so that a number below the "
-        "first measured step depends on the start.",
-        f"Each number is a mean over training seeds; a {DASH} stands for runs that do not end above their "
-        "start, which the means leave out, and the number of the other runs is then in parentheses. The "
+        "first time half-way between the accuracy of the base model on the test questions and the last point "
+        "of the learning curve of the run; a smaller number means faster learning. Accuracies between two "
+        "points are interpolated linearly.",
+        f"Each number is a mean over training seeds; a {DASH} stands for runs that do not end above the "
+        "base model, which the means leave out, and the number of the other runs is then in parentheses. The "
         "average is that of the curve of the mean over benchmarks. The last column lists it for the seeds "
         f"{', '.join(map(str, experiment.seeds))}, in this order; the CSV file has each seed of each "
         "benchmark.",

@@ -4,7 +4,6 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
-from weft.records import CurvePoint
 from weft.report.learning_speed import half_way_step, measure_speed
 from weft.report.presentation import present
 from weft.report.tables import write_table
@@ -14,44 +13,52 @@ TASKS = {"source": "generated", "tasks": {"sudoku": 8}, "seed": 11}
 
 
 @pytest.mark.parametrize(
-    ("curve", "step"),
+    ("curve", "start", "step"),
     [
-        ({10: 0.2, 20: 0.4, 30: 0.6}, 15),
-        ({30: 0.6, 10: 0.2, 20: 0.4}, 15),
-        ({0: 0.2, 10: 0.2, 20: 0.6}, 15),
-        ({0: 0.1, 10: 0.15, 20: 0.12, 30: 0.2}, 10),  # in floating point, (0.1 + 0.2) / 2 > 0.15
-        ({100: 0.8, 200: 0.8}, 50),  # the start is 0 and is not measured
-        ({10: 0.5, 20: 0.1, 30: 0.6}, 6),  # the first of three crossings
+        ({10: 0.2, 20: 0.4, 30: 0.6}, 0.0, 15),
+        ({30: 0.6, 10: 0.2, 20: 0.4}, 0.0, 15),
+        ({10: 0.2, 20: 0.6}, 0.2, 15),
+        ({10: 0.15, 20: 0.12, 30: 0.2}, 0.1, 10),  # in floating point, (0.1 + 0.2) / 2 > 0.15
+        ({100: 0.8, 200: 0.8}, 0.4, 50),
+        ({10: 0.5, 20: 0.1, 30: 0.6}, 0.0, 6),  # the first of three crossings
     ],
 )
-def test_the_step_is_interpolated_between_start_and_end(curve, step):
-    assert half_way_step(curve) == pytest.approx(step)
+def test_the_step_is_interpolated_between_base_model_and_end(curve, start, step):
+    assert half_way_step(curve, start) == pytest.approx(step)
 
 
-@pytest.mark.parametrize("curve", [{0: 0.4, 10: 0.6, 20: 0.3}, {0: 0.3, 10: 0.3}, {10: 0.5, 20: 0.0}])
-def test_a_curve_that_does_not_end_above_its_start_has_no_step(curve):
-    assert math.isnan(half_way_step(curve))
+@pytest.mark.parametrize(("curve", "start"), [({10: 0.6, 20: 0.3}, 0.4), ({10: 0.3}, 0.3), ({10: 0.5}, 0.6)])
+def test_a_curve_that_does_not_end_above_its_start_has_no_step(curve, start):
+    assert math.isnan(half_way_step(curve, start))
 
 
 def test_each_seed_has_a_number_on_each_benchmark_and_the_average(ablations, ablated):
-    """The curves begin with 0.61 and 0.66, and end 0.2 higher; half-way lies before the first point."""
+    """The curves begin at step 10 with 0.61 and 0.66 for seed 1, and end 0.2 higher at step 30."""
     table = measure_speed(ablations, ablated).set_index(["method", "benchmark"])
+    starts = {name: base_accuracy(ablated, name) for name in ("sudoku", "gsm8k")}
     row = table.loc[("weft", "sudoku")]
-    assert row["seed_1"] == pytest.approx(10 * 0.81 / 2 / 0.61)
-    assert row["seed_3"] == pytest.approx(10 * 0.83 / 2 / 0.63)
+    assert row["seed_1"] == half_way_step({10: 0.61, 20: 0.71, 30: 0.81}, starts["sudoku"])
+    assert row["seed_3"] == half_way_step({10: 0.63, 20: 0.73, 30: 0.83}, starts["sudoku"])
     assert row["mean"] == pytest.approx((row["seed_1"] + row["seed_2"] + row["seed_3"]) / 3)
     assert row["num_seeds"] == len(ablations.seeds)
-    assert table.loc[("weft", AVERAGE), "seed_1"] == pytest.approx(10 * 0.86 / 2 / 0.66)
+    assert starts["sudoku"] != starts["gsm8k"]
+    average = half_way_step({10: 0.66, 20: 0.76, 30: 0.86}, sum(starts.values()) / 2)
+    assert table.loc[("weft", AVERAGE), "seed_1"] == pytest.approx(average)
+
+
+def base_accuracy(results, benchmark):
+    file = next(f for f in results.scored_by("d1") if f.run.run_id == "base" and f.benchmark == benchmark)
+    units = sum(score.weight for score in file.scores)
+    return sum(score.credit * score.weight for score in file.scores) / units
 
 
 def without_rise(results, run_id):
-    """Add a point of the base model at step 0 whose accuracy on Sudoku the run does not exceed."""
-    accuracy = {"sudoku": 1.0, "gsm8k": 0.0}
-    start = [
-        CurvePoint(benchmark=name, gen_length=48, optimizer_step=0, accuracy=value, num_questions=10)
-        for name, value in accuracy.items()
+    """Let a run end on Sudoku with an accuracy of 0."""
+    points = [
+        point.model_copy(update={"accuracy": 0.0}) if point.benchmark == "sudoku" else point
+        for point in results.curves[run_id]
     ]
-    return replace(results, curves=results.curves | {run_id: [*start, *results.curves[run_id]]})
+    return replace(results, curves=results.curves | {run_id: points})
 
 
 def test_a_run_that_does_not_rise_is_a_dash_and_is_not_in_the_mean(ablations, ablated):
@@ -60,7 +67,7 @@ def test_a_run_that_does_not_rise_is_a_dash_and_is_not_in_the_mean(ablations, ab
     assert math.isnan(row["seed_2"])
     assert row["mean"] == pytest.approx((row["seed_1"] + row["seed_3"]) / 2)
     assert row["num_seeds"] == 2
-    assert present(ablations, "learning_speed", one).cells["Sudoku 4×4 (cells)"][1] == "7 (2 of 3)"
+    assert present(ablations, "learning_speed", one).cells["Sudoku 4×4 (cells)"][1] == "8 (2 of 3)"
 
 
 def test_a_method_without_any_rise_has_a_dash_for_its_mean(ablations, ablated):
@@ -99,4 +106,4 @@ def test_the_csv_file_holds_the_steps_of_each_seed(ablations, ablated_tables, tm
     stored = pd.read_csv(tmp_path / "learning_speed.csv")
     assert list(stored.columns) == columns
     assert len(stored) == 3 * len(ablations.methods)
-    assert stored["mean"].between(6, 8).all()
+    assert stored["mean"].tolist() == pytest.approx(ablated_tables["learning_speed"]["mean"].tolist())
