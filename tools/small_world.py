@@ -56,6 +56,7 @@ def answer_questions(
         mask_token_id=tokenizer.mask_token_id,
         eos_token_id=tokenizer.eos_token_id,
         early_stop=True,
+        batch_size=sampling.batch_size,
     )
     return [prefill + str(tokenizer.decode(answer)) for answer in ids]
 
