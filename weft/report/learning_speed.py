@@ -59,7 +59,9 @@ def measure_speed(experiment: FineTuning, results: Results) -> pd.DataFrame:
     points = list_points(experiment, results)
     starts = _measure_base(experiment, results)
     curves = {
-        key: half_way_step(dict(zip(group["optimizer_step"], group["accuracy"], strict=True)), starts[key[2]])
+        key: half_way_step(
+            dict(zip(group["optimizer_step"], group["accuracy"], strict=True)), starts[str(key[2])]
+        )
         for key, group in points.groupby(["dataset", "method", "benchmark", "seed"], sort=False)
     }
     rows: list[dict[str, str | float]] = []
