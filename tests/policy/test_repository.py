@@ -1,7 +1,9 @@
 """Tests about the repository itself."""
 
+import base64
 import importlib
 import json
+import lzma
 import re
 import subprocess
 import sys
@@ -9,11 +11,13 @@ import tomllib
 from importlib import metadata
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 import yaml
 from packaging.requirements import Requirement
 
 import weft
+from tools import stored_results
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 ROOMS_WITH_MIRROR = (
@@ -46,6 +50,9 @@ def tracked():
 
 
 def text_of(path):
+    if path.suffix == ".parquet":
+        files = pq.read_schema(path).metadata[stored_results.FILES]
+        return lzma.decompress(base64.b85decode(files)).decode()
     return "" if path.suffix in {".safetensors", ".png", ".pdf"} else path.read_text(encoding="utf-8")
 
 

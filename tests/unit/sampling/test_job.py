@@ -31,9 +31,12 @@ def base():
 
 @pytest.fixture(scope="module")
 def questions(tmp_path_factory):
-    path = tmp_path_factory.mktemp("questions") / "questions.jsonl"
-    source = GeneratedBenchmark(source="generated", num_examples=6, seed=1)
-    write_lines(path, [row for name in ("gsm8k", "sudoku") for row in generate_questions(name, source)])
+    return write_questions(tmp_path_factory.mktemp("questions") / "questions.jsonl", "gsm8k", "sudoku")
+
+
+def write_questions(path, *benchmarks, count=6):
+    source = GeneratedBenchmark(source="generated", num_examples=count, seed=1)
+    write_lines(path, [row for name in benchmarks for row in generate_questions(name, source)])
     return path
 
 
@@ -159,9 +162,15 @@ def test_shards_sizes_and_interruptions_change_no_byte(base, questions, tmp_path
     assert out.read_bytes() == expected
 
 
-def test_attended_padding_changes_answers(base, questions, tmp_path):
-    hidden = records_of(answer(described(), base, questions, tmp_path / "hidden.jsonl"))
-    attended = records_of(answer(described(attend_padding=True), base, questions, tmp_path / "seen.jsonl"))
+def test_attended_padding_changes_answers(base, tmp_path):
+    """Prompts of different lengths stand in one batch, so that most of them are padded."""
+    questions = write_questions(tmp_path / "questions.jsonl", "gsm8k", "sudoku", "countdown", count=20)
+    changes = {"batch_size": 60, "tokens_per_step": 8}
+    jobs = [described(**changes, attend_padding=attended) for attended in (False, True)]
+    hidden, attended = (
+        records_of(answer(job, base, questions, tmp_path / f"{number}.jsonl"))
+        for number, job in enumerate(jobs)
+    )
     assert [record["generation"] for record in hidden] != [record["generation"] for record in attended]
 
 
