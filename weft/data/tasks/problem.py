@@ -3,8 +3,8 @@
 The *key* of a problem is its mathematical content without names or wording. A hash of the key assigns the
 problem to a split. The splits are therefore disjoint for all seeds and sizes, even if more data are
 generated later. The *unordered key* is the same for all orders of the numbers that can be exchanged.
-Training examples and questions are drawn from problems for which both keys belong to the split, so that no
-test question is a training question in another order.
+Training examples and questions are drawn from problems for which both keys belong to the split, so that
+hardly any test question is a training question in another order.
 """
 
 import hashlib
