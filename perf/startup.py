@@ -54,7 +54,7 @@ HEAVY = {
     "weft probe": ["weft", "probe", *PREPARED],
     "weft gradients": ["weft", "gradients", *PREPARED],
     "weft data prepare": ["weft", "data", "prepare", *PREPARE],
-    "weft data base": ["weft", "data", "base", *TINY, "--out", MISSING, "--retrained", MISSING],
+    "weft data base": ["weft", "data", "base", *TINY, *missing("--out", "--retrained")],
     "weft pretrain": ["weft", "pretrain", "--experiment", "paper", "--out", MISSING],
     "weft doctor": ["weft", "doctor"],
     "a rank of weft train": ["weft.training.rank", MISSING],

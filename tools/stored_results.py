@@ -346,9 +346,14 @@ def _restored_files(
 
 
 def _write_other_files(layout: ResultLayout, table: pa.Table) -> None:
-    compressed = base64.b85decode(table.schema.metadata[FILES])
-    for name, text in json.loads(lzma.decompress(compressed)).items():
+    for name, text in unpack_files(table.schema).items():
         write_text(layout.root / name, text)
+
+
+def unpack_files(schema: pa.Schema) -> dict[str, str]:
+    """Return the names and the texts of the other files of a run, from the schema of its stored file."""
+    files: dict[str, str] = json.loads(lzma.decompress(base64.b85decode(schema.metadata[FILES])))
+    return files
 
 
 def _load(experiment: str) -> FineTuning:

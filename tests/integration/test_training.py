@@ -206,7 +206,6 @@ def test_a_loss_that_is_not_finite_ends_all_ranks_with_one_message(workshop):
     shutil.copytree(workshop.base, broken)
     tensors = load_file(broken / "model.safetensors")
     tensors["model.transformer.ln_f.weight"][0] = float("nan")
-
     save_file(tensors, broken / "model.safetensors")
     file = workshop.write("broken", {})
     result = subprocess.run(

@@ -1,9 +1,7 @@
 """Tests about the repository itself."""
 
-import base64
 import importlib
 import json
-import lzma
 import re
 import subprocess
 import sys
@@ -51,8 +49,8 @@ def tracked():
 
 def text_of(path):
     if path.suffix == ".parquet":
-        files = pq.read_schema(path).metadata[stored_results.FILES]
-        return lzma.decompress(base64.b85decode(files)).decode()
+        files = stored_results.unpack_files(pq.read_schema(path))
+        return "\n".join(text for file in files.items() for text in file)
     return "" if path.suffix in {".safetensors", ".png", ".pdf"} else path.read_text(encoding="utf-8")
 
 
