@@ -92,6 +92,7 @@ def _list_stages(experiment: FineTuning, name: str) -> Iterator[Stage]:
     yield "base", {}
     if name == BASE_RUN:
         yield from _list_stages_of_answers(experiment)
+        yield from _list_stages_of_curve(experiment)
     elif name.startswith(DATA):
         yield from (("examples", {"dataset": name.removeprefix(DATA)}), ("prepare", {}), ("probe", {}))
     elif name.startswith(GRADIENTS):
@@ -103,21 +104,26 @@ def _list_stages(experiment: FineTuning, name: str) -> Iterator[Stage]:
     else:
         yield from (("examples", {"dataset": experiment.find_run(name).dataset or ""}), ("prepare", {}))
         yield from _list_stages_of_answers(experiment)
-        yield from (("train", {"run": name}), ("curve", {}))
-        yield from (("validation", {"benchmark": benchmark}) for benchmark in experiment.curve_benchmarks)
+        yield "train", {"run": name}
+        yield from _list_stages_of_curve(experiment)
 
 
 def _list_stages_of_answers(experiment: FineTuning) -> Iterator[Stage]:
-    yield "sample", {}
+    yield from (("sample", {"gen_length": str(length)}) for length in experiment.gen_lengths)
     yield from (("score", {"scoring": str(rules)}) for rules in experiment.scoring)
     yield from (("questions", {"benchmark": benchmark}) for benchmark in experiment.benchmark_names)
+
+
+def _list_stages_of_curve(experiment: FineTuning) -> Iterator[Stage]:
+    yield "curve", {}
+    yield from (("validation", {"benchmark": benchmark}) for benchmark in experiment.curve_benchmarks)
 
 
 def _stored_digest(experiment: FineTuning, name: str) -> str | None:
     """Return the digest of the settings of a stored file; None if there is no file, or a damaged one."""
     try:
-        metadata = pq.read_schema(store_path(experiment, name)).metadata or {}
-    except (OSError, pa.ArrowInvalid):
+        metadata = _read_table(experiment, name).schema.metadata or {}
+    except DataError:
         return None
     return str(metadata.get(SETTINGS, b"").decode())
 
@@ -129,8 +135,7 @@ def list_targets(experiment: FineTuning, layout: ResultLayout, name: str) -> lis
     if name.startswith(GRADIENTS):
         return [layout.gradients(name.removeprefix(GRADIENTS))]
     paths = [layout.scores(rules, name, *cell) for rules in experiment.scoring for cell in _cells(experiment)]
-    has_curve = name != BASE_RUN and experiment.curve_benchmarks
-    return [*paths, layout.curve(name)] if has_curve else paths
+    return [*paths, *_list_curves(experiment, layout, name)]
 
 
 def store(experiment: FineTuning, layout: ResultLayout, name: str) -> None:
@@ -170,10 +175,12 @@ def _read_result(experiment: FineTuning, layout: ResultLayout, name: str) -> tup
     for path, text in _restored_files(experiment, layout, name, table).items():
         if text != read_text(path):
             raise ValueError(f"{path} must be restored without a change, but its store differs from it")
-    if name == BASE_RUN:
-        return table, []
-    curves = [layout.curve(name)] if experiment.curve_benchmarks else []
-    return table, [layout.history(name), layout.timing(name), *curves]
+    training = [] if name == BASE_RUN else [layout.history(name), layout.timing(name)]
+    return table, [*training, *_list_curves(experiment, layout, name)]
+
+
+def _list_curves(experiment: FineTuning, layout: ResultLayout, run: str) -> list[Path]:
+    return [layout.curve(run)] if experiment.curve_benchmarks else []
 
 
 def _list_origins(experiment: FineTuning, layout: ResultLayout, name: str) -> list[Path]:

@@ -19,6 +19,8 @@ from weft.cli.shared import (
     save_provenance,
     show_log,
 )
+from weft.config import BASE_RUN
+from weft.config.experiment import Run
 from weft.errors import ConfigError
 from weft.layout import curve_answers, snapshot_folder
 from weft.provenance import stored_digest
@@ -32,13 +34,17 @@ def curve(
     run: Annotated[str, typer.Option(help="Name of the run.")],
     questions: Annotated[list[Path], typer.Option(help="Validation questions of each benchmark.")],
     base: BaseOption,
-    trained: Annotated[Path, typer.Option(help="Folder of the run, with its snapshots.")],
     out: OutOption,
+    trained: Annotated[
+        Path | None,
+        typer.Option(help="Folder of a trained run, with its snapshots; none for the base model."),
+    ] = None,
     threads: ThreadsOption = 1,
     device: DeviceOption = "auto",
 ) -> None:
     """Answer validation questions with the adapters of a run during training, and score the answers.
 
+    The base model has a single point, after 0 steps, which is where the curves of all runs begin.
     The answers are kept beside the output, so that a job that is interrupted or run again with other scoring
     rules samples only what is missing.
     """
@@ -49,16 +55,10 @@ def curve(
     show_log()
     described = load_fine_tuning(experiment)
     chosen = described.find_run(run)
-    snapshots = sorted(snapshot_folder(trained, "*").parent.glob("*"), key=lambda folder: int(folder.name))
-    if not snapshots:
-        raise ConfigError(
-            f"--trained must be a run with snapshots, got {trained} without any; add learning_curve to the "
-            "experiment and train the run again"
-        )
+    snapshots = _list_snapshots(chosen, trained)
     points = []
     with lock_output(out):
-        for snapshot in snapshots:
-            step = int(snapshot.name)
+        for step, snapshot in snapshots.items():
             load = functools.cache(
                 lambda adapter=snapshot: load_for_sampling(described, base, device, threads, adapter=adapter)
             )
@@ -69,7 +69,7 @@ def curve(
                     gen_length=length,
                     model_name=f"{described.name}/{run} after {step} steps",
                     seed=chosen.seed,
-                    inputs=[stored_digest(path) for path in (file, base, snapshot)],
+                    inputs=[stored_digest(path) for path in [file, base, *([snapshot] if snapshot else [])]],
                 )
                 run_job(job, load, tokenizer_folder=base, questions=file, out=answers)
                 scoring = described.scoring[0]
@@ -87,5 +87,25 @@ def curve(
                     )
                 )
         write_lines(out, points)
-        save_provenance(out, described, seed=chosen.seed, inputs=[*questions, base, trained])
+        save_provenance(
+            out, described, seed=chosen.seed, inputs=[*questions, base, *([trained] if trained else [])]
+        )
     typer.echo(f"{run}: {len(points)} points -> {out}")
+
+
+def _list_snapshots(run: Run, trained: Path | None) -> dict[int, Path | None]:
+    """Return the adapter of each snapshot of a run by its optimiser step; None after 0 steps."""
+    if run.run_id == BASE_RUN:
+        if trained is not None:
+            raise ConfigError(f"--run {BASE_RUN} must not be given with --trained, got {trained}; omit it")
+        return {0: None}
+    if trained is None:
+        raise ConfigError(f"--run {run.run_id} requires --trained, the folder of the trained run, got none")
+    folders = snapshot_folder(trained, "*").parent.glob("*")
+    snapshots = {int(folder.name): folder for folder in folders}
+    if not snapshots:
+        raise ConfigError(
+            f"--trained must be a run with snapshots, got {trained} without any; add learning_curve to the "
+            "experiment and train the run again"
+        )
+    return dict(sorted(snapshots.items()))

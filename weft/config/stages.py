@@ -51,7 +51,7 @@ def _train_settings(experiment: FineTuning, wildcards: Wildcards) -> object:
     run = experiment.find_run(wildcards["run"])
     settings: dict[str, object] = {"training": experiment.training, "method": experiment.methods[run.method]}
     if experiment.learning_curve is not None:
-        settings["num_snapshots"] = experiment.learning_curve.num_points
+        settings["snapshots"] = experiment.learning_curve.snapshot_settings()
     return settings
 
 
@@ -63,6 +63,12 @@ def _gradient_settings(experiment: FineTuning, _: Wildcards) -> object:
         "target_modules": None if lora is None else lora.target_modules,
         **_select(experiment.training, "max_length", "t_min"),
     }
+
+
+def _validation_settings(experiment: FineTuning, wildcards: Wildcards) -> object:
+    source = experiment.benchmarks[wildcards["benchmark"]].source
+    curve = experiment.learning_curve
+    return None if curve is None else {"source": source, **_select(curve, "num_examples", "seed")}
 
 
 def _select(section: Section, *keys: str) -> dict[str, object]:
@@ -82,10 +88,7 @@ TRAINING_STAGES: dict[str, Callable[[FineTuning, Wildcards], object]] = {
     "probe": lambda experiment, _: _select(experiment.training, "max_length", "micro_batch_size", "dtype"),
     "gradients": _gradient_settings,
     "sample": lambda experiment, _: experiment.sampling.decisive(),
-    "validation": lambda experiment, wildcards: {
-        "source": experiment.benchmarks[wildcards["benchmark"]],
-        "curve": experiment.learning_curve,
-    },
+    "validation": _validation_settings,
     "curve": lambda experiment, _: {
         "sampling": experiment.sampling.decisive(),
         "scoring": experiment.scoring[0],

@@ -26,11 +26,18 @@ class LearningCurve(Section):
     """Accuracy on validation questions during fine-tuning, measured for each run."""
 
     num_points: int = Field(gt=0)
-    """Number of measurements, at equal distances; the last is at the end of training."""
+    """Number of measurements during training; the last is at its end. The base model is measured as well."""
+    spacing: Literal["linear", "quadratic"]
+    """``linear``: at equal distances; ``quadratic``: after the squares of equally spaced shares, so that the
+    beginning, where the accuracy rises fastest, has more measurements."""
     num_examples: int = Field(gt=0)
     """Number of validation questions of each benchmark; none of them is a test question."""
     seed: int
     """Seed of the validation questions."""
+
+    def snapshot_settings(self) -> dict[str, int | str]:
+        """Return the settings on which the steps depend after which training keeps adapters."""
+        return {"num_points": self.num_points, "spacing": self.spacing}
 
 
 class Training(Section):

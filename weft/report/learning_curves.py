@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from weft.config import FineTuning
+from weft.config import BASE_RUN, FineTuning
 from weft.report.results import Results
 from weft.stats import AVERAGE
 
@@ -10,7 +10,8 @@ from weft.stats import AVERAGE
 def list_points(experiment: FineTuning, results: Results) -> pd.DataFrame:
     """Return the accuracy of each run on each benchmark, and their average, after each number of steps.
 
-    With several lengths, the accuracy is the mean over them.
+    The curve of each run begins with the base model, after 0 steps. With several lengths, the accuracy is the
+    mean over them.
 
     Args:
         experiment: the experiment.
@@ -31,7 +32,7 @@ def list_points(experiment: FineTuning, results: Results) -> pd.DataFrame:
             "accuracy": point.accuracy,
         }
         for run in runs
-        for point in results.curves[run.run_id]
+        for point in results.curves[BASE_RUN] + results.curves[run.run_id]
     )
     keys = ["run", "method", "dataset", "seed", "optimizer_step"]
     points = points.groupby([*keys, "benchmark"], sort=False)["accuracy"].mean().reset_index()

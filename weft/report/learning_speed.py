@@ -1,14 +1,12 @@
-"""The number of optimiser steps after which a run has made half of its progress on validation questions."""
+"""The number of optimiser steps after which a run has half of the usual gain on validation questions."""
 
 import itertools
 import math
-import statistics
 from collections.abc import Mapping
 
 import pandas as pd
 
-from weft.benchmarks.scoring import summarise
-from weft.config import BASE_RUN, FineTuning
+from weft.config import FineTuning
 from weft.report.learning_curves import list_points
 from weft.report.results import Results
 from weft.stats import AVERAGE
@@ -17,34 +15,29 @@ TOLERANCE = 1e-9
 """Difference of accuracies that is due to rounding."""
 
 
-def half_way_step(curve: Mapping[int, float], start: float) -> float:
-    """Return the first step at which the accuracy is half-way between the start and the end of a curve.
+def first_step_at(curve: Mapping[int, float], level: float) -> float:
+    """Return the first step at which a learning curve reaches an accuracy.
 
     The accuracy is interpolated linearly between the points.
 
     Args:
-        curve: number of optimiser steps, at least 1 -> accuracy, as a fraction; at least one point.
-        start: accuracy of the base model.
+        curve: number of optimiser steps -> accuracy, as a fraction.
+        level: accuracy above the first point of the curve, as a fraction.
 
     Returns:
-        The step, in general not a whole number; NaN if the curve does not end above its start.
+        The step, in general not a whole number; NaN if the curve does not reach the accuracy.
     """
-    points = sorted([(0, start), *curve.items()])
-    end = points[-1][1]
-    if end <= start + TOLERANCE:
-        return math.nan
-    target = (start + end) / 2
-    (before, low), (after, high) = next(
-        pair for pair in itertools.pairwise(points) if pair[1][1] >= target - TOLERANCE
-    )
-    return before + (after - before) * (target - low) / (high - low)
+    for (before, low), (after, high) in itertools.pairwise(sorted(curve.items())):
+        if high >= level - TOLERANCE:
+            return before + (after - before) * (level - low) / (high - low)
+    return math.nan
 
 
 def measure_speed(experiment: FineTuning, results: Results) -> pd.DataFrame:
-    """Measure after how many optimiser steps each run is half-way, on each benchmark and their average.
+    """Measure after how many optimiser steps each run has half of the usual gain on validation questions.
 
-    The way begins with the accuracy of the base model on the test questions, and ends with the last point of
-    the run's learning curve.
+    The usual gain is that of the control of the main contrast: the mean over its runs of the last point of
+    the learning curve, minus the first point, which is the base model.
 
     Args:
         experiment: the experiment.
@@ -53,23 +46,24 @@ def measure_speed(experiment: FineTuning, results: Results) -> pd.DataFrame:
     Returns:
         A table with a row per data set, method and benchmark, and the columns method, dataset, benchmark,
         num_seeds, mean, and ``seed_N`` for each seed N of the experiment. The numbers are optimiser steps;
-        that of a seed is NaN if its run does not rise. ``num_seeds`` counts the runs that rise, and
-        ``mean`` is over these. The average is the step of the averaged curve.
+        that of a seed is NaN if its run never has half of the gain, and all are NaN if the control does not
+        gain. ``num_seeds`` counts the other runs, and ``mean`` is over these. The average is the step of the
+        averaged curve.
     """
     points = list_points(experiment, results)
-    starts = _measure_base(experiment, results)
-    curves = {
-        key: half_way_step(
-            dict(zip(group["optimizer_step"], group["accuracy"], strict=True)), starts[str(key[2])]
-        )
-        for key, group in points.groupby(["dataset", "method", "benchmark", "seed"], sort=False)
-    }
+    control = experiment.contrast[1]
     rows: list[dict[str, str | float]] = []
     for dataset, method, benchmark in itertools.product(
         experiment.dataset_names, experiment.methods, [*experiment.curve_benchmarks, AVERAGE]
     ):
+        chosen = points[(points["dataset"] == dataset) & (points["benchmark"] == benchmark)]
+        level = _half_way(chosen[chosen["method"] == control])
+        curves = {
+            seed: dict(zip(curve["optimizer_step"], curve["accuracy"], strict=True))
+            for seed, curve in chosen[chosen["method"] == method].groupby("seed")
+        }
         by_seed = {
-            f"seed_{seed}": curves.get((dataset, method, benchmark, seed), math.nan)
+            f"seed_{seed}": first_step_at(curves[seed], level) if seed in curves else math.nan
             for seed in experiment.seeds
         }
         steps = pd.Series(by_seed)
@@ -79,11 +73,12 @@ def measure_speed(experiment: FineTuning, results: Results) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _measure_base(experiment: FineTuning, results: Results) -> dict[str, float]:
-    """Return the accuracy of the base model, as a fraction, on each benchmark and their average."""
-    files = [file for file in results.scored_by(experiment.scoring[0]) if file.run.run_id == BASE_RUN]
-    accuracies = {
-        name: statistics.mean(summarise(file.scores).accuracy for file in files if file.benchmark == name)
-        for name in experiment.curve_benchmarks
-    }
-    return accuracies | {AVERAGE: statistics.mean(accuracies.values())}
+def _half_way(points: pd.DataFrame) -> float:
+    """Return the accuracy half-way between the first points of curves and the mean of their last points.
+
+    It is NaN if the curves do not end above their start on average.
+    """
+    steps = points["optimizer_step"]
+    start = points.loc[steps == steps.min(), "accuracy"].mean()
+    end = points.loc[steps == steps.max(), "accuracy"].mean()
+    return (start + end) / 2 if end > start + TOLERANCE else math.nan

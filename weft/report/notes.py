@@ -157,12 +157,13 @@ def _on_gains(experiment: Experiment, frame: pd.DataFrame) -> tuple[str, ...]:
 def _on_speed(experiment: Experiment, frame: pd.DataFrame) -> tuple[str, ...]:
     assert isinstance(experiment, FineTuning), "only a fine-tuning has learning curves"
     return (
-        "The table shows after how many optimiser steps the accuracy on validation questions is for the "
-        "first time half-way between the accuracy of the base model on the test questions and the last point "
-        "of the learning curve of the run; a smaller number means faster learning. Accuracies between two "
-        "points are interpolated linearly.",
-        f"Each number is a mean over training seeds; a {DASH} stands for runs that do not end above the "
-        "base model, which the means leave out, and the number of the other runs is then in parentheses. The "
+        "The table shows after how many optimiser steps the accuracy on validation questions first reaches "
+        "the level half-way between the base model and the mean last point of "
+        f"{method_label(experiment.contrast[1])} on the same training set; a smaller number means faster "
+        "learning. The level is the same for all methods. Accuracies between two points are interpolated "
+        "linearly.",
+        f"Each number is a mean over training seeds; a {DASH} stands for runs that do not reach the level, "
+        "which the means leave out, and the number of the other runs is then in parentheses. The "
         "average is that of the curve of the mean over benchmarks. The last column lists it for the seeds "
         f"{', '.join(map(str, experiment.seeds))}, in this order; the CSV file has each seed of each "
         "benchmark.",

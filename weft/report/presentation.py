@@ -226,11 +226,11 @@ def _speed_cells(experiment: Experiment, frame: pd.DataFrame) -> Cells:
     return {**cells, "average, by seed": by_seed}
 
 
-def _speed_text(step: float, num_rising: int, num_seeds: int) -> str:
-    """Format a number of steps, with the number of runs that rise unless all of them do."""
+def _speed_text(step: float, num_reaching: int, num_seeds: int) -> str:
+    """Format a number of steps, with the number of runs that reach the level unless all of them do."""
     if pd.isna(step):
         return DASH
-    return f"{step:.0f}" if num_rising == num_seeds else f"{step:.0f} ({num_rising} of {num_seeds})"
+    return f"{step:.0f}" if num_reaching == num_seeds else f"{step:.0f} ({num_reaching} of {num_seeds})"
 
 
 def _published_cells(experiment: Experiment, frame: pd.DataFrame) -> Cells:
@@ -366,7 +366,7 @@ _PRESENTATIONS: Mapping[str, tuple[str, Callable[[Experiment, pd.DataFrame], Cel
     "contrasts": ("paired comparison", _contrast_cells),
     "rules": ("comparison of the scoring rules", _scoring_cells),
     "learning_curves": ("accuracy on validation questions during training", _curve_cells),
-    "learning_speed": ("optimiser steps to half of the progress", _speed_cells),
+    "learning_speed": ("optimiser steps to half of the gain", _speed_cells),
     "costs": ("cost of an optimiser step", _cost_cells),
     "gradients": ("origin of the gradient", _gradient_cells),
     "ratios": ("masking-rate ratios", _ratio_cells),

@@ -86,7 +86,8 @@ class Results:
             entropy (nats) and is_padding.
         gradients: gradient study of each data set, with the columns `GRADIENT_COLUMNS`; a row per
             method and quintile, in the order of the experiment.
-        curves: learning curve of each trained run, by the name of the run, if it is measured.
+        curves: learning curve of each run, by its name, if it is measured; that of the base model has the
+            points after 0 steps.
         summaries: lengths of each prepared data set, where they are known.
         provenance: provenance of the results.
         traces: runs whose answers are shown step by step on a separate page.
@@ -130,7 +131,7 @@ def load_results(experiment: Experiment, layout: ResultLayout) -> Results:
     names = experiment.dataset_names
     summaries = {name: layout.prepared(name) / SUMMARY_FILE for name in names}
     known = {name: path for name, path in summaries.items() if path.is_file()}
-    measured = run_ids if experiment.curve_benchmarks else []
+    measured = experiment.run_ids if experiment.curve_benchmarks else []
     studied = names if experiment.has_gradient_study else []
     return Results(
         scores,

@@ -56,7 +56,7 @@ def finetune(job: TrainingJob) -> None:
     trainer.add_callback(HistoryCallback(trainer))
     trainer.add_callback(BufferCallback())
     if (curve := job.experiment.learning_curve) is not None:
-        trainer.add_callback(SnapshotCallback(trainer, job.state, curve.num_points))
+        trainer.add_callback(SnapshotCallback(trainer, job.state, curve))
     trainer.train(resume_from_checkpoint=latest_checkpoint(job.state))
     tensors = trainer.accelerator.get_state_dict(trainer.model_wrapped)  # all ranks gather their parts
     if trainer.is_world_process_zero():

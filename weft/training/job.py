@@ -85,7 +85,7 @@ def launch_training(
     # A training may resume only with the settings, inputs and number of ranks that wrote the checkpoint.
     settings = [training.model_dump(mode="json"), method.model_dump(mode="json")]
     if experiment.learning_curve is not None:
-        settings.append({"num_snapshots": experiment.learning_curve.num_points})
+        settings.append(experiment.learning_curve.snapshot_settings())
     state = make_state_folder(out, digest([*settings, *inputs, num_processes]))
     # Runs share the base model's uncertainties, which do not depend on seeds and most settings.
     probe = digest([*inputs, training.max_length, training.dtype, _probe_settings(method)])

@@ -6,14 +6,17 @@ from typing import Any
 
 from transformers import TrainerCallback
 
+from weft.config.training import LearningCurve
 from weft.layout import snapshot_folder
 from weft.records.files import atomic_directory
 from weft.training.trainer import DiffusionTrainer
 
 
-def snapshot_steps(num_steps: int, num_points: int) -> list[int]:
-    """Return the optimiser steps after which the adapter is kept: at equal distances, the last at the end."""
-    return sorted({max(1, round(num_steps * point / num_points)) for point in range(1, num_points + 1)})
+def snapshot_steps(num_steps: int, curve: LearningCurve) -> list[int]:
+    """Return the optimiser steps after which the adapter is kept, for a training of a number of steps."""
+    power = {"linear": 1, "quadratic": 2}[curve.spacing]
+    shares = ((point / curve.num_points) ** power for point in range(1, curve.num_points + 1))
+    return sorted({max(1, round(num_steps * share)) for share in shares})
 
 
 class SnapshotCallback(TrainerCallback):
@@ -22,16 +25,16 @@ class SnapshotCallback(TrainerCallback):
     Args:
         trainer: the trainer.
         state: folder of the state for resuming.
-        num_points: number of adapters to keep.
+        curve: number and spacing of the adapters to keep.
     """
 
-    def __init__(self, trainer: DiffusionTrainer, state: Path, num_points: int) -> None:
-        self.trainer, self.state, self.num_points = trainer, state, num_points
+    def __init__(self, trainer: DiffusionTrainer, state: Path, curve: LearningCurve) -> None:
+        self.trainer, self.state, self.curve = trainer, state, curve
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Save the adapter; all ranks gather it, and the first one writes it."""
         del args, control
-        if state.global_step not in snapshot_steps(state.max_steps, self.num_points):
+        if state.global_step not in snapshot_steps(state.max_steps, self.curve):
             return
         tensors = self.trainer.accelerator.get_state_dict(self.trainer.model_wrapped)
         if self.trainer.is_world_process_zero():

@@ -86,7 +86,7 @@ FIGURES = [
     for ending in FIGURE_FORMATS
 ]
 CURVES = (
-    [RESULTS.curve(run.run_id) for run in EXPERIMENT.trained_runs]
+    [RESULTS.curve(run) for run in EXPERIMENT.run_ids]
     if EXPERIMENT.curve_benchmarks
     else []
 )

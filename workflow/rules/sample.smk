@@ -42,7 +42,7 @@ rule curve:
     input:
         questions=VALIDATION,
         base=RESULTS.base,
-        trained=RESULTS.run("{run}"),
+        trained=adapter_of,
     output:
         RESULTS.curve("{run}"),
     log:
@@ -62,9 +62,10 @@ rule curve:
         code=source_digest("benchmarks"),
         device=SETTINGS.device,
         questions=lambda wildcards, input: options("--questions", input.questions),
+        trained=lambda wildcards, input: options("--trained", input.trained),
     shell:
         "python -m weft curve --experiment {params.file:q} --run {wildcards.run} --base {input.base} "
-        "--trained {input.trained} {params.questions} --threads {threads} --device {params.device} "
+        "{params.trained} {params.questions} --threads {threads} --device {params.device} "
         "--out {output} > {log} 2>&1"
 
 

@@ -7,7 +7,7 @@ TINY = load_experiment("experiments/tiny.yaml")
 def test_a_training_job_depends_on_its_own_method_only():
     settings = stage_settings(TINY, "train", {"run": "weft-worked-seed1"})
     assert settings["method"]["preset"] == "weft"
-    assert set(settings) == {"training", "method", "num_snapshots"}
+    assert set(settings) == {"training", "method", "snapshots"}
     without = TINY.model_copy(update={"learning_curve": None})
     assert set(stage_settings(without, "train", {"run": "weft-worked-seed1"})) == {"training", "method"}
 
@@ -38,6 +38,16 @@ def test_every_stage_has_settings():
         "tables", "page",
     ):  # fmt: skip
         assert stage_settings(TINY, stage, wildcards)
+
+
+def test_validation_questions_do_not_depend_on_when_they_are_answered():
+    curve = TINY.learning_curve
+    changed = {key: curve.model_copy(update={key: value}) for key, value in [("num_points", 9), ("seed", 9)]}
+    before, *after = (
+        stage_settings(TINY.model_copy(update={"learning_curve": c}), "validation", {"benchmark": "sudoku"})
+        for c in [curve, *changed.values()]
+    )
+    assert [settings == before for settings in after] == [True, False]
 
 
 def test_scoring_depends_on_its_rules():

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from weft.config import FineTuning, StoredGenerations
+from weft.config import BASE_RUN, FineTuning, StoredGenerations
 from weft.layout import ResultLayout, provenance_file
 from weft.records import LengthSummary
 from weft.report.results import load_results
@@ -114,7 +114,7 @@ def described_ablations(**changes):
         "methods": {name: {"preset": preset} for name, preset in presets.items()},
         "further_contrasts": [["cart", "sft"], ["weft-permuted", "weft"]],
         "gradient_study": {"num_examples": 4, "num_draws": 8, "seed": 1},
-        "learning_curve": {"num_points": 3, "num_examples": 10, "seed": 1},
+        "learning_curve": {"num_points": 3, "spacing": "linear", "num_examples": 10, "seed": 1},
     }
     return described(**content | changes)
 
@@ -289,12 +289,13 @@ def write_gradients(path, methods):
 
 
 def write_curve(layout, experiment, run):
-    """Write a learning curve in which every method gains a tenth at each of three points."""
-    skill = SKILL.get(run.method, 0.5)
+    """Write a learning curve in which every method gains a tenth between two points, from 0.4 of the base."""
+    skill = SKILL.get(run.method, 0.5) + (run.seed or 0) / 100
+    steps = range(0, 1) if run.run_id == BASE_RUN else range(1, 4)
     points = [
-        {"benchmark": name, "gen_length": 48, "optimizer_step": 10 * (i + 1), "num_questions": 10}
-        | {"accuracy": skill + i / 10 + (0.1 if name == "gsm8k" else 0) + run.seed / 100}
-        for i in range(3)
+        {"benchmark": name, "gen_length": 48, "optimizer_step": 10 * i, "num_questions": 10}
+        | {"accuracy": (0.1 if name == "gsm8k" else 0) + (skill + (i - 1) / 10 if i else 0.4)}
+        for i in steps
         for name in experiment.curve_benchmarks
     ]
     write_lines(layout.curve(run.run_id), points)
@@ -311,10 +312,10 @@ def write_results(experiment, root):
                 for length in experiment.gen_lengths:
                     path = layout.scores(scoring, run.run_id, benchmark, length)
                     write_scores(path, benchmark, SKILL.get(run.method, 0.5), scores_rng, scoring=scoring)
+    for run in experiment.runs if experiment.curve_benchmarks else []:
+        write_curve(layout, experiment, run)
     for run in experiment.trained_runs:
         write_run(layout, run, rng)
-        if experiment.curve_benchmarks:
-            write_curve(layout, experiment, run)
         for benchmark in experiment.benchmark_names:
             write_samples(layout.samples(run.run_id, benchmark, max(experiment.gen_lengths)), benchmark)
     for dataset in experiment.dataset_names:

@@ -61,11 +61,12 @@ def write_run(experiment, layout, run):
                     for name in ids
                 ],
             )  # fmt: skip
+    point = CurvePoint(benchmark="gsm8k", gen_length=32, optimizer_step=0, accuracy=0.1, num_questions=48)
     if run == "base":
+        write_lines(layout.curve(run), [point])
         write_text(layout.base / "config.json", "{}")
     else:
-        point = CurvePoint(benchmark="gsm8k", gen_length=32, optimizer_step=4, accuracy=0.1, num_questions=48)
-        write_lines(layout.curve(run), [point])
+        write_lines(layout.curve(run), [point, point.model_copy(update={"optimizer_step": 4})])
         for path in (layout.history(run), layout.timing(run), layout.run(run) / "adapter.safetensors"):
             write_text(path, f'{{"seed": {run[-1]}}}\n')
     write_origins(experiment, layout, run)
@@ -149,6 +150,9 @@ def change(experiment, **changes):
         ({"methods__weft__exponent": 0.25}, ["weft-worked-seed1"]),
         ({"datasets__worked__seed": 12}, ["data.worked", "sft-worked-seed1", "weft-worked-seed1"]),
         ({"benchmarks__gsm8k__seed": 12}, ["base", "sft-worked-seed1", "weft-worked-seed1"]),
+        ({"sampling__gen_lengths": [32, 40]}, ["base", "sft-worked-seed1", "weft-worked-seed1"]),
+        ({"learning_curve__num_examples": 8}, ["base", "sft-worked-seed1", "weft-worked-seed1"]),
+        ({"learning_curve__spacing": "linear"}, ["sft-worked-seed1", "weft-worked-seed1"]),
         (
             {"base_model__shipped_sha256": "0" * 64},
             ["base", "data.worked", "sft-worked-seed1", "weft-worked-seed1"],
@@ -175,6 +179,7 @@ def test_a_damaged_file_is_missing_or_named(experiment, layout):
     path.write_bytes(content[:-20])
     assert stored_results.missing_names(experiment)[0] == "base"
     path.write_bytes(content[:40] + bytes(200) + content[240:])
+    assert stored_results.missing_names(experiment)[0] == "base"
     with pytest.raises(DataError, match=r"base.parquet: expected a stored result.*make results"):
         stored_results._read_table(experiment, "base")
 

@@ -4,7 +4,7 @@ from transformers import TrainingArguments
 
 from tests.support.models import tiny_model
 from weft.config.methods import Method
-from weft.config.training import Lora
+from weft.config.training import LearningCurve, Lora
 from weft.data.collate import PadToLength
 from weft.data.encoding import encode_example
 from weft.data.tasks.examples import generate_examples
@@ -20,11 +20,22 @@ pytestmark = pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is d
 
 
 @pytest.mark.parametrize(
-    ("num_steps", "num_points", "steps"),
-    [(504, 6, [84, 168, 252, 336, 420, 504]), (10, 3, [3, 7, 10]), (2, 6, [1, 2]), (5, 1, [5])],
+    ("num_steps", "num_points", "spacing", "steps"),
+    [
+        (504, 6, "linear", [84, 168, 252, 336, 420, 504]),
+        (10, 3, "linear", [3, 7, 10]),
+        (2, 6, "linear", [1, 2]),
+        (5, 1, "linear", [5]),
+        (720, 6, "quadratic", [20, 80, 180, 320, 500, 720]),
+        (5, 4, "quadratic", [1, 3, 5]),
+    ],
 )
-def test_the_steps_are_at_equal_distances_and_the_last_is_at_the_end(num_steps, num_points, steps):
-    assert snapshot_steps(num_steps, num_points) == steps
+def test_the_steps_have_the_chosen_spacing_and_the_last_is_at_the_end(num_steps, num_points, spacing, steps):
+    curve = LearningCurve(num_points=num_points, spacing=spacing, num_examples=1, seed=0)
+    assert snapshot_steps(num_steps, curve) == steps
+
+
+CURVE = LearningCurve(num_points=3, spacing="linear", num_examples=1, seed=0)
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +61,7 @@ def trained(tokenizer, tmp_path_factory):
         seed=1,
         batch_size=4,
     )  # fmt: skip
-    trainer.add_callback(SnapshotCallback(trainer, state, num_points=3))
+    trainer.add_callback(SnapshotCallback(trainer, state, CURVE))
     trainer.train()
     return trainer, state
 

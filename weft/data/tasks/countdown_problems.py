@@ -66,21 +66,12 @@ def _make_problem(first: int, operation: Operation, second: int, others: list[in
     return Problem(
         benchmark="countdown",
         key=canonical([numbers, target]),
-        unordered_key=canonical([*_sort(numbers, operation), target]),
+        unordered_key=canonical(["sorted", sorted(numbers), target]),
         question=f"Numbers: {numbers}\nTarget: {target}",
         reference=[numbers, target],
         rationale="\n".join(steps),
         answer=rf"\boxed{{{solution}}}",
     )
-
-
-def _sort(numbers: list[int], operation: Operation) -> list[list[int]]:
-    """Return groups of numbers, sorted in each group, in which all orders are equal."""
-    if operation == "+":
-        return [sorted(numbers)]
-    first, second, *others = numbers
-    groups = [[first, second]] if operation == "*" else [[first], [second]]
-    return [sorted(group) for group in [*groups, others]]
 
 
 def _list_operations(first: int) -> str:

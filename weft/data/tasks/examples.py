@@ -13,7 +13,7 @@ from weft.data.tasks.arithmetic import write_check
 from weft.data.tasks.problem import SPLITS, Problem, canonical, draw_problems, join_answer
 from weft.records import Example
 
-DIGEST_PROBLEMS = 20
+DIGEST_PROBLEMS = 100
 """Problems of each generator and split from which the digest of the generators is computed."""
 
 

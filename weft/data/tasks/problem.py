@@ -1,10 +1,10 @@
 """Generated problems, and their division into training, validation and test problems.
 
-The *key* of a problem is its mathematical content without names or wording. A hash of the key assigns the
-problem to a split. The splits are therefore disjoint for all seeds and sizes, even if more data are
-generated later. The *unordered key* is the same for all orders of the numbers that can be exchanged.
-Training examples and questions are drawn from problems for which both keys belong to the split, so that
-hardly any test question is a training question in another order.
+The *key* of a problem is its mathematical content without names or wording. The *unordered key* is the same
+for all problems with the same numbers and the same result in any order. A hash of a key assigns it to a
+split. The unordered key decides in which split a problem may be used, so that no test question is a training
+question in another order, whatever the seeds and the sizes. The key decides whether a problem may be used in
+pretraining; validation and test problems may not.
 """
 
 import hashlib
@@ -35,8 +35,8 @@ class Problem:
 
     Attributes:
         benchmark: name of the benchmark that scores the answers.
-        key: mathematical content; determines the split.
-        unordered_key: the same for all orders of the numbers that can be exchanged.
+        key: mathematical content; decides whether the problem is used in pretraining.
+        unordered_key: the same for all orders of the numbers with the same result; decides the split.
         question: text of the user's turn.
         reference: right answer in the form that the scorer expects, d1's ``ground_truth``.
         rationale: worked solution without tags, a line per step.
@@ -77,8 +77,13 @@ def sample_of_split(
 
 
 def is_of_split(problem: Problem, split: Split) -> bool:
-    """Return whether a problem belongs to a split by its key and by its unordered key."""
-    return all(split_of(problem.benchmark, key) == split for key in (problem.key, problem.unordered_key))
+    """Return whether a problem may be used in a split: by its unordered key, and by its use in pretraining.
+
+    Pretraining uses problems whose key belongs to training. A training problem may be among them; a
+    validation or test problem must not.
+    """
+    is_pretrained = split_of(problem.benchmark, problem.key) == "train"
+    return split_of(problem.benchmark, problem.unordered_key) == split and is_pretrained == (split == "train")
 
 
 def draw_problems(

@@ -10,7 +10,6 @@ The problems of fine-tuning and of the test sets have three changes. The referen
 stored generations.
 """
 
-import itertools
 import random
 from dataclasses import dataclass
 
@@ -55,21 +54,14 @@ def sample_problem(rng: random.Random, num_steps: int = NUM_STEPS) -> Problem:
     return Problem(
         benchmark="gsm8k",
         key=canonical([start, *([change.operation, change.operand] for change in changes)]),
-        unordered_key=canonical(_sort(start, changes)),
+        unordered_key=canonical(
+            ["sorted", sorted([("+", start), *((c.operation, c.operand) for c in changes)]), values[-1]]
+        ),
         question=f"{rng.choice(NAMES)} has {start} {rng.choice(THINGS)}, {text}. How many?",
         reference=float(values[-1]),
         rationale="\n".join(write_step(value, c.operation, c.operand) for value, c in steps),
         answer=rf"\boxed{{{values[-1]}}}",
     )
-
-
-def _sort(start: int, changes: list[Change]) -> list[list[tuple[Operation, int]]]:
-    """Return groups of operations with their operands, sorted in each group, in which all orders are equal.
-
-    The number at the start counts as added. Sums and products form groups of their own.
-    """
-    terms = [("+", start), *((change.operation, change.operand) for change in changes)]
-    return [sorted(group) for _, group in itertools.groupby(terms, key=lambda term: term[0] == "*")]
 
 
 def _sample_change(rng: random.Random) -> Change:
