@@ -62,7 +62,9 @@ rule curve:
         code=source_digest("benchmarks"),
         device=SETTINGS.device,
         questions=lambda wildcards, input: options("--questions", input.questions),
-        trained=lambda wildcards, input: options("--trained", input.trained),
+        trained=lambda wildcards, input: (
+            f"--trained {input.trained}" if input.trained else ""
+        ),
     shell:
         "python -m weft curve --experiment {params.file:q} --run {wildcards.run} --base {input.base} "
         "{params.trained} {params.questions} --threads {threads} --device {params.device} "
