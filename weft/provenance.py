@@ -191,8 +191,13 @@ def merge_provenance(parts: Sequence[Path], result: Path) -> None:
 
 @functools.cache
 def git_state() -> tuple[str | None, bool | None]:
-    """Return the commit of the source tree, and whether tracked files differ from it; None outside git."""
-    commands = (["git", "rev-parse", "HEAD"], ["git", "status", "--porcelain", "--untracked-files=no"])
+    """Return the commit of the source tree, and whether tracked files differ from it; None outside git.
+
+    The documents and the stored results below ``docs`` do not count: no result depends on them, and storing a
+    result changes them.
+    """
+    status = ["git", "status", "--porcelain", "--untracked-files=no", "--", ":(top)", ":(exclude,top)docs"]
+    commands = (["git", "rev-parse", "HEAD"], status)
     try:
         commit, changes = (
             subprocess.run(

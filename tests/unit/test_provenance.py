@@ -1,5 +1,6 @@
 import json
 import os
+import subprocess
 
 import pytest
 
@@ -151,6 +152,24 @@ def test_merged_provenance_has_the_inputs_of_all_parts(tmp_path):
 def test_the_commit_is_forty_hex_digits_or_unknown():
     commit, _ = git_state()
     assert commit is None or len(commit) == 40
+
+
+@pytest.mark.parametrize(
+    ("changed", "is_dirty"),
+    [("weft/a.py", True), ("experiments/tiny.yaml", True), ("docs/results/run.parquet", False)],
+)
+def test_changed_files_count_unless_no_result_depends_on_them(tmp_path, monkeypatch, changed, is_dirty):
+    for name in ("weft/a.py", "experiments/tiny.yaml", "docs/results/run.parquet"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("1")
+    author = ["-c", "user.name=a", "-c", "user.email=a@b"]
+    for command in (["init", "-q"], ["add", "."], [*author, "commit", "-q", "-m", "first"]):
+        subprocess.run(["git", *command], cwd=tmp_path, check=True)
+    monkeypatch.setattr(provenance, "PACKAGE_ROOT", tmp_path / "weft")
+    read = git_state.__wrapped__  # without its cache
+    assert read()[1] is False
+    (tmp_path / changed).write_text("longer")
+    assert read()[1] is is_dirty
 
 
 def test_the_remains_of_a_killed_writer_do_not_change_the_hash_of_a_folder(tmp_path):

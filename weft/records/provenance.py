@@ -15,7 +15,7 @@ class Provenance(Record):
     commit: str | None
     """Commit of the source tree; None outside of git."""
     dirty: bool | None
-    """True if tracked files differed from the commit."""
+    """True if tracked files outside ``docs`` differed from the commit."""
     source_digest: str
     """Digest of the package's source files."""
     experiment: str
