@@ -6,6 +6,7 @@ from typing import Any, Literal
 from pydantic import Field, model_validator
 
 from weft.config.section import Section
+from weft.config.training import Training
 
 Preset = dict[str, str | float | bool | None]
 """Values of all keys of a method but the preset."""
@@ -16,7 +17,7 @@ PresetName = Literal[
 
 
 class Method(Section):
-    """Masking and weighting of the answer tokens, and the method's own learning rate if it has one.
+    """Masking and weighting of the answer tokens, and the method's own values of training settings.
 
     The preset supplies the values of all keys that are not given. A value that differs from the preset's is
     rejected if it has no effect in combination with the other values.
@@ -78,6 +79,13 @@ class Method(Section):
     """Lower bound of t_i, which bounds the weight 1/t_i."""
     learning_rate: float | None = Field(gt=0)
     """Peak learning rate of AdamW for this method; null for that of ``training``."""
+    max_grad_norm: float | None = Field(gt=0)
+    """Norm to which gradients are clipped for this method; null for that of ``training``."""
+
+    def adapt(self, training: Training) -> Training:
+        """Return the training settings with this method's own values."""
+        own = {"learning_rate": self.learning_rate, "max_grad_norm": self.max_grad_norm}
+        return training.model_copy(update={key: value for key, value in own.items() if value is not None})
 
     @model_validator(mode="before")
     @classmethod
@@ -174,6 +182,7 @@ SFT: Preset = {
     "padding_reference": False,
     "min_token_masking_rate": 1e-6,
     "learning_rate": None,
+    "max_grad_norm": None,
 }
 WEFT: Preset = SFT | {"rate_source": "entropy", "masking": "token", "divisor": "masked_tokens"}
 PRESETS: dict[str, Preset] = {

@@ -48,8 +48,8 @@ def _report_settings(experiment: Experiment) -> object:
 
 
 def _train_settings(experiment: FineTuning, wildcards: Wildcards) -> object:
-    run = experiment.find_run(wildcards["run"])
-    settings: dict[str, object] = {"training": experiment.training, "method": experiment.methods[run.method]}
+    method = experiment.methods[experiment.find_run(wildcards["run"]).method]
+    settings: dict[str, object] = {"training": method.adapt(experiment.training), "method": method}
     if experiment.learning_curve is not None:
         settings["snapshots"] = experiment.learning_curve.snapshot_settings()
     return settings

@@ -41,7 +41,7 @@ class LearningCurve(Section):
 
 
 class Training(Section):
-    """Fine-tuning, equal for all methods that do not have a learning rate of their own."""
+    """Fine-tuning, equal for all methods that do not have values of their own."""
 
     batch_size: int = Field(gt=0)
     """Examples per optimiser step, summed over all processes and accumulation steps."""
@@ -54,7 +54,7 @@ class Training(Section):
     weight_decay: float = Field(ge=0)
     """Weight decay of AdamW."""
     max_grad_norm: float = Field(gt=0)
-    """Norm to which gradients are clipped."""
+    """Norm to which gradients are clipped; a method may have its own."""
     t_min: float = Field(gt=0, lt=1)
     """Smallest diffusion time (LLaDA's eps): t = (1 - t_min) u + t_min with u uniform in [0, 1)."""
     epochs: int = Field(gt=0)

@@ -147,13 +147,14 @@ def training_arguments(
     num_workers: int = 0,
 ) -> TrainingArguments:
     """Return the Trainer's arguments for the training settings of an experiment and a method of it."""
+    training = method.adapt(training)
     settings = deepspeed_settings(training, num_processes=num_processes)
     return TrainingArguments(
         output_dir=str(state),
         num_train_epochs=training.epochs,
         per_device_train_batch_size=training.micro_batch_size,
         gradient_accumulation_steps=accumulation_steps(training, num_processes=num_processes),
-        learning_rate=method.learning_rate or training.learning_rate,
+        learning_rate=training.learning_rate,
         lr_scheduler_type=training.lr_scheduler,
         warmup_steps=training.warmup_steps,
         weight_decay=training.weight_decay,

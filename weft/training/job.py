@@ -83,7 +83,7 @@ def launch_training(
     method, training = experiment.methods[run.method], experiment.training
     inputs = [stored_digest(base), stored_digest(prepared)]
     # A training may resume only with the settings, inputs and number of ranks that wrote the checkpoint.
-    settings = [training.model_dump(mode="json"), method.model_dump(mode="json")]
+    settings = [method.adapt(training).model_dump(mode="json"), method.model_dump(mode="json")]
     if experiment.learning_curve is not None:
         settings.append(experiment.learning_curve.snapshot_settings())
     state = make_state_folder(out, digest([*settings, *inputs, num_processes]))

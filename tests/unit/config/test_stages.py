@@ -1,4 +1,4 @@
-from weft.config import load_experiment
+from weft.config import FineTuning, load_experiment
 from weft.config.stages import stage_settings
 
 TINY = load_experiment("experiments/tiny.yaml")
@@ -38,6 +38,23 @@ def test_every_stage_has_settings():
         "tables", "page",
     ):  # fmt: skip
         assert stage_settings(TINY, stage, wildcards)
+
+
+def test_a_training_depends_on_the_values_of_its_method_alone():
+    content = TINY.model_dump(mode="json")
+    content["methods"]["weft"] |= {"learning_rate": 0.5}
+    before = FineTuning.model_validate(content)
+    content["training"] |= {"learning_rate": 0.25}
+    after = FineTuning.model_validate(content)
+    settings = [
+        [
+            stage_settings(experiment, "train", {"run": f"{method}-worked-seed1"})
+            for experiment in (before, after)
+        ]
+        for method in ("weft", "sft")
+    ]
+    assert settings[0][0] == settings[0][1]
+    assert settings[1][0] != settings[1][1]
 
 
 def test_validation_questions_do_not_depend_on_when_they_are_answered():
