@@ -84,8 +84,8 @@ class Method(Section):
 
     def adapt(self, training: Training) -> Training:
         """Return the training settings with this method's own values."""
-        own = {"learning_rate": self.learning_rate, "max_grad_norm": self.max_grad_norm}
-        return training.model_copy(update={key: value for key, value in own.items() if value is not None})
+        settings = {"learning_rate": self.learning_rate, "max_grad_norm": self.max_grad_norm}
+        return training.model_copy(update={key: x for key, x in settings.items() if x is not None})
 
     @model_validator(mode="before")
     @classmethod
