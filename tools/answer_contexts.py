@@ -17,8 +17,9 @@ import torch
 import typer
 from transformers import PreTrainedTokenizerBase
 
+from tools.commands import brief_errors, load_fine_tuning
 from tools.small_world import draw_validation_problems
-from weft.config import BASE_RUN, find_experiment, load_experiment
+from weft.config import BASE_RUN
 from weft.data.collate import PreparedExample
 from weft.data.encoding import encode_example
 from weft.data.tasks.examples import make_example
@@ -95,8 +96,8 @@ def main(
     questions: Annotated[int, typer.Option(help="Number of questions.")] = 50,
 ) -> None:
     """Print, for each run, the position that is least certain while an answer is written."""
-    described = load_experiment(find_experiment(experiment))
-    assert described.kind == "fine-tuning", "only experiments that fine-tune a model have runs"
+    described = load_fine_tuning(experiment)
+    examples = [make_example(problem) for problem in draw_validation_problems(benchmark, questions)]
     layout = ResultLayout.of(described.name)
     typer.echo(f"| run | position | {' | '.join(CONTEXTS)} |")
     typer.echo("| --- | --- | ---: | ---: | ---: |")
@@ -105,9 +106,8 @@ def main(
             continue
         model = merge_adapter(load_finetuned(layout.base, layout.run(run.run_id))).eval()
         tokenizer = load_tokenizer(layout.base, mask_token_id=model.config.mask_token_id)
-        problems = draw_validation_problems(benchmark, questions)
-        examples = [encode_example(tokenizer, make_example(problem)) for problem in problems]
-        table = compare_contexts(model, tokenizer, examples)
+        prepared = [encode_example(tokenizer, example) for example in examples]
+        table = compare_contexts(model, tokenizer, prepared)
         place = int(table[CONTEXTS[-1]].to_numpy().argmin())
         row = table.iloc[place]
         around = "".join(table["token"][:place]).rsplit("\n", 1)[-1]
@@ -116,4 +116,5 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    with brief_errors():
+        typer.run(main)

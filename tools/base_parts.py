@@ -17,8 +17,9 @@ import torch
 import typer
 from transformers import PreTrainedTokenizerBase
 
+from tools.commands import brief_errors, load_fine_tuning
 from tools.small_world import SEED, answer_questions, draw_validation_problems, measure_accuracy
-from weft.config import FineTuning, find_experiment, load_experiment
+from weft.config import FineTuning
 from weft.data.encoding import encode_prompt
 from weft.data.tasks import TASKS
 from weft.data.tasks.parts import PARTS, Text, sample_text
@@ -29,7 +30,7 @@ WORKED = ("countdown", "gsm8k", "math500")
 """Benchmarks whose training answers have steps."""
 
 MOST_CHAINS = 250
-"""Problems of each benchmark that are measured; Countdown has about 290 validation problems."""
+"""Problems of each benchmark that are measured."""
 HIDDEN_TOKENS = 24
 """Masked tokens after a step whose result is asked."""
 LONGEST_BODY = 60
@@ -107,8 +108,7 @@ def main(
     count: Annotated[int, typer.Option(help="Questions of each kind.")] = 200,
 ) -> None:
     """Print a table in Markdown with the accuracy on each part and on the chains."""
-    described = load_experiment(find_experiment(experiment))
-    assert described.kind == "fine-tuning", "the base model belongs to an experiment that fine-tunes it"
+    described = load_fine_tuning(experiment)
     model = load_model(base).eval()
     tokenizer = load_tokenizer(base, mask_token_id=model.config.mask_token_id)
     typer.echo("| ability | kind | accuracy, % |\n| --- | --- | ---: |")
@@ -117,4 +117,5 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    with brief_errors():
+        typer.run(main)

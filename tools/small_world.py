@@ -12,6 +12,7 @@ from weft.config import FineTuning
 from weft.data.encoding import encode_prompt
 from weft.data.tasks import TASKS, draw_problems
 from weft.data.tasks.problem import Problem
+from weft.errors import DataError
 from weft.sampling import generate
 
 SEED = 77
@@ -19,7 +20,13 @@ SEED = 77
 
 
 def draw_validation_problems(benchmark: str, count: int) -> list[Problem]:
-    """Return validation problems of a benchmark."""
+    """Return validation problems of a generated benchmark.
+
+    Raises:
+        DataError: the benchmark has no generator.
+    """
+    if benchmark not in TASKS:
+        raise DataError(f"the benchmark must be one of {', '.join(TASKS)}, got {benchmark}")
     return list(itertools.islice(draw_problems(TASKS[benchmark], split="validation", seed=SEED), count))
 
 

@@ -24,11 +24,12 @@ import pyarrow.parquet as pq
 import typer
 import yaml
 
-from weft.config import BASE_RUN, FineTuning, find_experiment, load_experiment
+from tools.commands import brief_errors, load_fine_tuning
+from weft.config import BASE_RUN, FineTuning
 from weft.config.experiment import Run
 from weft.config.stages import stage_settings
 from weft.data.tasks.examples import digest_generators
-from weft.errors import DataError, WeftError
+from weft.errors import DataError
 from weft.layout import PROVENANCE_ENDING, SUMMARY_FILE, ResultLayout, provenance_file
 from weft.provenance import digest
 from weft.records import Generation, JsonObject, Provenance, Record, ScoredExample
@@ -363,17 +364,10 @@ def unpack_files(schema: pa.Schema) -> dict[str, str]:
     return files
 
 
-def _load(experiment: str) -> FineTuning:
-    described = load_experiment(find_experiment(experiment))
-    if not isinstance(described, FineTuning):
-        raise typer.BadParameter(f"the experiment must train models, got {described.name}")
-    return described
-
-
 @app.command("missing")
 def show_missing(experiment: ExperimentOption) -> None:
     """Print the results of the next runs that are not stored, as targets for Snakemake."""
-    described = _load(experiment)
+    described = load_fine_tuning(experiment)
     layout = ResultLayout.of(described.name)
     for name in missing_names(described)[:RUNS_AT_ONCE]:
         typer.echo("\n".join(map(str, list_targets(described, layout, name))))
@@ -382,7 +376,7 @@ def show_missing(experiment: ExperimentOption) -> None:
 @app.command("store")
 def store_next(experiment: ExperimentOption) -> None:
     """Store the runs whose results ``missing`` has printed; the workflow must have made them."""
-    described = _load(experiment)
+    described = load_fine_tuning(experiment)
     layout = ResultLayout.of(described.name)
     for name in missing_names(described)[:RUNS_AT_ONCE]:
         store(described, layout, name)
@@ -392,7 +386,7 @@ def store_next(experiment: ExperimentOption) -> None:
 @app.command("restore")
 def restore_all(experiment: ExperimentOption, out: Path) -> None:
     """Restore the stored part of an experiment, and write an experiment file that describes this part."""
-    described = with_stored_runs(_load(experiment))
+    described = with_stored_runs(load_fine_tuning(experiment))
     if not described.seeds:
         raise DataError(
             f"{STORE / described.name}: expected the base model, the data sets, and the runs of "
@@ -406,7 +400,5 @@ def restore_all(experiment: ExperimentOption, out: Path) -> None:
 
 
 if __name__ == "__main__":
-    try:
+    with brief_errors():
         app()
-    except WeftError as error:
-        raise SystemExit(f"error: {error}") from None

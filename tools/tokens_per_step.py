@@ -14,8 +14,9 @@ import pandas as pd
 import typer
 from matplotlib.figure import Figure
 
+from tools.commands import brief_errors, load_fine_tuning
 from tools.small_world import draw_validation_problems, measure_accuracy
-from weft.config import BASE_RUN, FineTuning, find_experiment, load_experiment
+from weft.config import BASE_RUN, FineTuning
 from weft.data.tasks import TASKS
 from weft.layout import ResultLayout
 from weft.model import load_finetuned, load_tokenizer, merge_adapter
@@ -46,16 +47,17 @@ def measure(experiment: FineTuning, num_questions: int) -> pd.DataFrame:
 
 def draw(experiment: FineTuning, table: pd.DataFrame) -> Figure:
     """Draw the mean accuracy of each method over the seeds, a panel per benchmark."""
+    means = table.groupby(["benchmark", "method", "tokens_per_step"])["accuracy"].mean()
+    lowest = 10 * (means.min() // 10)
     fig = Figure(figsize=(3 * len(TASKS), 2.8), layout="constrained")
     for ax, benchmark in zip(fig.subplots(1, len(TASKS), sharey=True), TASKS, strict=True):
         for method in experiment.methods:
-            chosen = table[(table["benchmark"] == benchmark) & (table["method"] == method)]
-            means = chosen.groupby("tokens_per_step")["accuracy"].mean()
+            line = means[benchmark, method]
             colour = method_colour(experiment, method)
-            ax.plot(means.index, means, "o-", color=colour, label=method_label(method))
+            ax.plot(line.index, line, "o-", color=colour, label=method_label(method))
         ax.set_xscale("log", base=2)
         ax.set_xticks(TOKENS_PER_STEP, labels=map(str, TOKENS_PER_STEP))
-        ax.set(title=benchmark_name(experiment, benchmark), xlabel="tokens per step", ylim=(0, 103))
+        ax.set(title=benchmark_name(experiment, benchmark), xlabel="tokens per step", ylim=(lowest, 101))
     fig.axes[0].set_ylabel("accuracy, %")
     fig.axes[0].legend()
     return fig
@@ -67,8 +69,7 @@ def main(
     figure: Annotated[Path | None, typer.Option(help="Image to write.")] = None,
 ) -> None:
     """Print a table in Markdown with means and standard deviations over the seeds, and draw the means."""
-    described = load_experiment(find_experiment(experiment))
-    assert described.kind == "fine-tuning", "only experiments that fine-tune a model have runs"
+    described = load_fine_tuning(experiment)
     table = measure(described, questions)
     groups = table.groupby(["method", "benchmark", "tokens_per_step"])["accuracy"]
     typer.echo("| method | benchmark | tokens per step | accuracy, % | standard deviation |")
@@ -80,4 +81,5 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    with brief_errors():
+        typer.run(main)

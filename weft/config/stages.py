@@ -59,7 +59,10 @@ def _gradient_settings(experiment: FineTuning, _: Wildcards) -> object:
     lora = experiment.training.lora
     return {
         "study": experiment.gradient_study,
-        "methods": experiment.methods,
+        "methods": {
+            name: method.model_dump(exclude={"learning_rate", "max_grad_norm"})
+            for name, method in experiment.methods.items()
+        },
         "target_modules": None if lora is None else lora.target_modules,
         **_select(experiment.training, "max_length", "t_min"),
     }

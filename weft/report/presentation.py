@@ -296,12 +296,6 @@ def _cost_cells(experiment: Experiment, frame: pd.DataFrame) -> Cells:
 
 def _gradient_cells(experiment: Experiment, frame: pd.DataFrame) -> Cells:
     """Return the cells; the variance and the cosine of a method are in its first row only."""
-    names = ("relative_variance", "relative_variance_low", "relative_variance_high")
-    variances = [
-        f"{value:.3g} ({low:.3g} to {high:.3g})"
-        for value, low, high in zip(*(frame[name] for name in names), strict=True)
-    ]
-    cosines = [text.replace("-", MINUS) for text in _texts(frame["cosine_to_sft"], "{:.2f}".format)]
     shares = zip(frame["gradient_share_low"], frame["gradient_share_high"], strict=True)
     is_first = frame["quintile"] == frame["quintile"].min()
     return {
@@ -314,9 +308,19 @@ def _gradient_cells(experiment: Experiment, frame: pd.DataFrame) -> Cells:
         "loss, %": frame["loss_share"].map(percent),
         "gradient, %": frame["gradient_share"].map(percent),
         "interval": [percent_interval(low, high) for low, high in shares],
-        "relative variance": pd.Series(variances, index=frame.index).where(is_first, ""),
-        "cosine to SFT": pd.Series(cosines, index=frame.index).where(is_first, ""),
+        "relative variance": _with_intervals(frame, "relative_variance", "{:.3g}").where(is_first, ""),
+        "cosine to SFT": _with_intervals(frame, "cosine_to_sft", "{:.2f}").where(is_first, ""),
     }
+
+
+def _with_intervals(frame: pd.DataFrame, name: str, form: str) -> pd.Series:
+    """Format a column with its interval; missing numbers become empty texts."""
+    values = zip(frame[name], frame[f"{name}_low"], frame[f"{name}_high"], strict=True)
+    texts = [
+        "" if pd.isna(value) else f"{form} ({form} to {form})".format(value, low, high)
+        for value, low, high in values
+    ]
+    return pd.Series(texts, index=frame.index).str.replace("-", MINUS)
 
 
 def _ratio_cells(experiment: Experiment, frame: pd.DataFrame) -> Cells:

@@ -31,8 +31,11 @@ PROBE_COLUMNS = ("example_id", "word", "entropy", "is_padding")
 GRADIENT_COLUMNS = (
     "method", "quintile", "num_tokens", "mean_entropy", "mean_rate", "weight_share", "loss_share",
     "gradient_share", "gradient_share_low", "gradient_share_high", "relative_variance",
-    "relative_variance_low", "relative_variance_high", "gradient_norm", "num_draws", "cosine_to_sft",
+    "relative_variance_low", "relative_variance_high", "cosine_to_sft", "cosine_to_sft_low",
+    "cosine_to_sft_high", "gradient_norm", "num_draws",
 )  # fmt: skip
+MAY_BE_UNDEFINED = ("cosine_to_sft", "cosine_to_sft_low", "cosine_to_sft_high")
+"""Columns of the gradient study that have no value if SFT's mean gradient is smaller than its noise."""
 QUINTILES = (1, 2, 3, 4, 5)
 SCORE_AGAIN = "score the answers again"
 NOT_SHOWN = ("exports", "figures", "report")
@@ -269,7 +272,7 @@ def _check_gradients(experiment: FineTuning, frame: pd.DataFrame, path: Path) ->
             f"{path}: the estimate of |E g|² must be above 0, but for {method} it is not, because there are "
             f"too few draws; raise gradient_study.num_draws and {again}"
         )
-    for name in frame.columns.difference(["method", "cosine_to_sft"]):
+    for name in frame.columns.difference(["method", *MAY_BE_UNDEFINED]):
         if not np.isfinite(frame[name].to_numpy(dtype=np.float64)).all():
             raise DataError(f"{path}: expected a finite {name} in every row, got others; {again}")
 

@@ -208,10 +208,10 @@ def _summarise(
         "weight_share": samples.weight[:NUM_QUINTILES] / samples.weight.sum(),
         "loss_share": samples.loss[:NUM_QUINTILES] / samples.loss.sum(),
     }
-    for key in ("gradient_share", "relative_variance"):
+    for key in ("gradient_share", "relative_variance", "cosine_to_sft"):
         value, half_width = statistics[key], half_widths[key]
         columns |= {key: value, f"{key}_low": value - half_width, f"{key}_high": value + half_width}
-    return pd.DataFrame(columns | {key: statistics[key] for key in ("gradient_norm", "cosine_to_sft")})
+    return pd.DataFrame(columns | {"gradient_norm": statistics["gradient_norm"]})
 
 
 def _inner_products(samples: GradientSamples, control: GradientSamples) -> tuple[np.ndarray, ...]:

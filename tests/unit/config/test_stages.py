@@ -57,6 +57,16 @@ def test_a_training_depends_on_the_values_of_its_method_alone():
     assert settings[1][0] != settings[1][1]
 
 
+def test_the_gradient_study_does_not_depend_on_learning_rates():
+    ablations = load_experiment("experiments/ablations.yaml")
+    before = stage_settings(ablations, "gradients", {})
+    content = ablations.model_dump(mode="json")
+    content["methods"]["weft"] |= {"learning_rate": 0.5}
+    assert stage_settings(FineTuning.model_validate(content), "gradients", {}) == before
+    content["methods"]["weft"] |= {"min_token_masking_rate": 0.5}
+    assert stage_settings(FineTuning.model_validate(content), "gradients", {}) != before
+
+
 def test_validation_questions_do_not_depend_on_when_they_are_answered():
     curve = TINY.learning_curve
     changed = {key: curve.model_copy(update={key: value}) for key, value in [("num_points", 9), ("seed", 9)]}

@@ -283,7 +283,9 @@ def write_gradients(path, methods):
             row |= {"gradient_share": share, "gradient_share_low": share - 0.02}
             row |= {"gradient_share_high": share + 0.03, "relative_variance": variance}
             row |= {"relative_variance_low": 0.9 * variance, "relative_variance_high": 1.2 * variance}
-            row |= {"gradient_norm": 1.0, "num_draws": 64, "cosine_to_sft": 1.0 if method == "sft" else -0.5}
+            cosine = 1.0 if method == "sft" else -0.5
+            row |= {"cosine_to_sft": cosine, "cosine_to_sft_low": cosine - 0.2}
+            row |= {"cosine_to_sft_high": cosine + 0.1, "gradient_norm": 1.0, "num_draws": 64}
             rows.append(row)
     pd.DataFrame(rows).to_parquet(path, index=False)
 

@@ -69,7 +69,7 @@ def test_values_that_all_quintiles_share_stand_once(ablations, ablated_tables):
     cells = present(ablations, "gradients", ablated_tables["gradients"]).cells
     assert cells["method"].tolist()[4:6] == ["SFT", "WeFT"]
     assert cells["relative variance"].tolist()[4:7] == ["", "2 (1.8 to 2.4)", ""]
-    assert cells["cosine to SFT"].tolist()[4:7] == ["", "−0.50", ""]
+    assert cells["cosine to SFT"].tolist()[4:7] == ["", "−0.50 (−0.70 to −0.40)", ""]
     assert cells["interval"].tolist()[:2] == ["3.0 to 8.0", "8.0 to 13.0"]
 
 

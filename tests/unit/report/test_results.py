@@ -9,7 +9,7 @@ from weft.layout import ResultLayout, provenance_file
 from weft.provenance import stored_digest, write_provenance
 from weft.records import Provenance
 from weft.records.files import read_json, write_json
-from weft.report.results import GRADIENT_COLUMNS, check_digests, load_results
+from weft.report.results import GRADIENT_COLUMNS, MAY_BE_UNDEFINED, check_digests, load_results
 
 SCORES = "scores/d1/sft-worked-seed2/gsm8k/48.jsonl"
 
@@ -146,7 +146,7 @@ def change_gradients(path, how):
         "no number": frame.assign(relative_variance=float("nan")),
         "too few draws": frame.assign(gradient_norm=float("nan")),
         "infinite": frame.assign(gradient_share_high=float("inf")),
-        "no cosine": frame.assign(cosine_to_sft=float("nan")),
+        "no cosine": frame.assign(**dict.fromkeys(MAY_BE_UNDEFINED, float("nan"))),
     }
     changed[how].to_parquet(path)
 

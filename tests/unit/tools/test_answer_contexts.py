@@ -3,9 +3,11 @@ import torch
 
 from tests.support.models import tiny_model
 from tools.answer_contexts import compare_contexts, measure
+from tools.commands import brief_errors, load_fine_tuning
+from tools.small_world import draw_validation_problems
 from weft.data.encoding import encode_example
 from weft.data.tasks.examples import generate_examples
-from weft.errors import DataError
+from weft.errors import ConfigError, DataError
 
 
 @pytest.fixture
@@ -43,3 +45,18 @@ def test_answers_of_different_lengths_are_an_error(tokenizer, encode):
     model = tiny_model(tokenizer, seed=5).eval()
     with pytest.raises(DataError, match="same number of tokens, got"):
         compare_contexts(model, tokenizer, encode(countdown=1, sudoku=1))
+
+
+def test_a_benchmark_without_a_generator_is_an_error():
+    with pytest.raises(DataError, match=r"one of sudoku, .* got humaneval"):
+        draw_validation_problems("humaneval", 1)
+
+
+def test_an_experiment_without_training_is_an_error():
+    with pytest.raises(ConfigError, match=r"d1-baselines: .* fine-tuning, got generations"):
+        load_fine_tuning("d1-baselines")
+
+
+def test_an_expected_error_is_one_message():
+    with pytest.raises(SystemExit, match=r"^error: no file$"), brief_errors():
+        raise DataError("no file")

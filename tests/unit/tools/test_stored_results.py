@@ -257,7 +257,7 @@ def test_nothing_stored_is_an_error_with_a_remedy(experiment, tmp_path):
 
 
 def test_the_next_results_are_printed_and_stored(experiment, layout, monkeypatch):
-    monkeypatch.setattr(stored_results, "_load", lambda _: experiment)
+    monkeypatch.setattr(stored_results, "load_fine_tuning", lambda _: experiment)
     monkeypatch.setattr(ResultLayout, "of", lambda _: layout)
     run = functools.partial(CliRunner().invoke, stored_results.app, catch_exceptions=False)
     lines = run(["missing", "--experiment", "tiny"]).stdout.split()
@@ -273,7 +273,7 @@ def test_the_next_results_are_printed_and_stored(experiment, layout, monkeypatch
 
 
 def test_the_restored_experiment_keeps_its_order(experiment, layout, monkeypatch, tmp_path):
-    monkeypatch.setattr(stored_results, "_load", lambda _: experiment)
+    monkeypatch.setattr(stored_results, "load_fine_tuning", lambda _: experiment)
     store(experiment, layout, experiment.run_ids)
     arguments = ["restore", "--experiment", "tiny", str(tmp_path / "out")]
     CliRunner().invoke(stored_results.app, arguments, catch_exceptions=False)

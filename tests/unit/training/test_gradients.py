@@ -62,7 +62,7 @@ def test_the_base_model_gives_frozen_and_live_probes_the_same_gradients(frame):
 
 
 def test_intervals_contain_the_estimates(frame):
-    for name in ("gradient_share", "relative_variance"):
+    for name in ("gradient_share", "relative_variance", "cosine_to_sft"):
         assert (frame[f"{name}_low"] <= frame[name]).all()
         assert (frame[name] <= frame[f"{name}_high"]).all()
 
