@@ -21,7 +21,7 @@ from weft.model import load_model, load_tokenizer, read_config
 from weft.records import Question
 from weft.sampling import generate
 from weft.stats import compare_means
-from weft.stats.resampling import BenchmarkCredit
+from weft.stats.credit import BenchmarkCredit
 
 RULES = "d1"
 EXACT: dict[str, dict[str, Any]] = {"exact": {}, "exact, early stop": {"early_stop": True}}
@@ -191,14 +191,12 @@ def describe_change(ours: dict[str, list[Score]], exact: dict[str, list[Score]])
         Accuracy in percent, and its change in points with a 95 % interval.
 
     Source:
-        `weft.stats.paired`; only questions are resampled, because there is a single network.
+        `weft.stats.paired`; the interval covers the choice of questions only, because there is a single network.
     """
     pairs = [
         BenchmarkCredit((_credit(ours[name]), _credit(exact[name])), _weight(exact[name])) for name in exact
     ]
-    change = compare_means(
-        pairs, confidence=0.95, num_resamples=2000, rng=np.random.default_rng(0), resample_seeds=False
-    )
+    change = compare_means(pairs, confidence=0.95)
     accuracy = np.mean([pair.pooled_accuracies()[0] for pair in pairs])
     low, high = 100 * change.low, 100 * change.high
     return f"{100 * accuracy:.1f} ({100 * change.difference:+.1f}, {low:+.1f} to {high:+.1f})"

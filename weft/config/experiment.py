@@ -40,10 +40,6 @@ class Statistics(Section):
 
     confidence: float = Field(gt=0.5, lt=1)
     """Confidence level of all intervals."""
-    num_resamples: int = Field(ge=100)
-    """Bootstrap resamples."""
-    seed: int
-    """Seed of the bootstrap."""
 
 
 @dataclass(frozen=True, order=True)
@@ -160,7 +156,8 @@ class FineTuning(_AnyKind):
     contrast: tuple[Name, Name] = Field(strict=False)
     """Treatment and control: the two methods of the main paired test."""
     further_contrasts: list[Annotated[tuple[Name, Name], Field(strict=False)]] = Field(default=[])
-    """Further paired tests. The p-values of all tests are corrected for multiple testing."""
+    """Further paired tests; the control may be ``base``, the base model. Both methods of ``contrast`` are
+    always compared with the base model. The p-values of all tests are corrected for multiple testing."""
     training: Training
     """Fine-tuning, equal for all methods."""
     benchmarks: dict[Name, BenchmarkSource] = Field(min_length=1)
@@ -229,8 +226,9 @@ class FineTuning(_AnyKind):
 
     @property
     def contrasts(self) -> list[tuple[str, str]]:
-        """All paired tests as (treatment, control); the main test is the first."""
-        return [self.contrast, *self.further_contrasts]
+        """All paired tests as (treatment, control): the main test, its methods minus base, and others."""
+        treatment, control = self.contrast
+        return [self.contrast, (control, BASE_RUN), (treatment, BASE_RUN), *self.further_contrasts]
 
     @property
     def approximation(self) -> str | None:
@@ -259,11 +257,20 @@ class FineTuning(_AnyKind):
 
     @model_validator(mode="after")
     def _contrasts_name_methods(self) -> "FineTuning":
-        for index, contrast in enumerate(self.contrasts):
-            key = f"further_contrasts[{index - 1}]" if index else "contrast"
-            if len(self.methods.keys() & {*contrast}) != 2:
-                raise ValueError(f"{key} must name two of the methods {sorted(self.methods)}, got {contrast}")
-            if {*contrast} in [{*other} for other in self.contrasts[:index]]:
+        if len(self.methods.keys() & {*self.contrast}) != 2:
+            raise ValueError(
+                f"contrast must name two of the methods {sorted(self.methods)}, got {self.contrast}"
+            )
+        num_given = len(self.contrasts) - len(self.further_contrasts)
+        for index, (treatment, control) in enumerate(self.further_contrasts):
+            key, contrast = f"further_contrasts[{index}]", (treatment, control)
+            is_known = treatment in self.methods and control in {*self.methods, BASE_RUN} - {treatment}
+            if not is_known:
+                raise ValueError(
+                    f"{key} must name two of the methods {sorted(self.methods)}, or a method and "
+                    f"{BASE_RUN!r}, got {contrast}"
+                )
+            if {*contrast} in [{*other} for other in self.contrasts[: num_given + index]]:
                 raise ValueError(f"{key} must differ from the pairs before it, got {contrast} again")
         return self
 

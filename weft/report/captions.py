@@ -29,20 +29,19 @@ TITLES = {
 CAPTIONS = {
     "accuracy": (
         "The figure shows the accuracy on {questions} questions per benchmark. Large points are means over "
-        "training seeds (n = {num_seeds}), bars are {level} bootstrap intervals over questions and seeds, "
-        "and small points are single seeds. The interval of a single run is over questions only, by "
-        "Wilson's method if each answer is correct or wrong."
+        "training seeds (n = {num_seeds}), bars are {level} intervals over questions and seeds, and small "
+        "points are single seeds. The interval of a single run is over questions only."
     ),
     "stored_accuracy": (
         "The figure shows the accuracy of stored answers to {questions} questions per benchmark. Bars are "
-        "{level} intervals over questions, by Wilson's method or, for partial credit, by the bootstrap. "
+        "{level} intervals over questions, by Wilson's method. "
         "Diamonds are published numbers. For Sudoku the accuracy counts {units}."
     ),
     "contrasts": (
         "The figure shows the accuracy of a method minus that of the control in the heading above it, with "
-        "the same training data and questions. Bars are {level} intervals from a paired bootstrap over "
-        "questions and training seeds, not corrected for the number of contrasts (n = {num_contrasts}). A "
-        "hollow point marks an interval that contains zero."
+        "the same training data and questions. Bars are {level} intervals over questions and training "
+        "seeds, not corrected for the number of comparisons. A filled point marks an average that differs "
+        "from zero after Holm's correction for {num_contrasts} comparisons; single benchmarks are not tested."
     ),
     "learning_curves": (
         "The figure shows the accuracy by the rules {first_scoring} on {validation_questions} validation "

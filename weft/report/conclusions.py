@@ -3,8 +3,8 @@
     WeFT minus SFT on average: +0.8 points, 95 % interval −1.2 to +2.9 (p = 0.412): not
     distinguishable from zero (trained on s1k, 256 tokens).
 
-A difference whose confidence interval contains zero is called not distinguishable from zero, whatever its
-sign.
+A difference that is not significant after the correction for several comparisons is called not
+distinguishable from zero, whatever its sign.
 """
 
 import math
@@ -23,15 +23,16 @@ from weft.report.labels import (
     percent,
     percent_interval,
 )
-from weft.report.outputs import has_ablations
-from weft.report.presentation import corrected_rows, reading
-from weft.report.published_numbers import NUM_QUESTIONS
+from weft.report.outputs import PAPER_MODEL
+from weft.report.presentation import corrected_rows
+from weft.report.published_numbers import NUM_QUESTIONS, published_effects
 from weft.report.tables import Tables
-from weft.stats import AVERAGE
+from weft.stats import ABOVE, AVERAGE, BELOW, POWER, UNDECIDED
 
 ROUNDING = 0.0005 + 1e-6
 """Largest rounding error, as a fraction, of a published percentage and of a number in our tables."""
-READINGS = ("above zero", "below zero", "not distinguishable from zero")
+MIN_SEEDS = 2
+"""Smallest number of training seeds whose variation can be estimated."""
 
 
 @dataclass(frozen=True)
@@ -68,12 +69,12 @@ def draw_conclusions(experiment: Experiment, tables: Tables) -> Conclusions:
     is_average = contrasts["benchmark"] == AVERAGE
     main = contrasts[is_main & is_average] if is_average.any() else contrasts[is_main]
     sentences = [_comparison(experiment, row) for row in main.to_dict("records")]
-    reservations = tuple(_reservations(experiment, contrasts))
+    reservations = tuple(_reservations(experiment, contrasts, main))
     if len(sentences) == 1:
         return Conclusions(sentences[0], reservations=reservations)
     treatment, control = (method_label(name) for name in experiment.contrast)
     place = "the average over benchmarks" if is_average.any() else "single benchmarks"
-    lead = f"{treatment} minus {control}, {place}, {len(main)} comparisons: {_count_readings(main)}."
+    lead = f"{treatment} minus {control}, {place}, {len(main)} comparisons: {_count_verdicts(main)}."
     return Conclusions(lead, tuple(sentences), reservations)
 
 
@@ -82,14 +83,17 @@ def _comparison(experiment: FineTuning, row: Mapping[Hashable, Any]) -> str:
     methods = f"{method_label(row['treatment'])} minus {method_label(row['control'])}"
     place = "on average" if benchmark == AVERAGE else f"on {benchmark_label(experiment, benchmark)}"
     interval = percent_interval(row["ci_low"], row["ci_high"], is_signed=True)
-    p_value = _equation("p", row["p_value"])
-    if not math.isnan(row.get("p_holm", math.nan)):
-        p_value += f", {_equation('Holm', row['p_holm'])}"
-    return (
+    trained = f"trained on {row['dataset']}, {row['gen_length']} tokens"
+    claim = (
         f"{methods} {place}: {percent(row['difference'], is_signed=True)} points, "
-        f"{level_text(experiment.statistics.confidence)} interval {interval} ({p_value}): "
-        f"{reading(row['ci_low'], row['ci_high'])} (trained on {row['dataset']}, {row['gen_length']} tokens)."
+        f"{level_text(experiment.statistics.confidence)} interval {interval}"
     )
+    if math.isnan(row["p_value"]):
+        return f"{claim} over the choice of questions, for these two runs ({trained})."
+    p_values = _equation("p", row["p_value"])
+    if not math.isnan(row["p_holm"]):
+        p_values += f", {_equation('Holm', row['p_holm'])}"
+    return f"{claim} ({p_values}): {row['verdict']} ({trained})."
 
 
 def _equation(name: str, p_value: float) -> str:
@@ -97,35 +101,40 @@ def _equation(name: str, p_value: float) -> str:
     return f"{name} {text}" if text.startswith("<") else f"{name} = {text}"
 
 
-def _count_readings(rows: pd.DataFrame) -> str:
-    sides = [reading(low, high) for low, high in zip(rows["ci_low"], rows["ci_high"], strict=True)]
-    return ", ".join(f"{sides.count(side)} {side}" for side in READINGS)
+def _count_verdicts(rows: pd.DataFrame) -> str:
+    verdicts = rows["verdict"].tolist()
+    return ", ".join(f"{verdicts.count(verdict)} {verdict}" for verdict in (ABOVE, BELOW, UNDECIDED))
 
 
-def _reservations(experiment: FineTuning, contrasts: pd.DataFrame) -> Iterator[str]:
+def _reservations(experiment: FineTuning, contrasts: pd.DataFrame, main: pd.DataFrame) -> Iterator[str]:
     num_seeds = len(experiment.seeds)
     if num_seeds == 1:
         yield (
-            "There is one training seed: the intervals do not cover what another training seed would change."
+            "There is one training seed: the intervals do not cover what another training seed would change, "
+            f"and there is no verdict. A verdict requires at least {MIN_SEEDS} training seeds of each method."
         )
-    else:
-        yield (
-            f"The intervals cover the choice of questions and of training seeds, as far as {num_seeds} seeds "
-            "can show it."
-        )
-    by_scoring = f" by {experiment.scoring[0]}" if len(experiment.scoring) > 1 else ""
-    level = f"{100 * (1 - experiment.statistics.confidence):g} %"
+        return
     yield (
-        f"The tables show {len(contrasts)} intervals{by_scoring} ({_count_readings(contrasts)}); if there "
-        f"were no difference anywhere, about {level} of them would still exclude zero."
+        f"The intervals cover the choice of questions and of training seeds, as far as {num_seeds} seeds can "
+        "show it."
     )
-    if has_ablations(experiment):
-        rows = corrected_rows(experiment, contrasts)
-        num_small = int((rows["p_holm"] < 1 - experiment.statistics.confidence).sum())
-        yield (
-            f"Of {len(rows)} comparisons on the average, {num_small} differ from zero at the level of "
-            f"{level} after the correction for their number by Holm's method."
-        )
+    detectable = sorted(main["minimum_detectable_difference"])
+    smallest, largest = published_effects()
+    yield (
+        f"A difference of {_points(detectable[0], detectable[-1])} points would have been found with a "
+        f"probability of {100 * POWER:g} %, before the correction for several comparisons; the paper reports "
+        f"{_points(smallest, largest)} points for {PAPER_MODEL}."
+    )
+    tested = corrected_rows(experiment, contrasts)
+    yield (
+        f"There are {len(tested)} comparisons of averages: {_count_verdicts(tested)}, after the correction "
+        "for their number by Holm's method."
+    )
+
+
+def _points(low: float, high: float) -> str:
+    texts = percent(low), percent(high)
+    return texts[0] if texts[0] == texts[1] else " to ".join(texts)
 
 
 def _agreement(experiment: StoredGenerations, scores: pd.DataFrame) -> Conclusions:

@@ -7,11 +7,12 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from weft.config import FineTuning
+from weft.config import BASE_RUN, FineTuning
 from weft.report.drawing import INK, draw_interval, method_colour, titled_figure
 from weft.report.labels import benchmark_label, method_label
 from weft.report.results import Results
 from weft.report.tables import compute_tables
+from weft.stats import ABOVE, BELOW
 
 PANEL_WIDTH, LABEL_WIDTH, ROW_HEIGHT = 2.3, 1.7, 0.24  # inches
 TITLE_WIDTH = 28  # characters
@@ -22,7 +23,7 @@ Line = tuple[str | None, str]
 
 
 def draw_contrasts(experiment: FineTuning, results: Results) -> Figure:
-    """Draw the differences of all contrasts with their intervals, by the first scoring."""
+    """Draw the differences between methods with their intervals, by the first scoring."""
     contrasts = compute_tables(experiment, results, ["contrasts"])["contrasts"]
     contrasts = contrasts[contrasts["rules"] == experiment.scoring[0]]
     benchmarks = list(dict.fromkeys(contrasts["benchmark"]))
@@ -50,18 +51,19 @@ def draw_contrasts(experiment: FineTuning, results: Results) -> Figure:
 
 def list_lines(experiment: FineTuning) -> list[Line]:
     """Return the rows of the figure: the heading of each control, followed by its contrasts."""
-    controls = list(dict.fromkeys(control for _, control in experiment.contrasts))
-    groups = ([pair for pair in experiment.contrasts if pair[1] == control] for control in controls)
+    pairs = [pair for pair in experiment.contrasts if pair[1] != BASE_RUN]
+    controls = list(dict.fromkeys(control for _, control in pairs))
+    groups = ([pair for pair in pairs if pair[1] == control] for control in controls)
     headed = ([(None, control), *group] for control, group in zip(controls, groups, strict=True))
     return list(itertools.chain.from_iterable(headed))
 
 
 def _draw_differences(ax: Axes, experiment: FineTuning, rows: pd.DataFrame, lines: list[Line]) -> None:
-    for row in rows.to_dict("records"):
+    for row in rows[rows["control"] != BASE_RUN].to_dict("records"):
         pair = row["treatment"], row["control"]
         colour = method_colour(experiment, row["treatment"]) if pair == experiment.contrast else INK
         difference, low, high = (100 * row[name] for name in ("difference", "ci_low", "ci_high"))
-        face = colour if low > 0 or high < 0 else "white"
+        face = colour if row["verdict"] in {ABOVE, BELOW} else "white"
         draw_interval(ax, lines.index(pair), difference, low, high, color=colour, markerfacecolor=face)
     ax.axvline(0, color=INK, linewidth=0.8)
     ax.grid(visible=False, axis="y")

@@ -8,6 +8,7 @@ from weft.config import Experiment, FineTuning
 from weft.report.labels import DASH, MINUS, PLUS_MINUS, method_label
 from weft.report.outputs import is_paper
 from weft.report.published_numbers import MIXED, TABLE_1_LENGTHS
+from weft.stats import POWER
 
 SCORINGS = {
     "d1": (
@@ -32,8 +33,8 @@ MIXED_NOTE = (
 FIXED: Mapping[str, tuple[str, ...]] = {
     "methods": (
         "Mean, sample standard deviation (sd), minimum and maximum over training seeds are in percent.",
-        "Intervals are from a bootstrap over examples and training seeds; for a single run, over examples "
-        "only.",
+        "Intervals are Wilson intervals that cover the choice of questions and of training seeds; for a "
+        "single run, of questions only.",
         "The average is the unweighted mean over the benchmarks.",
     ),
     "answers": (
@@ -114,32 +115,23 @@ def _on_scores(experiment: Experiment, frame: pd.DataFrame) -> tuple[str, ...]:
 
 
 def _on_contrasts(experiment: Experiment, frame: pd.DataFrame) -> tuple[str, ...]:
-    if len(frame) and min(frame["num_seeds_treatment"].min(), frame["num_seeds_control"].min()) == 1:
-        covered = (
-            "Intervals are from a paired bootstrap over examples. With a single seed per method they do not "
-            "cover what another training seed would change."
+    assert isinstance(experiment, FineTuning), "only a fine-tuning has contrasts"
+    if len(experiment.seeds) == 1:
+        return (
+            "Intervals cover the choice of questions, which both methods share. With a single training seed "
+            "they do not cover what another seed would change, so that there is neither a p-value nor a "
+            "verdict: a difference is that of two runs.",
         )
-    else:
-        covered = (
-            "Intervals are from a paired bootstrap over examples, which both methods share, and over the "
-            "training seeds of each method."
-        )
-    level = 1 - experiment.statistics.confidence
-    chance = (
-        f"If there were no difference anywhere, about {100 * level:g} % of the intervals would still exclude "
-        f"zero; the table has {len(frame)}."
+    num_tests = int(frame["p_holm"].notna().sum())
+    return (
+        "Intervals and p-values are from a t distribution and cover the choice of questions, which both "
+        "methods share, and of the training seeds of each method. The base model is a single model.",
+        f"There are {num_tests} comparisons of averages; the column p, Holm is corrected for this number, "
+        "and the verdict depends on it. The intervals are not corrected. The rows of single benchmarks show "
+        "where a difference arises and have no verdict.",
+        f"The column detectable is the difference, in points, that would be found with a probability of "
+        f"{100 * POWER:g} %, before the correction.",
     )
-    if "p_holm" not in frame:
-        return covered, chance
-    num_tests = int((frame["p_holm"].notna() & (frame["rules"] == experiment.scoring[0])).sum())
-    smallest = 2 * num_tests / (experiment.statistics.num_resamples + 1)
-    corrected = (
-        f"There are {num_tests} comparisons on the average over benchmarks"
-        f"{' by each set of rules' if len(experiment.scoring) > 1 else ''}; the column p, Holm is corrected "
-        f"for this number. It cannot be below {smallest:.2g}, "
-        "however large the differences are. The intervals are not corrected."
-    )
-    return covered, chance, corrected
 
 
 def _on_gains(experiment: Experiment, frame: pd.DataFrame) -> tuple[str, ...]:

@@ -45,8 +45,8 @@ def list_figures(experiment: Experiment) -> list[str]:
 
 
 def has_ablations(experiment: Experiment) -> bool:
-    """Return True if the experiment has several contrasts."""
-    return len(experiment.contrasts) > 1
+    """Return True if the experiment has contrasts beyond those of every experiment."""
+    return isinstance(experiment, FineTuning) and bool(experiment.further_contrasts)
 
 
 def is_paper(experiment: Experiment) -> bool:

@@ -28,7 +28,7 @@ from weft.report.ratios import LARGE, QUANTILES, REFERENCES
 from weft.stats import AVERAGE
 
 TEXT_HEADINGS = {
-    "run", "model", "method", "training set", "benchmark", "interval by", "contrast", "reading", "rules",
+    "run", "model", "method", "training set", "benchmark", "interval by", "contrast", "verdict", "rules",
     "tokens", "mean over",
 }  # fmt: skip
 """Headings of left-aligned columns."""
@@ -105,11 +105,6 @@ def headline_key(benchmark: str, gen_length: int | str) -> str:
     return f"{benchmark}_{gen_length}"
 
 
-def reading(low: float, high: float) -> str:
-    """Describe on which side of zero an interval lies, or that it contains zero."""
-    return "above zero" if low > 0 else "below zero" if high < 0 else "not distinguishable from zero"
-
-
 def corrected_rows(experiment: Experiment, contrasts: pd.DataFrame) -> pd.DataFrame:
     """Return the rows of the first scoring that have a corrected p-value."""
     return contrasts[contrasts["p_holm"].notna() & (contrasts["rules"] == experiment.scoring[0])]
@@ -171,9 +166,10 @@ def _contrast_cells(experiment: Experiment, frame: pd.DataFrame) -> Cells:
         **_place_cells(experiment, frame),
         "difference, points": [percent(value, is_signed=True) for value in frame["difference"]],
         _interval_heading(experiment): _intervals(frame, is_signed=True),
-        "p": frame["p_value"].map(p_value_text),
-        **({"p, Holm": _texts(frame["p_holm"], p_value_text)} if "p_holm" in frame else {}),
-        "reading": [reading(low, high) for low, high in zip(frame["ci_low"], frame["ci_high"], strict=True)],
+        "p": _texts(frame["p_value"], p_value_text),
+        "p, Holm": _texts(frame["p_holm"], p_value_text),
+        "detectable": _texts(frame["minimum_detectable_difference"], percent),
+        "verdict": frame["verdict"],
     }
 
 

@@ -63,6 +63,15 @@ def published_accuracy(table: pd.DataFrame, source: str, model: str | None, row:
     return float("nan") if rows.empty else float(rows["accuracy_percent"].iloc[0]) / 100
 
 
+def published_effects() -> tuple[float, float]:
+    """Return the smallest and largest difference of averages in the paper, WeFT minus SFT, as fractions."""
+    table = load_published()
+    averages = table[(table["source"] == WEFT_PAPER) & (table["benchmark"] == AVERAGE)]
+    by_model = averages.pivot(index="dataset", columns="model", values="accuracy_percent")
+    effects = (by_model[published_model("weft")] - by_model[published_model("sft")]).dropna() / 100
+    return float(effects.min()), float(effects.max())
+
+
 def published_model(method: str) -> str | None:
     """Return the name of the published model that a method reproduces; None if there is no such model."""
     return None if method not in SUFFIXES else f"{PAPER_MODEL}{SUFFIXES[method]}"

@@ -76,7 +76,8 @@ def _compute_table(
     if name in _SUMMARISED:
         return _SUMMARISED[name](experiment, _summary(experiment, aggregates[experiment.scoring[0]]))
     if name in {"methods", "contrasts"}:
-        return _stack({scoring: getattr(result, name) for scoring, result in aggregates.items()})
+        stacked = _stack({scoring: getattr(result, name) for scoring, result in aggregates.items()})
+        return stacked if name == "methods" else _limit_tests(stacked, str(experiment.scoring[0]))
     scoring = list_headlines(experiment)[name]
     headline = _headline(experiment, _summary(experiment, aggregates[scoring]), scoring)
     if not experiment.trained_runs and scoring == experiment.scoring[0]:
@@ -119,8 +120,6 @@ def _aggregate(experiment: Experiment, results: Results, scoring: str) -> Aggreg
         [_score_set(file) for file in results.scored_by(scoring)],
         contrasts=experiment.contrasts,
         confidence=statistics.confidence,
-        num_resamples=statistics.num_resamples,
-        seed=statistics.seed,
     )
 
 
@@ -152,6 +151,16 @@ def _stack(frames: Tables) -> pd.DataFrame:
     stacked = pd.concat(named, ignore_index=True)
     stacked["dataset"] = stacked["dataset"].astype(object).where(stacked["dataset"].notna(), None)
     return stacked
+
+
+def _limit_tests(contrasts: pd.DataFrame, scoring: str) -> pd.DataFrame:
+    """Remove the corrected p-values and verdicts of all other scorings."""
+    is_tested = contrasts["rules"] == scoring
+    tests = {
+        "p_holm": contrasts["p_holm"].where(is_tested),
+        "verdict": contrasts["verdict"].where(is_tested, ""),
+    }
+    return contrasts.assign(**tests)
 
 
 def _scores(experiment: Experiment, aggregates: Mapping[str, Aggregate]) -> pd.DataFrame:

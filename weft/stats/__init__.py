@@ -1,6 +1,17 @@
 """Confidence intervals, paired tests and means over training seeds, computed from arrays of scores."""
 
-from weft.stats.aggregate import AVERAGE, Aggregate, ScoreSet, aggregate
+from weft.stats.aggregate import ABOVE, AVERAGE, BELOW, UNDECIDED, Aggregate, ScoreSet, aggregate
 from weft.stats.paired import compare_means
+from weft.stats.variance import POWER
 
-__all__ = ["AVERAGE", "Aggregate", "ScoreSet", "aggregate", "compare_means"]
+__all__ = [
+    "ABOVE",
+    "AVERAGE",
+    "BELOW",
+    "POWER",
+    "UNDECIDED",
+    "Aggregate",
+    "ScoreSet",
+    "aggregate",
+    "compare_means",
+]

@@ -1,27 +1,29 @@
 """Aggregate the scores of single examples into three tables: runs, methods and contrasts.
 
-The random numbers of a row depend only on the seed and the name of the row, so that no row changes when
-another is added. All accuracies are fractions between 0 and 1.
+All accuracies are fractions between 0 and 1.
 """
 
-import hashlib
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, NamedTuple, TypedDict
+from statistics import NormalDist
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from weft.errors import ScoringError
-from weft.stats.intervals import Interval, mean_interval, wilson_interval
+from weft.stats.credit import BenchmarkCredit, Floats
+from weft.stats.intervals import Interval, accuracy_interval, wilson_interval
 from weft.stats.multiple import holm
 from weft.stats.paired import compare_means, match_examples
-from weft.stats.resampling import BenchmarkCredit, Floats
 
 AVERAGE = "average"
 """Name of the pseudo-benchmark that is the unweighted mean over the benchmarks."""
+ABOVE, BELOW, UNDECIDED = "above zero", "below zero", "not distinguishable from zero"
+"""Verdicts on a difference."""
 
 
 class ScoreRow(NamedTuple):
@@ -60,7 +62,12 @@ class MethodRow(NamedTuple):
 
 
 class ContrastRow(NamedTuple):
-    """A row of the contrasts table; see `PairedDifference`."""
+    """A row of the contrasts table; see `PairedDifference`.
+
+    ``p_value`` and ``minimum_detectable_difference`` are NaN if a method has a single training seed, so
+    that its variation is unknown. ``p_holm`` is the corrected p-value of an average, and ``verdict`` is the
+    side of zero on which it lies by this value; other rows have none.
+    """
 
     dataset: str | None
     benchmark: str
@@ -70,10 +77,13 @@ class ContrastRow(NamedTuple):
     num_seeds_treatment: int
     num_seeds_control: int
     difference: float
+    standard_error: float
     ci_low: float
     ci_high: float
     p_value: float
-    beyond_interval: bool
+    p_holm: float
+    minimum_detectable_difference: float
+    verdict: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,25 +136,6 @@ class ScoreSet:
         return replace(self, example_ids=tuple(sorted(self.example_ids)), **arrays)
 
 
-class _BootstrapArguments(TypedDict):
-    confidence: float
-    num_resamples: int
-    rng: np.random.Generator
-
-
-class _Resampling(NamedTuple):
-    confidence: float
-    num_resamples: int
-    seed: int
-
-    def arguments(self, *row: object) -> _BootstrapArguments:
-        """Return the keyword arguments of a bootstrap function for the row with this name."""
-        name = "/".join(str(part) for part in (self.seed, *row))
-        entropy = int.from_bytes(hashlib.sha256(name.encode()).digest())
-        rng = np.random.default_rng(entropy)
-        return {"confidence": self.confidence, "num_resamples": self.num_resamples, "rng": rng}
-
-
 @dataclass(frozen=True)
 class Aggregate:
     """The three tables of a set of scoring rules; each is computed when it is first read."""
@@ -152,11 +143,11 @@ class Aggregate:
     _score_sets: Sequence[ScoreSet]
     _groups: Sequence["_Group"]
     _contrasts: Sequence[tuple[str, str]]
-    _resampling: _Resampling
+    _confidence: float
 
     @cached_property
     def _score_rows(self) -> dict[tuple[str, str, int], ScoreRow]:
-        rows = [_score_row(score_set, self._resampling) for score_set in self._score_sets]
+        rows = [_score_row(score_set, self._confidence) for score_set in self._score_sets]
         return {(row.run, row.benchmark, row.gen_length): row for row in rows}
 
     @cached_property
@@ -172,10 +163,10 @@ class Aggregate:
     @cached_property
     def contrasts(self) -> pd.DataFrame:
         """One row per contrast, data set, benchmark (or average) and generation length."""
-        pairs = self._contrasts
-        rows = [row for pair in pairs for row in _contrast_rows(self._groups, pair, self._resampling)]
-        table = _frame(ContrastRow, rows)
-        return _add_holm(table) if len(pairs) > 1 else table
+        rows = [
+            row for pair in self._contrasts for row in _contrast_rows(self._groups, pair, self._confidence)
+        ]
+        return _add_verdicts(_frame(ContrastRow, rows), self._confidence)
 
     def _method_row(self, group: "_Group") -> MethodRow:
         """Return a row of the methods table; a single run has the same interval as in the scores table."""
@@ -184,8 +175,8 @@ class Aggregate:
             row = self._score_rows[group.columns[0][0].run, group.benchmark, group.gen_length]
             interval = Interval(row.ci_low, row.ci_high)
         else:
-            arguments = self._resampling.arguments("method", group.method, *group.key)
-            interval = mean_interval([_credit(column) for column in group.columns], **arguments)
+            columns = [_credit(column) for column in group.columns]
+            interval = accuracy_interval(columns, confidence=self._confidence)
         sd = float(values.std(ddof=1)) if values.size > 1 else float("nan")
         spread = float(values.mean()), sd, float(values.min()), float(values.max())
         return MethodRow(group.method, *group.key, values.size, *spread, *interval)
@@ -196,8 +187,6 @@ def aggregate(
     *,
     contrasts: Sequence[tuple[str, str]],
     confidence: float,
-    num_resamples: int,
-    seed: int,
 ) -> Aggregate:
     """Aggregate the scores of an experiment.
 
@@ -208,22 +197,19 @@ def aggregate(
         score_sets: scores of each run, benchmark and generation length, in the order of the tables.
         contrasts: pairs of treatment and control, in the order of the table; may be empty.
         confidence: confidence level of all intervals, between 0 and 1.
-        num_resamples: number of bootstrap resamples.
-        seed: seed of the bootstrap.
 
     Returns:
         The tables. A method with a single run has no standard deviation, and its interval covers
-        examples only. If there are several contrasts, their table has a further column ``p_holm``:
-        the p-values of the averages over benchmarks, corrected for the number of contrasts, data sets
-        and lengths. The rows of single benchmarks have no corrected p-value, because they show where a
-        difference arises and do not test whether it exists.
+        examples only. The p-values of the averages over benchmarks are corrected for the number of
+        contrasts, data sets and lengths. The rows of single benchmarks have no corrected p-value and no
+        verdict, because they show where a difference arises and do not test whether it exists.
 
     Raises:
         ScoringError: the runs differ in their examples, or in the weight of an example, or a method has
             no scores on a benchmark.
     """
     matched = list(_match(score_sets))
-    return Aggregate(matched, list(_group(matched)), contrasts, _Resampling(confidence, num_resamples, seed))
+    return Aggregate(matched, list(_group(matched)), contrasts, confidence)
 
 
 def _match(score_sets: Sequence[ScoreSet]) -> Iterator[ScoreSet]:
@@ -253,14 +239,14 @@ def _common_weight(peers: Sequence[ScoreSet]) -> Floats:
     return np.where(np.isnan(high), peers[0].weight, high)
 
 
-def _score_row(score_set: ScoreSet, resampling: _Resampling) -> ScoreRow:
+def _score_row(score_set: ScoreSet, confidence: float) -> ScoreRow:
     n, num_correct = len(score_set.example_ids), int(score_set.is_correct.sum())
     if score_set.is_all_or_nothing:
-        kind, interval = "wilson", wilson_interval(num_correct, n, confidence=resampling.confidence)
+        quantile = NormalDist().inv_cdf((1 + confidence) / 2)
+        kind, interval = "wilson", wilson_interval(score_set.accuracy, n, quantile=quantile)
     else:
-        kind = "bootstrap over examples"
-        arguments = resampling.arguments("score", score_set.run, score_set.benchmark, score_set.gen_length)
-        interval = mean_interval([_credit([score_set])], **arguments)
+        kind = "wilson, clustered"
+        interval = accuracy_interval([_credit([score_set])], confidence=confidence)
     identity = score_set.run, score_set.method, score_set.dataset, score_set.seed
     place = score_set.benchmark, score_set.gen_length, score_set.scoring
     counts = n, num_correct, int(score_set.is_unscorable.sum())
@@ -280,6 +266,15 @@ class _Group:
     @property
     def key(self) -> tuple[str | None, str, int]:
         return self.dataset, self.benchmark, self.gen_length
+
+    @property
+    def num_seeds(self) -> int:
+        return len(self.columns[0])
+
+    @property
+    def has_variation(self) -> bool:
+        """True if the variation between training seeds is known, or if there is none."""
+        return self.dataset is None or self.num_seeds > 1
 
     def seed_means(self) -> Floats:
         """Return the mean accuracy over the benchmarks, shape ``[seeds]``."""
@@ -311,36 +306,45 @@ def _group(score_sets: Sequence[ScoreSet]) -> Iterator[_Group]:
 
 
 def _contrast_rows(
-    groups: Sequence[_Group], contrast: tuple[str, str], resampling: _Resampling
+    groups: Sequence[_Group], contrast: tuple[str, str], confidence: float
 ) -> Iterator[ContrastRow]:
-    """Compare a contrast's two methods on each benchmark and on the average."""
+    """Compare a contrast's two methods on each benchmark and on the average.
+
+    A model that is not trained here has no data set; it is compared with the treatment on every data set.
+    """
     controls = {group.key: group for group in groups if group.method == contrast[1]}
     for group in groups:
-        if group.method != contrast[0] or group.key not in controls:
+        control = controls.get(group.key) or controls.get((None, *group.key[1:]))
+        if group.method != contrast[0] or control is None:
             continue
-        pairs = zip(group.columns, controls[group.key].columns, strict=True)
-        arguments = resampling.arguments("contrast", *contrast, *group.key)
-        change = compare_means([_credit(treatment, control) for treatment, control in pairs], **arguments)
-        num_seeds = len(group.columns[0]), len(controls[group.key].columns[0])
+        pairs = zip(group.columns, control.columns, strict=True)
+        change = compare_means([_credit(*pair) for pair in pairs], confidence=confidence)
+        has_variation = group.has_variation and control.has_variation
         yield ContrastRow(
             *group.key,
             *contrast,
-            *num_seeds,
+            group.num_seeds,
+            control.num_seeds,
             difference=change.difference,
+            standard_error=change.standard_error,
             ci_low=change.low,
             ci_high=change.high,
-            p_value=change.p_value,
-            beyond_interval=change.beyond_interval,
+            p_value=change.p_value if has_variation else math.nan,
+            p_holm=math.nan,
+            minimum_detectable_difference=change.minimum_detectable if has_variation else math.nan,
+            verdict="",
         )
 
 
-def _add_holm(contrasts: pd.DataFrame) -> pd.DataFrame:
-    """Add corrected p-values of the averages, or of the only benchmark if there is no average."""
+def _add_verdicts(contrasts: pd.DataFrame, confidence: float) -> pd.DataFrame:
+    """Add corrected p-values and verdicts to the averages, or to the only benchmark."""
     is_average = contrasts["benchmark"] == AVERAGE
-    family = is_average if is_average.any() else ~is_average
+    family = (is_average if is_average.any() else ~is_average) & contrasts["p_value"].notna()
     corrected = pd.Series(np.nan, index=contrasts.index)
     corrected[family] = holm(contrasts.loc[family, "p_value"].to_numpy(dtype=np.float64))
-    return contrasts.assign(p_holm=corrected)
+    sides = np.where(contrasts["difference"] > 0, ABOVE, BELOW)
+    verdicts = np.where(corrected < 1 - confidence, sides, UNDECIDED)
+    return contrasts.assign(p_holm=corrected, verdict=np.where(family, verdicts, ""))
 
 
 def _credit(*columns: Sequence[ScoreSet]) -> BenchmarkCredit:

@@ -1,21 +1,17 @@
 """Confidence intervals of an accuracy.
 
-    wilson_interval(8, 10, confidence=0.95)  ->  Interval(low=0.490, high=0.943)
+    wilson_interval(0.8, 10, quantile=1.96)  ->  Interval(low=0.490, high=0.943)
 
-The interval of a single run covers the choice of questions only; `mean_interval` of several runs also
-covers the choice of training seeds.
+The interval of a single run covers the choice of questions only; that of several runs also covers the choice
+of training seeds.
 """
 
 from collections.abc import Sequence
 from typing import NamedTuple
 
-import numpy as np
-
 from weft.errors import ScoringError
-from weft.stats.resampling import BenchmarkCredit, Floats, resample_group_means
-
-DECIMALS = 12
-"""Number of decimals to which draws are rounded, so that the order of summation does not affect results."""
+from weft.stats.credit import BenchmarkCredit, group_means
+from weft.stats.variance import estimate_variance
 
 
 class Interval(NamedTuple):
@@ -25,63 +21,57 @@ class Interval(NamedTuple):
     high: float
 
 
-def wilson_interval(num_correct: int, n: int, *, confidence: float) -> Interval:
+def wilson_interval(share: float, n: int | float, *, quantile: float) -> Interval:
     """Compute the Wilson score interval of a proportion.
 
-    The bounds are the proportions p that solve ``|k/n - p| = z sqrt(p (1 - p) / n)``.
+    The bounds are the proportions p that solve ``|share - p| = quantile * sqrt(p (1 - p) / n)``.
 
     Args:
-        num_correct: number of successes k, from 0 to n.
-        n: number of trials, at least 1.
-        confidence: confidence level, between 0 and 1; z is the quantile of (1 + confidence)/2.
+        share: observed proportion, from 0 to 1.
+        n: number of trials, above 0; need not be an integer.
+        quantile: quantile of the normal or the t distribution for the upper bound.
 
     Returns:
         The interval, within [0, 1].
 
     Raises:
-        ScoringError: there are no trials, or the number of successes is not between 0 and n.
+        ScoringError: there are no trials, or the proportion is not between 0 and 1.
 
     Source:
         E. B. Wilson, J. Am. Stat. Assoc. 22 (1927) 209, without continuity correction.
     """
-    from scipy.stats import binomtest
-
-    if n < 1 or not 0 <= num_correct <= n:
+    if not n > 0 or not 0 <= share <= 1:
         raise ScoringError(
-            "the number of correct answers must lie between 0 and the number of answers, which must be "
-            f"at least 1, got {num_correct} of {n}; check the score file"
+            "an accuracy must lie between 0 and 1, and the number of answers must be above 0, got "
+            f"{share} of {n}; check the score file"
         )
-    limits = binomtest(num_correct, n).proportion_ci(confidence_level=confidence, method="wilson")
-    return Interval(float(limits.low), float(limits.high))
+    spread = quantile**2 / n
+    centre = (share + spread / 2) / (1 + spread)
+    half_width = (spread * (share * (1 - share) + spread / 4)) ** 0.5 / (1 + spread)
+    return Interval(max(0.0, centre - half_width), min(1.0, centre + half_width))
 
 
-def mean_interval(
-    benchmarks: Sequence[BenchmarkCredit], *, confidence: float, num_resamples: int, rng: np.random.Generator
-) -> Interval:
-    """Compute the percentile bootstrap interval of a mean accuracy over benchmarks and training seeds.
+def accuracy_interval(benchmarks: Sequence[BenchmarkCredit], *, confidence: float) -> Interval:
+    """Compute a confidence interval of a group's mean accuracy over benchmarks and training seeds.
 
-    Whole examples are resampled, since the units of one example, such as the empty cells of one Sudoku,
-    are not independent. The interval has width 0 if all credits are equal.
+    It is the Wilson interval for the number of independent answers that would give the same variance, with a
+    quantile of the t distribution. If all answers are right, or all are wrong, this is the number of
+    questions.
 
     Args:
-        benchmarks: a group of runs on each benchmark; the mean is over these benchmarks.
+        benchmarks: the group on each benchmark; the mean is over these benchmarks.
         confidence: confidence level, between 0 and 1.
-        num_resamples: number of bootstrap resamples.
-        rng: generator of the random numbers.
 
     Returns:
         The interval, within [0, 1].
 
     Source:
-        B. Efron and R. Tibshirani, An Introduction to the Bootstrap (1993), chapter 13, with the draws of
-        `weft.stats.resampling.resample_group_means`.
+        E. Korn and B. Graubard, Survey Methodology 24 (1998) 193, section 3, with the Wilson interval in
+        place of that of Clopper and Pearson, and `weft.stats.variance.estimate_variance`.
     """
-    draws = resample_group_means(benchmarks, num_resamples=num_resamples, rng=rng)
-    return percentile_interval(draws[0], confidence=confidence)
-
-
-def percentile_interval(draws: Floats, *, confidence: float) -> Interval:
-    """Return the quantiles (1 - confidence)/2 and (1 + confidence)/2 of bootstrap draws."""
-    tail = (1 - confidence) / 2
-    low, high = np.quantile(draws, [tail, 1 - tail]).round(DECIMALS)
-    return Interval(float(low), float(high))
+    mean = float(group_means(benchmarks)[0])
+    variance = estimate_variance(benchmarks, [1.0])
+    count = len(benchmarks) ** 2 / sum(1 / benchmark.num_examples for benchmark in benchmarks)
+    if 0 < mean < 1:
+        count = mean * (1 - mean) / variance.standard_error**2
+    return wilson_interval(mean, count, quantile=variance.quantile(confidence))

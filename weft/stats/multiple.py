@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from weft.errors import ScoringError
-from weft.stats.resampling import Floats
+from weft.stats.credit import Floats
 
 
 def holm(p_values: Sequence[float] | Floats) -> Floats:

@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from weft.errors import ScoringError
-from weft.stats.intervals import DECIMALS, percentile_interval
-from weft.stats.resampling import BenchmarkCredit, group_means, resample_group_means
+from weft.stats.credit import BenchmarkCredit, group_means
+from weft.stats.variance import estimate_variance
+
+DECIMALS = 12
+"""Number of decimals of a difference, so that the order of summation does not affect results."""
 
 
 @dataclass(frozen=True)
@@ -16,60 +17,48 @@ class PairedDifference:
 
     Attributes:
         difference: the difference, from -1 to 1.
+        standard_error: its standard error.
         low: lower bound of its confidence interval.
         high: upper bound of its confidence interval.
         p_value: two-sided p-value of the hypothesis that there is no difference.
+        minimum_detectable: difference that a test would find with a probability of 80 %.
     """
 
     difference: float
+    standard_error: float
     low: float
     high: float
     p_value: float
-
-    @property
-    def beyond_interval(self) -> bool:
-        """True if the interval excludes zero."""
-        return self.low > 0 or self.high < 0
+    minimum_detectable: float
 
 
-def compare_means(
-    benchmarks: Sequence[BenchmarkCredit],
-    *,
-    confidence: float,
-    num_resamples: int,
-    rng: np.random.Generator,
-    resample_seeds: bool = True,
-) -> PairedDifference:
+def compare_means(benchmarks: Sequence[BenchmarkCredit], *, confidence: float) -> PairedDifference:
     """Compare two groups of runs on their unweighted mean accuracy over benchmarks.
 
-    Each resample has the same examples for both groups, so that the difficulty of questions cancels. The
-    training seeds are resampled in each group separately, so that the interval also covers the variation
-    between training seeds. The p-value belongs to the percentile interval: with B resamples, of which k lie
-    on the rarer side of zero, it is ``min(1, 2 (k + 1) / (B + 1))``.
+    Both groups answer the same questions, so that the difficulty of questions cancels. The interval also
+    covers the variation between training seeds, if a group has several; a group with one run is taken as
+    the only possible run.
 
     Args:
         benchmarks: the two groups, treatment and control, on each benchmark.
         confidence: confidence level, between 0 and 1.
-        num_resamples: number of bootstrap resamples.
-        rng: generator of the random numbers.
-        resample_seeds: False for an interval that refers to the given runs only.
 
     Returns:
-        The difference with its percentile interval and p-value.
-
-    Source:
-        `weft.stats.resampling.resample_group_means`. The p-value includes the observed sample, as in
-        A. Davison and D. Hinkley, Bootstrap Methods and their Application (1997), section 4.2.
+        The difference with its interval, its p-value and what could have been detected, from a t
+        distribution with the standard error of `weft.stats.variance.estimate_variance`.
     """
     treatment, control = group_means(benchmarks)
-    draws = resample_group_means(
-        benchmarks, num_resamples=num_resamples, rng=rng, resample_seeds=resample_seeds
+    difference = round(float(treatment - control), DECIMALS)
+    variance = estimate_variance(benchmarks, [1.0, -1.0])
+    half_width = variance.quantile(confidence) * variance.standard_error
+    return PairedDifference(
+        difference=difference,
+        standard_error=variance.standard_error,
+        low=difference - half_width,
+        high=difference + half_width,
+        p_value=variance.p_value(difference),
+        minimum_detectable=variance.minimum_detectable(confidence),
     )
-    differences = (draws[0] - draws[1]).round(DECIMALS)
-    low, high = percentile_interval(differences, confidence=confidence)
-    num_rarer = min(int((differences <= 0).sum()), int((differences >= 0).sum()))
-    p_value = min(1.0, 2 * (num_rarer + 1) / (differences.size + 1))
-    return PairedDifference(round(float(treatment - control), DECIMALS), low, high, p_value)
 
 
 def match_examples(example_ids: Sequence[Sequence[str]], *, names: Sequence[str]) -> None:

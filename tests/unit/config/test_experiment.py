@@ -69,7 +69,7 @@ def test_both_kinds_of_experiment_describe_themselves():
     assert tiny.benchmark_names == stored.benchmark_names == ["sudoku", "countdown", "gsm8k", "math500"]
     assert [run.run_id for run in tiny.trained_runs] == tiny.run_ids[1:]
     assert (stored.run_ids, stored.trained_runs, stored.traced_runs) == (["published"], [], [])
-    assert (tiny.contrasts, stored.contrasts) == ([("weft", "sft")], [])
+    assert (tiny.contrasts, stored.contrasts) == ([("weft", "sft"), ("sft", "base"), ("weft", "base")], [])
     assert (tiny.num_questions("gsm8k"), stored.num_questions("gsm8k")) == (250, None)
 
 
@@ -109,6 +109,10 @@ HUB_FILE = {"source": "published", "instruction": "none", "file": {"repo": 1}}
         ("contrast", ["weft", "dpo"], "contrast", r"\('weft', 'dpo'\)"),
         ("further_contrasts", [["weft", "dpo"]], r"further_contrasts\[0\]", r"\('weft', 'dpo'\)"),
         ("further_contrasts", [["sft", "weft"]], r"further_contrasts\[0\]", r"\('sft', 'weft'\)"),
+        ("further_contrasts", [["sft", "base"]], r"further_contrasts\[0\]", r"\('sft', 'base'\) again"),
+        ("further_contrasts", [["base", "weft"]], r"further_contrasts\[0\]", r"\('base', 'weft'\)"),
+        ("further_contrasts", [["weft", "weft"]], r"further_contrasts\[0\]", r"\('weft', 'weft'\)"),
+        ("contrast", ["sft", "base"], "contrast must name two", r"\('sft', 'base'\)"),
         ("benchmarks.chess", SOURCE, "benchmarks", "'chess'"),
         ("benchmarks.chess", {}, "benchmarks.chess.source", "nothing"),
         ("benchmarks.average", CUSTOM, "benchmarks", "'average'"),

@@ -14,8 +14,8 @@ def scores(*credits_):
 
 
 def test_a_change_of_accuracy_is_described_with_its_interval():
-    assert describe_change(scores(1, 0, 1, 0), scores(1, 0, 1, 0)) == "50.0 (+0.0, +0.0 to +0.0)"
-    assert describe_change(scores(1, 1, 1, 0), scores(1, 0, 1, 0)).startswith("75.0 (+25.0, +0.0 to ")
+    assert describe_change(scores(1, 0, 1, 0), scores(1, 0, 1, 0)).startswith("50.0 (+0.0, -")
+    assert describe_change(scores(1, 1, 1, 0), scores(1, 0, 1, 0)).startswith("75.0 (+25.0, -")
 
 
 TINY = load_experiment(find_experiment("tiny"))

@@ -12,7 +12,7 @@ from weft.records import LengthSummary
 from weft.report.results import load_results
 from weft.report.tables import compute_tables
 
-STATISTICS = {"confidence": 0.95, "num_resamples": 200, "seed": 1}
+STATISTICS = {"confidence": 0.95}
 NUM_EXAMPLES = 24
 RECIPE = {
     "architecture": {

@@ -3,6 +3,7 @@ import pytest
 
 from weft.report.conclusions import draw_conclusions
 
+UNDECIDED = "not distinguishable from zero"
 ROW = {
     "dataset": "worked",
     "benchmark": "average",
@@ -14,9 +15,13 @@ ROW = {
     "ci_low": -0.012,
     "ci_high": 0.029,
     "p_value": 0.412,
+    "p_holm": 0.824,
+    "minimum_detectable_difference": 0.0292,
+    "verdict": UNDECIDED,
 }
-ABOVE = {"difference": 0.05, "ci_low": 0.01, "ci_high": 0.09, "p_value": 0.0001}
-BELOW = {"difference": -0.05, "ci_low": -0.09, "ci_high": -0.01, "p_value": 0.02}
+ABOVE = {"difference": 0.05, "ci_low": 0.01, "ci_high": 0.09, "p_value": 0.0001, "verdict": "above zero"}
+BELOW = {"difference": -0.05, "ci_low": -0.09, "ci_high": -0.01, "p_value": 0.02, "verdict": "below zero"}
+BENCHMARK = {"benchmark": "gsm8k", "p_holm": float("nan"), "verdict": ""}
 
 
 def conclude(experiment, *rows):
@@ -26,28 +31,43 @@ def conclude(experiment, *rows):
 @pytest.mark.parametrize(
     ("row", "text"),
     [
-        ({}, "+0.8 points, 95 % interval −1.2 to +2.9 (p = 0.412): not distinguishable from zero"),
-        (ABOVE, "+5.0 points, 95 % interval +1.0 to +9.0 (p < 0.001): above zero"),
-        (BELOW, "−5.0 points, 95 % interval −9.0 to −1.0 (p = 0.020): below zero"),
+        (
+            {},
+            "95 % interval −1.2 to +2.9 (p = 0.412, Holm = 0.824): not distinguishable from zero",
+        ),
+        (
+            ABOVE | {"p_holm": 0.0004},
+            "+5.0 points, 95 % interval +1.0 to +9.0 (p < 0.001, Holm < 0.001): above zero",
+        ),
+        (
+            BELOW | {"p_holm": 0.04},
+            "−5.0 points, 95 % interval −9.0 to −1.0 (p = 0.020, Holm = 0.040): below zero",
+        ),
+        (BELOW | {"verdict": UNDECIDED}, "(p = 0.020, Holm = 0.824): not distinguishable from zero"),
     ],
 )
-def test_the_lead_claims_no_more_than_its_interval(experiment, row, text):
-    found = conclude(experiment, row, {"benchmark": "gsm8k"} | ABOVE)
-    assert found.lead == f"WeFT minus SFT on average: {text} (trained on worked, 48 tokens)."
+def test_the_lead_claims_no_more_than_the_corrected_test(experiment, row, text):
+    found = conclude(experiment, row, ABOVE | BENCHMARK)
+    assert found.lead.endswith(f"{text} (trained on worked, 48 tokens).")
     assert found.comparisons == ()
 
 
-def test_further_contrasts_are_counted_and_leave_the_lead_alone(ablations):
-    main = {"p_holm": 0.824}
+def test_comparisons_of_averages_are_counted(ablations):
     cart = {"treatment": "cart", "p_holm": 0.0003} | ABOVE
-    benchmark = {"treatment": "cart", "benchmark": "gsm8k"} | BELOW
-    found = conclude(ablations, main, {"benchmark": "sudoku"}, cart, benchmark)
+    found = conclude(ablations, {}, BENCHMARK, cart, {"treatment": "cart"} | BELOW | BENCHMARK)
     assert "+0.8 points" in found.lead
-    assert "(p = 0.412, Holm = 0.824)" in found.lead
-    assert "4 intervals" in found.reservations[1]
-    assert "1 above zero, 1 below zero, 2 not distinguishable" in found.reservations[1]
-    assert "2 comparisons" in found.reservations[2]
-    assert ", 1 differ" in found.reservations[2]
+    assert found.reservations[2] == (
+        "There are 2 comparisons of averages: 1 above zero, 0 below zero, 1 not distinguishable from zero, "
+        "after the correction for their number by Holm's method."
+    )
+
+
+def test_what_could_have_been_detected_stands_beside_the_effect_of_the_paper(experiment):
+    (_, detectable, _) = conclude(experiment, {}).reservations
+    assert "A difference of 2.9 points" in detectable
+    assert "the paper reports 0.5 to 0.9 points for LLaDA-8B-Instruct" in detectable
+    (_, several, _) = conclude(experiment, {}, {"minimum_detectable_difference": 0.011}).reservations
+    assert "A difference of 1.1 to 2.9 points" in several
 
 
 def test_several_averages_are_counted_first(experiment):
@@ -63,14 +83,21 @@ def test_without_an_average_the_conclusion_is_about_the_benchmark(experiment):
 
 def test_only_the_first_scoring_leads_to_conclusions(describe):
     both = describe(scoring=["d1", "strict"])
-    strict = ({"rules": "strict", "benchmark": name} | ABOVE for name in ("average", "gsm8k"))
-    found = conclude(both, {}, {"benchmark": "gsm8k"}, *strict)
+    strict = {"rules": "strict", "p_holm": float("nan"), "verdict": ""} | ABOVE
+    found = conclude(both, {}, BENCHMARK, strict)
     assert "+0.8 points" in found.lead
-    assert "2 intervals by d1 (0 above zero" in found.reservations[1]
+    assert "1 comparisons of averages: 0 above zero" in found.reservations[2]
 
 
-def test_the_number_of_seeds_is_a_reservation(describe):
-    assert "one training seed" in conclude(describe(seeds=[1]), {}).reservations[0]
+def test_one_seed_has_no_verdict(describe):
+    missing = dict.fromkeys(("p_value", "p_holm", "minimum_detectable_difference"), float("nan"))
+    found = conclude(describe(seeds=[1]), missing | {"verdict": ""})
+    assert found.lead == (
+        "WeFT minus SFT on average: +0.8 points, 95 % interval −1.2 to +2.9 over the choice of questions, "
+        "for these two runs (trained on worked, 48 tokens)."
+    )
+    (reservation,) = found.reservations
+    assert "at least 2 training seeds" in reservation
     assert "3 seeds" in conclude(describe(), {}).reservations[0]
 
 

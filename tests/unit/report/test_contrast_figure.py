@@ -26,7 +26,8 @@ def test_every_contrast_has_a_dot_in_its_row_of_every_panel(ablations, ablated, 
     assert [label.get_text() for label in fig.axes[0].get_yticklabels()] == [
         "minus SFT", "WeFT", "CART", "minus WeFT", "WeFT, permuted",
     ]  # fmt: skip
-    differences = ablated_tables["contrasts"].set_index(["treatment", "benchmark"])
+    contrasts = ablated_tables["contrasts"]
+    differences = contrasts[contrasts["control"] != "base"].set_index(["treatment", "benchmark"])
     found = [(dot.get_xdata()[0], dot.get_ydata()[0]) for dot in dots(fig.axes[2])]
     assert found == [
         (pytest.approx(100 * differences.loc[(name, "average"), "difference"]), height)
@@ -34,12 +35,10 @@ def test_every_contrast_has_a_dot_in_its_row_of_every_panel(ablations, ablated, 
     ]
 
 
-def test_hollow_dots_mark_intervals_that_contain_zero(ablations, ablated, ablated_tables, monkeypatch):
+def test_filled_dots_mark_differences_with_a_verdict(ablations, ablated, ablated_tables, monkeypatch):
     frame = ablated_tables["contrasts"].copy()
-    is_average = frame["benchmark"] == "average"
-    frame.loc[is_average, ["ci_low", "difference", "ci_high"]] = [
-        [0.01, 0.02, 0.03], [-0.01, 0.02, 0.03], [-0.03, -0.02, -0.01],
-    ]  # fmt: skip
+    is_drawn = (frame["benchmark"] == "average") & (frame["control"] != "base")
+    frame.loc[is_drawn, "verdict"] = ["above zero", "not distinguishable from zero", "below zero"]
     monkeypatch.setattr(contrast_figure, "compute_tables", lambda *_: {"contrasts": frame})
     drawn = dots(draw_contrasts(ablations, ablated).axes[2])
     assert [dot.get_markerfacecolor() == "white" for dot in drawn] == [False, True, False]

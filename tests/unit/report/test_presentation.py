@@ -1,8 +1,7 @@
 import pandas as pd
-import pytest
 
 from weft.report.answers import ANSWER_COLUMNS
-from weft.report.presentation import corrected_rows, headline_headings, present, reading
+from weft.report.presentation import corrected_rows, headline_headings, present
 from weft.report.ratios import summarise_ratios
 
 CONTRAST = {
@@ -18,11 +17,13 @@ CONTRAST = {
     "ci_low": -0.012,
     "ci_high": 0.029,
     "p_value": 0.412,
-    "beyond_interval": False,
+    "p_holm": 0.412,
+    "minimum_detectable_difference": 0.0292,
+    "verdict": "not distinguishable from zero",
 }
 
 
-def test_contrasts_are_shown_in_points_with_a_reading(experiment):
+def test_contrasts_are_shown_in_points_with_a_verdict(experiment):
     table = present(experiment, "contrasts", pd.DataFrame([CONTRAST]))
     assert table.cells.iloc[0].tolist() == [
         "WeFT minus SFT",
@@ -32,16 +33,20 @@ def test_contrasts_are_shown_in_points_with_a_reading(experiment):
         "+0.8",
         "−1.2 to +2.9",
         "0.412",
+        "0.412",
+        "2.9",
         "not distinguishable from zero",
     ]
     assert table.title == "A small comparison: paired comparison"
     assert table.caption == experiment.caption
 
 
-def test_several_contrasts_show_the_corrected_p_where_there_is_one(ablations):
-    rows = [CONTRAST | {"p_holm": 0.824}, CONTRAST | {"treatment": "cart", "p_holm": None}]
+def test_missing_p_values_are_empty(ablations):
+    missing = {"p_value": None, "p_holm": None, "minimum_detectable_difference": None, "verdict": ""}
+    rows = [CONTRAST | {"p_holm": 0.824}, CONTRAST | {"treatment": "cart"} | missing]
     table = present(ablations, "contrasts", pd.DataFrame(rows))
     assert table.cells["p, Holm"].tolist() == ["0.824", ""]
+    assert table.cells.iloc[1].tolist()[-4:] == [""] * 4
     assert table.cells["contrast"].tolist() == ["WeFT minus SFT", "CART minus SFT"]
     assert len(table.notes) == 3
 
@@ -127,14 +132,6 @@ def test_custom_benchmarks_keep_their_name(describe):
     capitals = {"source": "custom", "path": "examples/custom_benchmark.py"}
     experiment = describe(benchmarks={"capitals": capitals})
     assert headline_headings(experiment, "d1") == {"capitals_48": "capitals"}
-
-
-@pytest.mark.parametrize(
-    ("low", "high", "text"),
-    [(0.01, 0.02, "above zero"), (-2.0, -1.0, "below zero"), (0.0, 1.0, "not distinguishable from zero")],
-)
-def test_an_interval_is_described_by_its_side_of_zero(low, high, text):
-    assert reading(low, high) == text
 
 
 def test_headings_name_the_length_only_if_there_are_several(experiment, stored):

@@ -1,22 +1,18 @@
 import numpy as np
 import pytest
+from scipy.stats import binomtest, norm
 
 from weft.errors import ScoringError
-from weft.stats.intervals import (
-    Interval,
-    mean_interval,
-    percentile_interval,
-    wilson_interval,
-)
-from weft.stats.resampling import BenchmarkCredit
+from weft.stats.credit import BenchmarkCredit
+from weft.stats.intervals import accuracy_interval, wilson_interval
+
+Z = float(norm.ppf(0.975))
 
 
-def bootstrap(credit, weight=None, num_resamples=2000, seed=0):
-    credit = np.asarray(credit, dtype=float)
-    weight = np.ones(credit.size) if weight is None else np.asarray(weight, dtype=float)
-    rng = np.random.default_rng(seed)
-    benchmark = BenchmarkCredit((credit[None],), weight)
-    return mean_interval([benchmark], confidence=0.95, num_resamples=num_resamples, rng=rng)
+def interval(credit, weight=None, confidence=0.95):
+    credit = np.atleast_2d(np.asarray(credit, dtype=float))
+    weight = np.ones(credit.shape[1]) if weight is None else np.asarray(weight, dtype=float)
+    return accuracy_interval([BenchmarkCredit((credit,), weight)], confidence=confidence)
 
 
 @pytest.mark.parametrize(
@@ -28,54 +24,63 @@ def bootstrap(credit, weight=None, num_resamples=2000, seed=0):
     ],
 )
 def test_wilson_interval_has_known_values(num_correct, n, low, high):
-    assert wilson_interval(num_correct, n, confidence=0.95) == pytest.approx((low, high), abs=1e-7)
+    assert wilson_interval(num_correct / n, n, quantile=Z) == pytest.approx((low, high), abs=1e-7)
 
 
-def test_wilson_interval_widens_with_the_confidence():
-    narrow, wide = (wilson_interval(8, 10, confidence=level) for level in (0.8, 0.99))
-    assert wide.low < narrow.low < 0.8 < narrow.high < wide.high
+@pytest.mark.parametrize("num_correct", range(0, 38, 4))
+def test_wilson_interval_is_that_of_scipy(num_correct):
+    expected = binomtest(num_correct, 37).proportion_ci(confidence_level=0.95, method="wilson")
+    found = wilson_interval(num_correct / 37, 37, quantile=Z)
+    assert found == pytest.approx((expected.low, expected.high), abs=1e-12)
 
 
-@pytest.mark.parametrize(("num_correct", "n"), [(0, 0), (3, 2), (-1, 2)])
-def test_wilson_interval_needs_examples(num_correct, n):
-    with pytest.raises(ScoringError, match=f"{num_correct} of {n}"):
-        wilson_interval(num_correct, n, confidence=0.95)
+@pytest.mark.parametrize(("share", "n"), [(0.5, 0), (1.5, 2), (-0.5, 2), (float("nan"), 2)])
+def test_wilson_interval_needs_answers(share, n):
+    with pytest.raises(ScoringError, match=f"{share} of {n}"):
+        wilson_interval(share, n, quantile=Z)
 
 
-def test_bootstrap_interval_is_near_wilson_for_right_and_wrong():
-    credit = [1.0] * 60 + [0.0] * 140
-    assert bootstrap(credit) == pytest.approx(wilson_interval(60, 200, confidence=0.95), abs=0.015)
+def test_right_and_wrong_answers_of_one_run_have_nearly_the_wilson_interval():
+    """The variance is estimated with n - 1, so that the number of independent answers is 199."""
+    assert interval([1.0] * 60 + [0.0] * 140) == pytest.approx(wilson_interval(0.3, 199, quantile=Z))
 
 
-def test_whole_puzzles_are_resampled_not_cells():
+def test_whole_puzzles_are_clusters_not_cells():
     """Ten puzzles of eight cells, all right or all wrong: as uncertain as ten trials, not as eighty."""
-    clustered = bootstrap([1.0] * 5 + [0.0] * 5, weight=[8] * 10)
-    independent = bootstrap([1.0] * 40 + [0.0] * 40)
-    assert clustered.high - clustered.low > 2.5 * (independent.high - independent.low)
+    clustered = interval([1.0] * 5 + [0.0] * 5, weight=[8] * 10)
+    assert clustered == pytest.approx(wilson_interval(0.5, 9, quantile=Z))
 
 
-def test_equal_credits_give_an_interval_of_width_zero():
-    assert bootstrap([0.5] * 7, weight=[1, 2, 3, 4, 5, 6, 7]) == Interval(0.5, 0.5)
+@pytest.mark.parametrize("level", [0.0, 1.0])
+def test_equal_answers_are_as_uncertain_as_the_questions(level):
+    assert interval(np.full((3, 40), level)) == pytest.approx(wilson_interval(level, 40, quantile=Z))
 
 
-def test_bootstrap_interval_covers_the_truth_about_as_often_as_it_says():
+def test_the_average_of_equal_answers_counts_the_questions_of_all_benchmarks():
+    """Two benchmarks of 30 and 60 questions: the variance of their average is that of 80 answers."""
+    benchmarks = [BenchmarkCredit((np.ones((2, count)),), np.ones(count)) for count in (30, 60)]
+    assert accuracy_interval(benchmarks, confidence=0.95) == pytest.approx(
+        wilson_interval(1.0, 80, quantile=Z)
+    )
+
+
+def test_one_question_has_an_interval():
+    low, high = interval([[0.5]])
+    assert low < 0.15
+    assert high > 0.85
+
+
+def test_the_interval_covers_the_truth_about_as_often_as_it_says():
     rng = np.random.default_rng(1)
-    samples = (rng.random((200, 60)) < 0.3).astype(float)
-    intervals = [bootstrap(sample, num_resamples=300, seed=index) for index, sample in enumerate(samples)]
-    assert 0.88 <= np.mean([low <= 0.3 <= high for low, high in intervals]) <= 0.99
+    samples = (rng.random((400, 60)) < 0.3).astype(float)
+    assert 0.92 <= np.mean([low <= 0.3 <= high for low, high in map(interval, samples)]) <= 0.98
 
 
-def test_the_same_generator_gives_the_same_interval():
-    assert bootstrap([1, 0, 0, 1], seed=5) == bootstrap([1, 0, 0, 1], seed=5)
-
-
-def test_mean_interval_covers_seed_noise():
-    """Every example agrees within a seed, so all width comes from the seeds 0, 0.5 and 1."""
-    credit = np.repeat([[0.0], [0.5], [1.0]], 4, axis=1)
-    benchmark = BenchmarkCredit((credit,), np.ones(4))
-    rng = np.random.default_rng(0)
-    assert mean_interval([benchmark], confidence=0.9, num_resamples=500, rng=rng) == Interval(0.0, 1.0)
-
-
-def test_percentile_interval_holds_the_middle():
-    assert percentile_interval(np.arange(101) / 100, confidence=0.9) == pytest.approx((0.05, 0.95))
+def test_the_interval_of_several_seeds_covers_seed_noise():
+    """Three models with levels around 0.5; without the variance of the seeds most intervals would miss it."""
+    rng = np.random.default_rng(2)
+    found = []
+    for _ in range(300):
+        levels = rng.normal(0.5, 0.1, size=(3, 1))
+        found.append(interval((rng.random((3, 200)) < levels).astype(float)))
+    assert 0.91 <= np.mean([low <= 0.5 <= high for low, high in found]) <= 0.99
