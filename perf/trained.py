@@ -191,7 +191,7 @@ def describe_change(ours: dict[str, list[Score]], exact: dict[str, list[Score]])
         Accuracy in percent, and its change in points with a 95 % interval.
 
     Source:
-        `weft.stats.paired`; the interval covers the choice of questions only, because there is a single network.
+        `weft.stats.paired`; the interval covers the choice of questions only, because there is one network.
     """
     pairs = [
         BenchmarkCredit((_credit(ours[name]), _credit(exact[name])), _weight(exact[name])) for name in exact

@@ -103,6 +103,8 @@ def _equation(name: str, p_value: float) -> str:
 
 def _count_verdicts(rows: pd.DataFrame) -> str:
     verdicts = rows["verdict"].tolist()
+    if not any(verdicts):
+        return "no verdict"
     return ", ".join(f"{verdicts.count(verdict)} {verdict}" for verdict in (ABOVE, BELOW, UNDECIDED))
 
 

@@ -7,22 +7,24 @@ from weft.stats import AVERAGE
 
 GAIN_COLUMNS = (
     "method", "dataset", "gen_length", "num_seeds", "base", "mean", "gain", "relative_gain",
+    "relative_gain_low", "relative_gain_high",
 )  # fmt: skip
 
 
-def compute_gains(experiment: FineTuning, methods: pd.DataFrame) -> pd.DataFrame:
+def compute_gains(experiment: FineTuning, methods: pd.DataFrame, intervals: pd.DataFrame) -> pd.DataFrame:
     """Compute by how much each method raises the accuracy of the base model, averaged over benchmarks.
 
     Args:
         experiment: the experiment.
         methods: the accuracies of base model and methods by one scoring, as fractions, with the columns
             method, dataset, benchmark, gen_length, num_seeds and mean.
+        intervals: intervals of the relative gains, see `weft.stats.Aggregate.relative_gains`.
 
     Returns:
         A table with the columns `GAIN_COLUMNS` and a row per method, training set and length. ``base`` and
         ``mean`` are accuracies, ``gain`` is their difference, and ``relative_gain`` is the gain divided by
         that of the control on the same training set, minus one; it is NaN for the control itself and if
-        the control gains nothing.
+        the control gains nothing. Its interval is NaN where ``intervals`` has none.
 
     Source:
         Table 1 of the paper, whose relative improvements of 39, 64 and 83 % follow from its averages by
@@ -41,4 +43,5 @@ def compute_gains(experiment: FineTuning, methods: pd.DataFrame) -> pd.DataFrame
     control_gain = trained[keys].merge(of_control, on=keys, how="left")["gain"]
     relative = trained["gain"] / control_gain - 1
     is_defined = (trained["method"] != control) & (control_gain > 0)
-    return trained.assign(relative_gain=relative.where(is_defined))[list(GAIN_COLUMNS)]
+    table = trained.assign(relative_gain=relative.where(is_defined))
+    return table.merge(intervals, on=["method", *keys], how="left")[list(GAIN_COLUMNS)]

@@ -134,6 +134,15 @@ def _on_contrasts(experiment: Experiment, frame: pd.DataFrame) -> tuple[str, ...
     )
 
 
+def _on_seeds(experiment: Experiment, frame: pd.DataFrame) -> tuple[str, ...]:
+    treatment, control = map(method_label, experiment.contrasts[0])
+    return (
+        f"The table shows the accuracy of {treatment} minus that of {control} for runs with the same "
+        "training seed, by the first scoring rules, and the number of questions that only one of the two runs "
+        "answers correctly. For Sudoku, an answer is correct if the whole board is.",
+    )
+
+
 def _on_gains(experiment: Experiment, frame: pd.DataFrame) -> tuple[str, ...]:
     assert isinstance(experiment, FineTuning), "only a fine-tuning has gains"
     control = method_label(experiment.contrast[1])
@@ -141,8 +150,9 @@ def _on_gains(experiment: Experiment, frame: pd.DataFrame) -> tuple[str, ...]:
         "The mean is over benchmarks and training seeds, by the first scoring rules; the gain is the mean "
         "minus the accuracy of the base model.",
         f"The relative gain says how much larger the gain is than that of {control} on the same training "
-        f"set: (gain / gain of {control}) {MINUS} 1. It has no interval; those of the differences are in the "
-        "contrasts table.",
+        f"set: (gain / gain of {control}) {MINUS} 1. Its interval covers questions and training seeds. It is "
+        f"missing with a single training seed, and if the gain of {control} is not clearly above zero: the "
+        "relative gain then says nothing.",
     )
 
 
@@ -183,6 +193,7 @@ _DEPENDING: Mapping[str, Callable[[Experiment, pd.DataFrame], tuple[str, ...]]] 
     "scores": _on_scores,
     "gains": _on_gains,
     "contrasts": _on_contrasts,
+    "seeds": _on_seeds,
     "learning_speed": _on_speed,
     "rules": _on_rules,
     "gradients": _on_gradients,

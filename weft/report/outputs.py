@@ -26,8 +26,8 @@ def list_tables(experiment: Experiment) -> list[str]:
     gradients = ["gradients"] if experiment.has_gradient_study else []
     curves = ["learning_curves", "learning_speed"] if experiment.curve_benchmarks else []
     return [
-        *headlines, *published, "gains", "contrasts", *curves, *costs, "answers", *gradients, "ratios",
-        "methods", "scores",
+        *headlines, *published, "gains", "contrasts", "seeds", *curves, *costs, "answers", *gradients,
+        "ratios", "methods", "scores",
     ]  # fmt: skip
 
 

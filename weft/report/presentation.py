@@ -173,6 +173,20 @@ def _contrast_cells(experiment: Experiment, frame: pd.DataFrame) -> Cells:
     }
 
 
+def _seed_cells(experiment: Experiment, frame: pd.DataFrame) -> Cells:
+    return {
+        "training set": frame["dataset"],
+        **_place_cells(experiment, frame.assign(rules=str(experiment.scoring[0]))),
+        "seed": frame["seed"].astype(str),
+        "difference, points": [percent(value, is_signed=True) for value in frame["difference"]],
+        **{
+            f"only {method_label(method)} correct": frame[name].astype(str)
+            for method, name in zip(experiment.contrasts[0], ("only_treatment", "only_control"), strict=True)
+        },
+        "questions": frame["n"].astype(str),
+    }
+
+
 def _gain_cells(experiment: Experiment, frame: pd.DataFrame) -> Cells:
     return {
         "method": _group_labels(frame),
@@ -182,6 +196,10 @@ def _gain_cells(experiment: Experiment, frame: pd.DataFrame) -> Cells:
         "mean, %": frame["mean"].map(percent),
         "gain, points": [percent(value, is_signed=True) for value in frame["gain"]],
         "relative gain, %": [percent(value, is_signed=True) for value in frame["relative_gain"]],
+        _interval_heading(experiment): [
+            "" if pd.isna(low) else percent_interval(low, high, is_signed=True)
+            for low, high in zip(frame["relative_gain_low"], frame["relative_gain_high"], strict=True)
+        ],
     }
 
 
@@ -364,6 +382,7 @@ _PRESENTATIONS: Mapping[str, tuple[str, Callable[[Experiment, pd.DataFrame], Cel
     "methods": ("accuracy of every method over training seeds", _method_cells),
     "gains": ("gain over the base model", _gain_cells),
     "contrasts": ("paired comparison", _contrast_cells),
+    "seeds": ("differences by training seed", _seed_cells),
     "rules": ("comparison of the scoring rules", _scoring_cells),
     "learning_curves": ("accuracy on validation questions during training", _curve_cells),
     "learning_speed": ("optimiser steps to half of the gain", _speed_cells),

@@ -75,26 +75,3 @@ def published_effects() -> tuple[float, float]:
 def published_model(method: str) -> str | None:
     """Return the name of the published model that a method reproduces; None if there is no such model."""
     return None if method not in SUFFIXES else f"{PAPER_MODEL}{SUFFIXES[method]}"
-
-
-def mixed_averages(scores: pd.DataFrame) -> pd.DataFrame:
-    """Average the benchmarks at the lengths of the paper's Table 1.
-
-    Args:
-        scores: the scores table.
-
-    Returns:
-        One row per method and data set with method, dataset, benchmark, gen_length, num_seeds, and the
-        mean and sd over training seeds, from 0 to 1; no rows if a benchmark or length is missing.
-    """
-    columns = ["method", "dataset", "benchmark", "gen_length", "num_seeds", "mean", "sd"]
-    lengths = scores["benchmark"].map(TABLE_1_LENGTHS)
-    chosen = scores[scores["gen_length"] == lengths]
-    if set(chosen["benchmark"]) != set(TABLE_1_LENGTHS) or set(scores["benchmark"]) != set(TABLE_1_LENGTHS):
-        return pd.DataFrame(columns=columns)
-    keys = ["method", "dataset"]
-    per_run = chosen.groupby([*keys, "run"], dropna=False, sort=False)["accuracy"].mean()
-    summary = per_run.groupby(keys, dropna=False, sort=False).agg(num_seeds="size", mean="mean", sd="std")
-    table = summary.reset_index().assign(benchmark=AVERAGE, gen_length=MIXED)[columns]
-    table["dataset"] = table["dataset"].astype(object).where(table["dataset"].notna(), None)
-    return table

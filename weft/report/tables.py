@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from weft.config import Experiment, FineTuning
+from weft.config import BASE_RUN, Experiment, FineTuning
 from weft.records.files import write_text
 from weft.report.answers import count_answers
 from weft.report.costs import compare_costs, list_timings
@@ -25,15 +25,16 @@ from weft.report.outputs import is_paper, list_headlines, list_tables
 from weft.report.presentation import headline_headings, headline_key, present
 from weft.report.published_numbers import (
     D1,
+    MIXED,
+    TABLE_1_LENGTHS,
     WEFT_PAPER,
     load_published,
-    mixed_averages,
     published_accuracy,
     published_model,
 )
 from weft.report.ratios import summarise_ratios
 from weft.report.results import Results, ScoreFile
-from weft.stats import AVERAGE, Aggregate, ScoreSet, aggregate
+from weft.stats import AVERAGE, Aggregate, LengthMix, ScoreSet, aggregate
 
 DECIMALS = 6
 """Number of decimals in all tables."""
@@ -74,12 +75,12 @@ def _compute_table(
         scores = _scores(experiment, aggregates)
         return scores if name == "scores" else _compare_scorings(experiment, scores)
     if name in _SUMMARISED:
-        return _SUMMARISED[name](experiment, _summary(experiment, aggregates[experiment.scoring[0]]))
+        return _SUMMARISED[name](experiment, aggregates[experiment.scoring[0]])
     if name in {"methods", "contrasts"}:
         stacked = _stack({scoring: getattr(result, name) for scoring, result in aggregates.items()})
         return stacked if name == "methods" else _limit_tests(stacked, str(experiment.scoring[0]))
     scoring = list_headlines(experiment)[name]
-    headline = _headline(experiment, _summary(experiment, aggregates[scoring]), scoring)
+    headline = _headline(experiment, aggregates[scoring].methods, scoring)
     if not experiment.trained_runs and scoring == experiment.scoring[0]:
         scores = _scores(experiment, aggregates)
         known = scores[scores["rules"] == scoring]
@@ -115,11 +116,11 @@ def _round(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def _aggregate(experiment: Experiment, results: Results, scoring: str) -> Aggregate:
-    statistics = experiment.statistics
     return aggregate(
         [_score_set(file) for file in results.scored_by(scoring)],
         contrasts=experiment.contrasts,
-        confidence=statistics.confidence,
+        confidence=experiment.statistics.confidence,
+        mix=LengthMix(MIXED, TABLE_1_LENGTHS) if is_paper(experiment) else None,
     )
 
 
@@ -175,13 +176,6 @@ def _scores(experiment: Experiment, aggregates: Mapping[str, Aggregate]) -> pd.D
     return scores.assign(published_accuracy=known.where(scores["rules"] == experiment.scoring[0]))
 
 
-def _summary(experiment: Experiment, aggregates: Aggregate) -> pd.DataFrame:
-    """Return the methods table, and for the paper its averages over other lengths as well."""
-    if not is_paper(experiment):
-        return aggregates.methods
-    return pd.concat([aggregates.methods, mixed_averages(aggregates.scores)], ignore_index=True)
-
-
 def _list_gradients(experiment: FineTuning, results: Results) -> pd.DataFrame:
     """Concatenate the gradient studies of all data sets, with a first column ``dataset``."""
     studies = [frame.assign(dataset=dataset) for dataset, frame in results.gradients.items()]
@@ -200,8 +194,14 @@ def _headline(experiment: Experiment, summary: pd.DataFrame, scoring: str) -> pd
     return pd.concat([identities, pd.DataFrame(list(rows.values()), columns=columns)], axis="columns")
 
 
-def _published_comparison(experiment: FineTuning, summary: pd.DataFrame) -> pd.DataFrame:
+def _gains(experiment: FineTuning, aggregates: Aggregate) -> pd.DataFrame:
+    intervals = aggregates.relative_gains(experiment.contrast[1], BASE_RUN)
+    return compute_gains(experiment, aggregates.methods, intervals)
+
+
+def _published_comparison(experiment: FineTuning, aggregates: Aggregate) -> pd.DataFrame:
     """Return our accuracies with the published ones, as fractions."""
+    summary = aggregates.methods
     published = load_published()
     identity = ["method", "dataset", "benchmark", "gen_length", "num_seeds"]
     rows = []
@@ -243,9 +243,10 @@ def _published_row(scores: pd.DataFrame, model: str) -> pd.DataFrame:
     return pd.DataFrame([row], dtype=object)
 
 
-_SUMMARISED: Mapping[str, Callable[[Any, pd.DataFrame], pd.DataFrame]] = {
+_SUMMARISED: Mapping[str, Callable[[Any, Aggregate], pd.DataFrame]] = {
     "published": _published_comparison,
-    "gains": compute_gains,
+    "gains": _gains,
+    "seeds": lambda _, aggregates: aggregates.seeds,
 }
 """Tables that are computed from the accuracies of the methods by the first scoring."""
 _MEASURED: Mapping[str, Callable[[Any, Results], pd.DataFrame]] = {

@@ -1,6 +1,6 @@
 """Confidence intervals, paired tests and means over training seeds, computed from arrays of scores."""
 
-from weft.stats.aggregate import ABOVE, AVERAGE, BELOW, UNDECIDED, Aggregate, ScoreSet, aggregate
+from weft.stats.aggregate import ABOVE, AVERAGE, BELOW, UNDECIDED, Aggregate, LengthMix, ScoreSet, aggregate
 from weft.stats.paired import compare_means
 from weft.stats.variance import POWER
 
@@ -11,6 +11,7 @@ __all__ = [
     "POWER",
     "UNDECIDED",
     "Aggregate",
+    "LengthMix",
     "ScoreSet",
     "aggregate",
     "compare_means",

@@ -4,7 +4,7 @@ All accuracies are fractions between 0 and 1.
 """
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from statistics import NormalDist
@@ -18,7 +18,7 @@ from weft.errors import ScoringError
 from weft.stats.credit import BenchmarkCredit, Floats
 from weft.stats.intervals import Interval, accuracy_interval, wilson_interval
 from weft.stats.multiple import holm
-from weft.stats.paired import compare_means, match_examples
+from weft.stats.paired import compare_gains, compare_means, match_examples
 
 AVERAGE = "average"
 """Name of the pseudo-benchmark that is the unweighted mean over the benchmarks."""
@@ -51,7 +51,7 @@ class MethodRow(NamedTuple):
     method: str
     dataset: str | None
     benchmark: str
-    gen_length: int
+    gen_length: int | str
     num_seeds: int
     mean: float
     sd: float
@@ -71,7 +71,7 @@ class ContrastRow(NamedTuple):
 
     dataset: str | None
     benchmark: str
-    gen_length: int
+    gen_length: int | str
     treatment: str
     control: str
     num_seeds_treatment: int
@@ -84,6 +84,25 @@ class ContrastRow(NamedTuple):
     p_holm: float
     minimum_detectable_difference: float
     verdict: str
+
+
+class SeedRow(NamedTuple):
+    """A row of the table of two runs with the same seed.
+
+    ``only_treatment`` and ``only_control`` are the numbers of questions that only one of the runs answers
+    correctly, ``n`` is the number of all questions.
+    """
+
+    dataset: str | None
+    benchmark: str
+    gen_length: int | str
+    treatment: str
+    control: str
+    seed: int | None
+    difference: float
+    only_treatment: int
+    only_control: int
+    n: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,6 +155,18 @@ class ScoreSet:
         return replace(self, example_ids=tuple(sorted(self.example_ids)), **arrays)
 
 
+class LengthMix(NamedTuple):
+    """An average over benchmarks whose answers differ in length.
+
+    Attributes:
+        name: what stands in place of the length.
+        lengths: benchmark -> length of the answers, in tokens.
+    """
+
+    name: str
+    lengths: Mapping[str, int]
+
+
 @dataclass(frozen=True)
 class Aggregate:
     """The three tables of a set of scoring rules; each is computed when it is first read."""
@@ -168,11 +199,44 @@ class Aggregate:
         ]
         return _add_verdicts(_frame(ContrastRow, rows), self._confidence)
 
+    @cached_property
+    def seeds(self) -> pd.DataFrame:
+        """One row per seed, for each row of the first contrast."""
+        rows = [row for pair in self._contrasts[:1] for row in _seed_rows(self._groups, pair)]
+        return _frame(SeedRow, rows).astype({"seed": "Int64"})
+
+    def relative_gains(self, control: str, base: str) -> pd.DataFrame:
+        """Return intervals of the gains of all trained methods relative to that of the control.
+
+        Args:
+            control: name of the control.
+            base: name of the model that is not trained.
+
+        Returns:
+            A table with the columns method, dataset, gen_length, relative_gain_low and relative_gain_high,
+            for the average over benchmarks, or for the only benchmark. It has no row for a method with a
+            single training seed, and none if the gain of the control is not clearly above zero.
+        """
+        rows = []
+        averages = [group for group in self._groups if group.benchmark == AVERAGE] or self._groups
+        by_key = {(group.method, *group.key): group for group in averages}
+        for group in averages:
+            others = by_key.get((control, *group.key)), by_key.get((base, None, *group.key[1:]))
+            if group.method in {control, base} or None in others or not group.has_variation:
+                continue
+            columns = zip(group.columns, *(other.columns for other in others if other), strict=True)
+            interval = compare_gains([_credit(*column) for column in columns], confidence=self._confidence)
+            if interval is not None:
+                rows.append((group.method, group.dataset, group.gen_length, *interval))
+        names = ["method", "dataset", "gen_length", "relative_gain_low", "relative_gain_high"]
+        return pd.DataFrame(rows, columns=names)
+
     def _method_row(self, group: "_Group") -> MethodRow:
         """Return a row of the methods table; a single run has the same interval as in the scores table."""
         values = group.seed_means()
         if len(group.columns) == 1 and values.size == 1:
-            row = self._score_rows[group.columns[0][0].run, group.benchmark, group.gen_length]
+            ((only,),) = group.columns
+            row = self._score_rows[only.run, only.benchmark, only.gen_length]
             interval = Interval(row.ci_low, row.ci_high)
         else:
             columns = [_credit(column) for column in group.columns]
@@ -187,6 +251,7 @@ def aggregate(
     *,
     contrasts: Sequence[tuple[str, str]],
     confidence: float,
+    mix: LengthMix | None = None,
 ) -> Aggregate:
     """Aggregate the scores of an experiment.
 
@@ -197,6 +262,7 @@ def aggregate(
         score_sets: scores of each run, benchmark and generation length, in the order of the tables.
         contrasts: pairs of treatment and control, in the order of the table; may be empty.
         confidence: confidence level of all intervals, between 0 and 1.
+        mix: a further average over benchmarks, at a length of its own for each benchmark.
 
     Returns:
         The tables. A method with a single run has no standard deviation, and its interval covers
@@ -209,7 +275,7 @@ def aggregate(
             no scores on a benchmark.
     """
     matched = list(_match(score_sets))
-    return Aggregate(matched, list(_group(matched)), contrasts, confidence)
+    return Aggregate(matched, list(_group(matched, mix)), contrasts, confidence)
 
 
 def _match(score_sets: Sequence[ScoreSet]) -> Iterator[ScoreSet]:
@@ -260,11 +326,11 @@ class _Group:
     method: str
     dataset: str | None
     benchmark: str
-    gen_length: int
+    gen_length: int | str
     columns: tuple[tuple[ScoreSet, ...], ...]  # benchmarks x seeds
 
     @property
-    def key(self) -> tuple[str | None, str, int]:
+    def key(self) -> tuple[str | None, str, int | str]:
         return self.dataset, self.benchmark, self.gen_length
 
     @property
@@ -282,8 +348,8 @@ class _Group:
         return np.asarray(accuracies.mean(axis=0))
 
 
-def _group(score_sets: Sequence[ScoreSet]) -> Iterator[_Group]:
-    """Group the runs by method and data set; the group of the average follows those of the benchmarks."""
+def _group(score_sets: Sequence[ScoreSet], mix: LengthMix | None) -> Iterator[_Group]:
+    """Group the runs by method and data set; the groups of the averages follow those of the benchmarks."""
     benchmarks = _distinct(score_set.benchmark for score_set in score_sets)
     lengths = _distinct(score_set.gen_length for score_set in score_sets)
     columns: dict[tuple[Any, ...], tuple[ScoreSet, ...]] = {}
@@ -303,20 +369,20 @@ def _group(score_sets: Sequence[ScoreSet]) -> Iterator[_Group]:
         for length in lengths if len(benchmarks) > 1 else ():
             parts = tuple(columns[method, dataset, benchmark, length] for benchmark in benchmarks)
             yield _Group(method, dataset, AVERAGE, length, parts)
+        if (
+            mix is not None
+            and mix.lengths.keys() == set(benchmarks)
+            and {*mix.lengths.values()} <= {*lengths}
+        ):
+            parts = tuple(columns[method, dataset, name, mix.lengths[name]] for name in benchmarks)
+            yield _Group(method, dataset, AVERAGE, mix.name, parts)
 
 
 def _contrast_rows(
     groups: Sequence[_Group], contrast: tuple[str, str], confidence: float
 ) -> Iterator[ContrastRow]:
-    """Compare a contrast's two methods on each benchmark and on the average.
-
-    A model that is not trained here has no data set; it is compared with the treatment on every data set.
-    """
-    controls = {group.key: group for group in groups if group.method == contrast[1]}
-    for group in groups:
-        control = controls.get(group.key) or controls.get((None, *group.key[1:]))
-        if group.method != contrast[0] or control is None:
-            continue
+    """Compare a contrast's two methods on each benchmark and on the average."""
+    for group, control in _pair_groups(groups, contrast):
         pairs = zip(group.columns, control.columns, strict=True)
         change = compare_means([_credit(*pair) for pair in pairs], confidence=confidence)
         has_variation = group.has_variation and control.has_variation
@@ -336,6 +402,38 @@ def _contrast_rows(
         )
 
 
+def _pair_groups(groups: Sequence[_Group], contrast: tuple[str, str]) -> Iterator[tuple[_Group, _Group]]:
+    """Yield the groups of treatment and control on the same data set, benchmark and length.
+
+    A model that is not trained here has no data set; it is compared with the treatment on every data set.
+    """
+    controls = {group.key: group for group in groups if group.method == contrast[1]}
+    for group in groups:
+        control = controls.get(group.key) or controls.get((None, *group.key[1:]))
+        if group.method == contrast[0] and control is not None:
+            yield group, control
+
+
+def _seed_rows(groups: Sequence[_Group], contrast: tuple[str, str]) -> Iterator[SeedRow]:
+    """Compare the runs of a contrast's two methods seed by seed."""
+    for group, control in _pair_groups(groups, contrast):
+        others = {runs[0].seed: runs for runs in zip(*control.columns, strict=True)}
+        for runs in zip(*group.columns, strict=True):
+            seed = runs[0].seed
+            if seed not in others:
+                continue
+            pairs = list(zip(runs, others[seed], strict=True))
+            yield SeedRow(
+                *group.key,
+                *contrast,
+                seed=seed,
+                difference=float(np.mean([run.accuracy - other.accuracy for run, other in pairs])),
+                only_treatment=sum(int((run.is_correct & ~other.is_correct).sum()) for run, other in pairs),
+                only_control=sum(int((other.is_correct & ~run.is_correct).sum()) for run, other in pairs),
+                n=sum(len(run.example_ids) for run in runs),
+            )
+
+
 def _add_verdicts(contrasts: pd.DataFrame, confidence: float) -> pd.DataFrame:
     """Add corrected p-values and verdicts to the averages, or to the only benchmark."""
     is_average = contrasts["benchmark"] == AVERAGE
@@ -352,7 +450,7 @@ def _credit(*columns: Sequence[ScoreSet]) -> BenchmarkCredit:
     return BenchmarkCredit(credit, columns[0][0].weight)
 
 
-def _frame(kind: type[ScoreRow | MethodRow | ContrastRow], rows: Sequence[Any]) -> pd.DataFrame:
+def _frame(kind: type[ScoreRow | MethodRow | ContrastRow | SeedRow], rows: Sequence[Any]) -> pd.DataFrame:
     """Return a table in which a missing data set is None."""
     frame = pd.DataFrame(rows, columns=list(kind._fields))
     frame["dataset"] = pd.Series([row.dataset for row in rows], dtype=object)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from weft.errors import ScoringError
 from weft.stats.credit import BenchmarkCredit, group_means
+from weft.stats.intervals import Interval
 from weft.stats.variance import estimate_variance
 
 DECIMALS = 12
@@ -59,6 +60,33 @@ def compare_means(benchmarks: Sequence[BenchmarkCredit], *, confidence: float) -
         p_value=variance.p_value(difference),
         minimum_detectable=variance.minimum_detectable(confidence),
     )
+
+
+def compare_gains(benchmarks: Sequence[BenchmarkCredit], *, confidence: float) -> Interval | None:
+    """Compute a confidence interval of the relative gain of a method over a base model.
+
+    The relative gain is ``(treatment - base) / (control - base) - 1``.
+
+    Args:
+        benchmarks: the three groups, treatment, control and base, on each benchmark.
+        confidence: confidence level, between 0 and 1.
+
+    Returns:
+        The interval, or None if the gain of the control is not clearly above zero, so that the ratio may have
+        any value.
+
+    Source:
+        The delta method: the variance of a ratio is that of treatment - ratio * control - (1 - ratio) * base,
+        divided by the squared gain of the control.
+    """
+    treatment, control, base = map(float, group_means(benchmarks))
+    of_control = estimate_variance(benchmarks, [0.0, 1.0, -1.0])
+    if control - base <= of_control.quantile(confidence) * of_control.standard_error:
+        return None
+    ratio = (treatment - base) / (control - base)
+    variance = estimate_variance(benchmarks, [1.0, -ratio, ratio - 1])
+    half_width = variance.quantile(confidence) * variance.standard_error / (control - base)
+    return Interval(ratio - 1 - half_width, ratio - 1 + half_width)
 
 
 def match_examples(example_ids: Sequence[Sequence[str]], *, names: Sequence[str]) -> None:

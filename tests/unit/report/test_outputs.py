@@ -14,7 +14,7 @@ from weft.report.outputs import (
 
 def test_fine_tunings_and_stored_generations_have_their_tables_and_figures(experiment, stored):
     assert list_tables(experiment) == [
-        "headline", "gains", "contrasts", "answers", "ratios", "methods", "scores",
+        "headline", "gains", "contrasts", "seeds", "answers", "ratios", "methods", "scores",
     ]  # fmt: skip
     assert list_figures(experiment) == [
         "accuracy",
@@ -32,14 +32,14 @@ def test_every_further_scoring_has_a_headline_behind_the_first(describe, describ
     assert list_headlines(describe(scoring=["strict", "d1"])) == {"headline": "strict", "headline_d1": "d1"}
     assert list_tables(describe_stored(**both))[:3] == ["headline", "headline_strict", "rules"]
     assert list_tables(describe_paper(**both)) == [
-        "headline", "headline_strict", "published", "gains", "contrasts", "answers", "ratios", "methods",
-        "scores",
+        "headline", "headline_strict", "published", "gains", "contrasts", "seeds", "answers", "ratios",
+        "methods", "scores",
     ]  # fmt: skip
 
 
 def test_ablations_and_gradients_have_tables_and_figures(ablations, describe_ablations, experiment, stored):
     assert list_tables(ablations) == [
-        "headline", "gains", "contrasts", "learning_curves", "learning_speed", "costs", "answers",
+        "headline", "gains", "contrasts", "seeds", "learning_curves", "learning_speed", "costs", "answers",
         "gradients", "ratios", "methods", "scores",
     ]  # fmt: skip
     assert list_figures(ablations) == [

@@ -96,6 +96,7 @@ def test_tables_stand_in_reading_order(describe, compute):
         "Accuracy by the rules strict",
         "Gain over the base model",
         "Paired comparison",
+        "Differences by training seed",
         "Ends of the answers",
         "Masking-rate ratios",
         "Accuracy of every method over training seeds",

@@ -1,4 +1,5 @@
 import pandas as pd
+import pytest
 
 from weft.report.answers import ANSWER_COLUMNS
 from weft.report.presentation import corrected_rows, headline_headings, present
@@ -142,3 +143,12 @@ def test_headings_name_the_length_only_if_there_are_several(experiment, stored):
 
 def test_the_paper_experiment_has_the_average_at_the_papers_lengths(describe_paper):
     assert list(headline_headings(describe_paper(), "d1"))[-1] == "average_mixed"
+
+
+def test_the_differences_by_seed_name_both_methods(experiment, tables):
+    cells = present(experiment, "seeds", tables["seeds"]).cells
+    assert {"only WeFT correct", "only SFT correct", "questions"} <= set(cells.columns)
+    assert cells["seed"].tolist() == ["1", "2", "3"] * 3
+    means = tables["contrasts"].query("control == 'sft'").set_index("benchmark")["difference"]
+    by_seed = tables["seeds"].groupby("benchmark")["difference"].mean()
+    assert by_seed.to_dict() == pytest.approx(means.to_dict(), abs=2e-6)

@@ -1,7 +1,6 @@
 import math
 from pathlib import Path
 
-import pandas as pd
 import pytest
 import yaml
 
@@ -9,8 +8,8 @@ from weft.report.published_numbers import (
     D1,
     WEFT_PAPER,
     load_published,
-    mixed_averages,
     published_accuracy,
+    published_effects,
     published_model,
 )
 
@@ -65,22 +64,5 @@ def test_the_data_sets_have_the_names_of_the_paper_experiment():
     assert set(load_published()["dataset"]) - {""} <= names
 
 
-def score_rows(lengths):
-    return pd.DataFrame(
-        [
-            ("sft-s1k-seed1", "sft", "s1k", benchmark, length, accuracy)
-            for benchmark, accuracy in (("sudoku", 0.1), ("countdown", 0.2), ("gsm8k", 0.8), ("math500", 0.4))
-            for length in lengths
-        ],
-        columns=["run", "method", "dataset", "benchmark", "gen_length", "accuracy"],
-    ).assign(accuracy=lambda frame: frame["accuracy"] + frame["gen_length"] / 10_000)
-
-
-def test_the_mixed_average_takes_one_length_per_benchmark():
-    (row,) = mixed_averages(score_rows([256, 512])).to_dict("records")
-    assert row["mean"] == pytest.approx((0.1512 + 0.2512 + 0.8256 + 0.4256) / 4)
-    assert (row["gen_length"], row["num_seeds"]) == ("mixed", 1)
-
-
-def test_there_is_no_mixed_average_without_all_lengths():
-    assert mixed_averages(score_rows([256])).empty
+def test_the_effects_of_the_paper_are_those_of_its_table_1():
+    assert published_effects() == pytest.approx((0.005, 0.009))

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from weft.errors import ScoringError
-from weft.stats.aggregate import AVERAGE, ScoreSet, aggregate
+from weft.stats.aggregate import AVERAGE, LengthMix, ScoreSet, aggregate
 
 IDS = ("q1", "q2", "q3", "q4")
 
@@ -54,8 +54,8 @@ EXPERIMENT = [
 ]
 
 
-def run(score_sets, contrasts=(("weft", "sft"),)):
-    return aggregate(score_sets, contrasts=contrasts, confidence=0.95)
+def run(score_sets, contrasts=(("weft", "sft"),), mix=None):
+    return aggregate(score_sets, contrasts=contrasts, confidence=0.95, mix=mix)
 
 
 def row(frame, **values):
@@ -237,3 +237,61 @@ def test_other_weights_are_an_error():
 def test_a_method_without_scores_on_a_benchmark_is_an_error():
     with pytest.raises(ScoringError, match=r"weft.*sudoku"):
         run([score_set(), sudoku(), score_set("weft")])
+
+
+def test_relative_gains_are_those_of_the_average_of_all_trained_methods():
+    rng = np.random.default_rng(2)
+    ids = tuple(f"q{i}" for i in range(80))
+    levels = {"base": (None,), "sft": (1, 2), "weft": (1, 2)}
+    shares = {"base": 0.1, "sft": 0.6, "weft": 0.7}
+    scores = [
+        score_set(method, seed, benchmark, (rng.random(80) < shares[method]) * 1.0, example_ids=ids)
+        for method, seeds in levels.items()
+        for seed in seeds
+        for benchmark in ("gsm8k", "math500")
+    ]
+    (found,) = run(scores).relative_gains("sft", "base").to_dict("records")
+    means = run(scores).methods.query("benchmark == 'average'").set_index("method")["mean"]
+    relative = (means["weft"] - means["base"]) / (means["sft"] - means["base"]) - 1
+    assert (found["method"], found["dataset"], found["gen_length"]) == ("weft", "s1k", 48)
+    assert (found["relative_gain_low"] + found["relative_gain_high"]) / 2 == pytest.approx(relative)
+
+
+def test_one_seed_has_no_relative_gain():
+    one_seed = [one for one in EXPERIMENT if one.seed in {None, 1}]
+    assert run(one_seed).relative_gains("sft", "base").empty
+
+
+def lengthen(scores, credit):
+    credit = np.asarray(credit, dtype=float)
+    return replace(scores, gen_length=96, credit=credit, is_correct=credit == 1)
+
+
+def test_a_mix_takes_one_length_of_each_benchmark():
+    """At 96 tokens, SFT has all of gsm8k wrong; the mix takes gsm8k at 96 and sudoku at 48."""
+    longer = [lengthen(one, (1, 1, 1, 1) if one.method == "weft" else (0, 0, 0, 0)) for one in EXPERIMENT]
+    mix = LengthMix("mixed", {"gsm8k": 96, "sudoku": 48})
+    found = run([*EXPERIMENT, *longer], mix=mix)
+    means = found.methods[found.methods["gen_length"] == "mixed"].set_index("method")["mean"]
+    assert means["sft"] == pytest.approx((0 + (0.25 + 0.5) / 2) / 2)
+    assert means["weft"] == pytest.approx((1 + 1.75 / 4) / 2)
+    mixed = row(found.contrasts, gen_length="mixed")
+    assert mixed["difference"] == pytest.approx(means["weft"] - means["sft"])
+    assert found.contrasts["p_holm"].notna().sum() == 3, "two lengths and the mix"
+
+
+def test_there_is_no_mix_without_all_its_lengths():
+    mix = LengthMix("mixed", {"gsm8k": 96, "sudoku": 48})
+    assert "mixed" not in set(run(EXPERIMENT, mix=mix).methods["gen_length"])
+
+
+def test_runs_with_the_same_seed_are_compared_question_by_question():
+    seeds = run(EXPERIMENT).seeds
+    assert seeds["benchmark"].tolist() == ["gsm8k"] * 2 + ["sudoku"] * 2 + [AVERAGE] * 2
+    assert seeds["seed"].tolist() == [1, 2] * 3
+    assert seeds["difference"].tolist() == pytest.approx([0.5, 0.25, 0.1875, -0.0625, 0.34375, 0.09375])
+    assert seeds["only_treatment"].tolist() == [2, 1, 0, 0, 2, 1]
+    assert seeds["only_control"].tolist() == [0, 0, 0, 1, 0, 1], "the second board of the second seed"
+    assert seeds["n"].tolist() == [4, 4, 4, 4, 8, 8]
+    assert run(EXPERIMENT, contrasts=(("weft", "base"),)).seeds.empty
+    assert run(EXPERIMENT, contrasts=()).seeds.empty

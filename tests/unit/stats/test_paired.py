@@ -4,7 +4,7 @@ from scipy.stats import sem, ttest_ind
 
 from weft.errors import ScoringError
 from weft.stats.credit import BenchmarkCredit
-from weft.stats.paired import compare_means, match_examples
+from weft.stats.paired import compare_gains, compare_means, match_examples
 
 
 def compare(treatment, control, weight=None):
@@ -97,6 +97,26 @@ def test_means_over_benchmarks_are_compared_without_weights():
     small = BenchmarkCredit((np.zeros((1, 10)), np.zeros((1, 10))), np.ones(10))
     found = compare_means([large, small], confidence=0.95)
     assert found.difference == 0.5
+
+
+def test_the_interval_of_a_relative_gain_covers_it_about_as_often_as_it_says():
+    """Levels 0.2, 0.5 and 0.6: the gain of the treatment is larger by a third."""
+    rng = np.random.default_rng(8)
+    hits = []
+    for _ in range(300):
+        difficulty = rng.normal(0, 0.05, 300)
+        groups = tuple(
+            (rng.random((seeds, 300)) < level + difficulty).astype(float)
+            for level, seeds in ((0.6, 3), (0.5, 3), (0.2, 1))
+        )
+        low, high = compare_gains([BenchmarkCredit(groups, np.ones(300))], confidence=0.95)
+        hits.append(low <= 1 / 3 <= high)
+    assert 0.91 <= np.mean(hits) <= 0.99
+
+
+def test_a_gain_that_is_not_clearly_above_zero_has_no_ratio():
+    groups = tuple(coin_flips((3, 50), 0.5, seed=seed) for seed in (1, 2, 3))
+    assert compare_gains([BenchmarkCredit(groups, np.ones(50))], confidence=0.95) is None
 
 
 def test_other_examples_are_an_error_that_names_one():
