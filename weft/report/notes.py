@@ -138,7 +138,7 @@ def _on_seeds(experiment: Experiment, frame: pd.DataFrame) -> tuple[str, ...]:
     treatment, control = map(method_label, experiment.contrasts[0])
     return (
         f"The table shows the accuracy of {treatment} minus that of {control} for runs with the same "
-        "training seed, by the first scoring rules, and the number of questions that only one of the two runs "
+        "training seed, by the first scoring rules, and the number of questions that only one of them "
         "answers correctly. For Sudoku, an answer is correct if the whole board is.",
     )
 
