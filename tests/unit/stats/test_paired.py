@@ -114,6 +114,15 @@ def test_the_interval_of_a_relative_gain_covers_it_about_as_often_as_it_says():
     assert 0.91 <= np.mean(hits) <= 0.99
 
 
+def test_the_interval_of_a_relative_gain_by_hand():
+    """Independent answers at 0.9, 0.5 and 0.1: twice the gain, with the variance of t - 2 c + b."""
+    groups = tuple(coin_flips((1, 4000), level, seed) for seed, level in enumerate((0.9, 0.5, 0.1)))
+    low, high = compare_gains([BenchmarkCredit(groups, np.ones(4000))], confidence=0.95)
+    error = ((0.9 * 0.1 + 4 * 0.5 * 0.5 + 0.1 * 0.9) / 4000) ** 0.5 / 0.4
+    assert (high - low) / 2 == pytest.approx(1.96 * error, rel=0.1)
+    assert (low + high) / 2 == pytest.approx(1, abs=3 * error)
+
+
 def test_a_gain_that_is_not_clearly_above_zero_has_no_ratio():
     groups = tuple(coin_flips((3, 50), 0.5, seed=seed) for seed in (1, 2, 3))
     assert compare_gains([BenchmarkCredit(groups, np.ones(50))], confidence=0.95) is None
