@@ -168,7 +168,7 @@ def _contrast_cells(experiment: Experiment, frame: pd.DataFrame) -> Cells:
         _interval_heading(experiment): _intervals(frame, is_signed=True),
         "p": _texts(frame["p_value"], p_value_text),
         "p, Holm": _texts(frame["p_holm"], p_value_text),
-        "detectable": _texts(frame["minimum_detectable_difference"], percent),
+        "detectable, points": _texts(frame["minimum_detectable_difference"], percent),
         "verdict": frame["verdict"],
     }
 
