@@ -74,7 +74,7 @@ def draw_conclusions(experiment: Experiment, tables: Tables) -> Conclusions:
         return Conclusions(sentences[0], reservations=reservations)
     treatment, control = (method_label(name) for name in experiment.contrast)
     place = "the average over benchmarks" if is_average.any() else "single benchmarks"
-    lead = f"{treatment} minus {control}, {place}, {len(main)} comparisons: {_count_verdicts(main)}."
+    lead = f"{treatment} minus {control}, {place}, {len(main)} comparisons: {_count_conclusions(main)}."
     return Conclusions(lead, tuple(sentences), reservations)
 
 
@@ -93,7 +93,7 @@ def _comparison(experiment: FineTuning, row: Mapping[Hashable, Any]) -> str:
     p_values = _equation("p", row["p_value"])
     if not math.isnan(row["p_holm"]):
         p_values += f", {_equation('Holm', row['p_holm'])}"
-    return f"{claim} ({p_values}): {row['verdict']} ({trained})."
+    return f"{claim} ({p_values}): {row['conclusion']} ({trained})."
 
 
 def _equation(name: str, p_value: float) -> str:
@@ -101,11 +101,11 @@ def _equation(name: str, p_value: float) -> str:
     return f"{name} {text}" if text.startswith("<") else f"{name} = {text}"
 
 
-def _count_verdicts(rows: pd.DataFrame) -> str:
-    verdicts = rows["verdict"].tolist()
-    if not any(verdicts):
-        return "no verdict"
-    return ", ".join(f"{verdicts.count(verdict)} {verdict}" for verdict in (ABOVE, BELOW, UNDECIDED))
+def _count_conclusions(rows: pd.DataFrame) -> str:
+    values = rows["conclusion"].tolist()
+    if not any(values):
+        return "no conclusion is possible"
+    return ", ".join(f"{values.count(side)} {side}" for side in (ABOVE, BELOW, UNDECIDED))
 
 
 def _reservations(experiment: FineTuning, contrasts: pd.DataFrame, main: pd.DataFrame) -> Iterator[str]:
@@ -113,7 +113,7 @@ def _reservations(experiment: FineTuning, contrasts: pd.DataFrame, main: pd.Data
     if num_seeds == 1:
         yield (
             "There is one training seed: the intervals do not cover what another training seed would change, "
-            f"and there is no verdict. A verdict requires at least {MIN_SEEDS} training seeds of each method."
+            f"and no conclusion is drawn. That requires at least {MIN_SEEDS} training seeds of each method."
         )
         return
     yield (
@@ -129,8 +129,8 @@ def _reservations(experiment: FineTuning, contrasts: pd.DataFrame, main: pd.Data
     )
     tested = corrected_rows(experiment, contrasts)
     yield (
-        f"There are {len(tested)} comparisons of averages: {_count_verdicts(tested)}, after the correction "
-        "for their number by Holm's method."
+        f"There are {len(tested)} comparisons of averages: {_count_conclusions(tested)}, after the "
+        "correction for their number by Holm's method."
     )
 
 

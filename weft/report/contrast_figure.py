@@ -63,7 +63,7 @@ def _draw_differences(ax: Axes, experiment: FineTuning, rows: pd.DataFrame, line
         pair = row["treatment"], row["control"]
         colour = method_colour(experiment, row["treatment"]) if pair == experiment.contrast else INK
         difference, low, high = (100 * row[name] for name in ("difference", "ci_low", "ci_high"))
-        face = colour if row["verdict"] in {ABOVE, BELOW} else "white"
+        face = colour if row["conclusion"] in {ABOVE, BELOW} else "white"
         draw_interval(ax, lines.index(pair), difference, low, high, color=colour, markerfacecolor=face)
     ax.axvline(0, color=INK, linewidth=0.8)
     ax.grid(visible=False, axis="y")

@@ -120,15 +120,15 @@ def _on_contrasts(experiment: Experiment, frame: pd.DataFrame) -> tuple[str, ...
         return (
             "Intervals cover the choice of questions, which both methods share. With a single training seed "
             "they do not cover what another seed would change, so that there is neither a p-value nor a "
-            "verdict: a difference is that of two runs.",
+            "conclusion: a difference is that of two runs.",
         )
     num_tests = int(frame["p_holm"].notna().sum())
     return (
         "Intervals and p-values are from a t distribution and cover the choice of questions, which both "
         "methods share, and of the training seeds of each method. The base model is a single model.",
         f"There are {num_tests} comparisons of averages; the column p, Holm is corrected for this number, "
-        "and the verdict depends on it. The intervals are not corrected. The rows of single benchmarks show "
-        "where a difference arises and have no verdict.",
+        "and the conclusion depends on it. The intervals are not corrected. The rows of single benchmarks "
+        "show where a difference arises and have no conclusion.",
         f"The column detectable is the difference, in points, that would be found with a probability of "
         f"{100 * POWER:g} %, before the correction.",
     )

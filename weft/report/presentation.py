@@ -28,7 +28,7 @@ from weft.report.ratios import LARGE, QUANTILES, REFERENCES
 from weft.stats import AVERAGE
 
 TEXT_HEADINGS = {
-    "run", "model", "method", "training set", "benchmark", "interval by", "contrast", "verdict", "rules",
+    "run", "model", "method", "training set", "benchmark", "interval by", "contrast", "conclusion", "rules",
     "tokens", "mean over",
 }  # fmt: skip
 """Headings of left-aligned columns."""
@@ -169,7 +169,7 @@ def _contrast_cells(experiment: Experiment, frame: pd.DataFrame) -> Cells:
         "p": _texts(frame["p_value"], p_value_text),
         "p, Holm": _texts(frame["p_holm"], p_value_text),
         "detectable, points": _texts(frame["minimum_detectable_difference"], percent),
-        "verdict": frame["verdict"],
+        "conclusion": frame["conclusion"],
     }
 
 

@@ -155,11 +155,11 @@ def _stack(frames: Tables) -> pd.DataFrame:
 
 
 def _limit_tests(contrasts: pd.DataFrame, scoring: str) -> pd.DataFrame:
-    """Remove the corrected p-values and verdicts of all other scorings."""
+    """Remove the corrected p-values and conclusions of all other scorings."""
     is_tested = contrasts["rules"] == scoring
     tests = {
         "p_holm": contrasts["p_holm"].where(is_tested),
-        "verdict": contrasts["verdict"].where(is_tested, ""),
+        "conclusion": contrasts["conclusion"].where(is_tested, ""),
     }
     return contrasts.assign(**tests)
 

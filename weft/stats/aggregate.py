@@ -23,7 +23,7 @@ from weft.stats.paired import compare_gains, compare_means, match_examples
 AVERAGE = "average"
 """Name of the pseudo-benchmark that is the unweighted mean over the benchmarks."""
 ABOVE, BELOW, UNDECIDED = "above zero", "below zero", "not distinguishable from zero"
-"""Verdicts on a difference."""
+"""Conclusions about a difference."""
 
 
 class ScoreRow(NamedTuple):
@@ -65,8 +65,8 @@ class ContrastRow(NamedTuple):
     """A row of the contrasts table; see `PairedDifference`.
 
     ``p_value`` and ``minimum_detectable_difference`` are NaN if a method has a single training seed, so
-    that its variation is unknown. ``p_holm`` is the corrected p-value of an average, and ``verdict`` is the
-    side of zero on which it lies by this value; other rows have none.
+    that its variation is unknown. ``p_holm`` is the corrected p-value of an average, and ``conclusion`` is
+    the side of zero on which it lies by this value; other rows have none.
     """
 
     dataset: str | None
@@ -83,7 +83,7 @@ class ContrastRow(NamedTuple):
     p_value: float
     p_holm: float
     minimum_detectable_difference: float
-    verdict: str
+    conclusion: str
 
 
 class SeedRow(NamedTuple):
@@ -197,7 +197,7 @@ class Aggregate:
         rows = [
             row for pair in self._contrasts for row in _contrast_rows(self._groups, pair, self._confidence)
         ]
-        return _add_verdicts(_frame(ContrastRow, rows), self._confidence)
+        return _add_conclusions(_frame(ContrastRow, rows), self._confidence)
 
     @cached_property
     def seeds(self) -> pd.DataFrame:
@@ -268,7 +268,7 @@ def aggregate(
         The tables. A method with a single run has no standard deviation, and its interval covers
         examples only. The p-values of the averages over benchmarks are corrected for the number of
         contrasts, data sets and lengths. The rows of single benchmarks have no corrected p-value and no
-        verdict, because they show where a difference arises and do not test whether it exists.
+        conclusion, because they show where a difference arises and do not test whether it exists.
 
     Raises:
         ScoringError: the runs differ in their examples, or in the weight of an example, or a method has
@@ -398,7 +398,7 @@ def _contrast_rows(
             p_value=change.p_value if has_variation else math.nan,
             p_holm=math.nan,
             minimum_detectable_difference=change.minimum_detectable if has_variation else math.nan,
-            verdict="",
+            conclusion="",
         )
 
 
@@ -434,15 +434,15 @@ def _seed_rows(groups: Sequence[_Group], contrast: tuple[str, str]) -> Iterator[
             )
 
 
-def _add_verdicts(contrasts: pd.DataFrame, confidence: float) -> pd.DataFrame:
-    """Add corrected p-values and verdicts to the averages, or to the only benchmark."""
+def _add_conclusions(contrasts: pd.DataFrame, confidence: float) -> pd.DataFrame:
+    """Add corrected p-values and conclusions to the averages, or to the only benchmark."""
     is_average = contrasts["benchmark"] == AVERAGE
     family = (is_average if is_average.any() else ~is_average) & contrasts["p_value"].notna()
     corrected = pd.Series(np.nan, index=contrasts.index)
     corrected[family] = holm(contrasts.loc[family, "p_value"].to_numpy(dtype=np.float64))
     sides = np.where(contrasts["difference"] > 0, ABOVE, BELOW)
-    verdicts = np.where(corrected < 1 - confidence, sides, UNDECIDED)
-    return contrasts.assign(p_holm=corrected, verdict=np.where(family, verdicts, ""))
+    conclusions = np.where(corrected < 1 - confidence, sides, UNDECIDED)
+    return contrasts.assign(p_holm=corrected, conclusion=np.where(family, conclusions, ""))
 
 
 def _credit(*columns: Sequence[ScoreSet]) -> BenchmarkCredit:

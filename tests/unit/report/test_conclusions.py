@@ -17,11 +17,11 @@ ROW = {
     "p_value": 0.412,
     "p_holm": 0.824,
     "minimum_detectable_difference": 0.0292,
-    "verdict": UNDECIDED,
+    "conclusion": UNDECIDED,
 }
-ABOVE = {"difference": 0.05, "ci_low": 0.01, "ci_high": 0.09, "p_value": 0.0001, "verdict": "above zero"}
-BELOW = {"difference": -0.05, "ci_low": -0.09, "ci_high": -0.01, "p_value": 0.02, "verdict": "below zero"}
-BENCHMARK = {"benchmark": "gsm8k", "p_holm": float("nan"), "verdict": ""}
+ABOVE = {"difference": 0.05, "ci_low": 0.01, "ci_high": 0.09, "p_value": 0.0001, "conclusion": "above zero"}
+BELOW = {"difference": -0.05, "ci_low": -0.09, "ci_high": -0.01, "p_value": 0.02, "conclusion": "below zero"}
+BENCHMARK = {"benchmark": "gsm8k", "p_holm": float("nan"), "conclusion": ""}
 
 
 def conclude(experiment, *rows):
@@ -43,7 +43,7 @@ def conclude(experiment, *rows):
             BELOW | {"p_holm": 0.04},
             "−5.0 points, 95 % interval −9.0 to −1.0 (p = 0.020, Holm = 0.040): below zero",
         ),
-        (BELOW | {"verdict": UNDECIDED}, "(p = 0.020, Holm = 0.824): not distinguishable from zero"),
+        (BELOW | {"conclusion": UNDECIDED}, "(p = 0.020, Holm = 0.824): not distinguishable from zero"),
     ],
 )
 def test_the_lead_claims_no_more_than_the_corrected_test(experiment, row, text):
@@ -83,15 +83,15 @@ def test_without_an_average_the_conclusion_is_about_the_benchmark(experiment):
 
 def test_only_the_first_scoring_leads_to_conclusions(describe):
     both = describe(scoring=["d1", "strict"])
-    strict = {"rules": "strict", "p_holm": float("nan"), "verdict": ""} | ABOVE
+    strict = {"rules": "strict", "p_holm": float("nan"), "conclusion": ""} | ABOVE
     found = conclude(both, {}, BENCHMARK, strict)
     assert "+0.8 points" in found.lead
     assert "1 comparisons of averages: 0 above zero" in found.reservations[2]
 
 
-def test_one_seed_has_no_verdict(describe):
+def test_one_seed_has_no_conclusion(describe):
     missing = dict.fromkeys(("p_value", "p_holm", "minimum_detectable_difference"), float("nan"))
-    found = conclude(describe(seeds=[1]), missing | {"verdict": ""})
+    found = conclude(describe(seeds=[1]), missing | {"conclusion": ""})
     assert found.lead == (
         "WeFT minus SFT on average: +0.8 points, 95 % interval −1.2 to +2.9 over the choice of questions, "
         "for these two runs (trained on worked, 48 tokens)."

@@ -35,10 +35,10 @@ def test_every_contrast_has_a_dot_in_its_row_of_every_panel(ablations, ablated, 
     ]
 
 
-def test_filled_dots_mark_differences_with_a_verdict(ablations, ablated, ablated_tables, monkeypatch):
+def test_filled_dots_mark_differences_with_a_conclusion(ablations, ablated, ablated_tables, monkeypatch):
     frame = ablated_tables["contrasts"].copy()
     is_drawn = (frame["benchmark"] == "average") & (frame["control"] != "base")
-    frame.loc[is_drawn, "verdict"] = ["above zero", "not distinguishable from zero", "below zero"]
+    frame.loc[is_drawn, "conclusion"] = ["above zero", "not distinguishable from zero", "below zero"]
     monkeypatch.setattr(contrast_figure, "compute_tables", lambda *_: {"contrasts": frame})
     drawn = dots(draw_contrasts(ablations, ablated).axes[2])
     assert [dot.get_markerfacecolor() == "white" for dot in drawn] == [False, True, False]

@@ -123,7 +123,7 @@ def test_ablations_have_a_section_with_their_tables_and_figures(ablations, ablat
     assert averages.count("<tr>") == 1 + 5
     assert re.findall(r"<th(?: class=\"text\")?>(.*?)</th>", averages) == [
         "contrast", "difference, points", "95 % interval", "p", "p, Holm", "detectable, points",
-        "verdict",
+        "conclusion",
     ]  # fmt: skip
     after = text.split('<h2 id="tables">')[1]
     assert "Noise of the gradient" not in after

@@ -20,11 +20,11 @@ CONTRAST = {
     "p_value": 0.412,
     "p_holm": 0.412,
     "minimum_detectable_difference": 0.0292,
-    "verdict": "not distinguishable from zero",
+    "conclusion": "not distinguishable from zero",
 }
 
 
-def test_contrasts_are_shown_in_points_with_a_verdict(experiment):
+def test_contrasts_are_shown_in_points_with_a_conclusion(experiment):
     table = present(experiment, "contrasts", pd.DataFrame([CONTRAST]))
     assert table.cells.iloc[0].tolist() == [
         "WeFT minus SFT",
@@ -43,7 +43,7 @@ def test_contrasts_are_shown_in_points_with_a_verdict(experiment):
 
 
 def test_missing_p_values_are_empty(ablations):
-    missing = {"p_value": None, "p_holm": None, "minimum_detectable_difference": None, "verdict": ""}
+    missing = {"p_value": None, "p_holm": None, "minimum_detectable_difference": None, "conclusion": ""}
     rows = [CONTRAST | {"p_holm": 0.824}, CONTRAST | {"treatment": "cart"} | missing]
     table = present(ablations, "contrasts", pd.DataFrame(rows))
     assert table.cells["p, Holm"].tolist() == ["0.824", ""]

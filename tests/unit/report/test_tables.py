@@ -125,7 +125,7 @@ def test_further_contrasts_change_only_the_correction_of_the_first(
 ):
     first = compute(describe_ablations(further_contrasts=[], gradient_study=None))[1]["contrasts"]
     several = ablated_tables["contrasts"]
-    uncorrected = [name for name in first if name not in {"p_holm", "verdict"}]
+    uncorrected = [name for name in first if name not in {"p_holm", "conclusion"}]
     pd.testing.assert_frame_equal(several[: len(first)][uncorrected], first[uncorrected])
     treatments = ["weft", "sft", "weft", "cart", "weft-permuted"]
     assert several["treatment"].tolist()[::3] == treatments
@@ -138,7 +138,7 @@ def test_only_the_first_scoring_is_tested(describe, compute):
     contrasts = compute(describe(scoring=["d1", "strict"]))[1]["contrasts"].set_index("rules")
     assert contrasts.loc["d1", "p_holm"].notna().sum() == 3
     assert contrasts.loc["strict", "p_holm"].isna().all()
-    assert set(contrasts.loc["strict", "verdict"]) == {""}
+    assert set(contrasts.loc["strict", "conclusion"]) == {""}
     assert contrasts.loc["strict", "p_value"].notna().all()
 
 

@@ -151,27 +151,27 @@ def test_further_contrasts_follow_and_change_only_the_correction_of_the_first():
     assert list(several["control"]) == ["sft"] * 3 + ["weft"] * 3
     assert list(several["difference"])[3:] == pytest.approx([-1, -0.4375, -0.71875])
     alone = run(EXPERIMENT).contrasts
-    uncorrected = [name for name in alone if name not in {"p_holm", "verdict"}]
+    uncorrected = [name for name in alone if name not in {"p_holm", "conclusion"}]
     pd.testing.assert_frame_equal(several[:3][uncorrected], alone[uncorrected])
 
 
-def test_only_averages_are_corrected_and_have_a_verdict():
+def test_only_averages_are_corrected_and_have_a_conclusion():
     contrasts = (("weft", "sft"), ("cart", "weft"))
     found = run([*EXPERIMENT, *OTHER], contrasts=contrasts).contrasts
     averages = found[found["benchmark"] == AVERAGE]
     assert found["p_holm"].notna().tolist() == [False, False, True] * 2
     small, large = sorted(averages["p_value"])
     assert sorted(averages["p_holm"]) == pytest.approx([min(1, 2 * small), min(1, max(2 * small, large))])
-    assert found["verdict"].tolist()[:2] == ["", ""]
+    assert found["conclusion"].tolist()[:2] == ["", ""]
     alone = run(EXPERIMENT).contrasts.iloc[-1]
     assert alone["p_holm"] == alone["p_value"]
 
 
 @pytest.mark.parametrize(
-    ("levels", "verdict"),
+    ("levels", "conclusion"),
     [((0.9, 0.1), "above zero"), ((0.1, 0.9), "below zero"), ((0.5, 0.5), "not distinguishable from zero")],
 )
-def test_the_verdict_names_the_side_of_zero(levels, verdict):
+def test_the_conclusion_names_the_side_of_zero(levels, conclusion):
     rng = np.random.default_rng(3)
     ids = tuple(f"q{i}" for i in range(40))
     scores = [
@@ -179,11 +179,11 @@ def test_the_verdict_names_the_side_of_zero(levels, verdict):
         for method, level in zip(("weft", "sft"), levels, strict=True)
         for seed in (1, 2)
     ]
-    assert run(scores).contrasts["verdict"].tolist() == [verdict]
+    assert run(scores).contrasts["conclusion"].tolist() == [conclusion]
 
 
-def test_the_verdict_depends_on_the_corrected_p_value():
-    """Sixteen copies of a comparison with p between 0.05/16 and 0.05: none of them has a verdict."""
+def test_the_conclusion_depends_on_the_corrected_p_value():
+    """Sixteen copies of a comparison with p between 0.05/16 and 0.05: none of them has a conclusion."""
     rng = np.random.default_rng(0)
     ids = tuple(f"q{i}" for i in range(100))
     credit = {
@@ -195,16 +195,16 @@ def test_the_verdict_depends_on_the_corrected_p_value():
         replace(one, method=f"weft{i}", run=f"weft{i}-{one.seed}") for one in scores[:2] for i in range(15)
     ]
     contrasts = (("weft", "sft"), *((f"weft{i}", "sft") for i in range(15)))
-    (alone,), several = run(scores).contrasts["verdict"], run([*scores, *copies], contrasts).contrasts
+    (alone,), several = run(scores).contrasts["conclusion"], run([*scores, *copies], contrasts).contrasts
     assert 0.05 / 16 < several["p_value"].iloc[0] < 0.05
-    assert (alone, set(several["verdict"])) == ("above zero", {"not distinguishable from zero"})
+    assert (alone, set(several["conclusion"])) == ("above zero", {"not distinguishable from zero"})
 
 
 def test_a_single_training_seed_has_no_p_value():
     one_seed = [one for one in EXPERIMENT if one.seed in {None, 1}]
     found = run(one_seed, contrasts=(("weft", "sft"), ("weft", "base"))).contrasts
     assert found[["p_value", "p_holm", "minimum_detectable_difference"]].isna().all(axis=None)
-    assert set(found["verdict"]) == {""}
+    assert set(found["conclusion"]) == {""}
     assert (found["ci_low"] < found["ci_high"]).all()
 
 
