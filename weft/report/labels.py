@@ -12,6 +12,8 @@ MINUS = "\N{MINUS SIGN}"
 PLUS_MINUS = "\N{PLUS-MINUS SIGN}"
 DASH = "\N{EN DASH}"
 """Text in place of a number that is not defined."""
+NEAR_ZERO = 0.0005
+"""Fraction below which a percentage with one decimal is printed as 0.0."""
 BENCHMARKS = {"sudoku": "Sudoku 4×4", "countdown": "Countdown", "gsm8k": "GSM8K", "math500": "MATH-500"}
 GENERATED = BENCHMARKS | {"gsm8k": "arithmetic (GSM8K rules)", "math500": "algebra (MATH-500 rules)"}
 UNITS = {("sudoku", "d1"): "cells", ("sudoku", "strict"): "boards"}
@@ -77,19 +79,24 @@ def run_label(run: Run) -> str:
     return group_label(run.method, run.dataset) + ("" if run.seed is None else f", seed {run.seed}")
 
 
-def percent(fraction: float, *, is_signed: bool = False) -> str:
+def percent(fraction: float, *, is_signed: bool = False, decimals: int = 1) -> str:
     """Format a fraction in percent, or a difference of fractions in points; NaN becomes an empty text."""
     if math.isnan(fraction):
         return ""
-    text = f"{abs(100 * fraction):.1f}"
+    text = f"{abs(100 * fraction):.{decimals}f}"
     is_zero = float(text) == 0
     sign = MINUS if fraction < 0 and not is_zero else "+" if is_signed and not is_zero else ""
     return f"{sign}{text}"
 
 
 def percent_interval(low: float, high: float, *, is_signed: bool = False) -> str:
-    """Format an interval of fractions in percent."""
-    return f"{percent(low, is_signed=is_signed)} to {percent(high, is_signed=is_signed)}"
+    """Format an interval of fractions in percent; a signed bound near zero has a second decimal."""
+    decimals = [2 if is_signed and 0 < abs(bound) < NEAR_ZERO else 1 for bound in (low, high)]
+    texts = [
+        percent(bound, is_signed=is_signed, decimals=count)
+        for bound, count in zip((low, high), decimals, strict=True)
+    ]
+    return " to ".join(texts)
 
 
 def percent_spread(mean: float, sd: float) -> str:

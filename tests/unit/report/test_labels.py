@@ -25,6 +25,12 @@ def test_spread_and_interval():
     assert labels.percent_interval(-0.012, 0.029, is_signed=True) == "−1.2 to +2.9"
 
 
+def test_a_bound_near_zero_shows_on_which_side_it_is():
+    assert labels.percent_interval(-0.011, -0.0003, is_signed=True) == "−1.1 to −0.03"
+    assert labels.percent_interval(0.0, 0.0004, is_signed=True) == "0.0 to +0.04"
+    assert labels.percent_interval(0.0003, 0.02) == "0.0 to 2.0"
+
+
 @pytest.mark.parametrize(("p_value", "text"), [(0.0002, "< 0.001"), (0.0412, "0.041"), (1.0, "1.000")])
 def test_p_values_are_formatted(p_value, text):
     assert labels.p_value_text(p_value) == text
