@@ -29,8 +29,8 @@ TITLES = {
 CAPTIONS = {
     "accuracy": (
         "The figure shows the accuracy on {questions} questions per benchmark. Large points are means over "
-        "training seeds (n = {num_seeds}), bars are {level} intervals over questions and seeds, and small "
-        "points are single seeds. The interval of a single run is over questions only."
+        "training seeds (n = {num_seeds}), bars are {level} intervals over {covered}, and small points are "
+        "single seeds. The interval of a single run is over questions only."
     ),
     "stored_accuracy": (
         "The figure shows the accuracy of stored answers to {questions} questions per benchmark. Bars are "
@@ -39,9 +39,9 @@ CAPTIONS = {
     ),
     "contrasts": (
         "The figure shows the accuracy of a method minus that of the control in the heading above it, with "
-        "the same training data and questions. Bars are {level} intervals over questions and training "
-        "seeds, not corrected for the number of comparisons. A filled point marks an average that differs "
-        "from zero after Holm's correction for {num_contrasts} comparisons; single benchmarks are not tested."
+        "the same training data and questions. Bars are {level} intervals over {covered}, not corrected "
+        "for the number of comparisons. A filled point marks an average that differs from zero after Holm's "
+        "correction; single benchmarks are not tested."
     ),
     "learning_curves": (
         "The figure shows the accuracy by the rules {first_scoring} on {validation_questions} validation "
@@ -105,12 +105,13 @@ def figure_caption(experiment: Experiment, results: Results, name: str) -> str:
     is_stored = not experiment.trained_runs
     units = [f"{unit} by {scoring}" for (_, scoring), unit in UNITS.items() if scoring in experiment.scoring]
     timings = results.timings.values()
+    num_seeds = len({run.seed for run in experiment.trained_runs})
     caption = CAPTIONS["stored_accuracy" if is_stored else name].format(
         questions=_range(len(file.scores) for file in results.scores),
-        num_seeds=len({run.seed for run in experiment.trained_runs}),
+        num_seeds=num_seeds,
         level=level_text(experiment.statistics.confidence),
         units=", ".join(units),
-        num_contrasts=len(experiment.contrasts),
+        covered="questions and training seeds" if num_seeds > 1 else "questions",
         num_draws=_range(int(count) for frame in results.gradients.values() for count in frame["num_draws"]),
         first_scoring=experiment.scoring[0],
         validation_questions=_range(

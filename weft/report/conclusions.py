@@ -24,15 +24,13 @@ from weft.report.labels import (
     percent_interval,
 )
 from weft.report.outputs import PAPER_MODEL
-from weft.report.presentation import corrected_rows
+from weft.report.presentation import length_text, main_rows
 from weft.report.published_numbers import NUM_QUESTIONS, published_effects
 from weft.report.tables import Tables
-from weft.stats import ABOVE, AVERAGE, BELOW, POWER, UNDECIDED
+from weft.stats import ABOVE, AVERAGE, BELOW, MIN_SEEDS, MIN_SEEDS_OF_ONE, POWER, UNDECIDED
 
 ROUNDING = 0.0005 + 1e-6
 """Largest rounding error, as a fraction, of a published percentage and of a number in our tables."""
-MIN_SEEDS = 2
-"""Smallest number of training seeds whose variation can be estimated."""
 
 
 @dataclass(frozen=True)
@@ -63,17 +61,14 @@ def draw_conclusions(experiment: Experiment, tables: Tables) -> Conclusions:
     """
     if isinstance(experiment, StoredGenerations):
         return _agreement(experiment, tables["scores"])
-    contrasts = tables["contrasts"]
-    contrasts = contrasts[contrasts["rules"] == experiment.scoring[0]]
-    is_main = (contrasts[["treatment", "control"]] == list(experiment.contrast)).all(axis="columns")
-    is_average = contrasts["benchmark"] == AVERAGE
-    main = contrasts[is_main & is_average] if is_average.any() else contrasts[is_main]
+    compared = main_rows(experiment, tables["contrasts"])
+    main = compared[(compared[["treatment", "control"]] == list(experiment.contrast)).all(axis="columns")]
     sentences = [_comparison(experiment, row) for row in main.to_dict("records")]
-    reservations = tuple(_reservations(experiment, contrasts, main))
+    reservations = tuple(_reservations(experiment, compared, main))
     if len(sentences) == 1:
         return Conclusions(sentences[0], reservations=reservations)
     treatment, control = (method_label(name) for name in experiment.contrast)
-    place = "the average over benchmarks" if is_average.any() else "single benchmarks"
+    place = "the average over benchmarks" if (main["benchmark"] == AVERAGE).any() else "the only benchmark"
     lead = f"{treatment} minus {control}, {place}, {len(main)} comparisons: {_count_conclusions(main)}."
     return Conclusions(lead, tuple(sentences), reservations)
 
@@ -83,7 +78,7 @@ def _comparison(experiment: FineTuning, row: Mapping[Hashable, Any]) -> str:
     methods = f"{method_label(row['treatment'])} minus {method_label(row['control'])}"
     place = "on average" if benchmark == AVERAGE else f"on {benchmark_label(experiment, benchmark)}"
     interval = percent_interval(row["ci_low"], row["ci_high"], is_signed=True)
-    trained = f"trained on {row['dataset']}, {row['gen_length']} tokens"
+    trained = f"trained on {row['dataset']}, {length_text(row['gen_length'])}"
     claim = (
         f"{methods} {place}: {percent(row['difference'], is_signed=True)} points, "
         f"{level_text(experiment.statistics.confidence)} interval {interval}"
@@ -108,33 +103,36 @@ def _count_conclusions(rows: pd.DataFrame) -> str:
     return ", ".join(f"{values.count(side)} {side}" for side in (ABOVE, BELOW, UNDECIDED))
 
 
-def _reservations(experiment: FineTuning, contrasts: pd.DataFrame, main: pd.DataFrame) -> Iterator[str]:
+def _reservations(experiment: FineTuning, compared: pd.DataFrame, main: pd.DataFrame) -> Iterator[str]:
     num_seeds = len(experiment.seeds)
+    paper = f"The paper reports {_points(*published_effects())} points for {PAPER_MODEL}."
     if num_seeds == 1:
         yield (
             "There is one training seed: the intervals do not cover what another training seed would change, "
-            f"and no conclusion is drawn. That requires at least {MIN_SEEDS} training seeds of each method."
+            f"and no conclusion is drawn. That requires at least {MIN_SEEDS} training seeds of each method, "
+            f"and {MIN_SEEDS_OF_ONE} for a comparison with the base model. {paper}"
         )
         return
     yield (
         f"The intervals cover the choice of questions and of training seeds, as far as {num_seeds} seeds can "
         "show it."
     )
-    detectable = sorted(main["minimum_detectable_difference"])
-    smallest, largest = published_effects()
+    detectable = main["minimum_detectable_difference"]
     yield (
-        f"A difference of {_points(detectable[0], detectable[-1])} points would have been found with a "
-        f"probability of {100 * POWER:g} %, before the correction for several comparisons; the paper reports "
-        f"{_points(smallest, largest)} points for {PAPER_MODEL}."
+        f"A difference of {_points(detectable.min(), detectable.max())} points would have been found with a "
+        f"probability of {100 * POWER:g} %, before the correction for several comparisons. {paper}"
     )
-    tested = corrected_rows(experiment, contrasts)
+    tested = compared[compared["p_holm"].notna()]
+    averages = " of averages" if len(experiment.benchmark_names) > 1 else ""
     yield (
-        f"There are {len(tested)} comparisons of averages: {_count_conclusions(tested)}, after the "
+        f"There are {len(tested)} comparisons{averages}: {_count_conclusions(tested)}, after the "
         "correction for their number by Holm's method."
     )
 
 
 def _points(low: float, high: float) -> str:
+    if math.isnan(low):
+        return "more than 100"
     texts = percent(low), percent(high)
     return texts[0] if texts[0] == texts[1] else " to ".join(texts)
 

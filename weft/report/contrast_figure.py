@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from weft.config import BASE_RUN, FineTuning
 from weft.report.drawing import INK, draw_interval, method_colour, titled_figure
 from weft.report.labels import benchmark_label, method_label
+from weft.report.presentation import length_text
 from weft.report.results import Results
 from weft.report.tables import compute_tables
 from weft.stats import ABOVE, BELOW
@@ -36,12 +37,16 @@ def draw_contrasts(experiment: FineTuning, results: Results) -> Figure:
             is_here = (contrasts["dataset"] == dataset) & (contrasts["gen_length"] == length)
             for ax, benchmark in zip(row, benchmarks, strict=True):
                 chosen = contrasts[is_here & (contrasts["benchmark"] == benchmark)]
+                if chosen.empty:  # a mix of lengths has an average only
+                    ax.spines[:].set_visible(False)
+                    ax.grid(visible=False)
+                    continue
                 _draw_differences(ax, experiment, chosen, lines)
                 ax.set_title(textwrap.fill(benchmark_label(experiment, benchmark), TITLE_WIDTH), fontsize=9)
                 if len(benchmarks) > 1 and benchmark == benchmarks[-1]:
                     ax.set_facecolor(AVERAGE_BACKGROUND)
             if len(places) > 1:
-                row[0].set_ylabel(f"{dataset}, {length} tokens")
+                row[0].set_ylabel(f"{dataset}, {length_text(length)}")
         for ax in axes[-1]:
             ax.set_xlabel("points")
         for ax in axes[:, 0]:

@@ -8,7 +8,7 @@ from weft.config import Experiment, FineTuning
 from weft.report.labels import DASH, MINUS, PLUS_MINUS, method_label
 from weft.report.outputs import is_paper
 from weft.report.published_numbers import MIXED, TABLE_1_LENGTHS
-from weft.stats import POWER
+from weft.stats import AVERAGE, POWER
 
 SCORINGS = {
     "d1": (
@@ -95,13 +95,16 @@ def on_headline(experiment: Experiment, scoring: str) -> tuple[str, ...]:
             SCORINGS[scoring],
         )
     num_seeds = len(experiment.seeds)
-    spread = f"{PLUS_MINUS} sample standard deviation" if num_seeds > 1 else "without a spread"
-    sentences = (
-        f"Accuracies are in percent: mean over {num_seeds} training seeds, {spread}.",
-        "The spread covers training seeds only; intervals that also cover the choice of questions are in "
-        "the contrasts table.",
-        SCORINGS[scoring],
+    spread = (
+        f"Accuracies are in percent: mean over {num_seeds} training seeds, {PLUS_MINUS} sample standard "
+        "deviation. The spread covers training seeds only; intervals that also cover the choice of questions "
+        "are in the contrasts table."
     )
+    single = (
+        "Accuracies are in percent, of a single training seed. Intervals over questions are in the contrasts "
+        "table."
+    )
+    sentences = (spread if num_seeds > 1 else single, SCORINGS[scoring])
     return (*sentences, MIXED_NOTE) if is_paper(experiment) else sentences
 
 
@@ -123,13 +126,15 @@ def _on_contrasts(experiment: Experiment, frame: pd.DataFrame) -> tuple[str, ...
             "conclusion: a difference is that of two runs.",
         )
     num_tests = int(frame["p_holm"].notna().sum())
+    averages = " of averages" if AVERAGE in set(frame["benchmark"]) else ""
+    single = " The rows of single benchmarks show where a difference arises and have no conclusion."
+    single = single if frame["benchmark"].nunique() > 1 else ""
     return (
         "Intervals and p-values are from a t distribution and cover the choice of questions, which both "
         "methods share, and of the training seeds of each method. The base model is a single model.",
-        f"There are {num_tests} comparisons of averages; the column p, Holm is corrected for this number, "
-        "and the conclusion depends on it. The intervals are not corrected. The rows of single benchmarks "
-        "show where a difference arises and have no conclusion.",
-        f"The column detectable is the difference, in points, that would be found with a probability of "
+        f"There are {num_tests} comparisons{averages}; the column p, Holm is corrected for this number, and "
+        f"the conclusion depends on it. The intervals are not corrected.{single}",
+        "The column detectable is the difference that would be found with a probability of "
         f"{100 * POWER:g} %, before the correction.",
     )
 
@@ -150,9 +155,9 @@ def _on_gains(experiment: Experiment, frame: pd.DataFrame) -> tuple[str, ...]:
         "The mean is over benchmarks and training seeds, by the first scoring rules; the gain is the mean "
         "minus the accuracy of the base model.",
         f"The relative gain says how much larger the gain is than that of {control} on the same training "
-        f"set: (gain / gain of {control}) {MINUS} 1. Its interval covers questions and training seeds. It is "
-        f"missing with a single training seed, and if the gain of {control} is not clearly above zero: the "
-        "relative gain then says nothing.",
+        f"set: (gain / gain of {control}) {MINUS} 1. Its interval covers questions and, if there are "
+        f"several, training seeds. If the gain of {control} is not clearly above zero, before any "
+        "correction, the relative gain may have any value.",
     )
 
 

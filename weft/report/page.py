@@ -19,7 +19,7 @@ from weft.report.outputs import has_ablations
 from weft.report.page_tables import TEXT_HEADINGS, PageTable, show_lengths, show_provenance, show_timings
 from weft.report.page_template import load_template
 from weft.report.presentation import TEXT_HEADINGS as TABLE_TEXT_HEADINGS
-from weft.report.presentation import corrected_rows, present
+from weft.report.presentation import main_rows, present
 from weft.report.results import Results, Sample
 from weft.report.tables import Tables
 
@@ -82,16 +82,17 @@ def _take_ablations(
     experiment: Experiment, tables: Tables, shown: dict[str, PageTable], drawn: dict[str, dict[str, str]]
 ) -> Ablations:
     """Remove the tables and figures of the ablations from the given mappings and return them."""
-    averages = present(experiment, "contrasts", corrected_rows(experiment, tables["contrasts"]))
+    averages = present(experiment, "contrasts", main_rows(experiment, tables["contrasts"]))
     cells = averages.cells
     same = [
         name
         for name in ("training set", "benchmark", "length", "rules")
         if name in cells and cells[name].nunique() == 1
     ]
+    has_average = len(experiment.benchmark_names) > 1
     contrasts = PageTable.of(replace(averages, cells=cells.drop(columns=same)))
     return Ablations(
-        replace(contrasts, title="Paired comparisons on the average"),
+        replace(contrasts, title="Paired comparisons" + (" on the average" if has_average else "")),
         tables=[shown.pop(name) for name in ABLATION_TABLES if name in shown],
         figures=[drawn.pop(name) for name in ABLATION_FIGURES if name in drawn],
     )

@@ -105,11 +105,20 @@ def headline_key(benchmark: str, gen_length: int | str) -> str:
     return f"{benchmark}_{gen_length}"
 
 
-def corrected_rows(experiment: Experiment, contrasts: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows of the first scoring that have a corrected p-value."""
-    return contrasts[contrasts["p_holm"].notna() & (contrasts["rules"] == experiment.scoring[0])]
+def main_rows(experiment: Experiment, contrasts: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of the averages by the first scoring, or of the only benchmark."""
+    is_average = contrasts["benchmark"] == AVERAGE
+    is_main = is_average if is_average.any() else ~is_average
+    return contrasts[is_main & (contrasts["rules"] == experiment.scoring[0])]
 
 
+def length_text(gen_length: int | str) -> str:
+    """Format the length of answers."""
+    return "lengths of the paper" if gen_length == MIXED else f"{gen_length} tokens"
+
+
+NO_CLEAR_GAIN = "any value"
+"""Text in place of the interval of a relative gain if the control hardly gains."""
 Cells = dict[str, pd.Series | list[str]]
 """Heading -> cells of a column, as text."""
 
@@ -188,6 +197,7 @@ def _seed_cells(experiment: Experiment, frame: pd.DataFrame) -> Cells:
 
 
 def _gain_cells(experiment: Experiment, frame: pd.DataFrame) -> Cells:
+    control = experiment.contrasts[0][1]
     return {
         "method": _group_labels(frame),
         "length": frame["gen_length"].astype(str),
@@ -197,8 +207,12 @@ def _gain_cells(experiment: Experiment, frame: pd.DataFrame) -> Cells:
         "gain, points": [percent(value, is_signed=True) for value in frame["gain"]],
         "relative gain, %": [percent(value, is_signed=True) for value in frame["relative_gain"]],
         _interval_heading(experiment): [
-            "" if pd.isna(low) else percent_interval(low, high, is_signed=True)
-            for low, high in zip(frame["relative_gain_low"], frame["relative_gain_high"], strict=True)
+            (NO_CLEAR_GAIN if method != control else "")
+            if pd.isna(low)
+            else percent_interval(low, high, is_signed=True)
+            for method, low, high in zip(
+                frame["method"], frame["relative_gain_low"], frame["relative_gain_high"], strict=True
+            )
         ],
     }
 

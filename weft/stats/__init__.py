@@ -1,6 +1,17 @@
 """Confidence intervals, paired tests and means over training seeds, computed from arrays of scores."""
 
-from weft.stats.aggregate import ABOVE, AVERAGE, BELOW, UNDECIDED, Aggregate, LengthMix, ScoreSet, aggregate
+from weft.stats.aggregate import (
+    ABOVE,
+    AVERAGE,
+    BELOW,
+    MIN_SEEDS,
+    MIN_SEEDS_OF_ONE,
+    UNDECIDED,
+    Aggregate,
+    LengthMix,
+    ScoreSet,
+    aggregate,
+)
 from weft.stats.paired import compare_means
 from weft.stats.variance import POWER
 
@@ -8,6 +19,8 @@ __all__ = [
     "ABOVE",
     "AVERAGE",
     "BELOW",
+    "MIN_SEEDS",
+    "MIN_SEEDS_OF_ONE",
     "POWER",
     "UNDECIDED",
     "Aggregate",

@@ -1,5 +1,6 @@
-"""The paired comparison of two methods on the same questions."""
+"""Comparisons of methods on the same questions: differences, and gains relative to a base model."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -8,6 +9,8 @@ from weft.stats.credit import BenchmarkCredit, group_means
 from weft.stats.intervals import Interval
 from weft.stats.variance import estimate_variance
 
+LARGEST_RATIO = 1000
+"""Ratio of two gains that is taken as unbounded."""
 DECIMALS = 12
 """Number of decimals of a difference, so that the order of summation does not affect results."""
 
@@ -22,7 +25,8 @@ class PairedDifference:
         low: lower bound of its confidence interval.
         high: upper bound of its confidence interval.
         p_value: two-sided p-value of the hypothesis that there is no difference.
-        minimum_detectable: difference that a test would find with a probability of 80 %.
+        minimum_detectable: difference that a test would find with a probability of 80 %; NaN if no possible
+            difference is large enough.
     """
 
     difference: float
@@ -52,13 +56,14 @@ def compare_means(benchmarks: Sequence[BenchmarkCredit], *, confidence: float) -
     difference = round(float(treatment - control), DECIMALS)
     variance = estimate_variance(benchmarks, [1.0, -1.0])
     half_width = variance.quantile(confidence) * variance.standard_error
+    detectable = variance.minimum_detectable(confidence)
     return PairedDifference(
         difference=difference,
         standard_error=variance.standard_error,
-        low=difference - half_width,
-        high=difference + half_width,
+        low=max(-1.0, difference - half_width),
+        high=min(1.0, difference + half_width),
         p_value=variance.p_value(difference),
-        minimum_detectable=variance.minimum_detectable(confidence),
+        minimum_detectable=detectable if detectable <= 1 else math.nan,
     )
 
 
@@ -76,17 +81,31 @@ def compare_gains(benchmarks: Sequence[BenchmarkCredit], *, confidence: float) -
         any value.
 
     Source:
-        The delta method: the variance of a ratio is that of treatment - ratio * control - (1 - ratio) * base,
-        divided by the squared gain of the control.
+        E. Fieller, J. R. Stat. Soc. B 16 (1954) 175: the interval has all ratios for which treatment - base
+        is not distinguishable from ratio * (control - base).
     """
+    from scipy.optimize import brentq
+
     treatment, control, base = map(float, group_means(benchmarks))
+
+    def excess(ratio: float) -> float:
+        variance = estimate_variance(benchmarks, [1.0, -ratio, ratio - 1])
+        difference = treatment - base - ratio * (control - base)
+        return abs(difference) - variance.quantile(confidence) * variance.standard_error
+
     of_control = estimate_variance(benchmarks, [0.0, 1.0, -1.0])
     if control - base <= of_control.quantile(confidence) * of_control.standard_error:
         return None
-    ratio = (treatment - base) / (control - base)
-    variance = estimate_variance(benchmarks, [1.0, -ratio, ratio - 1])
-    half_width = variance.quantile(confidence) * variance.standard_error / (control - base)
-    return Interval(ratio - 1 - half_width, ratio - 1 + half_width)
+    best = (treatment - base) / (control - base)
+    bounds = []
+    for side in (-1.0, 1.0):
+        step = side
+        while excess(best + step) < 0:
+            step *= 2
+            if abs(step) > LARGEST_RATIO:
+                return None
+        bounds.append(float(brentq(excess, best, best + step)) - 1)
+    return Interval(*bounds)
 
 
 def match_examples(example_ids: Sequence[Sequence[str]], *, names: Sequence[str]) -> None:

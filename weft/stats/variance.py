@@ -7,7 +7,6 @@ the interaction of questions and seeds, which is subtracted once.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -15,6 +14,8 @@ from weft.stats.credit import BenchmarkCredit, Floats
 
 POWER = 0.8
 """Probability with which a minimum detectable difference is found."""
+LEAST_SHARE = 0.2
+"""Smallest share of the variance for whose degrees of freedom the seeds count."""
 
 
 @dataclass(frozen=True)
@@ -41,37 +42,39 @@ class Variance:
 
     @property
     def degrees_of_freedom(self) -> float:
-        """Degrees of freedom by Satterthwaite's formula, at least those of the seeds of the smallest group.
+        """Degrees of freedom by Satterthwaite's formula; infinite if no group has several seeds.
 
-        Only the part of the seeds counts as uncertain, because there are many questions. Without an effect
-        of the seeds beyond the interaction, the degrees of freedom are infinite.
+        Only the part of the seeds counts as uncertain, because there are many questions. It is taken as at
+        least `LEAST_SHARE` of the variance: if the seeds of a few runs agree by chance, their part is small
+        and would seem certain.
         """
-        if sum(self.seeds) <= self.shared:
+        freedom = np.array([count - 1 for count in self.num_seeds if count > 1])
+        if not freedom.size:
             return float("inf")
-        parts = [
-            (part, count - 1) for part, count in zip(self.seeds, self.num_seeds, strict=True) if count > 1
-        ]
-        uncertain = sum(part**2 / freedom for part, freedom in parts)
-        fewest = min(freedom for _, freedom in parts)
-        return max(self.standard_error**4 / uncertain, float(fewest))
+        parts = np.array([part for part, count in zip(self.seeds, self.num_seeds, strict=True) if count > 1])
+        variance = self.standard_error**2
+        least = LEAST_SHARE * variance
+        if parts.sum() == 0:
+            parts = np.full(parts.size, least / parts.size)
+        elif parts.sum() < least:
+            parts = parts * (least / parts.sum())
+        return float(max(variance**2 / (parts**2 / freedom).sum(), freedom.min()))
 
     def quantile(self, confidence: float) -> float:
         """Return the half-width of a confidence interval in units of the standard error."""
-        return float(self._t.ppf((1 + confidence) / 2))
+        from scipy.special import stdtrit
+
+        return float(stdtrit(self.degrees_of_freedom, (1 + confidence) / 2))
 
     def p_value(self, value: float) -> float:
         """Return the two-sided p-value of the hypothesis that the combination, here ``value``, is 0."""
-        return float(2 * self._t.sf(abs(value) / self.standard_error))
+        from scipy.special import stdtr
+
+        return float(2 * stdtr(self.degrees_of_freedom, -abs(value) / self.standard_error))
 
     def minimum_detectable(self, confidence: float) -> float:
         """Return the value that a two-sided test of this level finds with a probability of `POWER`."""
-        return float(self.quantile(confidence) + self._t.ppf(POWER)) * self.standard_error
-
-    @property
-    def _t(self) -> Any:
-        from scipy.stats import t
-
-        return t(self.degrees_of_freedom)
+        return (self.quantile(confidence) + self.quantile(2 * POWER - 1)) * self.standard_error
 
 
 def estimate_variance(benchmarks: Sequence[BenchmarkCredit], coefficients: Sequence[float]) -> Variance:
@@ -85,8 +88,9 @@ def estimate_variance(benchmarks: Sequence[BenchmarkCredit], coefficients: Seque
     Returns:
         The variance. Within a benchmark, questions are clusters, such as the cells of a Sudoku. If no
         question has an effect on the combination, because all answers are equal, the part of the questions
-        is not 0 but 1 / (S (n + 2)²) for n questions and S seeds, as if a half answer was added on both
-        sides. A single question has the largest variance that is possible.
+        is not 0: for a difference of two groups it is 1 / (S (n + 2)²) for n questions and S seeds, as if
+        half an answer were added on both sides in one of the S runs. A single question has the largest
+        variance that is possible.
 
     Source:
         A. Cameron, J. Gelbach and D. Miller, J. Bus. Econ. Stat. 29 (2011) 238, with the linearised
@@ -112,16 +116,15 @@ def _estimate_on_benchmark(benchmark: BenchmarkCredit, coefficients: Sequence[fl
     """Return the part of the questions and the part of the interaction on one benchmark."""
     has_units = benchmark.weight > 0
     weight = benchmark.weight[has_units]
-    credit = [
-        factor * array[:, has_units] for factor, array in zip(coefficients, benchmark.credit, strict=True)
-    ]
+    groups = [pair for pair in zip(coefficients, benchmark.credit, strict=True) if pair[0]]
+    credit = [factor * array[:, has_units] for factor, array in groups]
     means = [array.mean(axis=0) for array in credit]
     count, fewest_seeds = weight.size, min(len(array) for array in credit)
     if count == 1:
-        return float(np.square(coefficients).sum()) / 4, 0.0
+        return sum(factor**2 for factor, _ in groups) / 4, 0.0
     combined = _centre(np.sum(means, axis=0)[None], weight)
     questions = float((combined**2).sum()) / (count * (count - 1))
-    smallest = np.square(coefficients).mean() / (fewest_seeds * (count + 2) ** 2)
+    smallest = np.mean([factor**2 for factor, _ in groups]) / (fewest_seeds * (count + 2) ** 2)
     shared = 0.0
     for array, mean in zip(credit, means, strict=True):
         num_seeds = len(array)

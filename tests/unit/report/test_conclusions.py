@@ -65,7 +65,7 @@ def test_comparisons_of_averages_are_counted(ablations):
 def test_what_could_have_been_detected_stands_beside_the_effect_of_the_paper(experiment):
     (_, detectable, _) = conclude(experiment, {}).reservations
     assert "A difference of 2.9 points" in detectable
-    assert "the paper reports 0.5 to 0.9 points for LLaDA-8B-Instruct" in detectable
+    assert "The paper reports 0.5 to 0.9 points for LLaDA-8B-Instruct" in detectable
     (_, several, _) = conclude(experiment, {}, {"minimum_detectable_difference": 0.011}).reservations
     assert "A difference of 1.1 to 2.9 points" in several
 

@@ -2,7 +2,7 @@ import pandas as pd
 
 from weft.report import notes
 
-ROW = {"rules": "d1", "num_seeds_treatment": 3, "num_seeds_control": 3, "p_holm": 0.1}
+ROW = {"rules": "d1", "benchmark": "average", "num_seeds_treatment": 3, "num_seeds_control": 3, "p_holm": 0.1}
 
 
 def test_with_a_single_seed_the_note_states_what_the_interval_omits(describe):
@@ -16,7 +16,11 @@ def test_with_a_single_seed_the_note_states_what_the_interval_omits(describe):
 def test_corrected_comparisons_are_counted(describe_ablations):
     both = describe_ablations(scoring=["d1", "strict"])
     rows = [ROW | {"p_holm": p} for p in (0.1, 1.0, None, None)]
-    assert "2 comparisons" in notes.table_notes(both, "contrasts", pd.DataFrame(rows))[1]
+    assert "2 comparisons of averages" in notes.table_notes(both, "contrasts", pd.DataFrame(rows))[1]
+    single = pd.DataFrame(rows).assign(benchmark="gsm8k")
+    (_, corrected, _) = notes.table_notes(both, "contrasts", single)
+    assert "2 comparisons;" in corrected
+    assert "single benchmarks" not in corrected
 
 
 def test_a_headline_names_its_scoring(experiment, describe_stored):

@@ -2,7 +2,7 @@ import pandas as pd
 import pytest
 
 from weft.report.answers import ANSWER_COLUMNS
-from weft.report.presentation import corrected_rows, headline_headings, present
+from weft.report.presentation import headline_headings, main_rows, present
 from weft.report.ratios import summarise_ratios
 
 CONTRAST = {
@@ -52,10 +52,15 @@ def test_missing_p_values_are_empty(ablations):
     assert len(table.notes) == 3
 
 
-def test_only_corrected_rows_of_the_first_rules_count_as_tested(describe_ablations):
+def test_the_main_rows_are_the_averages_of_the_first_scoring(describe_ablations):
     both = describe_ablations(scoring=["d1", "strict"])
-    rows = [CONTRAST | {"rules": rules, "p_holm": p} for rules in both.scoring for p in (0.5, None)]
-    assert len(corrected_rows(both, pd.DataFrame(rows))) == 1
+    rows = [
+        CONTRAST | {"rules": rules, "benchmark": name}
+        for rules in both.scoring
+        for name in ("sudoku", "gsm8k", "average")
+    ]
+    assert main_rows(both, pd.DataFrame(rows)).index.tolist() == [2]
+    assert main_rows(both, pd.DataFrame(rows[:1])).index.tolist() == [0], "the only benchmark"
 
 
 def test_costs_are_relative_to_the_control(ablations):

@@ -1,10 +1,11 @@
 import numpy as np
 import pytest
-from scipy.stats import binomtest, norm
+from scipy.stats import binomtest, norm, t
 
 from weft.errors import ScoringError
 from weft.stats.credit import BenchmarkCredit
 from weft.stats.intervals import accuracy_interval, wilson_interval
+from weft.stats.variance import LEAST_SHARE
 
 Z = float(norm.ppf(0.975))
 
@@ -53,12 +54,14 @@ def test_whole_puzzles_are_clusters_not_cells():
 
 @pytest.mark.parametrize("level", [0.0, 1.0])
 def test_equal_answers_are_as_uncertain_as_the_questions(level):
-    assert interval(np.full((3, 40), level)) == pytest.approx(wilson_interval(level, 40, quantile=Z))
+    assert interval(np.full((1, 40), level)) == pytest.approx(wilson_interval(level, 40, quantile=Z))
+    several = wilson_interval(level, 40, quantile=float(t.ppf(0.975, 2 / LEAST_SHARE**2)))
+    assert interval(np.full((3, 40), level)) == pytest.approx(several)
 
 
 def test_the_average_of_equal_answers_counts_the_questions_of_all_benchmarks():
     """Two benchmarks of 30 and 60 questions: the variance of their average is that of 80 answers."""
-    benchmarks = [BenchmarkCredit((np.ones((2, count)),), np.ones(count)) for count in (30, 60)]
+    benchmarks = [BenchmarkCredit((np.ones((1, count)),), np.ones(count)) for count in (30, 60)]
     assert accuracy_interval(benchmarks, confidence=0.95) == pytest.approx(
         wilson_interval(1.0, 80, quantile=Z)
     )
