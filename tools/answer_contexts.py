@@ -19,7 +19,6 @@ from transformers import PreTrainedTokenizerBase
 
 from tools.commands import brief_errors, load_fine_tuning
 from tools.small_world import draw_validation_problems
-from weft.config import BASE_RUN
 from weft.data.collate import PreparedExample
 from weft.data.encoding import encode_example
 from weft.data.tasks.examples import make_example
@@ -101,9 +100,7 @@ def main(
     layout = ResultLayout.of(described.name)
     typer.echo(f"| run | position | {' | '.join(CONTEXTS)} |")
     typer.echo("| --- | --- | ---: | ---: | ---: |")
-    for run in described.runs:
-        if run.method == BASE_RUN:
-            continue
+    for run in described.trained_runs:
         model = merge_adapter(load_finetuned(layout.base, layout.run(run.run_id))).eval()
         tokenizer = load_tokenizer(layout.base, mask_token_id=model.config.mask_token_id)
         prepared = [encode_example(tokenizer, example) for example in examples]

@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 
 from tools.commands import brief_errors, load_fine_tuning
 from tools.small_world import draw_validation_problems, measure_accuracy
-from weft.config import BASE_RUN, FineTuning
+from weft.config import FineTuning
 from weft.data.tasks import TASKS
 from weft.layout import ResultLayout
 from weft.model import load_finetuned, load_tokenizer, merge_adapter
@@ -32,9 +32,7 @@ def measure(experiment: FineTuning, num_questions: int) -> pd.DataFrame:
     layout = ResultLayout.of(experiment.name)
     problems = {benchmark: draw_validation_problems(benchmark, num_questions) for benchmark in TASKS}
     rows = []
-    for run in experiment.runs:
-        if run.method == BASE_RUN:
-            continue
+    for run in experiment.trained_runs:
         model = merge_adapter(load_finetuned(layout.base, layout.run(run.run_id)))
         tokenizer = load_tokenizer(layout.base, mask_token_id=model.config.mask_token_id)
         for benchmark, tokens in itertools.product(TASKS, TOKENS_PER_STEP):
