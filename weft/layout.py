@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 RESULTS = Path("results")
-TABLE_FORMATS = ("csv", "md", "tex")
-FIGURE_FORMATS = ("png", "pdf")
+TABLE_FORMATS = ("csv", "md")
+FIGURE_FORMATS = ("png", "pdf", "svg")
 
 Length = int | str
 """Length of an answer in tokens, or a wildcard for it."""
@@ -111,7 +111,7 @@ class ResultLayout:
     # Report
 
     def table(self, name: str, ending: str = "csv") -> Path:
-        """Return the path of a table in one of `TABLE_FORMATS`."""
+        """Return the path of a table in one of its formats."""
         return self.root / "tables" / f"{name}.{ending}"
 
     def figure(self, name: str, ending: str = "png") -> Path:

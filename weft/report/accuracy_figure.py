@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from weft.config import Experiment
-from weft.report.drawing import INK, Options, error_bars, method_colour, titled_figure
+from weft.report.drawing import INK, Options, error_bars, method_colour, method_marker, titled_figure
 from weft.report.labels import benchmark_label, benchmark_name, method_label
 from weft.report.results import Results
 from weft.report.tables import compute_tables
@@ -97,7 +97,7 @@ def _draw_panel(ax: Axes, experiment: Experiment, points: _Points, panel: _Point
         left = (index - (len(methods) - 1) / 2) * gap
         means = panel.means[panel.means["method"] == method].set_index("benchmark")
         means = 100 * means[["mean", "ci_low", "ci_high"]].reindex(benchmarks)
-        style: Options = {"fmt": "o", "markersize": 6, "elinewidth": 1.6}
+        style: Options = {"fmt": method_marker(experiment, method), "markersize": 6, "elinewidth": 1.6}
         style |= {"color": method_colour(experiment, method), "label": _label(experiment, method)}
         lengths = error_bars(means["mean"], means["ci_low"], means["ci_high"])
         ax.errorbar(np.arange(len(means)) + left, means["mean"], yerr=lengths, **style)
@@ -141,7 +141,8 @@ def _draw_benchmark(
             for frame in (panel.means, panel.dots)
         )
         mean, low, high = (100 * means[name] for name in ("mean", "ci_low", "ci_high"))
-        style: Options = {"fmt": "o", "markersize": 5, "elinewidth": 1.5, "color": colour}
+        style: Options = {"fmt": method_marker(experiment, method), "markersize": 5, "elinewidth": 1.5}
+        style["color"] = colour
         ax.errorbar(mean, [height] * len(means), xerr=error_bars(mean, low, high), **style)
         heights = [height + 0.3] * len(dots)
         ax.plot(100 * dots["accuracy"], heights, "o", color=colour, markersize=2.4, alpha=0.55)

@@ -23,9 +23,8 @@ from weft.report.labels import (
     percent,
     percent_interval,
 )
-from weft.report.outputs import PAPER_MODEL
 from weft.report.presentation import length_text, main_rows
-from weft.report.published_numbers import NUM_QUESTIONS, published_effects
+from weft.report.published_numbers import NUM_QUESTIONS, PAPER_MODEL, published_effects
 from weft.report.tables import Tables
 from weft.stats import ABOVE, AVERAGE, BELOW, MIN_SEEDS, MIN_SEEDS_OF_ONE, POWER, UNDECIDED
 

@@ -1,6 +1,7 @@
 """Style, colours, title and footer of all figures, and the function that saves them.
 
-The colours are those of Okabe and Ito, which readers with any colour vision can tell apart.
+Base model, control and treatment differ in lightness as well as in hue, so that they can be told apart in
+print without colours, and each has a marker of its own.
 """
 
 import textwrap
@@ -14,6 +15,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties, findfont, get_font
+from matplotlib.text import Text
 
 from weft.config import BASE_RUN, Experiment
 from weft.layout import FIGURE_FORMATS
@@ -26,9 +28,11 @@ Options = dict[str, Any]
 """Keyword arguments of a function of matplotlib."""
 DPI = 150
 INK, PALE = "#222222", "#8c8c8c"
-BASE_COLOUR, CONTROL_COLOUR, TREATMENT_COLOUR = "#666666", "#0072B2", "#D55E00"
+BASE_COLOUR, CONTROL_COLOUR, TREATMENT_COLOUR = "#929292", "#00447c", "#c04a00"
 MUTED_COLOUR = "#6e6e6e"
-OTHER_COLOURS = ("#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442")
+OTHER_COLOURS = ("#00836a", "#c2649a", "#8a6d00", "#3e8fc4", "#6a4fa3")
+BASE_MARKER, CONTROL_MARKER, TREATMENT_MARKER = "s", "o", "^"
+OTHER_MARKERS = ("D", "v", "P", "X", "p")
 STYLE: dict[Any, Any] = {
     "font.family": "DejaVu Sans",
     "font.size": 9,
@@ -55,8 +59,11 @@ STYLE: dict[Any, Any] = {
 METADATA: dict[str, Options] = {
     "png": {"Software": None},
     "pdf": {"Creator": None, "Producer": None, "CreationDate": None},
+    "svg": {"Creator": None, "Date": None},
 }
 """Format -> values that remove date and version from the file."""
+FRAME = "frame"
+"""Group id of the texts that the SVG file leaves out."""
 LONGEST_WORD = 18
 """Maximum number of characters of a word; longer words are shortened."""
 
@@ -68,22 +75,39 @@ def titled_figure(
     """Yield an empty figure with its title above and its caption and a note below; ``size`` is in inches."""
     with mpl.rc_context(STYLE):
         fig = Figure(figsize=size, layout="constrained", dpi=DPI)
-        fig.suptitle(TITLES[name], x=0.01, ha="left", fontsize=12, fontweight="bold")
+        fig.suptitle(TITLES[name], x=0.01, ha="left", fontsize=12, fontweight="bold", gid=FRAME)
         caption = f"{figure_caption(experiment, results, name)} {note}".strip()
         width = int(size[0] * 17.5)  # characters of the footer's font in a line
         paragraphs = [caption, f"{experiment.title}. {full_caption(experiment)}"]
         footer = "\n".join(textwrap.fill(paragraph, width) for paragraph in paragraphs)
-        label = fig.supxlabel(footer, x=0.01, ha="left", fontsize=7, color="#555555", linespacing=1.4)
+        label = fig.supxlabel(
+            footer, x=0.01, ha="left", fontsize=7, color="#555555", linespacing=1.4, gid=FRAME
+        )
         label.set_parse_math(False)
         yield fig
 
 
 def save_figure(fig: Figure, out: Path) -> None:
-    """Write a figure in all formats, without dates and versions; ``out`` is a path without ending."""
+    """Write a figure in all formats, without dates and versions; ``out`` is a path without ending.
+
+    The SVG file has neither title nor footer, because the page shows them as text.
+    """
     with mpl.rc_context(STYLE):
         for ending in FIGURE_FORMATS:
+            if ending == "svg":
+                _remove_frame(fig)
             with atomic_file(out.with_name(f"{out.name}.{ending}")) as temporary:
                 fig.savefig(temporary, dpi=DPI, format=ending, metadata=METADATA[ending])
+
+
+def _remove_frame(fig: Figure) -> None:
+    """Remove title and footer, and reduce the height of the figure by theirs."""
+    fig.draw_without_rendering()
+    texts = [artist for artist in fig.findobj(Text) if artist.get_gid() == FRAME]
+    height = sum(text.get_window_extent().height for text in texts) / fig.dpi
+    for text in texts:
+        text.remove()
+    fig.set_size_inches(fig.get_figwidth(), max(1.0, fig.get_figheight() - height))
 
 
 def method_colour(experiment: Experiment, method: str) -> str:
@@ -93,14 +117,32 @@ def method_colour(experiment: Experiment, method: str) -> str:
     that equal colours do not suggest that two of them belong together.
     """
     if not experiment.contrasts:
-        index = [str(name) for name in experiment.scoring].index(method)
-        return (CONTROL_COLOUR, TREATMENT_COLOUR)[index % 2]
+        return (CONTROL_COLOUR, TREATMENT_COLOUR)[_scoring_index(experiment, method) % 2]
     treatment, control = experiment.contrasts[0]
     fixed = {BASE_RUN: BASE_COLOUR, treatment: TREATMENT_COLOUR, control: CONTROL_COLOUR}
-    others = list(dict.fromkeys(run.method for run in experiment.runs if run.method not in fixed))
     if method in fixed:
         return fixed[method]
+    others = _other_methods(experiment)
     return MUTED_COLOUR if len(others) > len(OTHER_COLOURS) else OTHER_COLOURS[others.index(method)]
+
+
+def method_marker(experiment: Experiment, method: str) -> str:
+    """Return the marker of a method in all figures; for stored generations, the marker of a scoring."""
+    if not experiment.contrasts:
+        return (CONTROL_MARKER, TREATMENT_MARKER)[_scoring_index(experiment, method) % 2]
+    treatment, control = experiment.contrasts[0]
+    fixed = {BASE_RUN: BASE_MARKER, treatment: TREATMENT_MARKER, control: CONTROL_MARKER}
+    return fixed.get(method) or OTHER_MARKERS[_other_methods(experiment).index(method) % len(OTHER_MARKERS)]
+
+
+def _scoring_index(experiment: Experiment, scoring: str) -> int:
+    return [str(name) for name in experiment.scoring].index(scoring)
+
+
+def _other_methods(experiment: Experiment) -> list[str]:
+    """Return the trained methods outside the main contrast."""
+    main = {BASE_RUN, *experiment.contrasts[0]}
+    return list(dict.fromkeys(run.method for run in experiment.runs if run.method not in main))
 
 
 def error_bars(value: Any, low: Any, high: Any) -> Any:

@@ -7,7 +7,7 @@ from matplotlib.ticker import MaxNLocator
 
 from weft.config import FineTuning
 from weft.report.captions import MOST_CURVES
-from weft.report.drawing import PALE, method_colour, titled_figure
+from weft.report.drawing import PALE, Options, method_colour, method_marker, titled_figure
 from weft.report.labels import benchmark_name, method_label
 from weft.report.learning_curves import list_points
 from weft.report.results import Results
@@ -67,5 +67,6 @@ def _draw_panel(ax: Axes, experiment: FineTuning, points: pd.DataFrame) -> None:
             continue
         colour = method_colour(experiment, method)
         ax.fill_between(mean.index, mean - spread, mean + spread, color=colour, alpha=0.2, linewidth=0)
-        ax.plot(mean.index, mean, color=colour, linewidth=2, label=method_label(method))
+        style: Options = {"color": colour, "linewidth": 2, "marker": method_marker(experiment, method)}
+        ax.plot(mean.index, mean, markersize=4, label=method_label(method), **style)
     ax.set_ylim(0, 100)

@@ -1,7 +1,6 @@
-"""Write tables as Markdown and LaTeX.
+"""Write tables as Markdown, and escape text for LaTeX.
 
-pandas can write both, but its LaTeX requires a package and does not escape ``<``, ``>`` and ``|``, which
-LaTeX prints as other characters in its default encoding.
+pandas does not escape ``<``, ``>`` and ``|``, which LaTeX prints as other characters in its default encoding.
 """
 
 from collections.abc import Iterable
@@ -9,7 +8,7 @@ from collections.abc import Iterable
 from weft.report.presentation import TEXT_HEADINGS, Table
 
 WIDE = 8
-"""Number of columns above which a LaTeX table has a smaller font."""
+"""Number of columns above which a headline table is transposed on the page."""
 LATEX = str.maketrans(
     {
         "\\": r"\textbackslash{}",
@@ -39,28 +38,6 @@ def to_markdown(table: Table) -> str:
     return "\n".join([f"**{table.title}**", "", *rows, "", *notes, f"*{table.caption}*", ""])
 
 
-def to_latex(table: Table) -> str:
-    """Return a table as a LaTeX float that requires no package, with the notes in its caption."""
-    headings = list(table.cells.columns)
-    caption = " ".join((f"{table.title}.", *table.notes, table.caption))
-    rows = [_latex_row(row) for row in table.cells.itertuples(index=False)]
-    lines = [
-        r"\begin{table}",
-        r"\centering",
-        r"\scriptsize" if len(headings) > WIDE else r"\small",
-        rf"\begin{{tabular}}{{{''.join('l' if heading in TEXT_HEADINGS else 'r' for heading in headings)}}}",
-        r"\hline",
-        _latex_row(headings),
-        r"\hline",
-        *rows,
-        r"\hline",
-        r"\end{tabular}",
-        rf"\caption{{{escape_latex(caption)}}}",
-        r"\end{table}",
-    ]
-    return "\n".join(lines) + "\n"
-
-
 def escape_latex(text: str) -> str:
     """Escape all characters that LaTeX would not print literally."""
     return text.translate(LATEX)
@@ -68,7 +45,3 @@ def escape_latex(text: str) -> str:
 
 def _markdown_row(cells: Iterable[object]) -> str:
     return f"| {' | '.join(str(cell).translate(MARKDOWN) for cell in cells)} |"
-
-
-def _latex_row(cells: Iterable[object]) -> str:
-    return " & ".join(escape_latex(str(cell)) for cell in cells) + r" \\"

@@ -5,9 +5,10 @@ from collections.abc import Callable, Mapping
 import pandas as pd
 
 from weft.config import Experiment, FineTuning
+from weft.report.counterparts import TABLE_1_LENGTHS, has_paper_lengths, has_published_numbers
 from weft.report.labels import DASH, MINUS, PLUS_MINUS, method_label
-from weft.report.outputs import is_paper
-from weft.report.published_numbers import MIXED, TABLE_1_LENGTHS
+from weft.report.outputs import PAPER_TABLE
+from weft.report.published_numbers import MIXED
 from weft.stats import AVERAGE, POWER
 
 SCORINGS = {
@@ -105,7 +106,7 @@ def on_headline(experiment: Experiment, scoring: str) -> tuple[str, ...]:
         "table."
     )
     sentences = (spread if num_seeds > 1 else single, SCORINGS[scoring])
-    return (*sentences, MIXED_NOTE) if is_paper(experiment) else sentences
+    return (*sentences, MIXED_NOTE) if has_paper_lengths(experiment) else sentences
 
 
 def _on_scores(experiment: Experiment, frame: pd.DataFrame) -> tuple[str, ...]:
@@ -137,6 +138,30 @@ def _on_contrasts(experiment: Experiment, frame: pd.DataFrame) -> tuple[str, ...
         "The column detectable is the difference that would be found with a probability of "
         f"{100 * POWER:g} %, before the correction.",
     )
+
+
+def _on_paper_table(experiment: Experiment, frame: pd.DataFrame) -> tuple[str, ...]:
+    assert isinstance(experiment, FineTuning), "only a fine-tuning has this table"
+    num_seeds = len(experiment.seeds)
+    control = method_label(experiment.contrast[1])
+    spread = (
+        f"mean over {num_seeds} training seeds {PLUS_MINUS} sample standard deviation"
+        if num_seeds > 1
+        else "a single training seed"
+    )
+    sentences = (
+        f"Accuracies are in percent by the first scoring rules: {spread}.",
+        "The gain is the average minus that of the base model. The relative gain is (gain / gain of "
+        f"{control}) {MINUS} 1; its interval is in the table of the gains. It is in parentheses if the gain "
+        f"of {control} is not clearly above zero, because it may then have any value.",
+    )
+    if not has_published_numbers(experiment):
+        return sentences
+    published = (
+        "Published numbers are those of the paper and, where it has none or they are not known to us, of d1; "
+        "their gains follow from their averages."
+    )
+    return (*sentences, published, *((MIXED_NOTE,) if has_paper_lengths(experiment) else ()))
 
 
 def _on_seeds(experiment: Experiment, frame: pd.DataFrame) -> tuple[str, ...]:
@@ -195,6 +220,7 @@ def _on_gradients(experiment: Experiment, frame: pd.DataFrame) -> tuple[str, ...
 
 
 _DEPENDING: Mapping[str, Callable[[Experiment, pd.DataFrame], tuple[str, ...]]] = {
+    PAPER_TABLE: _on_paper_table,
     "scores": _on_scores,
     "gains": _on_gains,
     "contrasts": _on_contrasts,

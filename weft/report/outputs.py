@@ -4,10 +4,11 @@ The Snakefile imports this module, so it must not import heavy libraries.
 """
 
 from weft.config import Experiment, FineTuning
-from weft.config.sources import HubModel, ScratchModel
+from weft.layout import TABLE_FORMATS
+from weft.report.counterparts import has_published_numbers
 
-PAPER_MODEL = "LLaDA-8B-Instruct"
-"""Base model of the paper; only results of this model are compared with those of the paper."""
+PAPER_TABLE = "table1"
+"""Name of the table in the form of the paper's Table 1; the only table that is written as LaTeX, too."""
 
 
 def list_headlines(experiment: Experiment) -> dict[str, str]:
@@ -21,14 +22,19 @@ def list_tables(experiment: Experiment) -> list[str]:
     headlines = list(list_headlines(experiment))
     if not experiment.trained_runs:
         return [*headlines, "rules", "answers", "scores"]
-    published = ["published"] if is_paper(experiment) else []
+    published = ["published"] if has_published_numbers(experiment) else []
     costs = ["costs"] if has_ablations(experiment) else []
     gradients = ["gradients"] if experiment.has_gradient_study else []
     curves = ["learning_curves", "learning_speed"] if experiment.curve_benchmarks else []
     return [
-        *headlines, *published, "gains", "contrasts", "seeds", *curves, *costs, "answers", *gradients,
-        "ratios", "methods", "scores",
+        PAPER_TABLE, *headlines, *published, "gains", "contrasts", "seeds", *curves, *costs, "answers",
+        *gradients, "ratios", "methods", "scores",
     ]  # fmt: skip
+
+
+def table_formats(name: str) -> tuple[str, ...]:
+    """Return the endings of the files of a table; only the paper's table is also written as LaTeX."""
+    return (*TABLE_FORMATS, "tex") if name == PAPER_TABLE else TABLE_FORMATS
 
 
 def list_figures(experiment: Experiment) -> list[str]:
@@ -47,18 +53,3 @@ def list_figures(experiment: Experiment) -> list[str]:
 def has_ablations(experiment: Experiment) -> bool:
     """Return True if the experiment has contrasts beyond those of every experiment."""
     return isinstance(experiment, FineTuning) and bool(experiment.further_contrasts)
-
-
-def is_paper(experiment: Experiment) -> bool:
-    """Return True if the results of the experiment can be compared with those of the paper.
-
-    The experiment must have the name ``paper``, the base model of the paper and published questions.
-    """
-    if not isinstance(experiment, FineTuning) or experiment.name != "paper":
-        return False
-    if any(experiment.is_generated(benchmark) for benchmark in experiment.benchmark_names):
-        return False
-    source = experiment.base_model
-    if isinstance(source, HubModel):
-        return source.repo.rsplit("/", 1)[-1] == PAPER_MODEL
-    return not isinstance(source, ScratchModel)

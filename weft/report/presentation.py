@@ -8,6 +8,7 @@ import pandas as pd
 
 from weft.config import Experiment
 from weft.report import notes
+from weft.report.counterparts import has_paper_lengths
 from weft.report.labels import (
     DASH,
     MINUS,
@@ -22,7 +23,8 @@ from weft.report.labels import (
     percent_interval,
     percent_spread,
 )
-from weft.report.outputs import is_paper, list_headlines
+from weft.report.outputs import PAPER_TABLE, list_headlines
+from weft.report.paper_table import paper_cells
 from weft.report.published_numbers import D1, MIXED, NUM_QUESTIONS, WEFT_PAPER
 from weft.report.ratios import LARGE, QUANTILES, REFERENCES
 from weft.stats import AVERAGE
@@ -95,7 +97,7 @@ def headline_headings(experiment: Experiment, scoring: str) -> dict[str, str]:
         for name in names
         for length in lengths
     }
-    if is_paper(experiment):
+    if has_paper_lengths(experiment):
         headings[headline_key(AVERAGE, MIXED)] = "average, lengths of the paper"
     return headings
 
@@ -392,6 +394,7 @@ def _texts(values: Iterable[Any], form: Callable[[float], str]) -> list[str]:
 
 
 _PRESENTATIONS: Mapping[str, tuple[str, Callable[[Experiment, pd.DataFrame], Cells]]] = {
+    PAPER_TABLE: ("accuracy and gain", paper_cells),
     "scores": ("accuracy of every run", _score_cells),
     "methods": ("accuracy of every method over training seeds", _method_cells),
     "gains": ("gain over the base model", _gain_cells),

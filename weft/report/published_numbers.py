@@ -5,23 +5,26 @@ average over the lengths in `TABLE_1_LENGTHS`, because no other choice of a leng
 both of the averages that the paper takes from d1. The paper does not state the lengths.
 """
 
-from collections.abc import Mapping
 from importlib import resources
-from typing import Any
 
 import pandas as pd
 
-from weft.report.outputs import PAPER_MODEL
+from weft.config import Experiment, FineTuning
+from weft.report import counterparts
+from weft.report.counterparts import TABLE_1_LENGTHS
 from weft.stats import AVERAGE
 
 MIXED = "mixed"
-TABLE_1_LENGTHS = {"sudoku": 512, "countdown": 512, "gsm8k": 256, "math500": 256}
-"""Benchmark -> inferred generation length, in tokens, in Table 1 of the paper."""
 NUM_QUESTIONS = {"sudoku": 256, "countdown": 256, "gsm8k": 1319, "math500": 500}
 """Benchmark -> number of questions behind a published accuracy, from the evaluation code of d1."""
 WEFT_PAPER, D1 = "WeFT v1", "d1"
+PAPER_MODEL = "LLaDA-8B-Instruct"
+"""Base model of the paper."""
 SUFFIXES = {"base": "", "sft": " + SFT", "weft": " + WeFT"}
 """Method -> text that follows the name of the base model in published.csv."""
+
+Place = tuple[str | None, str, int | str]
+"""Training set (None if the model is not fine-tuned), benchmark and generation length of a cell."""
 
 
 def load_published() -> pd.DataFrame:
@@ -38,29 +41,55 @@ def load_published() -> pd.DataFrame:
     return table
 
 
-def published_accuracy(table: pd.DataFrame, source: str, model: str | None, row: Mapping[Any, Any]) -> float:
-    """Look up a published accuracy.
+class PublishedNumbers:
+    """The published accuracies of the cells of an experiment; see `weft.report.counterparts`."""
 
-    Args:
-        table: the published accuracies.
-        source: `WEFT_PAPER` or `D1`.
-        model: name of the model; None for a model without published numbers.
-        row: dataset (None if the model is not fine-tuned), benchmark and gen_length.
+    def __init__(self, experiment: Experiment) -> None:
+        table = load_published()
+        keys = zip(*(table[name] for name in KEYS), strict=True)
+        fractions = (table["accuracy_percent"] / 100).tolist()
+        self._accuracies: dict[tuple[str, ...], float] = dict(zip(keys, fractions, strict=True))
+        self._experiment = experiment
 
-    Returns:
-        The accuracy, from 0 to 1; NaN if it is not known.
-    """
-    wanted = {
-        "source": source,
-        "model": model,
-        "dataset": row["dataset"] or "",
-        "benchmark": row["benchmark"],
-        "gen_length": str(row["gen_length"]),
-    }
-    rows = table
-    for column, value in wanted.items():
-        rows = rows[rows[column] == value]
-    return float("nan") if rows.empty else float(rows["accuracy_percent"].iloc[0]) / 100
+    def accuracy(self, source: str, method: str, place: Place) -> float:
+        """Look up a published accuracy.
+
+        Args:
+            source: `WEFT_PAPER` or `D1`.
+            method: a method of the experiment, or the model that made stored generations.
+            place: the cell, by the names of the experiment.
+
+        Returns:
+            The accuracy, from 0 to 1; NaN if it is not known. The averages of d1, which it does not print,
+            are those of its accuracies on the four benchmarks.
+        """
+        dataset, benchmark, length = place
+        model, published_dataset = self._find_model(method), self._find_dataset(dataset)
+        if model is None or published_dataset is None:
+            return float("nan")
+        if benchmark == AVERAGE and not counterparts.has_all_benchmarks(self._experiment):
+            return float("nan")
+        if benchmark == AVERAGE and source == D1:
+            lengths = TABLE_1_LENGTHS if length == MIXED else dict.fromkeys(TABLE_1_LENGTHS, length)
+            cells = [(source, model, published_dataset, name, str(x)) for name, x in lengths.items()]
+            return sum(self._accuracies.get(cell, float("nan")) for cell in cells) / len(cells)
+        name = benchmark
+        if benchmark != AVERAGE:
+            name = counterparts.published_benchmark(self._experiment, benchmark) or ""
+        return self._accuracies.get((source, model, published_dataset, name, str(length)), float("nan"))
+
+    def _find_model(self, method: str) -> str | None:
+        base = counterparts.published_model(self._experiment)
+        if base is None or not isinstance(self._experiment, FineTuning):
+            return base
+        published = counterparts.published_method(self._experiment, method)
+        return None if published is None else base + SUFFIXES[published]
+
+    def _find_dataset(self, dataset: str | None) -> str | None:
+        if dataset is None:
+            return ""
+        assert isinstance(self._experiment, FineTuning), "only a fine-tuning has training sets"
+        return counterparts.published_dataset(self._experiment, dataset)
 
 
 def published_effects() -> tuple[float, float]:
@@ -68,10 +97,10 @@ def published_effects() -> tuple[float, float]:
     table = load_published()
     averages = table[(table["source"] == WEFT_PAPER) & (table["benchmark"] == AVERAGE)]
     by_model = averages.pivot(index="dataset", columns="model", values="accuracy_percent")
-    effects = (by_model[published_model("weft")] - by_model[published_model("sft")]).dropna() / 100
+    weft, sft = (by_model[PAPER_MODEL + SUFFIXES[method]] for method in ("weft", "sft"))
+    effects = (weft - sft).dropna() / 100
     return float(effects.min()), float(effects.max())
 
 
-def published_model(method: str) -> str | None:
-    """Return the name of the published model that a method reproduces; None if there is no such model."""
-    return None if method not in SUFFIXES else f"{PAPER_MODEL}{SUFFIXES[method]}"
+KEYS = ("source", "model", "dataset", "benchmark", "gen_length")
+"""Columns of published.csv that identify a number."""

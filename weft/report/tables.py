@@ -1,7 +1,7 @@
-"""Compute the tables from the results, and write them as CSV, Markdown and LaTeX.
+"""Compute the tables from the results, and write them as CSV and Markdown; the paper's table also as LaTeX.
 
 The CSV files are meant for programs: they contain fractions and identifiers, except for the headline tables,
-which contain percentages. The other two formats contain percentages and labels for readers. If sampling is
+which contain percentages. The other formats contain percentages and labels for readers. If sampling is
 approximate, the last column of each CSV file, ``sampling``, describes the approximation.
 """
 
@@ -16,21 +16,21 @@ from weft.config import BASE_RUN, Experiment, FineTuning
 from weft.records.files import write_text
 from weft.report.answers import count_answers
 from weft.report.costs import compare_costs, list_timings
+from weft.report.counterparts import TABLE_1_LENGTHS, has_paper_lengths
 from weft.report.gains import compute_gains
 from weft.report.labels import percent, percent_spread
 from weft.report.learning_curves import summarise_curves
 from weft.report.learning_speed import measure_speed
-from weft.report.markup import to_latex, to_markdown
-from weft.report.outputs import is_paper, list_headlines, list_tables
+from weft.report.markup import to_markdown
+from weft.report.outputs import PAPER_TABLE, list_headlines, list_tables
+from weft.report.paper_latex import paper_latex
+from weft.report.paper_table import compute_paper_table
 from weft.report.presentation import headline_headings, headline_key, present
 from weft.report.published_numbers import (
     D1,
     MIXED,
-    TABLE_1_LENGTHS,
     WEFT_PAPER,
-    load_published,
-    published_accuracy,
-    published_model,
+    PublishedNumbers,
 )
 from weft.report.ratios import summarise_ratios
 from weft.report.results import Results, ScoreFile
@@ -91,7 +91,7 @@ def _compute_table(
 
 
 def write_table(experiment: Experiment, name: str, frame: pd.DataFrame, out: Path) -> None:
-    """Write a table in its three formats; the same numbers give the same bytes.
+    """Write a table in its formats; the same numbers give the same bytes.
 
     Args:
         experiment: the experiment.
@@ -106,7 +106,9 @@ def write_table(experiment: Experiment, name: str, frame: pd.DataFrame, out: Pat
     text = csv.to_csv(index=False, float_format=f"%.{DECIMALS}f", lineterminator="\n")
     write_text(out / f"{name}.csv", text)
     write_text(out / f"{name}.md", to_markdown(table))
-    write_text(out / f"{name}.tex", to_latex(table))
+    if name == PAPER_TABLE:
+        assert isinstance(experiment, FineTuning), "only a fine-tuning has this table"
+        write_text(out / f"{name}.tex", paper_latex(experiment, frame, label=f"{experiment.name}-{name}"))
 
 
 def _round(frame: pd.DataFrame) -> pd.DataFrame:
@@ -120,7 +122,7 @@ def _aggregate(experiment: Experiment, results: Results, scoring: str) -> Aggreg
         [_score_set(file) for file in results.scored_by(scoring)],
         contrasts=experiment.contrasts,
         confidence=experiment.statistics.confidence,
-        mix=LengthMix(MIXED, TABLE_1_LENGTHS) if is_paper(experiment) else None,
+        mix=LengthMix(MIXED, TABLE_1_LENGTHS) if has_paper_lengths(experiment) else None,
     )
 
 
@@ -169,9 +171,10 @@ def _scores(experiment: Experiment, aggregates: Mapping[str, Aggregate]) -> pd.D
     scores = _stack({scoring: result.scores for scoring, result in aggregates.items()})
     if experiment.trained_runs:
         return scores
-    published, model = load_published(), experiment.runs[0].method
-    rows = scores.to_dict("records")
-    known = pd.Series([published_accuracy(published, D1, model, row) for row in rows], dtype=float)
+    published, model = PublishedNumbers(experiment), experiment.runs[0].method
+    places = zip(scores["benchmark"], scores["gen_length"], strict=True)
+    known = pd.Series([published.accuracy(D1, model, (None, *place)) for place in places], dtype=float)
+
     # The other scorings have no published values, because their accuracies may count other units.
     return scores.assign(published_accuracy=known.where(scores["rules"] == experiment.scoring[0]))
 
@@ -202,14 +205,15 @@ def _gains(experiment: FineTuning, aggregates: Aggregate) -> pd.DataFrame:
 def _published_comparison(experiment: FineTuning, aggregates: Aggregate) -> pd.DataFrame:
     """Return our accuracies with the published ones, as fractions."""
     summary = aggregates.methods
-    published = load_published()
+    published = PublishedNumbers(experiment)
     identity = ["method", "dataset", "benchmark", "gen_length", "num_seeds"]
     rows = []
     for cell in summary.to_dict("records"):
-        model = published_model(cell["method"])
         row = {name: cell[name] for name in identity} | {"ours": cell["mean"], "ours_sd": cell["sd"]}
-        row["weft_paper"] = published_accuracy(published, WEFT_PAPER, model, cell)
-        row["d1"] = published_accuracy(published, D1, model, cell)
+        place = cell["dataset"], cell["benchmark"], cell["gen_length"]
+        row["weft_paper"] = published.accuracy(WEFT_PAPER, cell["method"], place)
+        row["d1"] = published.accuracy(D1, cell["method"], place)
+
         rows.append(row)
     frame = pd.DataFrame(rows)
     frame["dataset"] = pd.Series([row["dataset"] for row in rows], dtype=object)  # None stays None
@@ -244,6 +248,9 @@ def _published_row(scores: pd.DataFrame, model: str) -> pd.DataFrame:
 
 
 _SUMMARISED: Mapping[str, Callable[[Any, Aggregate], pd.DataFrame]] = {
+    PAPER_TABLE: lambda experiment, aggregates: compute_paper_table(
+        experiment, aggregates.methods, _gains(experiment, aggregates)
+    ),
     "published": _published_comparison,
     "gains": _gains,
     "seeds": lambda _, aggregates: aggregates.seeds,

@@ -12,9 +12,9 @@ from weft.config.stages import stage_settings
 from weft.data.offline import find_generations
 from weft.data.tasks.examples import digest_generators
 from weft.errors import WeftError
-from weft.layout import FIGURE_FORMATS, TABLE_FORMATS, ResultLayout, provenance_file
+from weft.layout import FIGURE_FORMATS, ResultLayout, provenance_file
 from weft.provenance import source_digest
-from weft.report.outputs import list_figures, list_tables
+from weft.report.outputs import list_figures, list_tables, table_formats
 
 try:
     SETTINGS = resolve_settings(
@@ -78,7 +78,7 @@ GRADIENTS = (
 TABLES = [
     RESULTS.table(name, ending)
     for name in list_tables(EXPERIMENT)
-    for ending in TABLE_FORMATS
+    for ending in table_formats(name)
 ]
 FIGURES = [
     RESULTS.figure(name, ending)

@@ -1,10 +1,12 @@
 """Small experiments with results of every kind; each is written and loaded once."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 
 from weft.config import BASE_RUN, FineTuning, StoredGenerations
 from weft.layout import ResultLayout, provenance_file
@@ -12,6 +14,7 @@ from weft.records import LengthSummary
 from weft.report.results import load_results
 from weft.report.tables import compute_tables
 
+PAPER = Path(__file__).parents[3] / "experiments/paper.yaml"
 STATISTICS = {"confidence": 0.95}
 NUM_EXAMPLES = 24
 RECIPE = {
@@ -121,19 +124,17 @@ def described_ablations(**changes):
 
 def described_paper(**changes):
     """Describe a comparison that may stand beside the paper's numbers."""
-    published = {
-        "source": "published",
-        "file": {"url": "https://example.org/file", "sha256": "0" * 64, "offline": "file"},
-        "num_examples": NUM_EXAMPLES,
-        "instruction": "none",
+    paper = yaml.safe_load(PAPER.read_text(encoding="utf-8"))
+    benchmarks = {
+        name: source | {"num_examples": NUM_EXAMPLES} for name, source in paper["benchmarks"].items()
     }
-    worked = {"source": "generated", "tasks": {"sudoku": 8}, "seed": 11}
     content = {
         "name": "paper",
         "seeds": [1, 2],
         "base_model": {"source": "hub", "repo": "GSAI-ML/LLaDA-8B-Instruct", "revision": "main"},
-        "datasets": {"s1k": worked, "s1k.1.1": worked},
-        "benchmarks": dict.fromkeys(("sudoku", "countdown", "gsm8k", "math500"), published),
+        "datasets": {name: paper["datasets"][name] for name in ("s1k", "s1k.1.1")},
+        "methods": paper["methods"],
+        "benchmarks": benchmarks,
         "sampling": SAMPLING | {"gen_lengths": [256, 512]},
     }
     return described(**content | changes)

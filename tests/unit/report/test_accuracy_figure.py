@@ -18,11 +18,11 @@ def test_means_and_single_seeds_are_drawn(experiment, results, tables):
     drawn = series(ax)
     assert {colour: len(values) for colour, values in drawn.items()} == {
         "#666666": 3,  # base model: two benchmarks and the average
-        "#0072B2": 3 + 9,  # SFT: and three seeds of each
-        "#D55E00": 3 + 9,
+        "#00447c": 3 + 9,  # SFT: and three seeds of each
+        "#c04a00": 3 + 9,
     }
     means = tables["methods"].set_index(["method", "benchmark"])["mean"]
-    assert drawn["#D55E00"][0] == pytest.approx(100 * means["weft", "sudoku"])
+    assert drawn["#c04a00"][0] == pytest.approx(100 * means["weft", "sudoku"])
     assert [label.get_text() for label in ax.get_xticklabels()][-1] == "average"
 
 
@@ -38,7 +38,7 @@ def test_both_rules_stand_beside_the_published_numbers(describe_stored, compute)
     fig = draw_accuracy(both, results)
     scores = tables["scores"].set_index(["rules", "gen_length", "benchmark"])["accuracy"]
     drawn = series(fig.axes[1])
-    for colour, rules in (("#0072B2", "d1"), ("#D55E00", "strict")):
+    for colour, rules in (("#00447c", "d1"), ("#c04a00", "strict")):
         expected = [100 * scores[rules, 256, name] for name in ("countdown", "sudoku")]
         assert drawn[colour] == pytest.approx(expected)
     assert drawn["#222222"] == pytest.approx([19.5, 6.7]), "once"

@@ -11,8 +11,11 @@ def test_all_listed_figures_are_written(ablations, ablated, tmp_path, monkeypatc
 def test_the_same_results_give_the_same_bytes(stored, stored_results, tmp_path):
     for folder in ("one", "two"):
         figures.write_figures(stored, stored_results, tmp_path / folder)
-    assert sorted(path.name for path in (tmp_path / "one").iterdir()) == ["accuracy.pdf", "accuracy.png"]
-    for name, start in (("accuracy.pdf", b"%PDF"), ("accuracy.png", b"\x89PNG")):
+    assert sorted(path.name for path in (tmp_path / "one").iterdir()) == [
+        "accuracy.pdf", "accuracy.png", "accuracy.svg",
+    ]  # fmt: skip
+    starts = {"accuracy.pdf": b"%PDF", "accuracy.png": b"\x89PNG", "accuracy.svg": b"<?xml"}
+    for name, start in starts.items():
         content = (tmp_path / "one" / name).read_bytes()
         assert len(content) > 10_000
         assert content.startswith(start)

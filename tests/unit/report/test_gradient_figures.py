@@ -15,7 +15,7 @@ def test_every_method_has_a_panel_with_weights_gradients_and_the_controls_gradie
     control, own = panel.lines[0], next(line for line in panel.lines if line.get_marker() == "o")
     assert list(control.get_ydata()) == pytest.approx([5, 10, 15, 20, 25])
     assert list(own.get_ydata()) == pytest.approx([6, 11, 16, 21, 26])
-    assert own.get_color() == "#D55E00"
+    assert own.get_color() == "#c04a00"
     assert {text.get_text() for text in fig.legends[0].texts} == {
         "of the loss weight", "of the gradient, SFT", "of the gradient",
     }  # fmt: skip

@@ -1,7 +1,7 @@
 import pandas as pd
 import pytest
 
-from weft.report.markup import escape_latex, to_latex, to_markdown
+from weft.report.markup import escape_latex, to_markdown
 from weft.report.presentation import Table
 
 
@@ -19,19 +19,6 @@ def test_markdown(table):
         "| method | mean, % |\n| :--- | ---: |\n| a\\|b | 1.0 ± 0.5 |\n| SFT_1 | −2.0 |\n\n"
         "A note.\n\n*Not the paper's numbers & 100 %.*\n"
     )
-
-
-def test_latex(table):
-    text = to_latex(table)
-    assert "\\begin{tabular}{lr}" in text
-    assert "SFT\\_1 & $-$2.0 \\\\" in text
-    assert "a$|$b & 1.0 $\\pm$ 0.5 \\\\" in text
-    assert "Not the paper's numbers \\& 100 \\%." in text
-
-
-def test_wide_latex_tables_are_set_small():
-    cells = pd.DataFrame({f"c{index}": ["x"] for index in range(9)})
-    assert "\\scriptsize" in to_latex(Table("t", "E", "s", cells, caption=""))
 
 
 @pytest.mark.parametrize(

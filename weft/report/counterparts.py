@@ -1,0 +1,105 @@
+"""Find the published model, training set and questions to which the parts of an experiment correspond.
+
+A part is recognised by what it is: a model by the name of its repository or folder, a training set by its
+repository and size, questions by the hash or the repository of their file, and a method by its settings.
+The names in the experiment file play no role, so that a renamed copy of an experiment keeps its published
+numbers. The identities are in ``published_sources.csv``.
+
+The Snakefile imports this module, so it must not import heavy libraries.
+"""
+
+import csv
+from functools import cache
+from importlib import resources
+from typing import get_args
+
+from weft.config import BASE_RUN, Experiment, FineTuning
+from weft.config.methods import Method
+from weft.config.sources import HubData, HubFile, HubModel, LocalModel, PublishedBenchmark, Task
+
+TABLE_1_LENGTHS = {"sudoku": 512, "countdown": 512, "gsm8k": 256, "math500": 256}
+"""Benchmark -> inferred generation length, in tokens, in Table 1 of the paper."""
+PUBLISHED_METHODS = ("sft", "weft")
+"""Presets of the fine-tuned models whose accuracies are published."""
+
+
+def published_model(experiment: Experiment) -> str | None:
+    """Return the name under which results of the experiment's base model are published, if there are any."""
+    if not isinstance(experiment, FineTuning):
+        return _find("model", experiment.generations.model)
+    source = experiment.base_model
+    if isinstance(source, HubModel):
+        return _find("model", source.repo.rsplit("/", 1)[-1])
+    return (
+        _find("model", source.path.rstrip("/").rsplit("/", 1)[-1]) if isinstance(source, LocalModel) else None
+    )
+
+
+def published_method(experiment: FineTuning, method: str) -> str | None:
+    """Return the published method with the same settings: ``base``, ``sft``, ``weft`` or None.
+
+    The scope in which the divisor of the loss is counted may differ, because it follows from the size of a
+    micro-batch.
+    """
+    if method == BASE_RUN:
+        return BASE_RUN
+    settings = experiment.methods[method]
+    scope = {"divisor_scope": settings.divisor_scope}
+    is_preset = settings == Method.model_validate({"preset": settings.preset} | scope)
+    return settings.preset if is_preset and settings.preset in PUBLISHED_METHODS else None
+
+
+def published_dataset(experiment: FineTuning, dataset: str) -> str | None:
+    """Return the name of a training set in ``published.csv``; None for any other data."""
+    source = experiment.datasets[dataset]
+    if not isinstance(source, HubData):
+        return None
+    repositories = {file.repo for file in source.files}
+    return _find("dataset", repositories.pop(), source.num_examples) if len(repositories) == 1 else None
+
+
+def published_benchmark(experiment: Experiment, benchmark: str) -> str | None:
+    """Return the name of a benchmark in ``published.csv``; None for any other questions."""
+    if not isinstance(experiment, FineTuning):
+        return benchmark if benchmark in get_args(Task) else None
+    source = experiment.benchmarks.get(benchmark)
+    if not isinstance(source, PublishedBenchmark):
+        return None
+    file = source.file
+    return _find("benchmark", file.repo if isinstance(file, HubFile) else file.sha256)
+
+
+def has_published_numbers(experiment: Experiment) -> bool:
+    """Return True if there are published accuracies of the base model on a benchmark of a fine-tuning."""
+    return (
+        isinstance(experiment, FineTuning)
+        and published_model(experiment) is not None
+        and any(published_benchmark(experiment, name) for name in experiment.benchmark_names)
+    )
+
+
+def has_all_benchmarks(experiment: Experiment) -> bool:
+    """Return True if the benchmarks are those of the paper, so that the averages can be compared."""
+    names = [published_benchmark(experiment, name) for name in experiment.benchmark_names]
+    return set(names) == {*TABLE_1_LENGTHS}
+
+
+def has_paper_lengths(experiment: Experiment) -> bool:
+    """Return True if the experiment contains the cells of the paper's Table 1."""
+    return (
+        has_published_numbers(experiment)
+        and has_all_benchmarks(experiment)
+        and {*TABLE_1_LENGTHS.values()} <= {*experiment.gen_lengths}
+    )
+
+
+def _find(kind: str, identity: str, num_examples: int | None = None) -> str | None:
+    size = "" if num_examples is None else str(num_examples)
+    return _sources().get((kind, identity, size))
+
+
+@cache
+def _sources() -> dict[tuple[str, str, str], str]:
+    with resources.files("weft.report").joinpath("published_sources.csv").open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    return {(row["kind"], row["identity"], row["num_examples"]): row["name"] for row in rows}

@@ -1,0 +1,97 @@
+"""Write the paper's table as LaTeX."""
+
+from collections.abc import Mapping
+
+import pandas as pd
+
+from weft.config import FineTuning
+from weft.report.labels import method_label, percent
+from weft.report.markup import escape_latex
+from weft.report.paper_table import PUBLISHED, accuracy_heading, accuracy_names, gain_texts, row_label
+from weft.report.published_numbers import MIXED
+
+LATEX_HEAD = r"""% Requires the package booktabs.
+\begin{{table}}
+\centering
+\caption{{{caption}}}
+\label{{tab:{label}}}
+\footnotesize
+\setlength{{\tabcolsep}}{{3pt}}
+\begin{{tabular}}{{l{columns}}}
+\toprule
+"""
+LATEX_FOOT = r"""\bottomrule
+\end{tabular}
+\end{table}
+"""
+HEADING_WIDTH = 11
+"""Number of characters above which a heading is broken into two lines, so that the table fits 5.5 inches."""
+
+
+def paper_latex(experiment: FineTuning, frame: pd.DataFrame, *, label: str) -> str:
+    """Return the table as a LaTeX float of at most 5.5 inches, with the caption above.
+
+    Args:
+        experiment: the experiment.
+        frame: the table of `compute_paper_table`.
+        label: name of the table; the label of the float is ``tab:`` and this name.
+
+    Returns:
+        The float, which requires the package booktabs. A group of rows has its training set as a heading,
+        if there are several groups.
+    """
+    names = accuracy_names(experiment)
+    headings = [accuracy_heading(experiment, frame, name) for name in names] + ["gain", "relative gain, %"]
+    num_columns = 1 + len(headings)
+    groups = list(frame.groupby(["dataset", "gen_length"], sort=False))
+    lines = [" & ".join(["method", *map(_latex_heading, headings)]) + r" \\"]
+    for _, rows in groups:
+        lines.append(r"\midrule")
+        if len(groups) > 1:
+            lines.append(rf"\multicolumn{{{num_columns}}}{{l}}{{{_group_title(frame, rows)}}} \\")
+        lines += [_latex_row(row, names) for row in rows.to_dict("records")]
+    head = LATEX_HEAD.format(
+        caption=escape_latex(_latex_caption(experiment, frame)), label=label, columns="r" * len(headings)
+    )
+    return head + "\n".join(lines) + "\n" + LATEX_FOOT
+
+
+def _latex_caption(experiment: FineTuning, frame: pd.DataFrame) -> str:
+    num_seeds = len(experiment.seeds)
+    spread = (
+        f"mean and standard deviation over {num_seeds} training seeds"
+        if num_seeds > 1
+        else "one training seed"
+    )
+    published = " Rows in italics are published." if (frame["source"] == PUBLISHED).any() else ""
+    return (
+        f"{experiment.title}: accuracy in percent ({spread}), gain over the base model in points, and gain "
+        f"relative to that of {method_label(experiment.contrast[1])}.{published} {experiment.caption.strip()}"
+    )
+
+
+def _group_title(frame: pd.DataFrame, rows: pd.DataFrame) -> str:
+    dataset, length = rows["dataset"].iloc[0], rows["gen_length"].iloc[0]
+    tokens = "" if length == MIXED or frame["gen_length"].nunique() == 1 else f", {length} tokens"
+    return rf"\textbf{{{escape_latex(f'{dataset}{tokens}')}}}"
+
+
+def _latex_row(row: Mapping[object, object], names: list[str]) -> str:
+    """Return a row; the standard deviation is a subscript, which needs less space than the text format."""
+    cells = [escape_latex(row_label(str(row["method"]), str(row["source"])))]
+    for name in names:
+        mean, sd = (float(str(row[f"{kind}_{name}"])) for kind in ("accuracy", "sd"))
+        cells.append(percent(mean) + ("" if pd.isna(sd) else rf"$_{{\pm {percent(sd)}}}$"))
+    cells += [escape_latex(text) for text in gain_texts(row)]
+    if row["source"] == PUBLISHED:
+        cells = [rf"\textit{{{cell}}}" if cell else "" for cell in cells]
+    return " & ".join(cells) + r" \\"
+
+
+def _latex_heading(heading: str) -> str:
+    separator = " (" if " (" in heading else " "
+    first, space, second = heading.partition(separator)
+    second = separator.strip() + second
+    if len(heading) <= HEADING_WIDTH or not space:
+        return escape_latex(heading)
+    return rf"\begin{{tabular}}[b]{{@{{}}r@{{}}}}{escape_latex(first)}\\{escape_latex(second)}\end{{tabular}}"
