@@ -1,13 +1,14 @@
 """Write the paper's table as LaTeX."""
 
+import re
 from collections.abc import Mapping
 
 import pandas as pd
 
 from weft.config import FineTuning
-from weft.report.labels import method_label, percent
+from weft.report.labels import full_caption, method_label, percent
 from weft.report.markup import escape_latex
-from weft.report.paper_table import PUBLISHED, accuracy_heading, accuracy_names, gain_texts, row_label
+from weft.report.paper_table import PUBLISHED, accuracy_heading, accuracy_names, gain_texts
 from weft.report.published_numbers import MIXED
 
 LATEX_HEAD = r"""% Requires the package booktabs.
@@ -24,8 +25,8 @@ LATEX_FOOT = r"""\bottomrule
 \end{tabular}
 \end{table}
 """
-HEADING_WIDTH = 11
-"""Number of characters above which a heading is broken into two lines, so that the table fits 5.5 inches."""
+HEADING_WIDTH = 9
+"""Number of characters above which a heading is broken into lines, so that the table fits 5.5 inches."""
 
 
 def paper_latex(experiment: FineTuning, frame: pd.DataFrame, *, label: str) -> str:
@@ -41,7 +42,7 @@ def paper_latex(experiment: FineTuning, frame: pd.DataFrame, *, label: str) -> s
         if there are several groups.
     """
     names = accuracy_names(experiment)
-    headings = [accuracy_heading(experiment, frame, name) for name in names] + ["gain", "relative gain, %"]
+    headings = [accuracy_heading(experiment, frame, name) for name in names] + ["gain", "relative\ngain, %"]
     num_columns = 1 + len(headings)
     groups = list(frame.groupby(["dataset", "gen_length"], sort=False))
     lines = [" & ".join(["method", *map(_latex_heading, headings)]) + r" \\"]
@@ -66,7 +67,7 @@ def _latex_caption(experiment: FineTuning, frame: pd.DataFrame) -> str:
     published = " Rows in italics are published." if (frame["source"] == PUBLISHED).any() else ""
     return (
         f"{experiment.title}: accuracy in percent ({spread}), gain over the base model in points, and gain "
-        f"relative to that of {method_label(experiment.contrast[1])}.{published} {experiment.caption.strip()}"
+        f"relative to that of {method_label(experiment.contrast[1])}.{published} {full_caption(experiment)}"
     )
 
 
@@ -78,20 +79,21 @@ def _group_title(frame: pd.DataFrame, rows: pd.DataFrame) -> str:
 
 def _latex_row(row: Mapping[object, object], names: list[str]) -> str:
     """Return a row; the standard deviation is a subscript, which needs less space than the text format."""
-    cells = [escape_latex(row_label(str(row["method"]), str(row["source"])))]
+    is_published = row["source"] == PUBLISHED  # and stands below the measured row of the same method
+    cells = [r"\quad published" if is_published else escape_latex(method_label(str(row["method"])))]
     for name in names:
         mean, sd = (float(str(row[f"{kind}_{name}"])) for kind in ("accuracy", "sd"))
         cells.append(percent(mean) + ("" if pd.isna(sd) else rf"$_{{\pm {percent(sd)}}}$"))
     cells += [escape_latex(text) for text in gain_texts(row)]
-    if row["source"] == PUBLISHED:
+    if is_published:
         cells = [rf"\textit{{{cell}}}" if cell else "" for cell in cells]
     return " & ".join(cells) + r" \\"
 
 
 def _latex_heading(heading: str) -> str:
-    separator = " (" if " (" in heading else " "
-    first, space, second = heading.partition(separator)
-    second = separator.strip() + second
-    if len(heading) <= HEADING_WIDTH or not space:
+    """Return a heading, broken before a parenthesis and behind a comma if it is long."""
+    lines = re.split(r" (?=\()|(?<=,) |\n", heading) if len(heading) > HEADING_WIDTH else [heading]
+    if len(lines) == 1:
         return escape_latex(heading)
-    return rf"\begin{{tabular}}[b]{{@{{}}r@{{}}}}{escape_latex(first)}\\{escape_latex(second)}\end{{tabular}}"
+    stacked = r"\\".join(map(escape_latex, lines))
+    return rf"\begin{{tabular}}[b]{{@{{}}r@{{}}}}{stacked}\end{{tabular}}"

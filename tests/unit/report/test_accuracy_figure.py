@@ -17,7 +17,7 @@ def test_means_and_single_seeds_are_drawn(experiment, results, tables):
     (ax,) = fig.axes
     drawn = series(ax)
     assert {colour: len(values) for colour, values in drawn.items()} == {
-        "#666666": 3,  # base model: two benchmarks and the average
+        "#929292": 3,  # base model: two benchmarks and the average
         "#00447c": 3 + 9,  # SFT: and three seeds of each
         "#c04a00": 3 + 9,
     }
@@ -57,7 +57,7 @@ def test_several_data_sets_get_a_row_each(describe, load):
     experiment = describe(datasets={"first": one, "second": one}, seeds=[1])
     fig = draw_accuracy(experiment, load(experiment))
     assert len(fig.axes) == 2
-    assert all("#666666" in series(ax) for ax in fig.axes)
+    assert all("#929292" in series(ax) for ax in fig.axes)
 
 
 def test_many_methods_get_a_row_each(describe, compute):

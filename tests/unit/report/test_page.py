@@ -92,6 +92,7 @@ def test_tables_stand_in_reading_order(describe, compute):
     both = describe(scoring=["d1", "strict"])
     text = render(both, *compute(both))
     assert re.findall("<h3>(.*)</h3>", section(text, "tables")) == [
+        "Accuracy and gain",
         "Accuracy by the rules d1",
         "Accuracy by the rules strict",
         "Gain over the base model",
