@@ -188,11 +188,16 @@ def read_json(
 
 
 def read_lines(
-    path: Path, kind: type[RecordT], *, error: type[WeftError] = DataError, remedy: str = MAKE_AGAIN
+    path: Path,
+    kind: type[RecordT],
+    *,
+    error: type[WeftError] = DataError,
+    remedy: str = MAKE_AGAIN,
+    allow_nan: bool = False,
 ) -> list[RecordT]:
-    """Read records of class ``kind`` from a JSON Lines file, in file order."""
+    """Read records of class ``kind`` from a JSON Lines file, in file order; see `parse_record`."""
     return [
-        parse_record(line, kind, place=place, error=error, remedy=remedy)
+        parse_record(line, kind, place=place, error=error, remedy=remedy, allow_nan=allow_nan)
         for place, line in numbered_lines(path, read_text(path, error=error, remedy=remedy))
     ]
 

@@ -1,10 +1,17 @@
 """Metrics and wall times of training runs."""
 
+from pydantic import ConfigDict
+
 from weft.records.base import Count, Record
 
 
 class StepMetrics(Record):
-    """Metrics of an optimiser step. A value that is not defined, such as a rate without a probe, is None."""
+    """Metrics of an optimiser step. A value that is not defined, such as a rate without a probe, is None.
+
+    Training stops at a loss that is not finite; logs of other programs may contain one.
+    """
+
+    model_config = ConfigDict(allow_inf_nan=True)
 
     optimizer_step: Count
     """Number of the step, from 1."""

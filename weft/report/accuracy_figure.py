@@ -1,19 +1,17 @@
 """The accuracy figure: means with confidence intervals, and single training seeds or published numbers."""
 
 import textwrap
-from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from weft.config import Experiment
+from weft.report.accuracy_points import AccuracyPoints, collect_points, series_label
 from weft.report.drawing import INK, Options, error_bars, method_colour, method_marker, titled_figure
-from weft.report.labels import benchmark_label, benchmark_name, method_label
+from weft.report.labels import benchmark_label, benchmark_name
+from weft.report.presentation import length_text
 from weft.report.results import Results
-from weft.report.tables import compute_tables
 from weft.stats import AVERAGE
 
 WIDEST = 14.0  # inches
@@ -23,31 +21,9 @@ ROW_PANEL_WIDTH, ROW_HEIGHT = 2.3, 0.27  # inches
 TITLE_WIDTH = 28  # characters
 
 
-@dataclass(frozen=True)
-class _Points:
-    """The points of the figure, as fractions. For stored generations, scorings take the place of methods."""
-
-    means: pd.DataFrame
-    """Columns method, dataset, benchmark, gen_length, mean, ci_low and ci_high."""
-    dots: pd.DataFrame
-    """Columns method, dataset, benchmark, gen_length and accuracy of single runs or published numbers."""
-
-    def names(self, column: str) -> list[Any]:
-        """Return the distinct values of a column of the means, in order of appearance."""
-        return [name for name in dict.fromkeys(self.means[column]) if name is not None]
-
-    def panel(self, dataset: str | None, length: int) -> "_Points":
-        """Return the points of a data set and length; untrained models belong to all data sets."""
-        means, dots = (
-            frame[(frame["dataset"].isna() | (frame["dataset"] == dataset)) & (frame["gen_length"] == length)]
-            for frame in (self.means, self.dots)
-        )
-        return _Points(means, dots)
-
-
 def draw_accuracy(experiment: Experiment, results: Results) -> Figure:
     """Draw the accuracies in a panel per data set and generation length, or, for many methods, in rows."""
-    points = (_points if experiment.trained_runs else _stored_points)(experiment, results)
+    points = collect_points(experiment, results)
     if len(points.names("method")) > MOST_BESIDE:
         return _draw_rows(experiment, results, points)
     datasets, lengths = points.names("dataset") or [None], points.names("gen_length")
@@ -61,7 +37,7 @@ def draw_accuracy(experiment: Experiment, results: Results) -> Figure:
             for ax, length in zip(axes[row], lengths, strict=True):
                 _draw_panel(ax, experiment, points, points.panel(dataset, length))
                 title = [f"trained on {dataset}"] if len(datasets) > 1 else []
-                title += [f"{length} tokens"] if len(lengths) > 1 else []
+                title += [length_text(length)] if len(lengths) > 1 else []
                 ax.set_title(", ".join(title))
         _label_benchmarks(axes, experiment, benchmarks, panel_width=width / len(lengths))
         handles, labels = axes[0, 0].get_legend_handles_labels()
@@ -69,27 +45,7 @@ def draw_accuracy(experiment: Experiment, results: Results) -> Figure:
     return fig
 
 
-def _points(experiment: Experiment, results: Results) -> _Points:
-    """Return the means of the methods and the single runs by the first scoring, including averages."""
-    tables = compute_tables(experiment, results, ["methods", "scores"])
-    methods, scores = (frame[frame["rules"] == experiment.scoring[0]] for frame in tables.values())
-    trained = scores[scores["dataset"].notna()]
-    if AVERAGE in set(methods["benchmark"]):
-        keys = ["method", "dataset", "run", "gen_length"]
-        averages = trained.groupby(keys, as_index=False)["accuracy"].mean().assign(benchmark=AVERAGE)
-        trained = pd.concat([trained, averages], ignore_index=True)
-    return _Points(methods, trained)
-
-
-def _stored_points(experiment: Experiment, results: Results) -> _Points:
-    """Return the accuracies by all scorings, and the published accuracies with the first scoring."""
-    scores = compute_tables(experiment, results, ["scores"])["scores"]
-    scores = scores.assign(method=scores["rules"], mean=scores["accuracy"])
-    known = scores[scores["published_accuracy"].notna() & (scores["rules"] == experiment.scoring[0])]
-    return _Points(scores, known.assign(accuracy=known["published_accuracy"]))
-
-
-def _draw_panel(ax: Axes, experiment: Experiment, points: _Points, panel: _Points) -> None:
+def _draw_panel(ax: Axes, experiment: Experiment, points: AccuracyPoints, panel: AccuracyPoints) -> None:
     """Draw a point per benchmark and method, with the methods of a benchmark side by side."""
     methods, benchmarks = points.names("method"), points.names("benchmark")
     gap = 0.7 / max(3, len(methods))
@@ -98,7 +54,7 @@ def _draw_panel(ax: Axes, experiment: Experiment, points: _Points, panel: _Point
         means = panel.means[panel.means["method"] == method].set_index("benchmark")
         means = 100 * means[["mean", "ci_low", "ci_high"]].reindex(benchmarks)
         style: Options = {"fmt": method_marker(experiment, method), "markersize": 6, "elinewidth": 1.6}
-        style |= {"color": method_colour(experiment, method), "label": _label(experiment, method)}
+        style |= {"color": method_colour(experiment, method), "label": series_label(experiment, method)}
         lengths = error_bars(means["mean"], means["ci_low"], means["ci_high"])
         ax.errorbar(np.arange(len(means)) + left, means["mean"], yerr=lengths, **style)
         dots = panel.dots[panel.dots["method"] == method]
@@ -107,7 +63,7 @@ def _draw_panel(ax: Axes, experiment: Experiment, points: _Points, panel: _Point
             ax.plot(places, 100 * dots["accuracy"], linestyle="none", **_dot_style(experiment, method))
 
 
-def _draw_rows(experiment: Experiment, results: Results, points: _Points) -> Figure:
+def _draw_rows(experiment: Experiment, results: Results, points: AccuracyPoints) -> Figure:
     """Draw a row per method and a panel per benchmark, which is readable for any number of methods."""
     datasets, lengths = points.names("dataset") or [None], points.names("gen_length")
     places = [(dataset, length) for dataset in datasets for length in lengths]
@@ -123,16 +79,16 @@ def _draw_rows(experiment: Experiment, results: Results, points: _Points) -> Fig
                 _draw_benchmark(ax, experiment, methods, panel, benchmark)
                 ax.set_title(textwrap.fill(benchmark_label(experiment, benchmark), TITLE_WIDTH), fontsize=9)
             if len(places) > 1:
-                row[0].set_ylabel(f"{dataset}, {length} tokens")
+                row[0].set_ylabel(f"{dataset}, {length_text(length)}")
         for ax in axes[-1]:
             ax.set_xlabel("accuracy, %")
-        axes[0, 0].set_yticks(range(num_methods), [_label(experiment, name) for name in methods])
+        axes[0, 0].set_yticks(range(num_methods), [series_label(experiment, name) for name in methods])
         axes[0, 0].set_ylim(num_methods - 0.4, -0.6)
     return fig
 
 
 def _draw_benchmark(
-    ax: Axes, experiment: Experiment, methods: list[str], panel: _Points, benchmark: str
+    ax: Axes, experiment: Experiment, methods: list[str], panel: AccuracyPoints, benchmark: str
 ) -> None:
     for height, method in enumerate(methods):
         colour = method_colour(experiment, method)
@@ -147,10 +103,6 @@ def _draw_benchmark(
         heights = [height + 0.3] * len(dots)
         ax.plot(100 * dots["accuracy"], heights, "o", color=colour, markersize=2.4, alpha=0.55)
     ax.grid(visible=False, axis="y")
-
-
-def _label(experiment: Experiment, method: str) -> str:
-    return method_label(method) if experiment.trained_runs else f"rules {method}"
 
 
 def _dot_style(experiment: Experiment, method: str) -> Options:

@@ -3,8 +3,11 @@
 from collections.abc import Iterable
 
 from weft.config import Experiment
-from weft.report.labels import UNITS, level_text
+from weft.report.counterparts import has_published_numbers
+from weft.report.labels import UNITS, level_text, method_label
+from weft.report.published_numbers import PAPER_MODEL
 from weft.report.results import Results
+from weft.stats import POWER
 
 MIN_OCCURRENCES = 20
 """Minimum number of occurrences of a word that is ranked by its entropy."""
@@ -14,6 +17,8 @@ MOST_CURVES = 4
 """Largest number of methods whose learning curves are all in colour and with a band."""
 TITLES = {
     "accuracy": "Accuracy",
+    "forest": "Differences and gains",
+    "accuracy_by_length": "Accuracy by length",
     "contrasts": "Differences of accuracy",
     "learning_curves": "Learning curves",
     "training_loss": "Training loss",
@@ -36,6 +41,17 @@ CAPTIONS = {
         "The figure shows the accuracy of stored answers to {questions} questions per benchmark. Bars are "
         "{level} intervals over questions, by Wilson's method. "
         "Diamonds are published numbers. For Sudoku the accuracy counts {units}."
+    ),
+    "forest": (
+        "The figure shows the accuracy of {treatment} minus that of {control} on the left, where each panel "
+        "has its own scale, and the gains of both over the base model on the right. Bars are {level} "
+        "intervals over {covered}, not corrected for the number of comparisons. A filled marker is an "
+        "average that differs from zero after Holm's correction; single benchmarks are not tested. The "
+        "orange lines are the smallest and the largest effect in the paper, for {paper_model}. {band}"
+    ),
+    "accuracy_by_length": (
+        "The figure shows the accuracy on {questions} questions per benchmark by the length of the answers, "
+        "in tokens. Bars are {level} intervals over {covered}. {published}"
     ),
     "contrasts": (
         "The figure shows the accuracy of a method minus that of the control in the heading above it, with "
@@ -79,6 +95,10 @@ CAPTIONS = {
         "{devices}."
     ),
 }
+PUBLISHED = "Open diamonds are the accuracies that d1 published for the same cells."
+BAND = (
+    "Differences within the grey band would have been detected with a probability of less than {power:g} %."
+)
 DIVISORS = (
     " The methods divide the summed loss by different counts, so that the scales of the panels cannot be "
     "compared."
@@ -106,10 +126,17 @@ def figure_caption(experiment: Experiment, results: Results, name: str) -> str:
     units = [f"{unit} by {scoring}" for (_, scoring), unit in UNITS.items() if scoring in experiment.scoring]
     timings = results.timings.values()
     num_seeds = len({run.seed for run in experiment.trained_runs})
-    caption = CAPTIONS["stored_accuracy" if is_stored else name].format(
+    methods = getattr(experiment, "methods", {})
+    treatment, control = map(method_label, getattr(experiment, "contrast", ("", "")))
+    caption: str = CAPTIONS["stored_accuracy" if is_stored and name == "accuracy" else name].format(
         questions=_range(len(file.scores) for file in results.scores),
         num_seeds=num_seeds,
         level=level_text(experiment.statistics.confidence),
+        paper_model=PAPER_MODEL,
+        published=PUBLISHED if is_stored or has_published_numbers(experiment) else "",
+        treatment=treatment,
+        control=control,
+        band=BAND.format(power=100 * POWER) if num_seeds > 1 else "",
         units=", ".join(units),
         covered="questions and training seeds" if num_seeds > 1 else "questions",
         num_draws=_range(int(count) for frame in results.gradients.values() for count in frame["num_draws"]),
@@ -119,12 +146,11 @@ def figure_caption(experiment: Experiment, results: Results, name: str) -> str:
         ),
         devices=", ".join(sorted({f"{timing.num_processes} × {timing.device}" for timing in timings})),
     )
-    methods = getattr(experiment, "methods", {})
     if name == "training_loss" and len({method.divisor for method in methods.values()}) > 1:
         caption += DIVISORS
     if name == "learning_curves" and len(methods) > MOST_CURVES:
         caption += OTHER_CURVES.format(num_others=len(methods) - 2)
-    return caption
+    return caption.strip()
 
 
 def _range(counts: Iterable[int]) -> str:

@@ -1,7 +1,8 @@
 """Describe the result of an experiment in sentences.
 
-    WeFT minus SFT on average: +0.8 points, 95 % interval −1.2 to +2.9 (p = 0.412): not
-    distinguishable from zero (trained on s1k, 256 tokens).
+    WeFT minus SFT on average: +0.8 points (95 % interval −1.2 to +2.9; 3 training seeds, 4 × 192
+    questions), not distinguishable from zero. The comparison could have detected 2.9 points; the paper
+    reports 0.5 to 0.9 points for LLaDA-8B-Instruct.
 
 A difference that is not significant after the correction for several comparisons is called not
 distinguishable from zero, whatever its sign.
@@ -14,7 +15,7 @@ from typing import Any
 
 import pandas as pd
 
-from weft.config import Experiment, FineTuning, StoredGenerations
+from weft.config import BASE_RUN, Experiment, FineTuning, StoredGenerations
 from weft.report.labels import (
     benchmark_label,
     level_text,
@@ -23,11 +24,14 @@ from weft.report.labels import (
     percent,
     percent_interval,
 )
+from weft.report.paper_table import paper_groups
 from weft.report.presentation import length_text, main_rows
 from weft.report.published_numbers import NUM_QUESTIONS, PAPER_MODEL, published_effects
 from weft.report.tables import Tables
 from weft.stats import ABOVE, AVERAGE, BELOW, MIN_SEEDS, MIN_SEEDS_OF_ONE, POWER, UNDECIDED
 
+MOST_EFFECTS = 4
+"""Largest number of comparisons whose effects are all in the first sentence."""
 ROUNDING = 0.0005 + 1e-6
 """Largest rounding error, as a fraction, of a published percentage and of a number in our tables."""
 
@@ -61,33 +65,88 @@ def draw_conclusions(experiment: Experiment, tables: Tables) -> Conclusions:
     if isinstance(experiment, StoredGenerations):
         return _agreement(experiment, tables["scores"])
     compared = main_rows(experiment, tables["contrasts"])
-    main = compared[(compared[["treatment", "control"]] == list(experiment.contrast)).all(axis="columns")]
-    sentences = [_comparison(experiment, row) for row in main.to_dict("records")]
-    reservations = tuple(_reservations(experiment, compared, main))
-    if len(sentences) == 1:
-        return Conclusions(sentences[0], reservations=reservations)
-    treatment, control = (method_label(name) for name in experiment.contrast)
-    place = "the average over benchmarks" if (main["benchmark"] == AVERAGE).any() else "the only benchmark"
-    lead = f"{treatment} minus {control}, {place}, {len(main)} comparisons: {_count_conclusions(main)}."
-    return Conclusions(lead, tuple(sentences), reservations)
-
-
-def _comparison(experiment: FineTuning, row: Mapping[Hashable, Any]) -> str:
-    benchmark = row["benchmark"]
-    methods = f"{method_label(row['treatment'])} minus {method_label(row['control'])}"
-    place = "on average" if benchmark == AVERAGE else f"on {benchmark_label(experiment, benchmark)}"
-    interval = percent_interval(row["ci_low"], row["ci_high"], is_signed=True)
-    trained = f"trained on {row['dataset']}, {length_text(row['gen_length'])}"
-    claim = (
-        f"{methods} {place}: {percent(row['difference'], is_signed=True)} points, "
-        f"{level_text(experiment.statistics.confidence)} interval {interval}"
+    is_main = (compared[["treatment", "control"]] == list(experiment.contrast)).all(axis="columns")
+    groups = [(group.dataset, group.gen_length) for group in paper_groups(experiment)]
+    is_shown = pd.Series(list(zip(compared["dataset"], compared["gen_length"], strict=True)))
+    leading = compared[is_main & is_shown.isin(groups).set_axis(compared.index)]
+    size = _describe_size(experiment, tables["scores"])
+    sentences = _Sentences(experiment, compared[is_main])
+    comparisons = tuple(sentences.compare(row) for row in compared[is_main].to_dict("records"))
+    lead = f"{sentences.lead(leading, size)} {sentences.detectable(leading)}"
+    return Conclusions(
+        lead, comparisons if len(comparisons) > 1 else (), tuple(_reservations(experiment, compared))
     )
-    if math.isnan(row["p_value"]):
-        return f"{claim} over the choice of questions, for these two runs ({trained})."
-    p_values = _equation("p", row["p_value"])
-    if not math.isnan(row["p_holm"]):
-        p_values += f", {_equation('Holm', row['p_holm'])}"
-    return f"{claim} ({p_values}): {row['conclusion']} ({trained})."
+
+
+def _describe_size(experiment: FineTuning, scores: pd.DataFrame) -> str:
+    """Return the numbers of training seeds and questions."""
+    counts = scores[scores["run"] == BASE_RUN].groupby("benchmark")["n"].first()
+    sizes = sorted(set(counts))
+    questions = f"{sizes[0]:,}" if len(sizes) == 1 else f"{sizes[0]:,} to {sizes[-1]:,}"
+    times = f"{len(counts)} × " if len(counts) > 1 else ""
+    num_seeds = len(experiment.seeds)
+    return f"{num_seeds} training {'seed' if num_seeds == 1 else 'seeds'}, {times}{questions} questions"
+
+
+@dataclass(frozen=True)
+class _Sentences:
+    """Sentences about the main contrast."""
+
+    experiment: FineTuning
+    main: pd.DataFrame
+
+    def lead(self, rows: pd.DataFrame, size: str) -> str:
+        """Return effect, interval and conclusion of one comparison, or of several in one sentence."""
+        records = rows.to_dict("records")
+        start = f"{self._methods(records[0])} {self._place(records[0])}: "
+        if len(records) == 1:
+            return f"{start}{self._effect(records[0], size)}{self._conclusion(records[0])}."
+        if len(records) > MOST_EFFECTS:
+            return f"{start}{len(records)} comparisons ({size}), {_count_conclusions(rows)}."
+        effects = [f"{self._effect(row)} {self._trained(row)}" for row in records]
+        is_tested = rows["conclusion"] != ""
+        counted = f": {_count_conclusions(rows)}" if is_tested.any() else ""
+        return f"{start}{'; '.join(effects)} ({size}){counted}."
+
+    def compare(self, row: Mapping[Hashable, Any]) -> str:
+        """Return a sentence on one comparison, with its p-values."""
+        claim = f"{self._methods(row)} {self._place(row)}, {self._trained(row)}: {self._effect(row)}"
+        if math.isnan(row["p_value"]):
+            return f"{claim} over the choice of questions, for these two runs."
+        p_values = _equation("p", row["p_value"])
+        if not math.isnan(row["p_holm"]):
+            p_values += f", {_equation('Holm', row['p_holm'])}"
+        return f"{claim}, {p_values}{self._conclusion(row)}."
+
+    def detectable(self, rows: pd.DataFrame) -> str:
+        """Return what could have been detected, and what the paper reports."""
+        paper = f"the paper reports {_points(*published_effects())} points for {PAPER_MODEL}"
+        smallest = rows["minimum_detectable_difference"]
+        if smallest.isna().all():
+            return f"{paper[0].upper()}{paper[1:]}."
+        what = "The comparison" if len(rows) == 1 else "The comparisons"
+        return f"{what} could have detected {_points(smallest.min(), smallest.max())} points; {paper}."
+
+    def _methods(self, row: Mapping[Hashable, Any]) -> str:
+        return f"{method_label(row['treatment'])} minus {method_label(row['control'])}"
+
+    def _place(self, row: Mapping[Hashable, Any]) -> str:
+        benchmark = row["benchmark"]
+        return "on average" if benchmark == AVERAGE else f"on {benchmark_label(self.experiment, benchmark)}"
+
+    def _trained(self, row: Mapping[Hashable, Any]) -> str:
+        """Return training set and length, as far as there are several."""
+        has_lengths = self.main["gen_length"].nunique() > 1
+        return f"trained on {row['dataset']}" + (f", {length_text(row['gen_length'])}" if has_lengths else "")
+
+    def _effect(self, row: Mapping[Hashable, Any], size: str = "") -> str:
+        interval = percent_interval(row["ci_low"], row["ci_high"], is_signed=True)
+        level = level_text(self.experiment.statistics.confidence)
+        further = f"; {size}" if size else ""
+        return f"{percent(row['difference'], is_signed=True)} points ({level} interval {interval}{further})"
+
+    def _conclusion(self, row: Mapping[Hashable, Any]) -> str:
+        return f", {row['conclusion']}" if row["conclusion"] else ""
 
 
 def _equation(name: str, p_value: float) -> str:
@@ -99,34 +158,36 @@ def _count_conclusions(rows: pd.DataFrame) -> str:
     values = rows["conclusion"].tolist()
     if not any(values):
         return "no conclusion is possible"
-    return ", ".join(f"{values.count(side)} {side}" for side in (ABOVE, BELOW, UNDECIDED))
+    counts = {side: values.count(side) for side in (ABOVE, BELOW, UNDECIDED)}
+    return ", ".join(f"{number} {side}" for side, number in counts.items() if number)
 
 
-def _reservations(experiment: FineTuning, compared: pd.DataFrame, main: pd.DataFrame) -> Iterator[str]:
+def _reservations(experiment: FineTuning, compared: pd.DataFrame) -> Iterator[str]:
     num_seeds = len(experiment.seeds)
-    paper = f"The paper reports {_points(*published_effects())} points for {PAPER_MODEL}."
     if num_seeds == 1:
         yield (
-            "There is one training seed: the intervals do not cover what another training seed would change, "
-            f"and no conclusion is drawn. That requires at least {MIN_SEEDS} training seeds of each method, "
-            f"and {MIN_SEEDS_OF_ONE} for a comparison with the base model. {paper}"
+            "There is one training seed: the differences are those of these two runs, the intervals do not "
+            "cover what another training seed would change, and no conclusion is drawn. That requires at "
+            f"least {MIN_SEEDS} training seeds of each method, and {MIN_SEEDS_OF_ONE} for a comparison with "
+            "the base model."
         )
         return
     yield (
         f"The intervals cover the choice of questions and of training seeds, as far as {num_seeds} seeds can "
-        "show it."
-    )
-    detectable = main["minimum_detectable_difference"]
-    yield (
-        f"A difference of {_points(detectable.min(), detectable.max())} points would have been found with a "
-        f"probability of {100 * POWER:g} %, before the correction for several comparisons. {paper}"
+        f"show it. What could have been detected is stated for a probability of {100 * POWER:g} %, before "
+        "the correction for several comparisons."
     )
     tested = compared[compared["p_holm"].notna()]
     averages = " of averages" if len(experiment.benchmark_names) > 1 else ""
-    yield (
-        f"There are {len(tested)} comparisons{averages}: {_count_conclusions(tested)}, after the "
-        "correction for their number by Holm's method."
-    )
+    if len(tested):
+        yield (
+            f"{_count(len(tested), 'comparison')}{averages}, those with the base model included: "
+            f"{_count_conclusions(tested)}, after the correction for their number by Holm's method."
+        )
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _points(low: float, high: float) -> str:

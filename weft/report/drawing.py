@@ -151,7 +151,7 @@ def error_bars(value: Any, low: Any, high: Any) -> Any:
     return np.maximum([np.atleast_1d(below), np.atleast_1d(above)], 0)
 
 
-def draw_interval(ax: Axes, height: int, value: float, low: float, high: float, **style: Any) -> None:
+def draw_interval(ax: Axes, height: float | int, value: float, low: float, high: float, **style: Any) -> None:
     """Draw a point with a horizontal error bar; ``style`` holds further arguments of ``errorbar``."""
     options: Options = {"fmt": "o", "markersize": 5.5, "elinewidth": 1.5} | style
     ax.errorbar([value], [height], xerr=error_bars(value, low, high), **options)

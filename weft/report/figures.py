@@ -7,9 +7,11 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from weft.config import Experiment
+from weft.report.accuracy_by_length_figure import draw_accuracy_by_length
 from weft.report.accuracy_figure import draw_accuracy
 from weft.report.contrast_figure import draw_contrasts
 from weft.report.drawing import save_figure
+from weft.report.forest_figure import draw_forest
 from weft.report.gradient_figures import draw_gradient_share, draw_gradient_variance
 from weft.report.learning_curve_figure import draw_learning_curves
 from weft.report.outputs import list_figures
@@ -25,7 +27,9 @@ def write_figures(experiment: Experiment, results: Results, out: Path) -> None:
 
 
 FIGURES: Mapping[str, Callable[[Any, Results], Figure]] = {
+    "forest": draw_forest,
     "accuracy": draw_accuracy,
+    "accuracy_by_length": draw_accuracy_by_length,
     "contrasts": draw_contrasts,
     "learning_curves": draw_learning_curves,
     "training_loss": draw_training_loss,

@@ -39,14 +39,15 @@ def table_formats(name: str) -> tuple[str, ...]:
 
 def list_figures(experiment: Experiment) -> list[str]:
     """Return the names of the figures, in the order in which the page shows them."""
+    lengths = ["accuracy_by_length"] if len(experiment.gen_lengths) > 1 else []
     if not experiment.trained_runs:
-        return ["accuracy"]
+        return ["accuracy", *lengths]
     contrasts = ["contrasts"] if has_ablations(experiment) else []
     gradients = ["gradient_share", "gradient_variance"] if experiment.has_gradient_study else []
     curves = ["learning_curves"] if experiment.curve_benchmarks else []
     return [
-        "accuracy", *contrasts, *curves, "training_loss", "token_entropy", "ratios", *gradients,
-        "time_per_step",
+        "forest", "accuracy", *lengths, *contrasts, *curves, "training_loss", "token_entropy", "ratios",
+        *gradients, "time_per_step",
     ]  # fmt: skip
 
 

@@ -230,7 +230,7 @@ def _choose_samples(experiment: FineTuning, layout: ResultLayout, files: list[Sc
 
 
 def _load_log(path: Path) -> list[StepMetrics]:
-    steps = read_lines(path, StepMetrics, remedy="train this run again")
+    steps = read_lines(path, StepMetrics, remedy="train this run again", allow_nan=True)
     if not steps:
         raise DataError(f"{path}: expected at least one optimiser step, got none; train this run again")
     return steps

@@ -117,11 +117,26 @@ def draw_time_per_step(experiment: FineTuning, results: Results) -> Figure:
 
 
 def _draw_losses(ax: Axes, losses: pd.DataFrame, *, colour: str) -> None:
-    smooth = losses.rolling(max(1, len(losses) // 10), center=True, min_periods=1).mean()
+    is_finite = pd.DataFrame(np.isfinite(losses))
+    window = max(1, len(losses) // 10)
+    smooth = losses.where(is_finite).rolling(window, center=True, min_periods=1).mean().where(is_finite)
     ax.plot(smooth.index, smooth, color=colour, linewidth=0.7, alpha=0.45)
-    ax.plot(smooth.index, smooth.mean(axis="columns"), color=colour, linewidth=2)
-    ax.set_ylim(bottom=0)
+    ax.plot(smooth.index, smooth.mean(axis="columns", skipna=False), color=colour, linewidth=2)
+    _mark_broken_steps(ax, is_finite)
     ax.tick_params(labelbottom=True)  # because there may be no panel below
+
+
+def _mark_broken_steps(ax: Axes, is_finite: pd.DataFrame) -> None:
+    """Mark the steps whose loss is not finite, and name their seeds; the lines have a gap there."""
+    place: Options = {"transform": ax.get_xaxis_transform(), "color": INK}
+    texts = []
+    for seed in is_finite.columns[~is_finite.all()]:
+        steps = is_finite.index[~is_finite[seed]]
+        ax.plot(steps, [0.96] * len(steps), "x", markersize=5, clip_on=False, **place)
+        counts = f"{len(steps)} of {len(is_finite)} steps, first {steps[0]}"
+        texts.append(f"seed {seed}: loss not finite in {counts}")
+    if texts:
+        ax.text(is_finite.index[0], 0.9, "\n".join(texts), fontsize=7.5, va="top", **place)
 
 
 def _draw_time(ax: Axes, seconds: pd.Series, height: int, colour: str) -> None:

@@ -24,81 +24,110 @@ BELOW = {"difference": -0.05, "ci_low": -0.09, "ci_high": -0.01, "p_value": 0.02
 BENCHMARK = {"benchmark": "gsm8k", "p_holm": float("nan"), "conclusion": ""}
 
 
-def conclude(experiment, *rows):
-    return draw_conclusions(experiment, {"contrasts": pd.DataFrame([ROW | row for row in rows])})
+SCORES = [{"run": "base", "benchmark": name, "n": 24} for name in ("sudoku", "gsm8k")]
+SOURCE = {"source": "generated", "tasks": {"sudoku": 8}, "seed": 11}
+
+
+def conclude(experiment, *rows, scores=SCORES):
+    contrasts = pd.DataFrame([ROW | row for row in rows])
+    return draw_conclusions(experiment, {"contrasts": contrasts, "scores": pd.DataFrame(scores)})
 
 
 @pytest.mark.parametrize(
     ("row", "text"),
     [
+        ({}, "+0.8 points (95 % interval −1.2 to +2.9; {size}), not distinguishable from zero"),
+        (ABOVE | {"p_holm": 0.0004}, "+5.0 points (95 % interval +1.0 to +9.0; {size}), above zero"),
         (
-            {},
-            "95 % interval −1.2 to +2.9 (p = 0.412, Holm = 0.824): not distinguishable from zero",
+            BELOW | {"conclusion": UNDECIDED},
+            "−5.0 points (95 % interval −9.0 to −1.0; {size}), not distinguishable from zero",
         ),
-        (
-            ABOVE | {"p_holm": 0.0004},
-            "+5.0 points, 95 % interval +1.0 to +9.0 (p < 0.001, Holm < 0.001): above zero",
-        ),
-        (
-            BELOW | {"p_holm": 0.04},
-            "−5.0 points, 95 % interval −9.0 to −1.0 (p = 0.020, Holm = 0.040): below zero",
-        ),
-        (BELOW | {"conclusion": UNDECIDED}, "(p = 0.020, Holm = 0.824): not distinguishable from zero"),
     ],
 )
 def test_the_lead_claims_no_more_than_the_corrected_test(experiment, row, text):
     found = conclude(experiment, row, ABOVE | BENCHMARK)
-    assert found.lead.endswith(f"{text} (trained on worked, 48 tokens).")
+    claim = text.format(size="3 training seeds, 2 × 24 questions")
+    assert found.lead == (
+        f"WeFT minus SFT on average: {claim}. The comparison could have detected 2.9 points; the paper "
+        "reports 0.5 to 0.9 points for LLaDA-8B-Instruct."
+    )
     assert found.comparisons == ()
 
 
-def test_comparisons_of_averages_are_counted(ablations):
-    cart = {"treatment": "cart", "p_holm": 0.0003} | ABOVE
-    found = conclude(ablations, {}, BENCHMARK, cart, {"treatment": "cart"} | BELOW | BENCHMARK)
-    assert "+0.8 points" in found.lead
-    assert found.reservations[2] == (
-        "There are 2 comparisons of averages: 1 above zero, 0 below zero, 1 not distinguishable from zero, "
-        "after the correction for their number by Holm's method."
+def test_several_comparisons_stand_in_the_lead_and_have_p_values_below(describe):
+    experiment = describe(datasets={"worked": SOURCE, "large": SOURCE})
+    found = conclude(experiment, {}, {"dataset": "large"} | ABOVE | {"p_holm": 0.0003})
+    assert found.lead.startswith(
+        "WeFT minus SFT on average: +0.8 points (95 % interval −1.2 to +2.9) trained on worked; +5.0 points "
+        "(95 % interval +1.0 to +9.0) trained on large (3 training seeds, 2 × 24 questions): 1 above zero, "
+        "1 not distinguishable from zero."
+    )
+    assert found.comparisons == (
+        "WeFT minus SFT on average, trained on worked: +0.8 points (95 % interval −1.2 to +2.9), p = 0.412, "
+        "Holm = 0.824, not distinguishable from zero.",
+        "WeFT minus SFT on average, trained on large: +5.0 points (95 % interval +1.0 to +9.0), p < 0.001, "
+        "Holm < 0.001, above zero.",
     )
 
 
-def test_what_could_have_been_detected_stands_beside_the_effect_of_the_paper(experiment):
-    (_, detectable, _) = conclude(experiment, {}).reservations
-    assert "A difference of 2.9 points" in detectable
-    assert "The paper reports 0.5 to 0.9 points for LLaDA-8B-Instruct" in detectable
-    (_, several, _) = conclude(experiment, {}, {"minimum_detectable_difference": 0.011}).reservations
-    assert "A difference of 1.1 to 2.9 points" in several
+def test_many_comparisons_are_counted(describe):
+    names = [f"d{index}" for index in range(5)]
+    experiment = describe(datasets=dict.fromkeys(names, SOURCE))
+    found = conclude(experiment, *({"dataset": name} for name in names))
+    assert "5 comparisons (3 training seeds, 2 × 24 questions), 5 not distinguishable" in found.lead
+    assert len(found.comparisons) == 5
 
 
-def test_several_averages_are_counted_first(experiment):
-    found = conclude(experiment, {}, {"gen_length": 96} | ABOVE)
-    assert "2 comparisons: 1 above zero, 0 below zero, 1 not distinguishable from zero." in found.lead
-    assert len(found.comparisons) == 2
+def test_the_lead_is_about_the_lengths_of_the_paper(describe_paper):
+    mixed = {"dataset": "s1k", "gen_length": "mixed", "difference": 0.01}
+    rows = [mixed, mixed | {"dataset": "s1k.1.1"}, {"dataset": "s1k", "gen_length": 256, "difference": 0.33}]
+    found = conclude(describe_paper(), *rows)
+    assert "+1.0 points" in found.lead
+    assert "33.0" not in found.lead
+    assert len(found.comparisons) == 3
+
+
+def test_all_comparisons_of_averages_are_counted(ablations):
+    cart = ABOVE | {"treatment": "cart", "p_holm": 0.0003}
+    found = conclude(ablations, {}, BENCHMARK, cart, {"treatment": "cart"} | BELOW | BENCHMARK)
+    assert "+0.8 points" in found.lead
+    assert found.reservations[1] == (
+        "2 comparisons of averages, those with the base model included: 1 above zero, 1 not distinguishable "
+        "from zero, after the correction for their number by Holm's method."
+    )
+
+
+def test_a_range_of_detectable_differences_is_stated(describe):
+    experiment = describe(datasets={"worked": SOURCE, "large": SOURCE})
+    found = conclude(experiment, {}, {"dataset": "large", "minimum_detectable_difference": 0.011})
+    assert "The comparisons could have detected 1.1 to 2.9 points" in found.lead
 
 
 def test_without_an_average_the_conclusion_is_about_the_benchmark(experiment):
-    found = conclude(experiment, {"benchmark": "sudoku"})
+    found = conclude(experiment, {"benchmark": "sudoku"}, scores=SCORES[:1])
     assert found.lead.startswith("WeFT minus SFT on Sudoku 4×4 (cells): +0.8 points")
+    assert "3 training seeds, 24 questions" in found.lead
 
 
 def test_only_the_first_scoring_leads_to_conclusions(describe):
     both = describe(scoring=["d1", "strict"])
-    strict = {"rules": "strict", "p_holm": float("nan"), "conclusion": ""} | ABOVE
+    strict = ABOVE | {"rules": "strict", "p_holm": float("nan"), "conclusion": ""}
     found = conclude(both, {}, BENCHMARK, strict)
     assert "+0.8 points" in found.lead
-    assert "1 comparisons of averages: 0 above zero" in found.reservations[2]
+    assert "1 comparison of averages" in found.reservations[1]
 
 
 def test_one_seed_has_no_conclusion(describe):
     missing = dict.fromkeys(("p_value", "p_holm", "minimum_detectable_difference"), float("nan"))
     found = conclude(describe(seeds=[1]), missing | {"conclusion": ""})
     assert found.lead == (
-        "WeFT minus SFT on average: +0.8 points, 95 % interval −1.2 to +2.9 over the choice of questions, "
-        "for these two runs (trained on worked, 48 tokens)."
+        "WeFT minus SFT on average: +0.8 points (95 % interval −1.2 to +2.9; 1 training seed, 2 × 24 "
+        "questions). The paper reports 0.5 to 0.9 points for LLaDA-8B-Instruct."
     )
     (reservation,) = found.reservations
+    assert "these two runs" in reservation
     assert "at least 2 training seeds" in reservation
-    assert "3 seeds" in conclude(describe(), {}).reservations[0]
+    assert "5 seeds" in conclude(describe(seeds=[1, 2, 3, 4, 5]), {}).reservations[0]
 
 
 def agreement(stored, *cells):

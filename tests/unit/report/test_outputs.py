@@ -14,6 +14,7 @@ def test_fine_tunings_and_stored_generations_have_their_tables_and_figures(exper
         "table1", "headline", "gains", "contrasts", "seeds", "answers", "ratios", "methods", "scores",
     ]  # fmt: skip
     assert list_figures(experiment) == [
+        "forest",
         "accuracy",
         "training_loss",
         "token_entropy",
@@ -21,7 +22,7 @@ def test_fine_tunings_and_stored_generations_have_their_tables_and_figures(exper
         "time_per_step",
     ]
     assert list_tables(stored) == ["headline", "rules", "answers", "scores"]
-    assert list_figures(stored) == ["accuracy"]
+    assert list_figures(stored) == ["accuracy", "accuracy_by_length"]
 
 
 def test_every_further_scoring_has_a_headline_behind_the_first(describe, describe_paper, describe_stored):
@@ -40,7 +41,7 @@ def test_ablations_and_gradients_have_tables_and_figures(ablations, describe_abl
         "answers", "gradients", "ratios", "methods", "scores",
     ]  # fmt: skip
     assert list_figures(ablations) == [
-        "accuracy", "contrasts", "learning_curves", "training_loss", "token_entropy", "ratios",
+        "forest", "accuracy", "contrasts", "learning_curves", "training_loss", "token_entropy", "ratios",
         "gradient_share", "gradient_variance", "time_per_step",
     ]  # fmt: skip
     one_contrast, no_study = describe_ablations(further_contrasts=[]), describe_ablations(gradient_study=None)

@@ -26,7 +26,7 @@ def page(experiment, results, tables):
 
 
 def test_the_page_is_self_contained(page):
-    assert len(re.findall(r'src="data:image/png;base64,', page)) == 5
+    assert len(re.findall(r'src="data:image/png;base64,', page)) == 6
     assert not re.findall(r'(?:src|href)="(?!data:|#)', page)
     assert "default-src 'none'" in page
     for word in ("<script", "@import", "url("):

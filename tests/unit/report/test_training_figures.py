@@ -1,6 +1,11 @@
+import re
+
+import numpy as np
 import pandas as pd
+import pytest
 
 from weft.report import training_figures as module
+from weft.report.results import load_results
 
 
 def test_each_loss_panel_has_the_seeds_and_their_mean(experiment, results):
@@ -10,6 +15,22 @@ def test_each_loss_panel_has_the_seeds_and_their_mean(experiment, results):
         "SFT: sum / answer tokens",
         "WeFT: sum / masked tokens",
     ]
+
+
+@pytest.mark.parametrize("value", ["NaN", "Infinity"])
+def test_a_loss_that_is_not_finite_is_a_gap_and_a_cross(write, experiment, tmp_path, value):
+    layout = write(experiment, tmp_path)
+    log = layout.history("weft-worked-seed2")
+    lines = log.read_text().splitlines()
+    for index in (9, 10):
+        lines[index] = re.sub(r'"loss": [^,]*', f'"loss": {value}', lines[index])
+    log.write_text("\n".join(lines) + "\n")
+    _, ax = module.draw_training_loss(experiment, load_results(experiment, layout)).axes
+    (crosses,) = [line for line in ax.lines if line.get_marker() == "x"]
+    assert list(crosses.get_xdata()) == [10, 11]
+    assert [text.get_text() for text in ax.texts] == ["seed 2: loss not finite in 2 of 40 steps, first 10"]
+    mean = next(line for line in ax.lines if line.get_linewidth() == 2)
+    assert np.isfinite(mean.get_ydata()).tolist() == [not 10 <= step <= 11 for step in range(1, 41)]
 
 
 def probe(**words):

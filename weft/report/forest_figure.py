@@ -1,0 +1,175 @@
+"""The forest plot: the main contrast and the gains over the base model, with a row per benchmark."""
+
+import math
+import textwrap
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+
+from weft.config import BASE_RUN, FineTuning
+from weft.report.drawing import (
+    INK,
+    PALE,
+    Options,
+    draw_interval,
+    method_colour,
+    method_marker,
+    titled_figure,
+)
+from weft.report.labels import benchmark_label, method_label, percent, percent_interval
+from weft.report.paper_table import Group, accuracy_names, paper_groups
+from weft.report.presentation import length_text
+from weft.report.published_numbers import published_effects
+from weft.report.results import Results
+from weft.report.tables import compute_tables
+from weft.stats import ABOVE, AVERAGE, BELOW
+
+MOST_GROUPS = 4
+"""Largest number of training sets and lengths with a row per benchmark; more have a row for each average."""
+WIDTH, ROW_HEIGHT, GROUP_HEIGHT = 9.0, 0.24, 0.55  # inches
+LABEL_WIDTH = 26  # characters
+BAND_COLOUR, PAPER_COLOUR, PAPER_FILL = "#e0e0e0", "#e08a50", "#fdf0e6"
+AVERAGE_BACKGROUND = "#f5f5f5"
+
+
+CELL = ("dataset", "benchmark", "gen_length", "treatment", "control")
+"""Columns of the contrasts table that identify a row."""
+_Cells = Mapping[tuple[Any, ...], Mapping[Hashable, Any]]
+"""Values of the columns `CELL` -> row of the contrasts table."""
+
+
+@dataclass(frozen=True)
+class _Row:
+    """A row of the plot; ``cell`` is training set, benchmark and length in the contrasts table."""
+
+    label: str
+    cell: tuple[str, str, int | str]
+    is_average: bool
+
+
+def draw_forest(experiment: FineTuning, results: Results) -> Figure:
+    """Draw treatment minus control on the left, and both minus the base model on the right.
+
+    Each training set and length has a panel with a row per benchmark and for the average; if there are many,
+    a single panel has a row for the average of each.
+    """
+    contrasts = compute_tables(experiment, results, ["contrasts"])["contrasts"]
+    contrasts = contrasts[contrasts["rules"] == experiment.scoring[0]]
+    by_cell = {tuple(row[name] for name in CELL): row for row in contrasts.to_dict("records")}
+    panels = _list_panels(experiment)
+    num_rows = sum(len(rows) for _, rows in panels)
+    size = (WIDTH, 1.5 + GROUP_HEIGHT * len(panels) + ROW_HEIGHT * num_rows)
+    with titled_figure(experiment, results, "forest", size=size) as fig:
+        ratios = [len(rows) + 1 for _, rows in panels]
+        grid: Options = {"height_ratios": ratios, "width_ratios": (1.15, 1), "squeeze": False}
+        axes = fig.subplots(len(panels), 2, **grid)
+        for (left, right), (title, rows) in zip(axes, panels, strict=True):
+            _draw_contrast(left, experiment, by_cell, rows)
+            _draw_gains(right, experiment, by_cell, rows)
+            _label_rows(left, rows)
+            _label_rows(right, rows, is_labelled=False)
+            left.set_title(title, fontweight="bold")
+            right.sharex(axes[0, 1])  # unlike subplots(sharex=True), this hides no labels
+        treatment, control = map(method_label, experiment.contrast)
+        axes[-1, 0].set_xlabel(f"{treatment} minus {control}, points")
+        axes[-1, 1].set_xlabel("gain over the base model, points")
+        handles = [*axes[0, 1].get_legend_handles_labels()[0], *_keys(by_cell)]
+        fig.legend(handles=handles, loc="outside upper right", ncols=len(handles), fontsize=8)
+    return fig
+
+
+def _list_panels(experiment: FineTuning) -> list[tuple[str, list[_Row]]]:
+    """Return the title and the rows of each panel."""
+    groups = paper_groups(experiment)
+    titles = _group_titles(groups)
+    if len(groups) <= MOST_GROUPS:
+        rows = [[_row(experiment, group, name) for name in accuracy_names(experiment)] for group in groups]
+        return list(zip(titles, rows, strict=True))
+    name = accuracy_names(experiment)[-1]
+    cells = [(group.dataset, name, group.gen_length) for group in groups]
+    averages = [_Row(title, cell, False) for title, cell in zip(titles, cells, strict=True)]
+    return [(benchmark_label(experiment, name).capitalize(), averages)]
+
+
+def _row(experiment: FineTuning, group: Group, name: str) -> _Row:
+    label = benchmark_label(experiment, name, scoring=experiment.scoring[0])
+    cell = group.dataset, name, group.lengths.get(name, group.gen_length)
+    return _Row(textwrap.shorten(label, LABEL_WIDTH, placeholder="…"), cell, name == AVERAGE)
+
+
+def _group_titles(groups: list[Group]) -> list[str]:
+    """Return what distinguishes each group: its training set, its length, or both."""
+    has_datasets = len({group.dataset for group in groups}) > 1
+    has_lengths = len({group.gen_length for group in groups}) > 1
+    return [
+        ", ".join([group.dataset] * has_datasets + [length_text(group.gen_length)] * has_lengths)
+        for group in groups
+    ]
+
+
+def _draw_contrast(ax: Axes, experiment: FineTuning, by_cell: _Cells, rows: list[_Row]) -> None:
+    treatment = experiment.contrast[0]
+    low, high = (100 * effect for effect in published_effects())
+    ax.axvspan(low, high, facecolor=PAPER_FILL, edgecolor=PAPER_COLOUR, linewidth=1, zorder=0.3)
+    for height, row in enumerate(rows):
+        numbers = by_cell[*row.cell, *experiment.contrast]
+        detectable = 100 * numbers["minimum_detectable_difference"]
+        if not math.isnan(detectable):
+            ax.barh(height, 2 * detectable, left=-detectable, height=0.8, color=BAND_COLOUR, zorder=0.4)
+        _draw_row(ax, experiment, height, numbers, treatment)
+        interval = percent_interval(numbers["ci_low"], numbers["ci_high"], is_signed=True)
+        text = f"{percent(numbers['difference'], is_signed=True)} ({interval})"
+        place: Options = {"transform": ax.get_yaxis_transform(), "va": "center"}
+        weight = "bold" if row.is_average else "normal"
+        ax.text(1.01, height, text, fontsize=8, fontweight=weight, color=INK, **place)
+    ax.axvline(0, color=INK, linewidth=0.8)
+
+
+def _draw_gains(ax: Axes, experiment: FineTuning, by_cell: _Cells, rows: list[_Row]) -> None:
+    for method, offset in zip(reversed(experiment.contrast), (-0.17, 0.17), strict=True):
+        for height, row in enumerate(rows):
+            numbers = by_cell[*row.cell, method, BASE_RUN]
+            label = method_label(method) if height == 0 else None
+            _draw_row(ax, experiment, height + offset, numbers, method, label=label)
+    ax.axvline(0, color=INK, linewidth=0.8)
+
+
+def _draw_row(
+    ax: Axes,
+    experiment: FineTuning,
+    height: float | int,
+    numbers: Mapping[Hashable, Any],
+    method: str,
+    **style: Any,
+) -> None:
+    """Draw a difference; its marker is filled if it differs from zero after the correction."""
+    colour = method_colour(experiment, method)
+    face = colour if numbers["conclusion"] in {ABOVE, BELOW} else "white"
+    difference, low, high = (100 * numbers[name] for name in ("difference", "ci_low", "ci_high"))
+    options: Options = {"fmt": method_marker(experiment, method), "color": colour, "markerfacecolor": face}
+    draw_interval(ax, height, difference, low, high, **options, **style)
+
+
+def _label_rows(ax: Axes, rows: list[_Row], *, is_labelled: bool = True) -> None:
+    ax.set_yticks(range(len(rows)), [row.label for row in rows] if is_labelled else [""] * len(rows))
+    for label, row in zip(ax.get_yticklabels(), rows, strict=True):
+        label.set_fontweight("bold" if row.is_average else "normal")
+    ax.set_ylim(len(rows) - 0.45, -0.55)
+    ax.grid(visible=False, axis="y")
+    if len(rows) > 1 and rows[-1].is_average:
+        ax.axhspan(len(rows) - 1.5, len(rows), color=AVERAGE_BACKGROUND, linewidth=0, zorder=0.1)
+        ax.axhline(len(rows) - 1.5, color=PALE, linewidth=0.6)
+
+
+def _keys(by_cell: _Cells) -> list[Patch]:
+    """Return the legend of the areas behind the points."""
+    low, high = (percent(effect, is_signed=True) for effect in published_effects())
+    colours: Options = {"facecolor": PAPER_FILL, "edgecolor": PAPER_COLOUR}
+    keys = [Patch(**colours, label=f"effect in the paper ({low} to {high})")]
+    if any(not math.isnan(row["minimum_detectable_difference"]) for row in by_cell.values()):
+        keys.append(Patch(color=BAND_COLOUR, label="not detectable"))
+    return keys
