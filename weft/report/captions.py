@@ -1,6 +1,6 @@
 """Titles and captions of the figures, which are shown in the figures and on the page."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from weft.config import Experiment
 from weft.report.counterparts import has_published_numbers
@@ -8,9 +8,8 @@ from weft.report.labels import UNITS, level_text, method_label
 from weft.report.published_numbers import PAPER_MODEL
 from weft.report.results import Results
 from weft.stats import POWER
+from weft.report.words import NUM_IN_CLOUD, WORD, WordRanking
 
-MIN_OCCURRENCES = 20
-"""Minimum number of occurrences of a word that is ranked by its entropy."""
 SHOWN_SHARE = 0.999
 """Minimum share of the answer tokens whose ratios lie within the histogram."""
 MOST_CURVES = 4
@@ -23,6 +22,8 @@ TITLES = {
     "learning_curves": "Learning curves",
     "training_loss": "Training loss",
     "token_entropy": "Token entropy",
+    "entropy_words": "Words with high and low entropy",
+    "word_cloud": "Word clouds",
     "ratios": "Masking-rate ratios",
     "gradient_share": "Origin of the gradient",
     "gradient_variance": "Noise of the gradient",
@@ -70,7 +71,19 @@ CAPTIONS = {
     ),
     "token_entropy": (
         "The figure shows the entropy of each answer token under the base model when the whole answer is "
-        f"masked. Words are ranked by the mean over their tokens, if they have at least {MIN_OCCURRENCES}."
+        "masked."
+    ),
+    "entropy_words": (
+        "The figure shows the words of the training answers with the highest and the lowest mean entropy "
+        "under the base model when the whole answer is masked, and how often they occur (n). Words are "
+        "formed from tokens, regardless of case and without tags, formulas, numbers and single letters; the "
+        "entropy of an occurrence is the mean over its tokens. {ranked}"
+    ),
+    "word_cloud": (
+        "The figure shows up to {num_in_cloud} words of the training answers with the highest mean entropy "
+        "under the base model when the whole answer is masked (left, bold), and as many with the lowest "
+        "(right). Larger words lie farther from the median of the ranked words; positions have no meaning. "
+        "{ranked}"
     ),
     "ratios": (
         "The figure shows the ratio r = √H / mean √H of the entropy H of each answer token under the base "
@@ -99,6 +112,7 @@ PUBLISHED = "Open diamonds are the accuracies that d1 published for the same cel
 BAND = (
     "Differences within the grey band would have been detected with a probability of less than {power:g} %."
 )
+WORD_FIGURES = ("entropy_words", "word_cloud")
 DIVISORS = (
     " The methods divide the summed loss by different counts, so that the scales of the panels cannot be "
     "compared."
@@ -144,6 +158,8 @@ def figure_caption(experiment: Experiment, results: Results, name: str) -> str:
         validation_questions=_range(
             point.num_questions for curve in results.curves.values() for point in curve
         ),
+        ranked=_ranked_words(results.word_rankings) if name in WORD_FIGURES else "",
+        num_in_cloud=NUM_IN_CLOUD,
         devices=", ".join(sorted({f"{timing.num_processes} × {timing.device}" for timing in timings})),
     )
     if name == "training_loss" and len({method.divisor for method in methods.values()}) > 1:
@@ -151,6 +167,21 @@ def figure_caption(experiment: Experiment, results: Results, name: str) -> str:
     if name == "learning_curves" and len(methods) > MOST_CURVES:
         caption += OTHER_CURVES.format(num_others=len(methods) - 2)
     return caption.strip()
+
+
+def _ranked_words(rankings: Mapping[str, WordRanking]) -> str:
+    """Return sentences on the number and on the minimum count of the ranked words of each data set."""
+    counts = [
+        f"{len(ranking.words):,} with at least {ranking.least_count:,} occurrences in {dataset}"
+        for dataset, ranking in rankings.items()
+    ]
+    symbols = [dataset for dataset, ranking in rankings.items() if ranking.kind != WORD]
+    note = f" No word is frequent in {_join(symbols)}; numbers and operation signs are ranked in their place."
+    return f"The ranking has {_join(counts)}.{note if symbols else ''}"
+
+
+def _join(parts: list[str]) -> str:
+    return " and ".join(filter(None, [", ".join(parts[:-1]), *parts[-1:]]))
 
 
 def _range(counts: Iterable[int]) -> str:

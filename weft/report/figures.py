@@ -18,6 +18,7 @@ from weft.report.outputs import list_figures
 from weft.report.ratio_figure import draw_ratios
 from weft.report.results import Results
 from weft.report.training_figures import draw_time_per_step, draw_token_entropy, draw_training_loss
+from weft.report.word_figures import draw_entropy_words, draw_word_cloud
 
 
 def write_figures(experiment: Experiment, results: Results, out: Path) -> None:
@@ -34,6 +35,8 @@ FIGURES: Mapping[str, Callable[[Any, Results], Figure]] = {
     "learning_curves": draw_learning_curves,
     "training_loss": draw_training_loss,
     "token_entropy": draw_token_entropy,
+    "entropy_words": draw_entropy_words,
+    "word_cloud": draw_word_cloud,
     "ratios": draw_ratios,
     "gradient_share": draw_gradient_share,
     "gradient_variance": draw_gradient_variance,

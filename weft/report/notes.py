@@ -9,6 +9,7 @@ from weft.report.counterparts import TABLE_1_LENGTHS, has_paper_lengths, has_pub
 from weft.report.labels import DASH, MINUS, PLUS_MINUS, method_label
 from weft.report.outputs import PAPER_TABLE
 from weft.report.published_numbers import MIXED
+from weft.report.words import MIN_OCCURRENCES, MIN_SHARE, NUM_SHOWN
 from weft.stats import AVERAGE, POWER
 
 SCORINGS = {
@@ -59,6 +60,13 @@ FIXED: Mapping[str, tuple[str, ...]] = {
         "The ratio of a token is the root of its entropy over the mean root in its example, "
         "r = √H / mean √H, under the base model with the whole answer masked. A token with ratio r is "
         "masked with probability r/(1 + r) on average.",
+    ),
+    "words": (
+        f"The table shows the {NUM_SHOWN} frequent words of the training answers at each end of the ranking "
+        "by mean entropy under the base model with the whole answer masked; the CSV file has all of them. "
+        f"A word is frequent if it occurs at least {MIN_OCCURRENCES} times and makes up at least "
+        f"{100 * MIN_SHARE:g} % of all words. If there is no such word, numbers and operation signs are "
+        "ranked.",
     ),
     "published": (
         "A cell is empty if the number is not published, or not known to us. Published numbers are from one "

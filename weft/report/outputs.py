@@ -28,7 +28,7 @@ def list_tables(experiment: Experiment) -> list[str]:
     curves = ["learning_curves", "learning_speed"] if experiment.curve_benchmarks else []
     return [
         PAPER_TABLE, *headlines, *published, "gains", "contrasts", "seeds", *curves, *costs, "answers",
-        *gradients, "ratios", "methods", "scores",
+        *gradients, "ratios", "words", "methods", "scores",
     ]  # fmt: skip
 
 
@@ -46,8 +46,8 @@ def list_figures(experiment: Experiment) -> list[str]:
     gradients = ["gradient_share", "gradient_variance"] if experiment.has_gradient_study else []
     curves = ["learning_curves"] if experiment.curve_benchmarks else []
     return [
-        "forest", "accuracy", *lengths, *contrasts, *curves, "training_loss", "token_entropy", "ratios",
-        *gradients, "time_per_step",
+        "forest", "accuracy", *lengths, *contrasts, *curves, "training_loss", "token_entropy",
+        "entropy_words", "word_cloud", "ratios", *gradients, "time_per_step",
     ]  # fmt: skip
 
 

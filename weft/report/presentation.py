@@ -27,11 +27,12 @@ from weft.report.outputs import PAPER_TABLE, list_headlines
 from weft.report.paper_table import paper_cells
 from weft.report.published_numbers import D1, MIXED, NUM_QUESTIONS, WEFT_PAPER
 from weft.report.ratios import LARGE, QUANTILES, REFERENCES
+from weft.report.words import NUM_SHOWN
 from weft.stats import AVERAGE
 
 TEXT_HEADINGS = {
     "run", "model", "method", "training set", "benchmark", "interval by", "contrast", "conclusion", "rules",
-    "tokens", "mean over",
+    "tokens", "mean over", "word",
 }  # fmt: skip
 """Headings of left-aligned columns."""
 
@@ -367,6 +368,19 @@ def _ratio_cells(experiment: Experiment, frame: pd.DataFrame) -> Cells:
     return cells
 
 
+def _word_cells(experiment: Experiment, frame: pd.DataFrame) -> Cells:
+    """Return the cells of both ends of each ranking; the CSV file has all words."""
+    size = frame.groupby("dataset")["rank"].transform("size")
+    shown = frame[(frame["rank"] <= NUM_SHOWN) | (frame["rank"] > size - NUM_SHOWN)]
+    cells: Cells = {"training set": shown["dataset"]} if len(experiment.dataset_names) > 1 else {}
+    return cells | {
+        "rank": shown["rank"].astype(str),
+        "word": shown["word"],
+        "occurrences": shown["count"].map("{:,}".format),
+        "mean entropy, nats": shown["mean_entropy"].map("{:.2f}".format),
+    }
+
+
 def _group_labels(frame: pd.DataFrame) -> list[str]:
     groups = zip(frame["method"], frame["dataset"], strict=True)
     return [group_label(method, dataset) for method, dataset in groups]
@@ -406,6 +420,7 @@ _PRESENTATIONS: Mapping[str, tuple[str, Callable[[Experiment, pd.DataFrame], Cel
     "costs": ("cost of an optimiser step", _cost_cells),
     "gradients": ("origin of the gradient", _gradient_cells),
     "ratios": ("masking-rate ratios", _ratio_cells),
+    "words": ("words with the highest and the lowest entropy", _word_cells),
     "answers": ("ends of the answers", _answer_cells),
     "published": ("comparison with the published numbers", _published_cells),
 }

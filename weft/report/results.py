@@ -6,6 +6,7 @@ If a file is missing, incomplete or malformed, an error with its name is raised.
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -26,8 +27,9 @@ from weft.records import (
     Verdict,
 )
 from weft.records.files import read_json, read_lines
+from weft.report.words import WordRanking, rank_words
 
-PROBE_COLUMNS = ("example_id", "word", "entropy", "is_padding")
+PROBE_COLUMNS = ("example_id", "token", "entropy", "is_padding")
 GRADIENT_COLUMNS = (
     "method", "quintile", "num_tokens", "mean_entropy", "mean_rate", "weight_share", "loss_share",
     "gradient_share", "gradient_share_low", "gradient_share_high", "relative_variance",
@@ -85,8 +87,8 @@ class Results:
         samples: answers to show.
         logs: training log of each trained run, by the name of the run.
         timings: wall times of each trained run, by the name of the run.
-        probes: for each data set, a row per answer token under the base model: example_id, word,
-            entropy (nats) and is_padding.
+        probes: for each data set, a row per answer token under the base model, in the order of the
+            answers: example_id, token (text), entropy (nats) and is_padding.
         gradients: gradient study of each data set, with the columns `GRADIENT_COLUMNS`; a row per
             method and quintile, in the order of the experiment.
         curves: learning curve of each run, by its name, if it is measured; that of the base model has the
@@ -106,6 +108,11 @@ class Results:
     summaries: dict[str, LengthSummary] = field(default_factory=dict)
     provenance: list[Provenance] = field(default_factory=list)
     traces: list[Run] = field(default_factory=list)
+
+    @cached_property
+    def word_rankings(self) -> dict[str, WordRanking]:
+        """Frequent words of each data set, ranked by their entropy."""
+        return {dataset: rank_words(probe) for dataset, probe in self.probes.items()}
 
     def scored_by(self, scoring: str) -> list[ScoreFile]:
         """Return the score files of one set of scoring rules."""

@@ -186,6 +186,14 @@ def _list_gradients(experiment: FineTuning, results: Results) -> pd.DataFrame:
     return stacked[["dataset", *stacked.columns.drop("dataset")]]
 
 
+def _list_words(experiment: FineTuning, results: Results) -> pd.DataFrame:
+    """Concatenate the ranked words of all data sets, with first columns ``dataset`` and ``kind``."""
+    rankings = results.word_rankings.items()
+    frames = [ranking.words.assign(dataset=dataset, kind=ranking.kind) for dataset, ranking in rankings]
+    stacked = pd.concat(frames, ignore_index=True)
+    return stacked[["dataset", "kind", "rank", "word", "count", "mean_entropy"]]
+
+
 def _headline(experiment: Experiment, summary: pd.DataFrame, scoring: str) -> pd.DataFrame:
     """Return the summary of the methods in percent, with a row per method and data set."""
     rows: dict[tuple[Any, Any], dict[str, str]] = {}
@@ -262,5 +270,6 @@ _MEASURED: Mapping[str, Callable[[Any, Results], pd.DataFrame]] = {
     "learning_speed": measure_speed,
     "costs": lambda experiment, results: compare_costs(experiment, list_timings(experiment, results)),
     "gradients": _list_gradients,
+    "words": _list_words,
 }
 """Tables of a fine-tuning that do not depend on scores."""

@@ -9,23 +9,18 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from weft.config import FineTuning
-from weft.report.captions import MIN_OCCURRENCES
 from weft.report.costs import list_timings, time_ratio
 from weft.report.drawing import (
-    CONTROL_COLOUR,
     INK,
     PALE,
     TREATMENT_COLOUR,
     Options,
     method_colour,
-    printable,
     titled_figure,
 )
 from weft.report.labels import method_label
 from weft.report.results import Results
 
-NUM_WORDS = 12
-"""Number of words at each end of the ranking by entropy."""
 MOST_PANELS = 4
 """Maximum number of panels in a row."""
 
@@ -60,38 +55,15 @@ def draw_training_loss(experiment: FineTuning, results: Results) -> Figure:
 
 
 def draw_token_entropy(experiment: FineTuning, results: Results) -> Figure:
-    """Draw the distribution of the token entropies, and the words with the highest and lowest entropy."""
+    """Draw the distribution of the token entropies, a panel per data set."""
     datasets = experiment.dataset_names
-    with titled_figure(experiment, results, "token_entropy", size=(8.5, 1.3 + 4.4 * len(datasets))) as fig:
-        axes = fig.subplots(len(datasets), 2, squeeze=False, width_ratios=(1.15, 1))
-        for (left, right), dataset in zip(axes, datasets, strict=True):
-            probe = results.probes[dataset]
-            place = "" if len(datasets) == 1 else f", {dataset}"
-            _draw_entropy_histogram(left, probe)
-            left.set_title(f"All tokens{place}")
-            _draw_words(right, rank_words(probe))
-            right.set_title(f"Most and least uncertain words{place}")
+    with titled_figure(experiment, results, "token_entropy", size=(6.5, 1.3 + 3.2 * len(datasets))) as fig:
+        axes = fig.subplots(len(datasets), 1, squeeze=False)[:, 0]
+        for ax, dataset in zip(axes, datasets, strict=True):
+            _draw_entropy_histogram(ax, results.probes[dataset])
+            if len(datasets) > 1:
+                ax.set_title(dataset)
     return fig
-
-
-def rank_words(probe: pd.DataFrame, *, min_occurrences: int = MIN_OCCURRENCES) -> pd.DataFrame:
-    """Rank words by their mean entropy and keep both ends of the ranking.
-
-    Args:
-        probe: one row per answer token with word, entropy (nats) and is_padding.
-        min_occurrences: minimum number of occurrences of a word.
-
-    Returns:
-        At most twice `NUM_WORDS` distinct words, the most uncertain first, as the index of the columns
-        entropy (mean, nats), num_tokens and is_uncertain.
-    """
-    words = probe[~probe["is_padding"]].groupby("word")["entropy"].agg(["mean", "size"])
-    words = words[words["size"] >= min_occurrences].reset_index()
-    words = words.sort_values(["mean", "word"], ascending=[False, True], ignore_index=True)
-    words = words.rename(columns={"mean": "entropy", "size": "num_tokens"}).set_index("word")
-    per_end = min(NUM_WORDS, (len(words) + 1) // 2)
-    top, bottom = words.iloc[:per_end], words.iloc[max(per_end, len(words) - per_end) :]
-    return pd.concat([top.assign(is_uncertain=True), bottom.assign(is_uncertain=False)])
 
 
 def draw_time_per_step(experiment: FineTuning, results: Results) -> Figure:
@@ -159,19 +131,3 @@ def _draw_entropy_histogram(ax: Axes, probe: pd.DataFrame) -> None:
     ax.set_xlabel("entropy, nats")
     ax.set_ylabel("share of the tokens of a kind, % (log scale)")
     ax.legend(loc="upper right", fontsize=8)
-
-
-def _draw_words(ax: Axes, words: pd.DataFrame) -> None:
-    if words.empty:
-        ax.text(0.5, 0.5, "no word occurs often enough", ha="center", va="center", transform=ax.transAxes)
-        ax.set_axis_off()
-        return
-    heights = np.arange(len(words)) + np.where(words["is_uncertain"], 0.0, 1.0)  # with a gap between the ends
-    colours = np.where(words["is_uncertain"], TREATMENT_COLOUR, CONTROL_COLOUR)
-    ax.barh(heights, words["entropy"], color=list(colours), alpha=0.85, height=0.75)
-    ax.set_yticks(heights, [printable(str(word)) for word in words.index], fontsize=7.5)
-    for label in ax.get_yticklabels():
-        label.set_parse_math(False)
-    ax.invert_yaxis()
-    ax.grid(visible=False, axis="y")
-    ax.set_xlabel("mean entropy, nats")
