@@ -23,7 +23,7 @@ TITLES = {
     "training_loss": "Training loss",
     "token_entropy": "Token entropy",
     "entropy_words": "Words with high and low entropy",
-    "word_cloud": "Word clouds",
+    "word_cloud": "Clouds of words with high and low entropy",
     "ratios": "Masking-rate ratios",
     "gradient_share": "Origin of the gradient",
     "gradient_variance": "Noise of the gradient",
@@ -172,12 +172,13 @@ def figure_caption(experiment: Experiment, results: Results, name: str) -> str:
 def _ranked_words(rankings: Mapping[str, WordRanking]) -> str:
     """Return sentences on the number and on the minimum count of the ranked words of each data set."""
     counts = [
-        f"{len(ranking.words):,} with at least {ranking.least_count:,} occurrences in {dataset}"
+        f"{len(ranking.words):,} {'words' if ranking.kind == WORD else 'numbers and signs'} with at least "
+        f"{ranking.least_count:,} occurrences in {dataset}"
         for dataset, ranking in rankings.items()
     ]
-    symbols = [dataset for dataset, ranking in rankings.items() if ranking.kind != WORD]
-    note = f" No word is frequent in {_join(symbols)}; numbers and operation signs are ranked in their place."
-    return f"The ranking has {_join(counts)}.{note if symbols else ''}"
+    has_symbols = any(ranking.kind != WORD for ranking in rankings.values())
+    note = " Numbers and operation signs are ranked where no word is frequent." if has_symbols else ""
+    return f"The ranking has {_join(counts)}.{note}"
 
 
 def _join(parts: list[str]) -> str:

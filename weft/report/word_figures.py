@@ -1,5 +1,6 @@
 """The words with the highest and the lowest entropy, as ranked bars and as clouds."""
 
+import itertools
 from random import Random
 
 import numpy as np
@@ -28,17 +29,17 @@ LARGEST, SMALLEST, SIZE_STEP = 100, 6, 2
 """Font sizes that are tried for the first word of a cloud, in the same units."""
 LEAST_SIZE = 0.4
 """Minimum size of a word, relative to the first word."""
-MARGIN = 6
+MARGIN = 8
 """Distance of the words of a cloud, in units of its layout."""
-SEED = 1
-"""Seed of the positions in a cloud."""
+SEEDS = (1, 2, 3, 4)
+"""Seeds of the positions that are tried with each font size."""
 
 
 def draw_entropy_words(experiment: FineTuning, results: Results) -> Figure:
     """Draw the words with the highest and the lowest mean entropy as bars, with their counts."""
     rankings = results.word_rankings
     num_bars = max(len(ranking.ends(NUM_SHOWN)[0]) for ranking in rankings.values())
-    largest = max(ranking.words["mean_entropy"].max() for ranking in rankings.values())
+    largest = pd.concat([ranking.words["mean_entropy"] for ranking in rankings.values()]).max()
     size = 8.5, 1.4 + len(rankings) * (0.6 + 0.21 * max(3, num_bars))
     note = " ".join(filter(None, (_place_named(*item) for item in rankings.items())))
     with titled_figure(experiment, results, "entropy_words", size=size, note=note) as fig:
@@ -47,7 +48,7 @@ def draw_entropy_words(experiment: FineTuning, results: Results) -> Figure:
             _set_titles(experiment, row, dataset, ranking, NUM_SHOWN)
             for ax, words, style in zip(row, ranking.ends(NUM_SHOWN), (HIGH_BARS, LOW_BARS), strict=True):
                 _draw_bars(ax, words, style)
-                ax.set_xlim(0, 1.4 * (largest or 1))  # with space for the counts beside the bars
+                ax.set_xlim(0, 1.4 * largest if largest > 0 else 1)  # with space for the counts
         for ax in axes[-1]:
             ax.set_xlabel("mean entropy, nats")
     return fig
@@ -75,10 +76,11 @@ def draw_word_cloud(experiment: FineTuning, results: Results) -> Figure:
 def _set_titles(
     experiment: FineTuning, row: np.ndarray, dataset: str, ranking: WordRanking, num_shown: int
 ) -> None:
-    kind = "words" if ranking.kind == WORD else "numbers and signs"
-    place = "" if len(experiment.dataset_names) == 1 else f"{dataset}: "
+    kind = "Words" if ranking.kind == WORD else "Numbers and signs"
+    place = "" if len(experiment.dataset_names) == 1 else f"{dataset}, "
     for ax, words, level in zip(row, ranking.ends(num_shown), ("highest", "lowest"), strict=True):
-        ax.set_title(f"{place}{len(words)} {kind} with the {level} entropy")
+        number = f"{len(words)} of {len(ranking.words):,}"
+        ax.set_title(f"{kind} with the {level} entropy ({place}{number})")
         if words.empty:
             text = f"nothing occurs {ranking.least_count:,} times"
             ax.text(0.5, 0.5, text, ha="center", va="center", transform=ax.transAxes)
@@ -102,18 +104,12 @@ def _draw_bars(ax: Axes, words: pd.DataFrame, style: Options) -> None:
 def _place_named(dataset: str, ranking: WordRanking) -> str:
     """Return a sentence with the ranks of the words that the paper names, if any of them is ranked."""
     ranks = dict(zip(ranking.words["word"], ranking.words["rank"], strict=True))
-    named = [
-        f"{word} {ranks[word]} ({level} in the paper)"
-        for level, words in NAMED_BY_PAPER.items()
-        for word in words
-        if word in ranks
-    ]
-    listed = ", ".join(named)
-    return (
-        f"Ranks of words that the paper shows, among the {len(ranks):,} of {dataset}: {listed}."
-        if named
-        else ""
-    )
+    ends = []
+    for level, words in NAMED_BY_PAPER.items():
+        named = [f"{word} {ranks[word]}" for word in words if word in ranks]
+        ends += [f"{' and '.join(named)} ({level} entropy in the paper)"] if named else []
+    ranked = f"among the {len(ranks):,} of {dataset}: {', '.join(ends)}"
+    return f"Ranks of words in the paper's Figure 2 (bold) {ranked}." if ends else ""
 
 
 def _relative_sizes(words: pd.DataFrame, ranking: WordRanking) -> dict[str, float]:
@@ -127,9 +123,10 @@ def _draw_cloud(ax: Axes, sizes: dict[str, float], style: Options) -> None:
     font = FontProperties(family=STYLE["font.family"], weight=style["weight"])
     points = 72 / ax.figure.dpi * ax.bbox.width / CANVAS[0]  # per unit of the layout
     for word, size, left, top in _arrange(sizes, font):
-        extents = TextPath((0, 0), word, size=size, prop=font).get_extents()
-        x, y = left - extents.x0, top + extents.y1
-        text = ax.text(x, y, word, fontsize=size * points, va="baseline", parse_math=False, **style)
+        height = TextPath((0, 0), word, size=size, prop=font).get_extents().y1  # above the baseline
+        text = ax.text(
+            left, top + height, word, fontsize=size * points, va="baseline", parse_math=False, **style
+        )
         text.set_in_layout(False)
 
 
@@ -138,7 +135,7 @@ def _arrange(sizes: dict[str, float], font: FontProperties) -> list[tuple[str, i
     columns, rows = (np.linspace(-1, 1, num) for num in CANVAS)
     is_outside = columns[None, :] ** 2 + rows[:, None] ** 2 > 1
     placed: list[tuple[str, int, float, float]] = []
-    for largest in range(LARGEST, SMALLEST - 1, -SIZE_STEP):
+    for largest, seed in itertools.product(range(LARGEST, SMALLEST - 1, -SIZE_STEP), SEEDS):
         if len(placed) == len(sizes):
             break
         # The library multiplies and rounds from word to word, which is exact for whole numbers.
@@ -151,7 +148,7 @@ def _arrange(sizes: dict[str, float], font: FontProperties) -> list[tuple[str, i
             relative_scaling=1,
             font_step=LARGEST,  # a word that finds no place ends the layout
             min_font_size=1,
-            random_state=Random(SEED),
+            random_state=Random(seed),
         )
         cloud.generate_from_frequencies(whole, max_font_size=max(whole.values()))
         placed = [(word, size, float(x), float(y)) for (word, _), size, (y, x), _, _ in cloud.layout_]

@@ -1,11 +1,11 @@
-"""Words of the training answers, formed from their tokens and ranked by entropy, as in the paper's Figure 2.
+r"""Words of the training answers, formed from their tokens and ranked by entropy, as in the paper's Figure 2.
 
 The tokens of an answer are joined to its text, in which words are found, so that it does not matter how a
 vocabulary divides them. A word is a run of at least two letters, with apostrophes inside it; upper and lower
 case count as the same word. The following is left out:
 
 - padding, special tokens, chat headers and tags such as ``<reasoning>``, because the format determines them;
-- formulas between ``\\(``, ``\\[`` or ``$`` and their end, LaTeX commands and names of environments, because
+- formulas between ``\(``, ``\[`` or ``$`` and their end, LaTeX commands and names of environments, because
   their letters are variables and markup;
 - single letters, which are mostly variables, and runs with digits or underscores such as ``x1`` or ``2nd``;
 - numbers and signs. They are ranked in place of words if a data set has no frequent word, as one that

@@ -262,8 +262,7 @@ def write_probe(path, rng, words=WORDS, num_tokens=900):
         {
             "example_id": "e",
             "position": np.arange(num_tokens),
-            "token": [words[index] for index in chosen],
-            "word": [words[index] for index in chosen],
+            "token": [f" {words[index]}" for index in chosen],
             "entropy": entropy,
             "is_padding": is_padding,
         }

@@ -43,3 +43,14 @@ def test_draws_are_counted(ablations, ablated, counts, text):
     frame["num_draws"] = [counts[0]] + [counts[1]] * (len(frame) - 1)
     results = replace(ablated, gradients={"worked": frame})
     assert text in figure_caption(ablations, results, "gradient_variance")
+
+
+def test_the_captions_of_words_state_their_number_and_minimum_count(experiment, results):
+    for name in ("entropy_words", "word_cloud"):
+        caption = figure_caption(experiment, results, name)
+        assert "The ranking has 7 words with at least 20 occurrences in worked." in caption
+        assert "signs" not in caption
+    symbols = results.probes["worked"].assign(token=" 7")
+    caption = figure_caption(experiment, replace(results, probes={"a": symbols, "b": symbols}), "word_cloud")
+    assert "has 1 numbers and signs with at least 20 occurrences in a and 1 numbers" in caption
+    assert "where no word is frequent" in caption

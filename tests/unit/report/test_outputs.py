@@ -18,6 +18,8 @@ def test_fine_tunings_and_stored_generations_have_their_tables_and_figures(exper
         "accuracy",
         "training_loss",
         "token_entropy",
+        "entropy_words",
+        "word_cloud",
         "ratios",
         "time_per_step",
     ]

@@ -100,6 +100,7 @@ def test_tables_stand_in_reading_order(describe, compute):
         "Differences by training seed",
         "Ends of the answers",
         "Masking-rate ratios",
+        "Words with the highest and the lowest entropy",
         "Accuracy of every method over training seeds",
     ]
     assert '<td class="text">Sudoku 4×4 (boards)</td>' in section(text, "runs")

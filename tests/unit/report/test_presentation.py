@@ -157,3 +157,15 @@ def test_the_differences_by_seed_name_both_methods(experiment, tables):
     means = tables["contrasts"].query("control == 'sft'").set_index("benchmark")["difference"]
     by_seed = tables["seeds"].groupby("benchmark")["difference"].mean()
     assert by_seed.to_dict() == pytest.approx(means.to_dict(), abs=2e-6)
+
+
+def test_readers_see_both_ends_of_the_words(describe, experiment):
+    words = pd.DataFrame({"rank": range(1, 41), "word": [f"w{i}" for i in range(1, 41)]})
+    frame = words.assign(dataset="worked", kind="word", count=1200, mean_entropy=0.125)
+    both = pd.concat([frame, frame.head(3).assign(dataset="other")], ignore_index=True)
+    cells = present(experiment, "words", frame).cells
+    assert cells["rank"].tolist() == [str(rank) for rank in (*range(1, 13), *range(29, 41))]
+    assert cells.iloc[0].tolist() == ["1", "w1", "1,200", "0.12"]
+    one = {"source": "generated", "tasks": {"sudoku": 8}, "seed": 11}
+    several = present(describe(datasets={"worked": one, "other": one}), "words", both).cells
+    assert several["training set"].tolist() == ["worked"] * 24 + ["other"] * 3

@@ -157,3 +157,14 @@ def test_every_table_says_that_sampling_is_approximate(approximate, tables, file
             assert f"approximate sampling: {note}" in text, name
     for name, text in files.items():
         assert "approximate" not in text, name
+
+
+def test_the_words_of_all_data_sets_are_listed_with_their_ranks(experiment, results, tables):
+    found, expected = tables["words"], results.word_rankings["worked"].words
+    assert list(found.columns) == ["dataset", "kind", "rank", "word", "count", "mean_entropy"]
+    assert (
+        found["word"].tolist()
+        == expected["word"].tolist()
+        == ["answer", "then", "is", "sum", "second", "first", "the"]
+    )
+    assert set(found["dataset"] + found["kind"]) == {"workedword"}

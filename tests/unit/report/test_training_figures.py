@@ -33,32 +33,9 @@ def test_a_loss_that_is_not_finite_is_a_gap_and_a_cross(write, experiment, tmp_p
     assert np.isfinite(mean.get_ydata()).tolist() == [not 10 <= step <= 11 for step in range(1, 41)]
 
 
-def probe(**words):
-    rows = [(word, entropy, False) for word, entropies in words.items() for entropy in entropies]
-    return pd.DataFrame([*rows, ("pad", 0.0, True)], columns=["word", "entropy", "is_padding"])
-
-
-def test_words_are_ranked_by_their_mean_entropy():
-    ranked = module.rank_words(probe(a=[1, 3], b=[5, 5], c=[0, 1], d=[9]), min_occurrences=2)
-    assert ranked.index.tolist() == ["b", "a", "c"]
-    assert ranked["entropy"].tolist() == [5, 2, 0.5]
-    assert ranked["is_uncertain"].tolist() == [True, True, False]
-
-
-def test_both_ends_are_kept_and_no_word_stands_twice():
-    words = {f"w{index:02}": [index, index] for index in range(40)}
-    ranked = module.rank_words(probe(**words), min_occurrences=1)
-    assert len(ranked) == 2 * module.NUM_WORDS
-    assert ranked.index.is_unique
-    assert (ranked.index[0], ranked.index[-1]) == ("w39", "w00")
-
-
-def test_padding_is_not_ranked():
-    assert "pad" not in module.rank_words(probe(a=[1]), min_occurrences=1).index
-
-
-def test_rare_words_leave_a_note_instead_of_bars(experiment, results, monkeypatch):
-    monkeypatch.setattr(module, "rank_words", lambda probe: pd.DataFrame({"entropy": [], "is_uncertain": []}))
+def test_the_histogram_shows_padding_apart_from_the_answer(experiment, results):
     fig = module.draw_token_entropy(experiment, results)
-    assert len(fig.axes[1].texts) == 1
-    assert not fig.axes[1].axison
+    legend = [text.get_text() for text in fig.axes[0].get_legend().get_texts()]
+    num_padding = int(results.probes["worked"]["is_padding"].sum())
+    assert len(fig.axes) == 1
+    assert legend == [f"padding (n = {num_padding})", f"answer tokens (n = {900 - num_padding})"]

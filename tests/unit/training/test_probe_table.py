@@ -16,7 +16,9 @@ def texts_of(tokenizer, text):
     return token_texts(lambda part: tokenizer.decode(list(part), skip_special_tokens=False), ids)
 
 
-@pytest.mark.parametrize("text", ["Solve for x: 7", "Zürich, naïve", "次の数 🧮🧮", "a \N{REPLACEMENT CHARACTER} b"])
+@pytest.mark.parametrize(
+    "text", ["Solve for x: 7", "Zürich, naïve", "次の数 🧮🧮", "a \N{REPLACEMENT CHARACTER} b"]
+)
 def test_the_texts_of_the_tokens_make_up_the_text_where_tokens_share_a_character(tokenizer, text):
     assert "".join(texts_of(tokenizer, text)) == text
 
