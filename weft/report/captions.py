@@ -7,8 +7,8 @@ from weft.report.counterparts import has_published_numbers
 from weft.report.labels import UNITS, level_text, method_label
 from weft.report.published_numbers import PAPER_MODEL
 from weft.report.results import Results
-from weft.stats import POWER
 from weft.report.words import NUM_IN_CLOUD, WORD, WordRanking
+from weft.stats import POWER
 
 SHOWN_SHARE = 0.999
 """Minimum share of the answer tokens whose ratios lie within the histogram."""
