@@ -34,7 +34,9 @@ def score_generations(
     """
     for generation in generations:
         score = _score_or_report(scorer, generation)
-        ending = describe_ending(generation.generation, generation.gen_length)
+        about = describe_ending(generation.generation, generation.gen_length)
+        if generation.num_forward is not None:
+            about["num_steps"] = generation.num_forward
         approximate = {} if generation.approximate is None else {"approximate": generation.approximate}
         yield ScoredExample(
             example_id=generation.example_id,
@@ -45,7 +47,7 @@ def score_generations(
             credit=score.credit,
             weight=score.weight,
             reason=score.reason,
-            details={**ending, **score.details},
+            details={**about, **score.details},
             **approximate,
         )
 

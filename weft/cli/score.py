@@ -9,11 +9,12 @@ import typer
 
 from weft.cli.shared import ExperimentOption, OfflineOption, OutOption, app, offline_folders
 from weft.config import Experiment, find_experiment, load_experiment
-from weft.config.experiment import Scoring
+from weft.config.experiment import CUSTOM_SCORING, Scoring
 from weft.config.sources import CustomBenchmark
 from weft.errors import ConfigError
 from weft.layout import ResultLayout
 from weft.provenance import write_provenance
+from weft.records import ScoredExample
 
 RulesOption = Annotated[Scoring, typer.Option(help="Scoring (docs/scoring.md).")]
 
@@ -86,6 +87,7 @@ def _score_files(
 
     from weft.benchmarks import find_scorer
     from weft.benchmarks.custom import load_custom_benchmark
+    from weft.benchmarks.d1_verdicts import compare_with_d1
     from weft.benchmarks.generations import read_generations
     from weft.benchmarks.scoring import (
         check_output_path,
@@ -98,10 +100,21 @@ def _score_files(
     read = [*files, *([custom] if custom else [])]
     check_output_path(out, read)
     scorer = load_custom_benchmark(custom).score if custom else find_scorer(benchmark, rules)
-    generations = [generation for path in files for generation in read_generations(path, benchmark)]
+    scoring = CUSTOM_SCORING if custom else rules
+    answers = [read_generations(path, benchmark) for path in files]
     # The progress bar is shown in a terminal only and erased at the end.
-    progress = tqdm(generations, desc=f"{benchmark} ({rules})", unit="answer", leave=False, disable=None)
-    scores = list(score_generations(progress, scorer=scorer, scoring=rules))
+    progress = tqdm(
+        list(itertools.chain(*answers)),
+        desc=f"{benchmark} ({scoring})",
+        unit="answer",
+        leave=False,
+        disable=None,
+    )
+    scored = score_generations(progress, scorer=scorer, scoring=scoring)
+    scores: list[ScoredExample] = []
+    for path, generations in zip(files, answers, strict=True):
+        of_file = list(itertools.islice(scored, len(generations)))
+        scores += compare_with_d1(of_file, path) if scoring == "d1" else of_file
     write_lines(out.resolve(), scores)
     write_provenance(
         out.resolve(),
@@ -115,6 +128,6 @@ def _score_files(
     approximation = describe_approximation(scores)
     note = "" if approximation is None else f", approximate sampling: {approximation}"
     typer.echo(
-        f"{benchmark} ({rules}): accuracy {100 * summary.accuracy:.2f} % of {summary.num_examples} "
+        f"{benchmark} ({scoring}): accuracy {100 * summary.accuracy:.2f} % of {summary.num_examples} "
         f"examples, {summary.num_correct} correct, {summary.num_unscorable} unscorable{note} -> {out}"
     )

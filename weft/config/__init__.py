@@ -2,6 +2,7 @@
 
 from weft.config.experiment import (
     BASE_RUN,
+    CUSTOM_SCORING,
     PUBLISHED_RUN,
     Experiment,
     FineTuning,
@@ -14,6 +15,7 @@ from weft.config.settings import Settings, find_experiment, read_settings, resol
 
 __all__ = [
     "BASE_RUN",
+    "CUSTOM_SCORING",
     "PUBLISHED_RUN",
     "Experiment",
     "FineTuning",

@@ -28,6 +28,8 @@ BASE_RUN = "base"
 """Name of the run of the base model, which is not fine-tuned."""
 PUBLISHED_RUN = "published"
 """Name of the run of an experiment that reads generations from files."""
+CUSTOM_SCORING = "custom"
+"""Name of the scoring of a custom benchmark, which is the function in its file, in score files and tables."""
 RESERVED_BENCHMARK = "average"
 """Name under which the tables show the mean over benchmarks."""
 
@@ -128,6 +130,17 @@ class _AnyKind(Section):
     def curve_benchmarks(self) -> list[str]:
         """Benchmarks on whose validation questions learning curves are measured; empty without curves."""
         return []
+
+    @property
+    def custom_benchmarks(self) -> list[str]:
+        """Benchmarks that have a scoring of their own, to which ``scoring`` does not apply."""
+        return []
+
+    @property
+    def applied_scorings(self) -> list[str]:
+        """The sets of scoring rules that give different verdicts: only the first without built-in benchmarks."""
+        is_custom = len(self.custom_benchmarks) == len(self.benchmark_names)
+        return [str(scoring) for scoring in (self.scoring[:1] if is_custom else self.scoring)]
 
     def num_questions(self, benchmark: str) -> int | None:
         """Return the number of questions of a benchmark; None for all questions of its source."""
@@ -246,6 +259,11 @@ class FineTuning(_AnyKind):
         if self.learning_curve is None:
             return []
         return [name for name in self.benchmarks if self.is_generated(name)]
+
+    @property
+    def custom_benchmarks(self) -> list[str]:
+        """Benchmarks with questions and scoring from a file of the user."""
+        return [name for name, source in self.benchmarks.items() if isinstance(source, CustomBenchmark)]
 
     def num_questions(self, benchmark: str) -> int | None:
         """Return the number of questions of a benchmark; None for all questions of its source."""

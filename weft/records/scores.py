@@ -84,7 +84,8 @@ class ScoredExample(Record):
     benchmark: str
     """Name of the benchmark."""
     scoring: str = Field(alias="rules")
-    """Name of the scoring, ``d1`` or ``strict``; the key in the file is ``rules``."""
+    """Name of the scoring: ``d1``, ``strict``, or ``custom`` for a custom benchmark; the key in the file is
+    ``rules``."""
     extracted: str | None
     """The answer as read from the generation, or None; see `Score`."""
     verdict: Verdict = Field(strict=False)
@@ -96,6 +97,7 @@ class ScoredExample(Record):
     reason: str
     """Why the verdict is not correct; may be empty."""
     details: dict[str, Count | bool | None] = Field(default={})
-    """Counts beyond the verdict, and the ending of the answer (`weft.benchmarks.endings`)."""
+    """Counts beyond the verdict, the ending of the answer (`weft.benchmarks.endings`), its number of denoising
+    steps ``num_steps``, and for d1's generations ``equals_d1`` (`weft.benchmarks.d1_verdicts`)."""
     approximate: str | None = None
     """Description of approximate sampling, see `Generation`."""

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from weft.config import Experiment, FineTuning, Run
+from weft.config import CUSTOM_SCORING, Experiment, FineTuning, Run
 from weft.errors import DataError, ScoringError
 from weft.layout import PROVENANCE_ENDING, SUMMARY_FILE, ResultLayout
 from weft.provenance import file_sha256
@@ -52,7 +52,8 @@ class ScoreFile:
         run: the run.
         benchmark: name of the benchmark.
         gen_length: length of the answers, in tokens.
-        scoring: name of the scoring rules.
+        scoring: name of the scoring rules of the experiment; a custom benchmark has the same scores under
+            each of them.
         scores: one score per question, in file order.
     """
 
@@ -185,7 +186,8 @@ def _load_scores(experiment: Experiment, layout: ResultLayout) -> Iterator[Score
                 for length in experiment.gen_lengths:
                     path = layout.scores(scoring, run.run_id, benchmark, length)
                     scores = read_lines(path, ScoredExample, error=ScoringError, remedy=SCORE_AGAIN)
-                    _check_scores(scores, path, benchmark, scoring, experiment.num_questions(benchmark))
+                    expected = CUSTOM_SCORING if benchmark in experiment.custom_benchmarks else scoring
+                    _check_scores(scores, path, benchmark, expected, experiment.num_questions(benchmark))
                     yield ScoreFile(run, benchmark, length, scoring, scores)
 
 
