@@ -1,7 +1,7 @@
 """The verdicts of d1's own scoring code on the generations that d1 published.
 
-``d1_verdicts.csv`` lists files of eval/eval_baselines of dllm-reasoning/d1 @ 837888f. For each answer of a file,
-in file order, it has a digit: the number of units (cells of a Sudoku, otherwise 1) that
+``d1_verdicts.csv`` lists files of eval/eval_baselines of dllm-reasoning/d1 @ 837888f. For each answer of a
+file, in file order, it has a digit: the number of units (cells of a Sudoku, otherwise 1) that
 eval/parse_and_get_acc.py of the same commit counts as right. A file is found by its content.
 """
 

@@ -138,7 +138,7 @@ class _AnyKind(Section):
 
     @property
     def applied_scorings(self) -> list[str]:
-        """The sets of scoring rules that give different verdicts: only the first without built-in benchmarks."""
+        """The sets of scoring rules that may differ: only the first, if all benchmarks are custom."""
         is_custom = len(self.custom_benchmarks) == len(self.benchmark_names)
         return [str(scoring) for scoring in (self.scoring[:1] if is_custom else self.scoring)]
 

@@ -23,7 +23,7 @@ from weft.records.examples import Example, LengthSummary, Message, Question
 from weft.records.generations import Generation
 from weft.records.provenance import FileDigest, FileDigests, Provenance
 from weft.records.scores import Score, ScoredExample, Verdict
-from weft.records.training import StepMetrics, Timing
+from weft.records.training import JobTime, StepMetrics, Timing
 
 __all__ = [
     "Count",
@@ -32,6 +32,7 @@ __all__ = [
     "FileDigest",
     "FileDigests",
     "Generation",
+    "JobTime",
     "JsonObject",
     "LengthSummary",
     "Message",

@@ -97,7 +97,7 @@ class ScoredExample(Record):
     reason: str
     """Why the verdict is not correct; may be empty."""
     details: dict[str, Count | bool | None] = Field(default={})
-    """Counts beyond the verdict, the ending of the answer (`weft.benchmarks.endings`), its number of denoising
-    steps ``num_steps``, and for d1's generations ``equals_d1`` (`weft.benchmarks.d1_verdicts`)."""
+    """Counts beyond the verdict, the ending of the answer (`weft.benchmarks.endings`), its denoising steps
+    ``num_steps``, and for d1's generations ``equals_d1`` (`weft.benchmarks.d1_verdicts`)."""
     approximate: str | None = None
     """Description of approximate sampling, see `Generation`."""

@@ -1,4 +1,4 @@
-"""Metrics and wall times of training runs."""
+"""Metrics of training runs, and wall times."""
 
 from pydantic import ConfigDict
 
@@ -33,6 +33,13 @@ class StepMetrics(Record):
     """Mean uncertainty of these tokens, in nats."""
     bounded_share: float | None = None
     """Share of these tokens whose rate was raised to its lower bound."""
+
+
+class JobTime(Record):
+    """The wall time of a job, as Snakemake writes it."""
+
+    s: float
+    """Wall time of the job, in seconds."""
 
 
 class Timing(Record):

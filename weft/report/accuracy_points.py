@@ -44,7 +44,7 @@ def collect_points(experiment: Experiment, results: Results) -> AccuracyPoints:
 
 def series_label(experiment: Experiment, method: str) -> str:
     """Return the name of a method, or of a scoring of stored generations, in a legend."""
-    return method_label(method) if experiment.trained_runs else f"rules {method}"
+    return method_label(method) if experiment.trained_runs else f"{method} scoring"
 
 
 def _points(experiment: Experiment, results: Results) -> AccuracyPoints:
@@ -54,9 +54,12 @@ def _points(experiment: Experiment, results: Results) -> AccuracyPoints:
     trained = scores[scores["dataset"].notna()]
     if AVERAGE in set(methods["benchmark"]):
         keys = ["method", "dataset", "run", "gen_length"]
-        averages = trained.groupby(keys, as_index=False)["accuracy"].mean().assign(benchmark=AVERAGE)
+        averages = (
+            trained.groupby([*keys, "seed"], as_index=False)["accuracy"].mean().assign(benchmark=AVERAGE)
+        )
         trained = pd.concat([trained, averages], ignore_index=True)
-    return AccuracyPoints(methods, trained)
+    has_seeds = trained["seed"].nunique() > 1  # with a single one, the dot of the run is its mean
+    return AccuracyPoints(methods, trained if has_seeds else trained.iloc[:0])
 
 
 def _stored_points(experiment: Experiment, results: Results) -> AccuracyPoints:

@@ -1,4 +1,4 @@
-"""Count how the answers end, and how the answers to Sudoku puzzles differ from the puzzles."""
+"""Count how answers end and how Sudoku boards differ from the puzzles, and list unscorable answers."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -6,13 +6,19 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from weft.benchmarks.d1_verdicts import AGREEMENT
+from weft.benchmarks.scoring import summarise
 from weft.config import Experiment
-from weft.report.results import Results
+from weft.records import Verdict
+from weft.report.results import Results, ScoreFile
 
 ANSWER_COLUMNS = (
-    "method", "dataset", "benchmark", "gen_length", "n", "mean_length", "median_length", "num_no_end",
-    "num_unclosed", "num_copies", "num_with_zeros", "zero_share", "right_share", "num_solved",
+    "method", "dataset", "benchmark", "gen_length", "n", "accuracy", "mean_length", "median_length",
+    "mean_steps", "num_no_end", "num_unclosed", "num_copies", "num_with_zeros", "zero_share", "right_share",
+    "num_solved",
 )  # fmt: skip
+AGREEMENT_COLUMNS = ("benchmark", "gen_length", "n", "num_compared", "num_equal")
+UNSCORABLE_COLUMNS = ("benchmark", "gen_length", "rules", "example_id", "reason")
 
 Details = Mapping[str, int | bool | None]
 
@@ -29,7 +35,9 @@ def count_answers(experiment: Experiment, results: Results) -> pd.DataFrame:
         together. The columns are
 
         - n: number of answers;
+        - accuracy: mean of the runs' accuracies;
         - mean_length, median_length: number of tokens before the first end token;
+        - mean_steps: mean number of denoising steps;
         - num_no_end: number of answers without an end token;
         - num_unclosed: number of answers without a closing answer tag;
         - num_copies: number of Sudoku boards that repeat the puzzle;
@@ -40,25 +48,58 @@ def count_answers(experiment: Experiment, results: Results) -> pd.DataFrame:
 
         A value is missing if the scorer does not report it.
     """
-    groups: dict[tuple[Any, ...], list[Details]] = {}
+    groups: dict[tuple[Any, ...], list[ScoreFile]] = {}
     for file in results.scored_by(experiment.scoring[0]):
         key = file.run.method, file.run.dataset, file.benchmark, file.gen_length
-        groups.setdefault(key, []).extend(score.details for score in file.scores)
-    rows = [dict(zip(ANSWER_COLUMNS, key, strict=False)) | _count(group) for key, group in groups.items()]
+        groups.setdefault(key, []).append(file)
+    rows = [dict(zip(ANSWER_COLUMNS, key, strict=False)) | _count(files) for key, files in groups.items()]
     frame = pd.DataFrame(rows, columns=list(ANSWER_COLUMNS))
     frame["dataset"] = pd.Series([row["dataset"] for row in rows], dtype=object)  # None stays None
     counts = [name for name in ANSWER_COLUMNS if name == "n" or name.startswith("num_")]
     return frame.astype(dict.fromkeys(counts, "Int64"))
 
 
-def _count(details: Sequence[Details]) -> dict[str, int | float | None]:
-    lengths = _values(details, "effective_length")
+def count_equal_verdicts(experiment: Experiment, results: Results) -> pd.DataFrame:
+    """Count the verdicts by the rules d1 that equal those of d1's own code, where these are known.
+
+    Args:
+        experiment: an experiment that scores stored generations by the rules d1.
+        results: its results.
+
+    Returns:
+        One row per benchmark and generation length, with the numbers of answers, of those whose verdict by
+        d1's own code is known, and of those with equal verdicts.
+    """
+    rows = []
+    for file in results.scored_by("d1"):
+        values = _values([score.details for score in file.scores], AGREEMENT)
+        rows.append((file.benchmark, file.gen_length, len(file.scores), len(values), sum(values)))
+    return pd.DataFrame(rows, columns=list(AGREEMENT_COLUMNS))
+
+
+def list_unscorable(experiment: Experiment, results: Results) -> pd.DataFrame:
+    """List the answers that cannot be scored, with the reasons; a row per answer and scoring."""
+    rows = [
+        (file.benchmark, file.gen_length, file.scoring, score.example_id, score.reason)
+        for file in results.scores
+        for score in file.scores
+        if score.verdict is Verdict.UNSCORABLE
+    ]
+    return pd.DataFrame(rows, columns=list(UNSCORABLE_COLUMNS))
+
+
+def _count(files: Sequence[ScoreFile]) -> dict[str, int | float | None]:
+    details = [score.details for file in files for score in file.scores]
+    accuracies = [summarise(file.scores).accuracy for file in files]
+    lengths, steps = _values(details, "effective_length"), _values(details, "num_steps")
     num_cells = sum(_values(details, "num_empty_cells"))
     num_zero, num_right = _values(details, "num_zero_cells"), _values(details, "num_right_cells")
     return {
         "n": len(details),
+        "accuracy": float(np.mean(accuracies)),
         "mean_length": float(np.mean(lengths)) if lengths else None,
         "median_length": float(np.median(lengths)) if lengths else None,
+        "mean_steps": float(np.mean(steps)) if steps else None,
         "num_no_end": _count_values(details, "has_end", wanted=False),
         "num_unclosed": _count_values(details, "is_closed", wanted=False),
         "num_copies": _count_values(details, "is_copy", wanted=True),

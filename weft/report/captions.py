@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 
 from weft.config import Experiment
 from weft.report.counterparts import has_published_numbers
-from weft.report.labels import UNITS, level_text, method_label
+from weft.report.labels import UNITS, custom_note, level_text, method_label
 from weft.report.published_numbers import PAPER_MODEL
 from weft.report.results import Results
 from weft.report.words import NUM_IN_CLOUD, WORD, WordRanking
@@ -12,6 +12,8 @@ from weft.stats import POWER
 
 SHOWN_SHARE = 0.999
 """Minimum share of the answer tokens whose ratios lie within the histogram."""
+WITH_CUSTOM = ("accuracy", "contrasts")
+"""Figures that show custom benchmarks."""
 MOST_CURVES = 4
 """Largest number of methods whose learning curves are all in colour and with a band."""
 TITLES = {
@@ -35,13 +37,18 @@ TITLES = {
 CAPTIONS = {
     "accuracy": (
         "The figure shows the accuracy on {questions} questions per benchmark. Large points are means over "
-        "training seeds (n = {num_seeds}), bars are {level} intervals over {covered}, and small points are "
-        "single seeds. The interval of a single run is over questions only."
+        "{num_seeds} training seeds, bars are {level} intervals over {covered}, and small points are single "
+        "seeds. The interval of a single run is over questions only."
+    ),
+    "single_accuracy": (
+        "The figure shows the accuracy of a single training run of each method on {questions} questions per "
+        "benchmark. Bars are {level} intervals over questions."
     ),
     "stored_accuracy": (
         "The figure shows the accuracy of stored answers to {questions} questions per benchmark. Bars are "
-        "{level} intervals over questions, by Wilson's method. "
-        "Diamonds are published numbers. For Sudoku the accuracy counts {units}."
+        "{level} intervals by Wilson's method; they allow for the share of each benchmark's questions that "
+        "is answered here. Diamonds are published accuracies on all questions. For Sudoku the accuracy "
+        "counts {units}."
     ),
     "forest": (
         "The figure shows the accuracy of {treatment} minus that of {control} on the left, where each panel "
@@ -61,7 +68,7 @@ CAPTIONS = {
         "correction; single benchmarks are not tested."
     ),
     "learning_curves": (
-        "The figure shows the accuracy by the rules {first_scoring} on {validation_questions} validation "
+        "The figure shows the accuracy ({first_scoring} scoring) on {validation_questions} validation "
         "questions per benchmark during training; none of them is a test question. Lines are means over "
         "the training seeds, bands are the sample standard deviation around them."
     ),
@@ -104,8 +111,8 @@ CAPTIONS = {
     ),
     "time_per_step": (
         "The figure shows the wall time of an optimiser step. Bars are medians over runs of the median step "
-        "of each run, dots are single runs. Other jobs may have shared the machine. Processes × device: "
-        "{devices}."
+        "of each run, dots are single runs. Timings were taken on a machine that other jobs "
+        "may have shared. Processes × device: {devices}."
     ),
 }
 PUBLISHED = "Open diamonds are the accuracies that d1 published for the same cells."
@@ -136,22 +143,28 @@ def figure_caption(experiment: Experiment, results: Results, name: str) -> str:
     Returns:
         The caption.
     """
-    is_stored = not experiment.trained_runs
-    units = [f"{unit} by {scoring}" for (_, scoring), unit in UNITS.items() if scoring in experiment.scoring]
+    units = [
+        f"{unit} under {scoring} scoring"
+        for (_, scoring), unit in UNITS.items()
+        if scoring in experiment.scoring
+    ]
     timings = results.timings.values()
     num_seeds = len({run.seed for run in experiment.trained_runs})
     methods = getattr(experiment, "methods", {})
     treatment, control = map(method_label, getattr(experiment, "contrast", ("", "")))
-    caption: str = CAPTIONS["stored_accuracy" if is_stored and name == "accuracy" else name].format(
+    kind = name
+    if name == "accuracy" and num_seeds < 2:
+        kind = "single_accuracy" if num_seeds else "stored_accuracy"
+    caption: str = CAPTIONS[kind].format(
         questions=_range(len(file.scores) for file in results.scores),
         num_seeds=num_seeds,
         level=level_text(experiment.statistics.confidence),
         paper_model=PAPER_MODEL,
-        published=PUBLISHED if is_stored or has_published_numbers(experiment) else "",
+        published=PUBLISHED if not num_seeds or has_published_numbers(experiment) else "",
         treatment=treatment,
         control=control,
         band=BAND.format(power=100 * POWER) if num_seeds > 1 else "",
-        units=", ".join(units),
+        units=" and ".join(units),
         covered="questions and training seeds" if num_seeds > 1 else "questions",
         num_draws=_range(int(count) for frame in results.gradients.values() for count in frame["num_draws"]),
         first_scoring=experiment.scoring[0],
@@ -164,6 +177,8 @@ def figure_caption(experiment: Experiment, results: Results, name: str) -> str:
     )
     if name == "training_loss" and len({method.divisor for method in methods.values()}) > 1:
         caption += DIVISORS
+    if experiment.custom_benchmarks and name in WITH_CUSTOM:
+        caption += f" {custom_note(experiment)}"
     if name == "learning_curves" and len(methods) > MOST_CURVES:
         caption += OTHER_CURVES.format(num_others=len(methods) - 2)
     return caption.strip()

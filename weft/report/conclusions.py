@@ -25,7 +25,7 @@ from weft.report.labels import (
     percent_interval,
 )
 from weft.report.paper_table import paper_groups
-from weft.report.presentation import length_text, main_rows
+from weft.report.presentation import equal_text, length_text, main_rows
 from weft.report.published_numbers import NUM_QUESTIONS, PAPER_MODEL, published_effects
 from weft.report.tables import Tables
 from weft.stats import ABOVE, AVERAGE, BELOW, MIN_SEEDS, MIN_SEEDS_OF_ONE, POWER, UNDECIDED
@@ -63,7 +63,7 @@ def draw_conclusions(experiment: Experiment, tables: Tables) -> Conclusions:
         stored generations, about their agreement with the published accuracies.
     """
     if isinstance(experiment, StoredGenerations):
-        return _agreement(experiment, tables["scores"])
+        return _agreement(experiment, tables)
     compared = main_rows(experiment, tables["contrasts"])
     is_main = (compared[["treatment", "control"]] == list(experiment.contrast)).all(axis="columns")
     groups = [(group.dataset, group.gen_length) for group in paper_groups(experiment)]
@@ -197,20 +197,33 @@ def _points(low: float, high: float) -> str:
     return texts[0] if texts[0] == texts[1] else " to ".join(texts)
 
 
-def _agreement(experiment: StoredGenerations, scores: pd.DataFrame) -> Conclusions:
+def _agreement(experiment: StoredGenerations, tables: Tables) -> Conclusions:
+    scores = tables["scores"]
     known = scores[(scores["rules"] == experiment.scoring[0]) & scores["published_accuracy"].notna()]
     if known.empty:
         return Conclusions(f"No published numbers are known for {experiment.generations.model}.")
     is_equal = (known["accuracy"] - known["published_accuracy"]).abs() <= ROUNDING
     is_within = known["published_accuracy"].between(known["ci_low"], known["ci_high"])
-    lead = (
-        f"{int(is_equal.sum())} of {len(known)} accuracies equal the published ones to the printed digit; "
-        f"{int((is_equal | is_within).sum())} of {len(known)} published ones are equal or within the "
-        f"{level_text(experiment.statistics.confidence)} interval of ours."
+    agreeing = (
+        f"{int((is_equal | is_within).sum())} of {len(known)} published accuracies equal ours or lie within "
+        f"the {level_text(experiment.statistics.confidence)} interval of ours."
     )
     num_partial = int((known["n"] < known["benchmark"].map(NUM_QUESTIONS)).sum())
     partial = (
-        f"{num_partial} of {len(known)} accuracies are over a part of the benchmark's questions only, so "
-        "that they need not equal the published ones."
+        f"{num_partial} of {len(known)} accuracies here are over a part of the benchmark's questions, so "
+        "that they need not equal the published ones, which are over all questions."
     )
-    return Conclusions(lead, reservations=(partial,) if num_partial else ())
+    reservations = (partial,) if num_partial else ()
+    verdicts = _equal_verdicts(tables)
+    return Conclusions(" ".join([*verdicts, agreeing]), reservations=reservations)
+
+
+def _equal_verdicts(tables: Tables) -> list[str]:
+    """Return a sentence about the agreement with d1's own code, if its verdicts are known."""
+    rows = tables.get("agreement", pd.DataFrame(columns=["num_equal", "num_compared"]))
+    num_compared, equal = rows["num_compared"].sum(), equal_text(rows)
+    if not equal:
+        return []
+    is_all = rows["num_equal"].sum() == num_compared
+    count = f"All {num_compared:,}" if is_all else equal
+    return [f"{count} verdicts by d1's rules equal those of d1's own code."]

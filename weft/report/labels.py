@@ -56,6 +56,17 @@ def benchmark_label(experiment: Experiment, benchmark: str, *, scoring: str | No
     return name if unit is None else f"{name} ({unit})"
 
 
+def custom_note(experiment: Experiment) -> str:
+    """Return a sentence about the scoring of the custom benchmarks; the experiment must have one."""
+    *names, last = experiment.custom_benchmarks
+    listed = f"{', '.join(names)} and {last}" if names else last
+    scorings = " and ".join(map(str, experiment.scoring))
+    return (
+        f"Answers to {listed} are scored by the benchmark's own function, not by the {scorings} scoring; "
+        "their scores enter all averages."
+    )
+
+
 def full_caption(experiment: Experiment) -> str:
     """Return the caption of all tables and figures, which begins with any approximations."""
     caption = experiment.caption.strip()
@@ -102,6 +113,11 @@ def percent_interval(low: float, high: float, *, is_signed: bool = False) -> str
 def percent_spread(mean: float, sd: float) -> str:
     """Format a mean and its standard deviation, unless this is NaN, in percent."""
     return percent(mean) if math.isnan(sd) else f"{percent(mean)} {PLUS_MINUS} {percent(sd)}"
+
+
+def seconds_text(seconds: float) -> str:
+    """Format a time with three significant digits, trailing zeros included; NaN becomes an empty text."""
+    return "" if math.isnan(seconds) else f"{seconds:#.3g}".removesuffix(".")
 
 
 def p_value_text(p_value: float) -> str:

@@ -14,17 +14,19 @@ from weft.stats import AVERAGE, POWER
 
 SCORINGS = {
     "d1": (
-        "The rules d1 give the verdicts of the evaluation code of d1; the accuracy on Sudoku is the share of "
-        "correct empty cells."
+        "The d1 scoring gives the verdicts of d1's evaluation code; the accuracy on Sudoku is the share of "
+        "empty cells that are filled correctly."
     ),
     "strict": (
-        "The rules strict compare the value of the last stated answer, with exact arithmetic; a Sudoku board "
-        "is correct as a whole if it is a valid completion."
+        "The strict scoring compares the value of the last stated answer, with exact arithmetic; a Sudoku "
+        "board counts as a whole, and is correct if it is a valid completion of the puzzle."
     ),
 }
 PUBLISHED = (
-    "Published numbers are those of d1 for this model and cover all questions; n is the number of answers "
-    "that are available here."
+    "Published accuracies are those of d1 for this model and cover all N questions of a benchmark, of which "
+    "the n answers here are a part. Intervals are for the accuracy on all of them and contain the "
+    "finite-population factor √(1 − n/N): they are Wilson intervals for n/(1 − n/N) answers. There is none "
+    "if n = N."
 )
 
 
@@ -40,22 +42,35 @@ FIXED: Mapping[str, tuple[str, ...]] = {
         "The average is the unweighted mean over the benchmarks.",
     ),
     "answers": (
-        "Tokens are counted up to the first end-of-text or end-of-turn token. An answer with no end fills "
-        "its canvas. An answer that is not closed has no closing answer tag before its end.",
-        "For Sudoku, the table counts boards that repeat the puzzle, boards with empty cells left at 0, "
-        "the share of empty cells at 0, the share of empty cells that agree with the closest valid "
-        "completion, and boards that are a valid completion.",
+        "Accuracy is the mean over runs, by the first scoring. Tokens are counted up to the first "
+        "end-of-text or end-of-turn token; an answer without one reaches the length limit. Steps are the "
+        "denoising steps of an answer.",
+        "For Sudoku, the table counts boards that repeat the puzzle and boards in which a cell to fill is "
+        "left blank (0), gives the share of these cells that are left blank and the share that agree with "
+        "the closest valid completion, and counts the boards that are a valid completion.",
     ),
     "learning_curves": (
         "Accuracies are means and sample standard deviations over training seeds on validation questions, by "
-        "the first scoring rules. The last column gives the lowest and the highest average of a seed.",
+        "the first scoring. The last column gives the lowest and the highest average of a seed.",
     ),
     "costs": (
         "Seconds per step are the wall time of an optimiser step, probe pass included: the median over seeds "
         "of the median of each run. The ratio is that of two such medians; the range is that of the ratios "
         "of two runs with the same seed.",
-        "Other jobs may have shared the machine.",
+        "Operations are counted, not measured: a forward pass over the batch is 1, with about 2 operations "
+        "per parameter and token; a backward pass is 2, or 1 if only adapters are trained; the recomputation "
+        "of activations is 1; a probe is a forward pass. The share of the probe is by this count.",
+        "Seconds of training and sampling and GPU hours are sums over the runs. The time of sampling is that "
+        "of the last job of a run; GPU hours cover training and sampling. A cell is empty if a value is not "
+        "known for all runs, or no GPU was used. Timings were taken on a machine that other jobs may have "
+        "shared.",
     ),
+    "agreement": (
+        "The table compares the verdicts under d1 scoring with those of d1's own evaluation code "
+        "(eval/parse_and_get_acc.py at commit 837888f) on the same answers; for Sudoku, the number of "
+        f"correct cells must be equal. A {DASH} stands for generations on which d1's verdicts are not known.",
+    ),
+    "unscorable": ("Each row is an answer without a verdict, which counts as not correct.",),
     "ratios": (
         "The ratio of a token is the root of its entropy over the mean root in its example, "
         "r = √H / mean √H, under the base model with the whole answer masked. A token with ratio r is "
@@ -95,35 +110,39 @@ def on_headline(experiment: Experiment, scoring: str) -> tuple[str, ...]:
     """Return the notes on the headline table of a scoring."""
     if not isinstance(experiment, FineTuning):
         published = (
-            " The second row is the published table; a cell is empty if nothing is published. The published "
-            "numbers cover all questions, of which the available answers may be a part; see n in the scores "
-            "table."
+            " Published accuracies cover all questions of a benchmark, of which the answers here may be a "
+            "part; see n in the table of scores. A cell is empty if nothing is published."
         )
         return (
             f"Accuracies are in percent.{published if scoring == experiment.scoring[0] else ''}",
             SCORINGS[scoring],
         )
+    is_custom = len(experiment.custom_benchmarks) == len(experiment.benchmark_names)
+    defined = () if is_custom else (SCORINGS[scoring],)
     num_seeds = len(experiment.seeds)
     spread = (
         f"Accuracies are in percent: mean over {num_seeds} training seeds, {PLUS_MINUS} sample standard "
         "deviation. The spread covers training seeds only; intervals that also cover the choice of questions "
-        "are in the contrasts table."
+        "are in the tables of methods and of paired comparisons."
     )
     single = (
-        "Accuracies are in percent, of a single training seed. Intervals over questions are in the contrasts "
-        "table."
+        "Accuracies are in percent, of a single training seed. Intervals over questions are in the table of "
+        "scores."
     )
-    sentences = (spread if num_seeds > 1 else single, SCORINGS[scoring])
+    sentences = (spread if num_seeds > 1 else single, *defined)
     return (*sentences, MIXED_NOTE) if has_paper_lengths(experiment) else sentences
 
 
 def _on_scores(experiment: Experiment, frame: pd.DataFrame) -> tuple[str, ...]:
-    sentences = (
-        "Intervals cover the choice of questions; they do not cover another training seed.",
-        "Unscorable answers count as not correct. The column correct counts whole Sudoku boards, also where "
-        "the accuracy is a share of cells.",
-    )
-    return (*sentences, PUBLISHED) if "published_accuracy" in frame else sentences
+    covered = "Intervals cover the choice of questions; they do not cover another training seed."
+    counts = "Answers that cannot be scored count as not correct."
+    if "sudoku" in experiment.benchmark_names:
+        counts += (
+            " The column correct counts whole Sudoku boards, also where the accuracy is a share of cells. "
+            "Under d1 scoring only the cells to fill are compared; under strict scoring the answer must also "
+            "state a whole board that keeps the given digits."
+        )
+    return (counts, PUBLISHED) if "published_accuracy" in frame else (covered, counts)
 
 
 def _on_contrasts(experiment: Experiment, frame: pd.DataFrame) -> tuple[str, ...]:
@@ -176,7 +195,7 @@ def _on_seeds(experiment: Experiment, frame: pd.DataFrame) -> tuple[str, ...]:
     treatment, control = map(method_label, experiment.contrasts[0])
     return (
         f"The table shows the accuracy of {treatment} minus that of {control} for runs with the same "
-        "training seed, by the first scoring rules, and the number of questions that only one of them "
+        "training seed, by the first scoring, and the number of questions that only one of them "
         "answers correctly. For Sudoku, an answer is correct if the whole board is.",
     )
 
@@ -185,7 +204,7 @@ def _on_gains(experiment: Experiment, frame: pd.DataFrame) -> tuple[str, ...]:
     assert isinstance(experiment, FineTuning), "only a fine-tuning has gains"
     control = method_label(experiment.contrast[1])
     return (
-        "The mean is over benchmarks and training seeds, by the first scoring rules; the gain is the mean "
+        "The mean is over benchmarks and training seeds, by the first scoring; the gain is the mean "
         "minus the accuracy of the base model.",
         f"The relative gain says how much larger the gain is than that of {control} on the same training "
         f"set: (gain / gain of {control}) {MINUS} 1. Its interval covers questions and, if there are "

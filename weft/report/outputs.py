@@ -13,21 +13,21 @@ PAPER_TABLE = "table1"
 
 def list_headlines(experiment: Experiment) -> dict[str, str]:
     """Return the name of the headline table of each scoring; that of the first is ``headline``."""
-    first, *further = experiment.scoring
-    return {"headline": str(first)} | {f"headline_{scoring}": str(scoring) for scoring in further}
+    first, *further = experiment.applied_scorings
+    return {"headline": first} | {f"headline_{scoring}": scoring for scoring in further}
 
 
 def list_tables(experiment: Experiment) -> list[str]:
     """Return the names of the tables, in the order in which the page shows them."""
     headlines = list(list_headlines(experiment))
     if not experiment.trained_runs:
-        return [*headlines, "rules", "answers", "scores"]
+        agreement = ["agreement"] if "d1" in experiment.scoring else []
+        return [*headlines, *agreement, "rules", "answers", "unscorable", "scores"]
     published = ["published"] if has_published_numbers(experiment) else []
-    costs = ["costs"] if has_ablations(experiment) else []
     gradients = ["gradients"] if experiment.has_gradient_study else []
     curves = ["learning_curves", "learning_speed"] if experiment.curve_benchmarks else []
     return [
-        PAPER_TABLE, *headlines, *published, "gains", "contrasts", "seeds", *curves, *costs, "answers",
+        PAPER_TABLE, *headlines, *published, "gains", "contrasts", "seeds", *curves, "costs", "answers",
         *gradients, "ratios", "words", "methods", "scores",
     ]  # fmt: skip
 

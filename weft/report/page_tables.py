@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from weft.records import LengthSummary, Provenance
-from weft.report.labels import percent
+from weft.report.labels import percent, seconds_text
 from weft.report.markup import WIDE
 from weft.report.presentation import Table
 
@@ -31,7 +31,16 @@ LENGTHS = {
     "num_heldout": "examples held out",
 }
 """Field of `weft.records.LengthSummary` -> heading of its row."""
-TEXT_HEADINGS = {"quantity", "commit", "settings", "versions", "device", "python", "training seeds"}
+TEXT_HEADINGS = {
+    "quantity",
+    "commit",
+    "settings",
+    "versions",
+    "device",
+    "python",
+    "training seeds",
+    "benchmark, length",
+}
 """Headings of left-aligned columns."""
 SHORT_DIGEST = 12
 """Number of characters that the page shows of a commit or digest."""
@@ -60,6 +69,8 @@ class PageTable:
         rows = [[str(cell) for cell in row] for row in table.cells.itertuples(index=False)]
         if table.name.startswith("headline") and len(headings) > max(WIDE, len(rows)):
             headings, *rows = [list(column) for column in zip(headings, *rows, strict=True)]
+            has_lengths = any(", " in heading for heading, *_ in rows)
+            headings[0] = "benchmark, length" if has_lengths else "benchmark"
         return cls(table.subject[0].upper() + table.subject[1:], headings, rows, " ".join(table.notes))
 
 
@@ -89,17 +100,17 @@ def show_timings(timings: pd.DataFrame) -> PageTable:
         {
             "run": timings["run"],
             "optimiser steps": timings["num_steps"].astype(str),
-            "seconds per step": timings["seconds_per_step"].map("{:.3g}".format),
+            "seconds per step": timings["seconds_per_step"].map(seconds_text),
             "training, s": timings["train_seconds"].map("{:.1f}".format),
             "processes": timings["num_processes"].astype(str),
             "device": timings["device"],
         }
     )
     notes = (
-        "Times are wall times of the optimiser steps; the seconds per step are a median. Other jobs may have "
-        "shared the machine."
+        "Times are wall times of the optimiser steps; the seconds per step are a median. Timings were taken "
+        "on a machine that other jobs may have shared."
     )
-    return PageTable("Cost", list(cells.columns), cells.to_numpy().tolist(), notes)
+    return PageTable("Training times", list(cells.columns), cells.to_numpy().tolist(), notes)
 
 
 def show_provenance(provenance: Sequence[Provenance]) -> PageTable:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from weft.config import Experiment
+from weft.config import CUSTOM_SCORING, Experiment
 from weft.report import notes
 from weft.report.counterparts import has_paper_lengths
 from weft.report.labels import (
@@ -14,6 +14,7 @@ from weft.report.labels import (
     MINUS,
     benchmark_label,
     benchmark_name,
+    custom_note,
     full_caption,
     group_label,
     level_text,
@@ -22,6 +23,7 @@ from weft.report.labels import (
     percent,
     percent_interval,
     percent_spread,
+    seconds_text,
 )
 from weft.report.outputs import PAPER_TABLE, list_headlines
 from weft.report.paper_table import paper_cells
@@ -31,10 +33,12 @@ from weft.report.words import NUM_SHOWN
 from weft.stats import AVERAGE
 
 TEXT_HEADINGS = {
-    "run", "model", "method", "training set", "benchmark", "interval by", "contrast", "conclusion", "rules",
-    "tokens", "mean over", "word",
+    "run", "model", "method", "training set", "benchmark", "method of interval", "contrast", "conclusion",
+    "tokens", "normalised over", "scoring", "question", "reason", "word",
 }  # fmt: skip
 """Headings of left-aligned columns."""
+INTERVALS = {"wilson": "Wilson", "wilson, clustered": "Wilson, by puzzle", "none": "none, all questions"}
+"""Kind of an interval in the scores table -> its description."""
 
 
 @dataclass(frozen=True)
@@ -76,14 +80,25 @@ def present(experiment: Experiment, name: str, frame: pd.DataFrame) -> Table:
     """
     scoring = list_headlines(experiment).get(name)
     if scoring is not None:
-        by_scoring = f" by the rules {scoring}" if len(experiment.scoring) > 1 else ""
+        by_scoring = f" ({scoring} scoring)" if len(experiment.applied_scorings) > 1 else ""
         subject, cells = f"accuracy{by_scoring}", _headline_cells(experiment, frame, scoring)
         sentences = notes.on_headline(experiment, scoring)
     else:
         subject, make_cells = _PRESENTATIONS[name]
-        cells, sentences = make_cells(experiment, frame), notes.table_notes(experiment, name, frame)
+        shown = name_custom_scoring(experiment, frame)
+        cells, sentences = make_cells(experiment, shown), notes.table_notes(experiment, name, shown)
+    if experiment.custom_benchmarks and (scoring is not None or "benchmark" in frame):
+        sentences = (*sentences, custom_note(experiment))
     table = pd.DataFrame(cells)
     return Table(name, experiment.title, subject, table, full_caption(experiment), sentences)
+
+
+def name_custom_scoring(experiment: Experiment, frame: pd.DataFrame) -> pd.DataFrame:
+    """Replace the name of the scoring in the rows of custom benchmarks, which have a scoring of their own."""
+    if "rules" not in frame or not experiment.custom_benchmarks:
+        return frame
+    is_custom = frame["benchmark"].isin(experiment.custom_benchmarks)
+    return frame.assign(rules=frame["rules"].mask(is_custom, CUSTOM_SCORING))
 
 
 def headline_headings(experiment: Experiment, scoring: str) -> dict[str, str]:
@@ -92,6 +107,8 @@ def headline_headings(experiment: Experiment, scoring: str) -> dict[str, str]:
     names = list(experiment.benchmark_names)
     if len(names) > 1:
         names.append(AVERAGE)
+    if scoring != experiment.scoring[0]:
+        names = [name for name in names if name not in experiment.custom_benchmarks]
     headings = {
         headline_key(name, length): benchmark_label(experiment, name, scoring=scoring)
         + (f", {length}" if len(lengths) > 1 else "")
@@ -120,6 +137,8 @@ def length_text(gen_length: int | str) -> str:
     return "lengths of the paper" if gen_length == MIXED else f"{gen_length} tokens"
 
 
+ALL = "all"
+"""Name of the row and the column of totals."""
 NO_CLEAR_GAIN = "any value"
 """Text in place of the interval of a relative gain if the control hardly gains."""
 Cells = dict[str, pd.Series | list[str]]
@@ -127,13 +146,52 @@ Cells = dict[str, pd.Series | list[str]]
 
 
 def _headline_cells(experiment: Experiment, frame: pd.DataFrame, scoring: str) -> Cells:
-    if experiment.trained_runs:
-        cells: Cells = {"method": _group_labels(frame)}
-    else:
-        cells = {"model": frame["method"]}
+    if not experiment.trained_runs:
+        return _stored_headline_cells(experiment, frame, scoring)
+    cells: Cells = {"method": _group_labels(frame)}
     for key, heading in headline_headings(experiment, scoring).items():
         cells[heading] = frame[key].fillna("").astype(str)
     return cells
+
+
+def _stored_headline_cells(experiment: Experiment, frame: pd.DataFrame, scoring: str) -> Cells:
+    """Return a row per benchmark, and the accuracies at each length, with the published ones, as columns."""
+    names = [*experiment.benchmark_names, *([AVERAGE] if len(experiment.benchmark_names) > 1 else [])]
+    cells: Cells = {"benchmark": [benchmark_label(experiment, name, scoring=scoring) for name in names]}
+    for length in experiment.gen_lengths:
+        keys = [headline_key(name, length) for name in names]
+        for index, suffix in enumerate(("", " published")[: len(frame)]):
+            cells[f"{length} tokens{suffix}, %"] = frame.iloc[index][keys].fillna("").astype(str).tolist()
+    return cells
+
+
+def _agreement_cells(experiment: Experiment, frame: pd.DataFrame) -> Cells:
+    """Return a row per benchmark and for all of them, with the lengths as columns."""
+    names = [*experiment.benchmark_names, ALL]
+    cells: Cells = {"benchmark": [ALL if name == ALL else benchmark_name(experiment, name) for name in names]}
+    at_lengths = {
+        f"{length} tokens": frame[frame["gen_length"] == length] for length in experiment.gen_lengths
+    }
+    for heading, rows in (at_lengths | {"all lengths": frame}).items():
+        parts = [rows if name == ALL else rows[rows["benchmark"] == name] for name in names]
+        cells[heading] = [equal_text(part) or DASH for part in parts]
+    return cells
+
+
+def equal_text(rows: pd.DataFrame) -> str:
+    """Format the number of equal verdicts in rows of the agreement table; empty if none can be compared."""
+    num_equal, num_compared = (int(rows[name].sum()) for name in ("num_equal", "num_compared"))
+    return f"{num_equal:,} of {num_compared:,}" if num_compared else ""
+
+
+def _unscorable_cells(experiment: Experiment, frame: pd.DataFrame) -> Cells:
+    return {
+        "benchmark": [benchmark_name(experiment, name) for name in frame["benchmark"]],
+        "length": frame["gen_length"].astype(str),
+        "scoring": frame["rules"],
+        "question": frame["example_id"],
+        "reason": frame["reason"],
+    }
 
 
 def _score_cells(experiment: Experiment, frame: pd.DataFrame) -> Cells:
@@ -150,7 +208,7 @@ def _score_cells(experiment: Experiment, frame: pd.DataFrame) -> Cells:
         "accuracy, %": frame["accuracy"].map(percent),
         **({"published, %": frame["published_accuracy"].map(percent)} if is_stored else {}),
         _interval_heading(experiment): _intervals(frame),
-        "interval by": frame["interval"],
+        "method of interval": frame["interval"].map(INTERVALS),
     }
 
 
@@ -188,7 +246,9 @@ def _contrast_cells(experiment: Experiment, frame: pd.DataFrame) -> Cells:
 def _seed_cells(experiment: Experiment, frame: pd.DataFrame) -> Cells:
     return {
         "training set": frame["dataset"],
-        **_place_cells(experiment, frame.assign(rules=str(experiment.scoring[0]))),
+        **_place_cells(
+            experiment, name_custom_scoring(experiment, frame.assign(rules=str(experiment.scoring[0])))
+        ),
         "seed": frame["seed"].astype(str),
         "difference, points": [percent(value, is_signed=True) for value in frame["difference"]],
         **{
@@ -227,8 +287,8 @@ def _place_cells(experiment: Experiment, frame: pd.DataFrame) -> Cells:
         "benchmark": [benchmark_label(experiment, name, scoring=scoring) for name, scoring in places],
         "length": frame["gen_length"].astype(str),
     }
-    if len(experiment.scoring) > 1:
-        cells["rules"] = frame["rules"]
+    if len(experiment.applied_scorings) > 1:
+        cells["scoring"] = frame["rules"]
     return cells
 
 
@@ -292,7 +352,7 @@ def _scoring_cells(experiment: Experiment, frame: pd.DataFrame) -> Cells:
         differences = frame[f"difference_{scoring}"]
         cells[f"{scoring} minus {first}, points"] = [percent(value, is_signed=True) for value in differences]
     for scoring in experiment.scoring:
-        cells[f"unscorable by {scoring}"] = frame[f"num_unscorable_{scoring}"].astype(str)
+        cells[f"unscorable, {scoring}"] = frame[f"num_unscorable_{scoring}"].astype(str)
     return cells
 
 
@@ -302,13 +362,15 @@ def _answer_cells(experiment: Experiment, frame: pd.DataFrame) -> Cells:
         "benchmark": [benchmark_name(experiment, name) for name in frame["benchmark"]],
         "length": frame["gen_length"].astype(str),
         "answers": frame["n"].astype(str),
+        "accuracy, %": _texts(frame["accuracy"], percent),
         "tokens, mean": _texts(frame["mean_length"], "{:.1f}".format),
         "tokens, median": _texts(frame["median_length"], "{:.1f}".format),
-        "no end": _texts(frame["num_no_end"], "{:.0f}".format),
-        "not closed": _texts(frame["num_unclosed"], "{:.0f}".format),
+        "steps, mean": _texts(frame["mean_steps"], "{:.1f}".format),
+        "length limit reached": _texts(frame["num_no_end"], "{:.0f}".format),
+        "</answer> missing": _texts(frame["num_unclosed"], "{:.0f}".format),
         "puzzle copied": _texts(frame["num_copies"], "{:.0f}".format),
-        "with zeros": _texts(frame["num_with_zeros"], "{:.0f}".format),
-        "cells at 0, %": _texts(frame["zero_share"], percent),
+        "boards with blanks": _texts(frame["num_with_zeros"], "{:.0f}".format),
+        "blank cells, %": _texts(frame["zero_share"], percent),
         "cells right, %": _texts(frame["right_share"], percent),
         "boards solved": _texts(frame["num_solved"], "{:.0f}".format),
     }
@@ -316,12 +378,18 @@ def _answer_cells(experiment: Experiment, frame: pd.DataFrame) -> Cells:
 
 def _cost_cells(experiment: Experiment, frame: pd.DataFrame) -> Cells:
     ranges = zip(frame["ratio_low"], frame["ratio_high"], strict=True)
+    control = method_label(frame["control"].iloc[0])
     return {
         "method": _short_labels(frame),
-        "seeds": frame["num_seeds"].astype(str),
-        "seconds per step": frame["seconds_per_step"].map("{:.3g}".format),
-        f"relative to {method_label(frame['control'].iloc[0])}": frame["ratio"].map("{:.2f}".format),
-        "range over seeds": [f"{low:.2f} to {high:.2f}" for low, high in ranges],
+        "runs": frame["num_runs"].astype(str),
+        "seconds per step": _texts(frame["seconds_per_step"], seconds_text),
+        f"relative to {control}": _texts(frame["ratio"], "{:.2f}".format),
+        "range over seeds": ["" if pd.isna(low) else f"{low:.2f} to {high:.2f}" for low, high in ranges],
+        "operations, relative": _texts(frame["operations_ratio"], "{:.2f}".format),
+        "of these probe, %": _texts(frame["probe_share"], percent),
+        "training, s": _texts(frame["train_seconds"], "{:,.0f}".format),
+        "sampling, s": _texts(frame["sampling_seconds"], "{:,.0f}".format),
+        "GPU hours": _texts(frame["gpu_hours"], "{:,.1f}".format),
     }
 
 
@@ -358,7 +426,7 @@ def _ratio_cells(experiment: Experiment, frame: pd.DataFrame) -> Cells:
     cells: Cells = {"training set": frame["dataset"]} if len(experiment.dataset_names) > 1 else {}
     cells |= {
         "tokens": frame["kind"].map({"answer": "answer tokens", "padding": "padding"}),
-        "mean over": frame["reference"].map(REFERENCES),
+        "normalised over": frame["reference"].map(REFERENCES),
         "number": frame["num_tokens"].astype(str),
         "mean": frame["mean"].map("{:.2f}".format),
     }
@@ -414,13 +482,15 @@ _PRESENTATIONS: Mapping[str, tuple[str, Callable[[Experiment, pd.DataFrame], Cel
     "gains": ("gain over the base model", _gain_cells),
     "contrasts": ("paired comparison", _contrast_cells),
     "seeds": ("differences by training seed", _seed_cells),
-    "rules": ("comparison of the scoring rules", _scoring_cells),
+    "rules": ("comparison of the scorings", _scoring_cells),
     "learning_curves": ("accuracy on validation questions during training", _curve_cells),
     "learning_speed": ("optimiser steps to half of the gain", _speed_cells),
-    "costs": ("cost of an optimiser step", _cost_cells),
+    "costs": ("costs", _cost_cells),
     "gradients": ("origin of the gradient", _gradient_cells),
     "ratios": ("masking-rate ratios", _ratio_cells),
     "words": ("words with the highest and the lowest entropy", _word_cells),
-    "answers": ("ends of the answers", _answer_cells),
+    "answers": ("format and length of the answers", _answer_cells),
+    "agreement": ("verdicts that equal those of d1's own code", _agreement_cells),
+    "unscorable": ("answers that cannot be scored", _unscorable_cells),
     "published": ("comparison with the published numbers", _published_cells),
 }

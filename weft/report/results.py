@@ -19,6 +19,7 @@ from weft.provenance import file_sha256
 from weft.records import (
     CurvePoint,
     Generation,
+    JobTime,
     LengthSummary,
     Provenance,
     ScoredExample,
@@ -90,6 +91,8 @@ class Results:
         timings: wall times of each trained run, by the name of the run.
         probes: for each data set, a row per answer token under the base model, in the order of the
             answers: example_id, token (text), entropy (nats) and is_padding.
+        sampling_seconds: wall time of the last sampling job of each run, by the name of the run, where it is
+            known; jobs that share a run are added.
         gradients: gradient study of each data set, with the columns `GRADIENT_COLUMNS`; a row per
             method and quintile, in the order of the experiment.
         curves: learning curve of each run, by its name, if it is measured; that of the base model has the
@@ -103,6 +106,7 @@ class Results:
     samples: list[Sample] = field(default_factory=list)
     logs: dict[str, list[StepMetrics]] = field(default_factory=dict)
     timings: dict[str, Timing] = field(default_factory=dict)
+    sampling_seconds: dict[str, float] = field(default_factory=dict)
     probes: dict[str, pd.DataFrame] = field(default_factory=dict)
     gradients: dict[str, pd.DataFrame] = field(default_factory=dict)
     curves: dict[str, list[CurvePoint]] = field(default_factory=dict)
@@ -149,6 +153,7 @@ def load_results(experiment: Experiment, layout: ResultLayout) -> Results:
         samples=list(_choose_samples(experiment, layout, scores)),
         logs={run_id: _load_log(layout.history(run_id)) for run_id in run_ids},
         timings={run_id: read_json(layout.timing(run_id), Timing) for run_id in run_ids},
+        sampling_seconds=dict(_load_sampling_seconds(layout, experiment.run_ids)),
         probes={name: _load_probe(layout.probe(name)) for name in names},
         gradients={name: _load_gradients(experiment, layout.gradients(name)) for name in studied},
         curves={run_id: read_lines(layout.curve(run_id), CurvePoint) for run_id in measured},
@@ -236,6 +241,17 @@ def _choose_samples(experiment: FineTuning, layout: ResultLayout, files: list[Sc
                     f"none; {SCORE_AGAIN}"
                 )
             yield Sample(run_id, by_id[score.example_id], score)
+
+
+def _load_sampling_seconds(layout: ResultLayout, run_ids: list[str]) -> Iterator[tuple[str, float]]:
+    """Yield the wall time of sampling of each run of which Snakemake has recorded it."""
+    for run_id in run_ids:
+        alone = layout.benchmark("sample", run_id)
+        parts = layout.benchmark("sample", f"{run_id}.*of*")
+        files = [alone] if alone.is_file() else sorted(parts.parent.glob(parts.name))
+        jobs = [read_lines(path, JobTime, remedy="delete the file") for path in files]
+        if jobs and all(jobs):
+            yield run_id, sum(times[-1].s for times in jobs)
 
 
 def _load_log(path: Path) -> list[StepMetrics]:

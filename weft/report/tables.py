@@ -14,8 +14,8 @@ import pandas as pd
 
 from weft.config import BASE_RUN, Experiment, FineTuning
 from weft.records.files import write_text
-from weft.report.answers import count_answers
-from weft.report.costs import compare_costs, list_timings
+from weft.report.answers import count_answers, count_equal_verdicts, list_unscorable
+from weft.report.costs import summarise_costs
 from weft.report.counterparts import TABLE_1_LENGTHS, has_paper_lengths
 from weft.report.gains import compute_gains
 from weft.report.labels import percent, percent_spread
@@ -25,10 +25,11 @@ from weft.report.markup import to_markdown
 from weft.report.outputs import PAPER_TABLE, list_headlines, list_tables
 from weft.report.paper_latex import paper_latex
 from weft.report.paper_table import compute_paper_table
-from weft.report.presentation import headline_headings, headline_key, present
+from weft.report.presentation import headline_headings, headline_key, name_custom_scoring, present
 from weft.report.published_numbers import (
     D1,
     MIXED,
+    NUM_QUESTIONS,
     WEFT_PAPER,
     PublishedNumbers,
 )
@@ -59,7 +60,7 @@ def compute_tables(
     Raises:
         ScoringError: two runs differ in their questions or in the weight of a question.
     """
-    aggregates = {str(scoring): _aggregate(experiment, results, scoring) for scoring in experiment.scoring}
+    aggregates = {name: _aggregate(experiment, results, name) for name in experiment.applied_scorings}
     names = list_tables(experiment) if names is None else names
     return {name: _round(_compute_table(name, experiment, results, aggregates)) for name in names}
 
@@ -69,15 +70,14 @@ def _compute_table(
 ) -> pd.DataFrame:
     if name in _MEASURED:
         return _MEASURED[name](experiment, results)
-    if name == "answers":
-        return count_answers(experiment, results)
     if name in {"scores", "rules"}:
         scores = _scores(experiment, aggregates)
         return scores if name == "scores" else _compare_scorings(experiment, scores)
     if name in _SUMMARISED:
         return _SUMMARISED[name](experiment, aggregates[experiment.scoring[0]])
     if name in {"methods", "contrasts"}:
-        stacked = _stack({scoring: getattr(result, name) for scoring, result in aggregates.items()})
+        frames = {scoring: getattr(result, name) for scoring, result in aggregates.items()}
+        stacked = _stack(experiment, frames)
         return stacked if name == "methods" else _limit_tests(stacked, str(experiment.scoring[0]))
     scoring = list_headlines(experiment)[name]
     headline = _headline(experiment, aggregates[scoring].methods, scoring)
@@ -99,9 +99,9 @@ def write_table(experiment: Experiment, name: str, frame: pd.DataFrame, out: Pat
         frame: its numbers.
         out: folder to write to.
     """
-    csv = frame
+    csv = name_custom_scoring(experiment, frame)
     if experiment.approximation is not None:
-        csv = frame.assign(sampling=f"approximate: {experiment.approximation}")
+        csv = csv.assign(sampling=f"approximate: {experiment.approximation}")
     table = present(experiment, name, frame)
     text = csv.to_csv(index=False, float_format=f"%.{DECIMALS}f", lineterminator="\n")
     write_text(out / f"{name}.csv", text)
@@ -119,14 +119,14 @@ def _round(frame: pd.DataFrame) -> pd.DataFrame:
 
 def _aggregate(experiment: Experiment, results: Results, scoring: str) -> Aggregate:
     return aggregate(
-        [_score_set(file) for file in results.scored_by(scoring)],
+        [_score_set(experiment, file) for file in results.scored_by(scoring)],
         contrasts=experiment.contrasts,
         confidence=experiment.statistics.confidence,
         mix=LengthMix(MIXED, TABLE_1_LENGTHS) if has_paper_lengths(experiment) else None,
     )
 
 
-def _score_set(file: ScoreFile) -> ScoreSet:
+def _score_set(experiment: Experiment, file: ScoreFile) -> ScoreSet:
     verdicts = np.array([score.verdict for score in file.scores])
     return ScoreSet(
         run=file.run.run_id,
@@ -141,13 +141,19 @@ def _score_set(file: ScoreFile) -> ScoreSet:
         weight=np.array([score.weight for score in file.scores], dtype=np.float64),
         is_correct=verdicts == "correct",
         is_unscorable=verdicts == "unscorable",
+        num_questions=None if experiment.trained_runs else NUM_QUESTIONS.get(file.benchmark),
     )
 
 
-def _stack(frames: Tables) -> pd.DataFrame:
-    """Concatenate the tables of all scorings; the column ``rules`` follows the length."""
-    named = []
-    for scoring, frame in frames.items():
+def _stack(experiment: Experiment, frames: Tables) -> pd.DataFrame:
+    """Concatenate the tables of all scorings; the column ``rules`` follows the length.
+
+    Custom benchmarks, whose scores do not depend on the scoring, are in the first part only.
+    """
+    named: list[pd.DataFrame] = []
+    for scoring, of_all in frames.items():
+        is_repeated = of_all["benchmark"].isin(experiment.custom_benchmarks) & bool(named)
+        frame = of_all[~is_repeated]
         columns = [name for name in frame.columns if name != "rules"]
         columns.insert(columns.index("gen_length") + 1, "rules")
         named.append(frame.assign(rules=scoring)[columns])
@@ -168,7 +174,7 @@ def _limit_tests(contrasts: pd.DataFrame, scoring: str) -> pd.DataFrame:
 
 def _scores(experiment: Experiment, aggregates: Mapping[str, Aggregate]) -> pd.DataFrame:
     """Return the scores by all scorings; those of stored generations include the published accuracies."""
-    scores = _stack({scoring: result.scores for scoring, result in aggregates.items()})
+    scores = _stack(experiment, {scoring: result.scores for scoring, result in aggregates.items()})
     if experiment.trained_runs:
         return scores
     published, model = PublishedNumbers(experiment), experiment.runs[0].method
@@ -265,11 +271,14 @@ _SUMMARISED: Mapping[str, Callable[[Any, Aggregate], pd.DataFrame]] = {
 }
 """Tables that are computed from the accuracies of the methods by the first scoring."""
 _MEASURED: Mapping[str, Callable[[Any, Results], pd.DataFrame]] = {
+    "answers": count_answers,
+    "agreement": count_equal_verdicts,
+    "unscorable": list_unscorable,
     "ratios": summarise_ratios,
     "learning_curves": summarise_curves,
     "learning_speed": measure_speed,
-    "costs": lambda experiment, results: compare_costs(experiment, list_timings(experiment, results)),
+    "costs": summarise_costs,
     "gradients": _list_gradients,
     "words": _list_words,
 }
-"""Tables of a fine-tuning that do not depend on scores."""
+"""Tables that do not depend on the aggregated scores."""

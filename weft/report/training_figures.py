@@ -18,7 +18,7 @@ from weft.report.drawing import (
     method_colour,
     titled_figure,
 )
-from weft.report.labels import method_label
+from weft.report.labels import method_label, seconds_text
 from weft.report.results import Results
 
 MOST_PANELS = 4
@@ -83,7 +83,9 @@ def draw_time_per_step(experiment: FineTuning, results: Results) -> Figure:
             ax.invert_yaxis()
             ax.set_xlim(0, 1.18 * timings["seconds_per_step"].max())
             place = "" if len(datasets) == 1 else f"{dataset}: "
-            ax.set_title(f"{place}{treatment} / {control} = {time_ratio(experiment, timings, dataset):.2f}")
+            ratio = time_ratio(experiment, timings, dataset)
+            shown = "not known" if np.isnan(ratio) else f"{ratio:.2f}"
+            ax.set_title(f"{place}{treatment} / {control}: {shown}")
         axes[-1].set_xlabel("seconds per optimiser step")
     return fig
 
@@ -115,7 +117,7 @@ def _draw_time(ax: Axes, seconds: pd.Series, height: int, colour: str) -> None:
     ax.barh(height, seconds.median(), height=0.6, color=colour, alpha=0.85)
     ax.plot(seconds, [height] * len(seconds), "o", color=INK, markersize=3, alpha=0.7)
     place: Options = {"xytext": (8, 0), "textcoords": "offset points", "va": "center"}
-    ax.annotate(f"{seconds.median():.3g} s", (seconds.max(), height), **place)
+    ax.annotate(f"{seconds_text(seconds.median())} s", (seconds.max(), height), **place)
 
 
 def _draw_entropy_histogram(ax: Axes, probe: pd.DataFrame) -> None:

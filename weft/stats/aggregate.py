@@ -125,6 +125,8 @@ class ScoreSet:
         weight: number of units of each example; shape ``[examples]``.
         is_correct: True where the verdict is correct; shape ``[examples]``.
         is_unscorable: True where the scorer has no verdict, and the credit is 0; shape ``[examples]``.
+        num_questions: number of questions of the benchmark, if the examples are a part of them and the
+            interval of the run is for the accuracy on all of them.
     """
 
     run: str
@@ -139,6 +141,7 @@ class ScoreSet:
     weight: Floats
     is_correct: NDArray[np.bool_]
     is_unscorable: NDArray[np.bool_]
+    num_questions: int | None = None
 
     @property
     def accuracy(self) -> float:
@@ -310,12 +313,15 @@ def _common_weight(peers: Sequence[ScoreSet]) -> Floats:
 
 def _score_row(score_set: ScoreSet, confidence: float) -> ScoreRow:
     n, num_correct = len(score_set.example_ids), int(score_set.is_correct.sum())
-    if score_set.is_all_or_nothing:
+    answered = 0.0 if score_set.num_questions is None else n / score_set.num_questions
+    if answered >= 1:
+        kind, interval = "none", Interval(math.nan, math.nan)
+    elif score_set.is_all_or_nothing:
         quantile = NormalDist().inv_cdf((1 + confidence) / 2)
-        kind, interval = "wilson", wilson_interval(score_set.accuracy, n, quantile=quantile)
+        kind, interval = "wilson", wilson_interval(score_set.accuracy, n / (1 - answered), quantile=quantile)
     else:
-        kind = "wilson, clustered"
-        interval = accuracy_interval([_credit([score_set])], confidence=confidence)
+        kind, credit = "wilson, clustered", [_credit([score_set])]
+        interval = accuracy_interval(credit, confidence=confidence, share_answered=answered)
     identity = score_set.run, score_set.method, score_set.dataset, score_set.seed
     place = score_set.benchmark, score_set.gen_length, score_set.scoring
     counts = n, num_correct, int(score_set.is_unscorable.sum())

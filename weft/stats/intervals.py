@@ -51,7 +51,9 @@ def wilson_interval(share: float, n: int | float, *, quantile: float) -> Interva
     return Interval(max(0.0, centre - half_width), min(1.0, centre + half_width))
 
 
-def accuracy_interval(benchmarks: Sequence[BenchmarkCredit], *, confidence: float) -> Interval:
+def accuracy_interval(
+    benchmarks: Sequence[BenchmarkCredit], *, confidence: float, share_answered: float = 0.0
+) -> Interval:
     """Compute a confidence interval of a group's mean accuracy over benchmarks and training seeds.
 
     It is the Wilson interval for the number of independent answers that would give the same variance, with a
@@ -61,17 +63,22 @@ def accuracy_interval(benchmarks: Sequence[BenchmarkCredit], *, confidence: floa
     Args:
         benchmarks: the group on each benchmark; the mean is over these benchmarks.
         confidence: confidence level, between 0 and 1.
+        share_answered: share of all questions that are answered, below 1, if the interval is for the accuracy
+            on these questions, from which the answered ones were drawn without replacement; 0 if it is for
+            further questions.
 
     Returns:
         The interval, within [0, 1].
 
     Source:
         E. Korn and B. Graubard, Survey Methodology 24 (1998) 193, section 3, with the Wilson interval in
-        place of that of Clopper and Pearson, and `weft.stats.variance.estimate_variance`.
+        place of that of Clopper and Pearson, and `weft.stats.variance.estimate_variance`. The factor
+        1 - share_answered of the variance is that of simple random sampling (W. Cochran, Sampling
+        Techniques, 1977, section 2.6).
     """
     mean = float(group_means(benchmarks)[0])
     variance = estimate_variance(benchmarks, [1.0])
     count = len(benchmarks) ** 2 / sum(1 / benchmark.num_examples for benchmark in benchmarks)
     if 0 < mean < 1:
         count = mean * (1 - mean) / variance.standard_error**2
-    return wilson_interval(mean, count, quantile=variance.quantile(confidence))
+    return wilson_interval(mean, count / (1 - share_answered), quantile=variance.quantile(confidence))

@@ -42,7 +42,11 @@ def test_both_rules_stand_beside_the_published_numbers(describe_stored, compute)
         expected = [100 * scores[rules, 256, name] for name in ("countdown", "sudoku")]
         assert drawn[colour] == pytest.approx(expected)
     assert drawn["#222222"] == pytest.approx([19.5, 6.7]), "once"
-    assert [text.get_text() for text in fig.legends[0].texts] == ["as published", "rules d1", "rules strict"]
+    assert [text.get_text() for text in fig.legends[0].texts] == [
+        "as published",
+        "d1 scoring",
+        "strict scoring",
+    ]
     assert [label.get_text() for label in fig.axes[1].get_xticklabels()] == ["Countdown", "Sudoku 4×4"]
 
 

@@ -2,7 +2,9 @@ from dataclasses import replace
 
 import pytest
 
-from weft.report.answers import ANSWER_COLUMNS, count_answers
+from weft.records import Verdict
+from weft.report.answers import ANSWER_COLUMNS, count_answers, count_equal_verdicts, list_unscorable
+from weft.report.presentation import present
 
 
 def rows_of(table):
@@ -34,3 +36,51 @@ def test_values_that_are_not_noted_are_missing(experiment, results):
     row = row.loc["sft", "gsm8k"]
     assert (row["n"], row["num_unclosed"]) == (3, 1)
     assert row[["mean_length", "median_length", "num_no_end", "num_copies"]].isna().all()
+
+
+def test_accuracy_and_steps_stand_beside_the_lengths(experiment, results, tables):
+    rows = rows_of(count_answers(experiment, results))
+    means = tables["methods"].set_index(["method", "benchmark"])["mean"]
+    for key in (("sft", "sudoku"), ("weft", "gsm8k")):
+        assert rows.loc[key, "accuracy"] == pytest.approx(means[key], abs=1e-6)
+    assert rows["mean_steps"].isna().all(), "older scores do not tell the steps"
+    file = results.scores[0]
+    scores = [
+        score.model_copy(update={"details": score.details | {"num_steps": number % 3}})
+        for number, score in enumerate(file.scores)
+    ]
+    counted = count_answers(experiment, replace(results, scores=[replace(file, scores=scores)]))
+    assert counted["mean_steps"].tolist() == [1.0]
+
+
+def with_details(file, details):
+    """Return the score file with other details, the first of which belong to the first answers."""
+    changed = [
+        score.model_copy(update={"details": score.details | noted})
+        for score, noted in zip(file.scores, details, strict=False)
+    ]
+    return replace(file, scores=changed + file.scores[len(changed) :])
+
+
+def test_verdicts_that_equal_those_of_d1_are_counted(stored, stored_results):
+    first, *others = stored_results.scores
+    known = [{"equals_d1": True}, {"equals_d1": False}, {"equals_d1": True}]
+    results = replace(stored_results, scores=[with_details(first, known), *others])
+    frame = count_equal_verdicts(stored, results)
+    assert frame.iloc[0].tolist() == ["countdown", 128, 24, 3, 2]
+    assert frame[["num_compared", "num_equal"]].sum().tolist() == [3, 2]
+    cells = present(stored, "agreement", frame).cells.set_index("benchmark")
+    assert list(cells.columns) == ["128 tokens", "256 tokens", "all lengths"]
+    assert cells.loc["Countdown"].tolist() == ["2 of 3", "–", "2 of 3"]
+    assert cells.loc["Sudoku 4×4"].tolist() == ["–", "–", "–"]
+    assert cells.loc["all"].tolist() == ["2 of 3", "–", "2 of 3"]
+
+
+def test_answers_that_cannot_be_scored_are_listed_with_the_reason(stored, stored_results):
+    first, *others = stored_results.scores
+    failed = {"verdict": Verdict.UNSCORABLE, "credit": 0.0, "reason": "no reference"}
+    scores = [first.scores[0].model_copy(update=failed), *first.scores[1:]]
+    frame = list_unscorable(stored, replace(stored_results, scores=[replace(first, scores=scores), *others]))
+    assert frame.to_numpy().tolist() == [["countdown", 128, "d1", "q0", "no reference"]]
+    assert present(stored, "unscorable", frame).cells.iloc[0]["question"] == "q0"
+    assert list_unscorable(stored, stored_results).empty

@@ -18,7 +18,7 @@ def test_every_figure_has_a_title_and_a_caption(ablations, ablated, stored, stor
 def test_the_accuracy_caption_counts_questions_and_seeds(experiment, results):
     caption = figure_caption(experiment, results, "accuracy")
     assert "24 questions" in caption
-    assert "n = 3" in caption
+    assert "3 training seeds" in caption
     shorter = [replace(results.scores[0], scores=results.scores[0].scores[:20]), *results.scores[1:]]
     assert "20 to 24 questions" in figure_caption(experiment, replace(results, scores=shorter), "accuracy")
 

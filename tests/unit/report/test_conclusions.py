@@ -144,9 +144,8 @@ def test_agreement_with_published_numbers_is_counted(stored):
         ("math500", 128, 500, 0.3, 0.26, 0.27, 0.33),
         ("gsm8k", 256, 1130, 0.763717, float("nan"), 0.73, 0.79),
     )
-    assert found.lead.startswith("2 of 4 accuracies equal")
-    assert "3 of 4 published ones" in found.lead
-    assert found.reservations[0].startswith("1 of 4 accuracies are over a part")
+    assert found.lead.startswith("3 of 4 published accuracies equal ours or lie within the 95 % interval")
+    assert found.reservations[0].startswith("1 of 4 accuracies here are over a part")
 
 
 def test_complete_benchmarks_need_no_reservation(stored):

@@ -78,3 +78,21 @@ def test_approximate_sampling_stands_in_front_of_the_caption(experiment, approxi
     assert labels.full_caption(approximate) == (
         f"All answers are made by approximate sampling: dual cache, threshold 0.9. {experiment.caption}"
     )
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0.2, "0.200"), (0.2924, "0.292"), (12.0, "12.0"), (123.4, "123"), (math.nan, "")],
+)
+def test_times_have_three_significant_digits(seconds, text):
+    assert labels.seconds_text(seconds) == text
+
+
+def test_the_scoring_of_custom_benchmarks_is_explained(describe):
+    custom = {"source": "custom", "path": "examples/custom_benchmark.py"}
+    one = describe(benchmarks={"capitals": custom})
+    assert labels.custom_note(one).startswith(
+        "Answers to capitals are scored by the benchmark's own function"
+    )
+    several = describe(benchmarks=dict.fromkeys(("a", "b", "c"), custom))
+    assert "Answers to a, b and c are" in labels.custom_note(several)

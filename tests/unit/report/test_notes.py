@@ -24,7 +24,7 @@ def test_corrected_comparisons_are_counted(describe_ablations):
 
 
 def test_a_headline_names_its_scoring(experiment, describe_stored):
-    assert "rules strict" in notes.on_headline(experiment, "strict")[-1]
+    assert "strict scoring" in notes.on_headline(experiment, "strict")[-1]
     both = describe_stored(scoring=["d1", "strict"])
     first, further = notes.on_headline(both, "d1"), notes.on_headline(both, "strict")
     assert "published" in first[0]

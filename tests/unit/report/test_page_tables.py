@@ -7,9 +7,13 @@ from weft.report.presentation import Table
 def test_a_wide_headline_is_transposed_unless_it_is_longer_than_wide():
     cells = pd.DataFrame({"method": ["SFT", "WeFT"]} | {f"c{index}": ["1", "2"] for index in range(9)})
     transposed = PageTable.of(Table("headline", "E", "accuracy", cells, caption=""))
-    assert transposed.headings == ["method", "SFT", "WeFT"]
+    assert transposed.headings == ["benchmark", "SFT", "WeFT"]
     assert transposed.rows[0] == ["c0", "1", "2"]
     assert transposed.title == "Accuracy"
+    by_length = PageTable.of(
+        Table("headline", "E", "accuracy", cells.rename(columns={"c0": "c0, 48"}), caption="")
+    )
+    assert by_length.headings[0] == "benchmark, length"
     long = pd.concat([cells] * 6)
     assert PageTable.of(Table("headline", "E", "accuracy", long, caption="")).headings[1] == "c0"
 

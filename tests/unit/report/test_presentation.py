@@ -64,15 +64,22 @@ def test_the_main_rows_are_the_averages_of_the_first_scoring(describe_ablations)
 
 
 def test_costs_are_relative_to_the_control(ablations):
-    row = {"method": "cart", "dataset": "worked", "num_seeds": 3, "seconds_per_step": 0.2345}
+    row = {"method": "cart", "dataset": "worked", "num_runs": 3, "seconds_per_step": 0.2}
     row |= {"control": "sft", "ratio": 1.174, "ratio_low": 1.1, "ratio_high": 1.25}
+    row |= {"operations_ratio": 1.5, "probe_share": 1 / 3, "train_seconds": 1234.5}
+    row |= {"sampling_seconds": 99.6, "gpu_hours": None}
     cells = present(ablations, "costs", pd.DataFrame([row])).cells
     assert cells.iloc[0].to_dict() == {
         "method": "CART",
-        "seeds": "3",
-        "seconds per step": "0.234",
+        "runs": "3",
+        "seconds per step": "0.200",
         "relative to SFT": "1.17",
         "range over seeds": "1.10 to 1.25",
+        "operations, relative": "1.50",
+        "of these probe, %": "33.3",
+        "training, s": "1,234",
+        "sampling, s": "100",
+        "GPU hours": "",
     }
 
 
@@ -87,7 +94,7 @@ def test_values_that_all_quintiles_share_stand_once(ablations, ablated_tables):
 def test_ratios_name_the_data_set_only_if_there_are_several(describe, experiment, results):
     one = {"source": "generated", "tasks": {"sudoku": 8}, "seed": 11}
     frame = summarise_ratios(experiment, results)
-    assert list(present(experiment, "ratios", frame).cells.columns)[:2] == ["tokens", "mean over"]
+    assert list(present(experiment, "ratios", frame).cells.columns)[:2] == ["tokens", "normalised over"]
     several = present(describe(datasets={"worked": one, "other": one}), "ratios", frame).cells
     assert several.iloc[0].tolist()[:3] == ["worked", "answer tokens", "answer tokens"]
 
@@ -96,7 +103,7 @@ def test_several_rules_get_a_column_and_sudoku_its_unit(describe):
     both = describe(scoring=["d1", "strict"])
     rows = [CONTRAST | {"benchmark": "sudoku", "rules": rules} for rules in both.scoring]
     cells = present(both, "contrasts", pd.DataFrame(rows)).cells
-    assert cells["rules"].tolist() == ["d1", "strict"]
+    assert cells["scoring"].tolist() == ["d1", "strict"]
     assert cells["benchmark"].tolist() == ["Sudoku 4×4 (cells)", "Sudoku 4×4 (boards)"]
 
 
@@ -117,11 +124,11 @@ def test_the_rules_stand_beside_each_other(describe_stored):
         "strict, %": "0.7",
         "strict, 95 % interval": "0.0 to 20.0",
         "strict minus d1, points": "−10.1",
-        "unscorable by d1": "0",
-        "unscorable by strict": "2",
+        "unscorable, d1": "0",
+        "unscorable, strict": "2",
     }
-    assert "rules d1" in table.notes[0]
-    assert "rules strict" in table.notes[1]
+    assert "d1 scoring" in table.notes[0]
+    assert "strict scoring" in table.notes[1]
 
 
 def test_unknown_counts_of_answers_are_empty(experiment):
@@ -130,7 +137,7 @@ def test_unknown_counts_of_answers_are_empty(experiment):
     cells = present(experiment, "answers", pd.DataFrame([known | unknown | {"num_unclosed": 3}])).cells
     assert (
         cells.iloc[0].tolist()
-        == ["WeFT, worked", "arithmetic (GSM8K rules)", "48", "72", "", "", "", "3"] + [""] * 5
+        == ["WeFT, worked", "arithmetic (GSM8K rules)", "48", "72", "", "", "", "", "", "3"] + [""] * 5
     )
 
 
