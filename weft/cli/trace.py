@@ -1,5 +1,6 @@
 """``weft trace``: show step by step how a model unmasks an answer."""
 
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,6 +21,7 @@ from weft.cli.shared import (
 )
 from weft.config import FineTuning, Run
 from weft.errors import ConfigError, DataError
+from weft.layout import ResultLayout
 from weft.records import Question
 
 MAX_IDS_NAMED = 5
@@ -125,7 +127,16 @@ def _write_page(
         settings=settings,
         headings=[benchmark_name(experiment, name) if name else "Question" for name in names],
         caption=full_caption(experiment) if run else "",  # it describes the experiment's runs only
+        report=_link_to_report(experiment, run, out),
     )
+
+
+def _link_to_report(experiment: FineTuning, run: Run | None, out: Path) -> str | None:
+    """Return the link to the report if the page has its place in the experiment's results."""
+    layout = ResultLayout.of(experiment.name)
+    if run is None or out.resolve() != layout.trace(run.run_id).resolve():
+        return None
+    return Path(os.path.relpath(layout.page, out.parent)).as_posix()
 
 
 def _find_examples(files: dict[Path, list[Question]], example: str) -> list[tuple[list[Question], int]]:

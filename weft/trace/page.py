@@ -35,6 +35,7 @@ def write_trace_page(
     settings: dict[str, str],
     headings: Sequence[str],
     caption: str = "",
+    report: str | None = None,
 ) -> None:
     """Write a page with traces. Equal traces give equal bytes.
 
@@ -45,11 +46,13 @@ def write_trace_page(
         settings: name -> value of settings that are shown before those of the sampler.
         headings: a heading for each trace.
         caption: text below the title; may be empty.
+        report: relative link to the report that the page belongs to; None for a page of its own.
     """
     config = traces[0].config
     content = {
         "title": title,
         "caption": caption.strip(),
+        "report": report,
         "settings": settings | describe(config),
         "visible": visible,
         "end_sign": END_SIGN,

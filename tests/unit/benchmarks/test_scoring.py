@@ -53,6 +53,15 @@ def test_approximate_sampling_is_written_where_the_generation_names_it(gsm8k_fil
     assert marked["approximate"] == "dual cache, threshold 0.9"
 
 
+def test_the_number_of_denoising_steps_is_kept(gsm8k_file, score_files):
+    rows = [json.loads(line) for line in gsm8k_file.read_text().splitlines()]
+    rows[0]["num_forward"] = 24
+    gsm8k_file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    first, second, _ = score_files(gsm8k_file, benchmark="gsm8k")
+    assert first.details["num_steps"] == 24
+    assert "num_steps" not in second.details
+
+
 def make_score(**changes):
     values = {
         "example_id": "a", "benchmark": "b", "scoring": "d1", "extracted": None, "verdict": "wrong",

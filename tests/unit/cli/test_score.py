@@ -75,6 +75,7 @@ def test_score_run_scores_all_files_of_a_run_as_score_does(tmp_path):
         alone = ["score", "--benchmark", name, "--rules", "strict", "--out", str(tmp_path / "s.jsonl")]
         assert CliRunner().invoke(app, [*alone, *custom, str(answers)]).exit_code == 0
         assert scores.read_bytes() == (tmp_path / "s.jsonl").read_bytes()
+        assert json.loads(scores.read_text())["rules"] == ("custom" if custom else "strict")
         recorded = read_json(provenance_file(scores), Provenance)
         assert list(recorded.inputs) == [str(answers), *custom[1:]]
     result = CliRunner().invoke(app, [*command, "--run", "other", str(tmp_path)])

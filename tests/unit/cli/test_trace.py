@@ -5,7 +5,10 @@ import pytest
 from typer.testing import CliRunner
 
 from weft.cli import app
+from weft.cli.trace import _link_to_report
+from weft.config import Run, load_experiment
 from weft.errors import ConfigError, DataError, SamplingError, WeftError
+from weft.layout import ResultLayout
 
 BASE = ["trace", "--base", "experiments/tiny-base"]
 
@@ -133,3 +136,12 @@ def test_an_empty_file_is_an_error(tmp_path):
     error = run("--questions", tmp_path / "none.jsonl").exception
     assert isinstance(error, DataError)
     assert "none.jsonl" in str(error)
+
+
+def test_only_a_page_among_the_results_links_to_their_report(tmp_path):
+    tiny, base = load_experiment("experiments/tiny.yaml"), Run("base")
+    place = ResultLayout.of("tiny").trace("base")
+    assert _link_to_report(tiny, base, place) == "../index.html"
+    assert _link_to_report(tiny, base, place.resolve()) == "../index.html"
+    assert _link_to_report(tiny, None, place) is None
+    assert _link_to_report(tiny, base, tmp_path / "traces/base.html") is None

@@ -313,7 +313,10 @@ def write_results(experiment, root):
             for benchmark in experiment.benchmark_names:
                 for length in experiment.gen_lengths:
                     path = layout.scores(scoring, run.run_id, benchmark, length)
-                    write_scores(path, benchmark, SKILL.get(run.method, 0.5), scores_rng, scoring=scoring)
+                    is_custom = benchmark in experiment.custom_benchmarks
+                    chosen_rng = np.random.default_rng(run.seed or 0) if is_custom else scores_rng
+                    shown = "custom" if is_custom else scoring
+                    write_scores(path, benchmark, SKILL.get(run.method, 0.5), chosen_rng, scoring=shown)
     for run in experiment.runs if experiment.curve_benchmarks else []:
         write_curve(layout, experiment, run)
     for run in experiment.trained_runs:

@@ -231,3 +231,17 @@ def test_a_scored_example_must_have_an_answer(experiment, layout):
     path.write_text(path.read_text().replace('"example_id": "q', '"example_id": "other'))
     with pytest.raises(ScoringError, match=r"gsm8k/48.jsonl.*'q\d+'"):
         load_results(experiment, layout)
+
+
+def test_times_of_sampling_are_loaded_where_snakemake_wrote_them(experiment, layout):
+    def write_time(name, *seconds):
+        path = layout.benchmark("sample", name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("".join(json.dumps({"s": time, "h:m:s": "0:00:01"}) + "\n" for time in seconds))
+
+    assert load_results(experiment, layout).sampling_seconds == {}
+    write_time("base", 1.0, 2.5)
+    write_time("sft-worked-seed1.1of2", 3.0)
+    write_time("sft-worked-seed1.2of2", 4.0)
+    found = load_results(experiment, layout).sampling_seconds
+    assert found == {"base": 2.5, "sft-worked-seed1": 7.0}

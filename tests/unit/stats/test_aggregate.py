@@ -1,4 +1,5 @@
 from dataclasses import replace
+from statistics import NormalDist
 
 import numpy as np
 import pandas as pd
@@ -6,6 +7,7 @@ import pytest
 
 from weft.errors import ScoringError
 from weft.stats.aggregate import AVERAGE, LengthMix, ScoreSet, aggregate
+from weft.stats.intervals import wilson_interval
 
 IDS = ("q1", "q2", "q3", "q4")
 
@@ -302,3 +304,20 @@ def test_runs_with_the_same_seed_are_compared_question_by_question():
     assert seeds["n"].tolist() == [4, 4, 4, 4, 8, 8]
     assert run(EXPERIMENT, contrasts=(("weft", "base"),)).seeds.empty
     assert run(EXPERIMENT, contrasts=()).seeds.empty
+
+
+def test_intervals_of_a_part_of_the_questions_are_for_all_of_them():
+    parts = [score_set("base", None, num_questions=8), sudoku("base", None, num_questions=8)]
+    narrow = run(parts, ()).scores
+    wide = run([replace(part, num_questions=None) for part in parts], ()).scores
+    assert narrow["interval"].tolist() == ["wilson", "wilson, clustered"]
+    assert (narrow["ci_low"] > wide["ci_low"]).all()
+    assert (narrow["ci_high"] < wide["ci_high"]).all()
+    low, high = wilson_interval(0.5, 8, quantile=NormalDist().inv_cdf(0.975))
+    assert narrow.loc[0, ["ci_low", "ci_high"]].tolist() == pytest.approx([low, high])
+
+
+def test_there_is_no_interval_if_all_questions_are_answered():
+    row = run([score_set("base", None, num_questions=4)], ()).scores.iloc[0]
+    assert row["interval"] == "none"
+    assert row[["ci_low", "ci_high"]].isna().all()

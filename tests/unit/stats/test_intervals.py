@@ -87,3 +87,12 @@ def test_the_interval_of_several_seeds_covers_seed_noise():
         levels = rng.normal(0.5, 0.1, size=(3, 1))
         found.append(interval((rng.random((3, 200)) < levels).astype(float)))
     assert 0.91 <= np.mean([low <= 0.5 <= high for low, high in found]) <= 0.99
+
+
+def test_a_part_of_all_questions_has_the_finite_population_factor():
+    benchmark = BenchmarkCredit((np.array([[1.0] * 60 + [0.0] * 40]),), np.ones(100))
+    further, all_of_them = (
+        accuracy_interval([benchmark], confidence=0.95, share_answered=share) for share in (0.0, 0.36)
+    )
+    widths = [high - low for low, high in (further, all_of_them)]
+    assert widths[1] / widths[0] == pytest.approx(0.8, abs=0.01), "the root of 1 - 0.36"

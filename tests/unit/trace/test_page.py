@@ -260,3 +260,15 @@ def test_pages_stay_small(page, gen_length, most):
     text = page(long_trace(gen_length, 32))
     assert len(text.encode()) < most
     assert structure(text).seen.count("path") <= 22
+
+
+def test_a_page_of_a_report_links_back_to_it(page):
+    linked = page(trace_of(), report="../index.html")
+    assert re.findall(r'<a href="(.*?)">(.*?)</a>', linked) == [("../index.html", "Back to the report")]
+    assert "<a " not in page(trace_of())
+
+
+def test_a_token_does_not_break_before_the_number_of_its_step(page):
+    style = page(trace_of()).split("<style>")[1].split("</style>")[0]
+    (rule,) = re.findall(r"^\.t \{(.*?)\}", style, flags=re.M)
+    assert "display: inline-block" in rule
