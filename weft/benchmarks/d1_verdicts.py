@@ -22,7 +22,7 @@ def compare_with_d1(scores: Sequence[ScoredExample], path: Path) -> list[ScoredE
     """Add to each score whether d1's own code gives the same verdict.
 
     Args:
-        scores: scores of all answers of a generation file by the rules d1, in file order.
+        scores: scores of all answers of a generation file under d1 scoring, in file order.
         path: the file.
 
     Returns:

@@ -60,10 +60,10 @@ def count_answers(experiment: Experiment, results: Results) -> pd.DataFrame:
 
 
 def count_equal_verdicts(experiment: Experiment, results: Results) -> pd.DataFrame:
-    """Count the verdicts by the rules d1 that equal those of d1's own code, where these are known.
+    """Count the verdicts under d1 scoring that equal those of d1's own code, where these are known.
 
     Args:
-        experiment: an experiment that scores stored generations by the rules d1.
+        experiment: an experiment that scores stored generations under d1 scoring.
         results: its results.
 
     Returns:

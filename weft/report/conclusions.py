@@ -25,7 +25,7 @@ from weft.report.labels import (
     percent_interval,
 )
 from weft.report.paper_table import paper_groups
-from weft.report.presentation import equal_text, length_text, main_rows
+from weft.report.presentation import length_text, main_rows
 from weft.report.published_numbers import NUM_QUESTIONS, PAPER_MODEL, published_effects
 from weft.report.tables import Tables
 from weft.stats import ABOVE, AVERAGE, BELOW, MIN_SEEDS, MIN_SEEDS_OF_ONE, POWER, UNDECIDED
@@ -205,12 +205,12 @@ def _agreement(experiment: StoredGenerations, tables: Tables) -> Conclusions:
     is_equal = (known["accuracy"] - known["published_accuracy"]).abs() <= ROUNDING
     is_within = known["published_accuracy"].between(known["ci_low"], known["ci_high"])
     agreeing = (
-        f"{int((is_equal | is_within).sum())} of {len(known)} published accuracies equal ours or lie within "
+        f"{_count_of(int((is_equal | is_within).sum()), len(known))} published accuracies equal ours or lie within "
         f"the {level_text(experiment.statistics.confidence)} interval of ours."
     )
     num_partial = int((known["n"] < known["benchmark"].map(NUM_QUESTIONS)).sum())
     partial = (
-        f"{num_partial} of {len(known)} accuracies here are over a part of the benchmark's questions, so "
+        f"{_count_of(num_partial, len(known))} accuracies here are over a part of the benchmark's questions, so "
         "that they need not equal the published ones, which are over all questions."
     )
     reservations = (partial,) if num_partial else ()
@@ -221,9 +221,11 @@ def _agreement(experiment: StoredGenerations, tables: Tables) -> Conclusions:
 def _equal_verdicts(tables: Tables) -> list[str]:
     """Return a sentence about the agreement with d1's own code, if its verdicts are known."""
     rows = tables.get("agreement", pd.DataFrame(columns=["num_equal", "num_compared"]))
-    num_compared, equal = rows["num_compared"].sum(), equal_text(rows)
-    if not equal:
+    num_equal, num_compared = (int(rows[name].sum()) for name in ("num_equal", "num_compared"))
+    if not num_compared:
         return []
-    is_all = rows["num_equal"].sum() == num_compared
-    count = f"All {num_compared:,}" if is_all else equal
-    return [f"{count} verdicts by d1's rules equal those of d1's own code."]
+    return [f"{_count_of(num_equal, num_compared)} verdicts under d1 scoring equal those of d1's own code."]
+
+
+def _count_of(number: int, total: int) -> str:
+    return f"All {total:,}" if number == total > 1 else f"{number:,} of {total:,}"

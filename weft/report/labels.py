@@ -4,6 +4,7 @@ Only this module converts fractions to percent.
 """
 
 import math
+from collections.abc import Iterable
 
 from weft.config import BASE_RUN, Experiment, Run
 from weft.stats import AVERAGE
@@ -58,11 +59,9 @@ def benchmark_label(experiment: Experiment, benchmark: str, *, scoring: str | No
 
 def custom_note(experiment: Experiment) -> str:
     """Return a sentence about the scoring of the custom benchmarks; the experiment must have one."""
-    *names, last = experiment.custom_benchmarks
-    listed = f"{', '.join(names)} and {last}" if names else last
-    scorings = " and ".join(map(str, experiment.scoring))
+    scorings = join_words(map(str, experiment.scoring))
     return (
-        f"Answers to {listed} are scored by the benchmark's own function, not by the {scorings} scoring; "
+        f"Answers to {join_words(experiment.custom_benchmarks)} are scored by the benchmark's own function, not by the {scorings} scoring; "
         "their scores enter all averages."
     )
 
@@ -73,6 +72,12 @@ def full_caption(experiment: Experiment) -> str:
     if experiment.approximation is None:
         return caption
     return f"All answers are made by approximate sampling: {experiment.approximation}. {caption}"
+
+
+def join_words(words: Iterable[str]) -> str:
+    """Join words by commas, and the last one by "and"; there must be at least one."""
+    *others, last = words
+    return f"{', '.join(others)} and {last}" if others else last
 
 
 def method_label(method: str) -> str:

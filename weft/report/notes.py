@@ -160,7 +160,7 @@ def _on_contrasts(experiment: Experiment, frame: pd.DataFrame) -> tuple[str, ...
     return (
         "Intervals and p-values are from a t distribution and cover the choice of questions, which both "
         "methods share, and of the training seeds of each method. The base model is a single model.",
-        f"There are {num_tests} comparisons{averages}; the column p, Holm is corrected for this number, and "
+        f"{_count_comparisons(num_tests)}{averages}; the column p, Holm is corrected for this number, and "
         f"the conclusion depends on it. The intervals are not corrected.{single}",
         "The column detectable is the difference that would be found with a probability of "
         f"{100 * POWER:g} %, before the correction.",
@@ -189,6 +189,10 @@ def _on_paper_table(experiment: Experiment, frame: pd.DataFrame) -> tuple[str, .
         "their gains follow from their averages."
     )
     return (*sentences, published, *((MIXED_NOTE,) if has_paper_lengths(experiment) else ()))
+
+
+def _count_comparisons(count: int) -> str:
+    return "There is one comparison" if count == 1 else f"There are {count} comparisons"
 
 
 def _on_seeds(experiment: Experiment, frame: pd.DataFrame) -> tuple[str, ...]:

@@ -86,7 +86,7 @@ def _take_ablations(
     cells = averages.cells
     same = [
         name
-        for name in ("training set", "benchmark", "length", "rules")
+        for name in ("training set", "benchmark", "length", "scoring")
         if name in cells and cells[name].nunique() == 1
     ]
     has_average = len(experiment.benchmark_names) > 1

@@ -17,6 +17,7 @@ from weft.report.labels import (
     custom_note,
     full_caption,
     group_label,
+    join_words,
     level_text,
     method_label,
     p_value_text,
@@ -37,6 +38,8 @@ TEXT_HEADINGS = {
     "tokens", "normalised over", "scoring", "question", "reason", "word",
 }  # fmt: skip
 """Headings of left-aligned columns."""
+MAY_BE_CONSTANT = ("model", "contrast", "training set", "length")
+"""Headings of columns that are replaced by a sentence if all rows have the same value."""
 INTERVALS = {"wilson": "Wilson", "wilson, clustered": "Wilson, by puzzle", "none": "none, all questions"}
 """Kind of an interval in the scores table -> its description."""
 
@@ -89,8 +92,22 @@ def present(experiment: Experiment, name: str, frame: pd.DataFrame) -> Table:
         cells, sentences = make_cells(experiment, shown), notes.table_notes(experiment, name, shown)
     if experiment.custom_benchmarks and (scoring is not None or "benchmark" in frame):
         sentences = (*sentences, custom_note(experiment))
-    table = pd.DataFrame(cells)
-    return Table(name, experiment.title, subject, table, full_caption(experiment), sentences)
+    table, shared = _drop_constant(pd.DataFrame(cells))
+    return Table(name, experiment.title, subject, table, full_caption(experiment), (*shared, *sentences))
+
+
+def _drop_constant(cells: pd.DataFrame) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """Remove columns in which all rows have the same value; a sentence says what it is."""
+    constant = {
+        heading: cells[heading].iloc[0]
+        for heading in MAY_BE_CONSTANT
+        if heading in cells and len(cells) > 1 and cells[heading].nunique() == 1 and cells[heading].iloc[0]
+    }
+    texts = [
+        f"the {heading} is {value}" + (" tokens" if heading == "length" else "")
+        for heading, value in constant.items()
+    ]
+    return cells.drop(columns=list(constant)), (f"In all rows, {join_words(texts)}.",) if texts else ()
 
 
 def name_custom_scoring(experiment: Experiment, frame: pd.DataFrame) -> pd.DataFrame:

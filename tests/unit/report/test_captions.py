@@ -54,3 +54,10 @@ def test_the_captions_of_words_state_their_number_and_minimum_count(experiment, 
     caption = figure_caption(experiment, replace(results, probes={"a": symbols, "b": symbols}), "word_cloud")
     assert "has 1 numbers and signs with at least 20 occurrences in a and 1 numbers" in caption
     assert "where no word is frequent" in caption
+
+
+def test_a_single_training_seed_is_not_called_a_mean(describe, load):
+    one = describe(seeds=[1])
+    caption = figure_caption(one, load(one), "accuracy")
+    assert "a single training run of each method" in caption
+    assert "training seeds" not in caption

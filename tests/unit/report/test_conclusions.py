@@ -155,3 +155,19 @@ def test_complete_benchmarks_need_no_reservation(stored):
 def test_without_published_numbers_there_is_no_comparison(stored):
     found = agreement(stored, ("sudoku", 128, 256, 0.117188, float("nan"), 0.09, 0.14))
     assert found.lead == "No published numbers are known for LLaDA-8B-Instruct."
+
+
+def test_the_lead_counts_the_verdicts_that_equal_those_of_d1(stored):
+    columns = ["benchmark", "gen_length", "n", "num_compared", "num_equal"]
+
+    def lead(*counts):
+        rows = [("sudoku", 128, 1000, *pair) for pair in counts]
+        values = ("sudoku", 128, 256, 0.117188, 0.117, 0.09, 0.14, "d1")
+        names = ["benchmark", "gen_length", "n", "accuracy", "published_accuracy", "ci_low", "ci_high"]
+        known = pd.DataFrame([values], columns=[*names, "rules"])
+        tables = {"scores": known, "agreement": pd.DataFrame(rows, columns=columns)}
+        return draw_conclusions(stored, tables).lead
+
+    assert lead((1000, 1000), (500, 500)).startswith("All 1,500 verdicts under d1 scoring equal")
+    assert lead((1000, 999), (500, 500)).startswith("1,499 of 1,500 verdicts under d1 scoring equal")
+    assert lead((0, 0)).startswith("1 of 1 published accuracies")

@@ -49,7 +49,7 @@ def test_missing_p_values_are_empty(ablations):
     assert table.cells["p, Holm"].tolist() == ["0.824", ""]
     assert table.cells.iloc[1].tolist()[-4:] == [""] * 4
     assert table.cells["contrast"].tolist() == ["WeFT minus SFT", "CART minus SFT"]
-    assert len(table.notes) == 3
+    assert len(table.notes) == 4
 
 
 def test_the_main_rows_are_the_averages_of_the_first_scoring(describe_ablations):
@@ -95,7 +95,8 @@ def test_ratios_name_the_data_set_only_if_there_are_several(describe, experiment
     one = {"source": "generated", "tasks": {"sudoku": 8}, "seed": 11}
     frame = summarise_ratios(experiment, results)
     assert list(present(experiment, "ratios", frame).cells.columns)[:2] == ["tokens", "normalised over"]
-    several = present(describe(datasets={"worked": one, "other": one}), "ratios", frame).cells
+    both = pd.concat([frame, frame.assign(dataset="other")])
+    several = present(describe(datasets={"worked": one, "other": one}), "ratios", both).cells
     assert several.iloc[0].tolist()[:3] == ["worked", "answer tokens", "answer tokens"]
 
 
@@ -176,3 +177,28 @@ def test_readers_see_both_ends_of_the_words(describe, experiment):
     one = {"source": "generated", "tasks": {"sudoku": 8}, "seed": 11}
     several = present(describe(datasets={"worked": one, "other": one}), "words", both).cells
     assert several["training set"].tolist() == ["worked"] * 24 + ["other"] * 3
+
+
+def test_columns_with_a_single_value_become_a_sentence(experiment):
+    rows = [CONTRAST, CONTRAST | {"benchmark": "sudoku"}]
+    table = present(experiment, "contrasts", pd.DataFrame(rows))
+    assert list(table.cells.columns)[:2] == ["benchmark", "difference, points"]
+    assert table.notes[0] == (
+        "In all rows, the contrast is WeFT minus SFT, the training set is worked and the length is 48 tokens."
+    )
+    differing = present(experiment, "contrasts", pd.DataFrame([rows[0], rows[1] | {"gen_length": 64}]))
+    assert differing.cells["length"].tolist() == ["48", "64"]
+    assert "length" not in differing.notes[0]
+
+
+def test_accuracies_of_stored_answers_have_lengths_as_columns(stored, stored_tables):
+    cells = present(stored, "headline", stored_tables["headline"]).cells
+    assert cells["benchmark"].tolist() == ["Countdown", "Sudoku 4×4 (cells)", "average"]
+    assert list(cells.columns)[1:] == [
+        "128 tokens, %", "128 tokens published, %", "256 tokens, %", "256 tokens published, %",
+    ]  # fmt: skip
+    row = stored_tables["headline"].iloc[0]
+    assert cells["256 tokens, %"].tolist() == [
+        row[f"{name}_256"] for name in ("countdown", "sudoku", "average")
+    ]
+    assert cells["256 tokens published, %"].tolist()[:2] == ["19.5", "6.7"]
