@@ -9,26 +9,24 @@ import csv
 from collections.abc import Sequence
 from functools import cache
 from importlib import resources
-from pathlib import Path
 
-from weft.provenance import file_sha256
 from weft.records import ScoredExample
 
 AGREEMENT = "equals_d1"
 """Name of the detail of a score that says whether d1's own code counts the same units as right."""
 
 
-def compare_with_d1(scores: Sequence[ScoredExample], path: Path) -> list[ScoredExample]:
+def compare_with_d1(scores: Sequence[ScoredExample], sha256: str) -> list[ScoredExample]:
     """Add to each score whether d1's own code gives the same verdict.
 
     Args:
         scores: scores of all answers of a generation file under d1 scoring, in file order.
-        path: the file.
+        sha256: SHA-256 of the file.
 
     Returns:
         The scores; they are unchanged if d1's verdicts on the file are not known.
     """
-    units = _load_units().get(file_sha256(path), "") if path.is_file() else ""
+    units = _load_units().get(sha256, "")
     if len(units) != len(scores):
         return list(scores)
     return [

@@ -13,7 +13,7 @@ from weft.config.experiment import CUSTOM_SCORING, Scoring
 from weft.config.sources import CustomBenchmark
 from weft.errors import ConfigError
 from weft.layout import ResultLayout
-from weft.provenance import write_provenance
+from weft.provenance import file_sha256, write_provenance
 from weft.records import ScoredExample
 
 RulesOption = Annotated[Scoring, typer.Option(help="Scoring (docs/scoring.md).")]
@@ -114,7 +114,8 @@ def _score_files(
     scores: list[ScoredExample] = []
     for path, generations in zip(files, answers, strict=True):
         of_file = list(itertools.islice(scored, len(generations)))
-        scores += compare_with_d1(of_file, path) if scoring == "d1" else of_file
+        is_compared = scoring == "d1" and path.is_file()  # a pipe cannot be read twice
+        scores += compare_with_d1(of_file, file_sha256(path)) if is_compared else of_file
     write_lines(out.resolve(), scores)
     write_provenance(
         out.resolve(),
@@ -122,7 +123,7 @@ def _score_files(
             experiment.model_dump(mode="json") if experiment else {"benchmark": benchmark, "rules": rules}
         ),
         experiment=experiment.name if experiment else "",
-        inputs=[path for path in read if path.is_file()],  # a pipe cannot be read twice
+        inputs=[path for path in read if path.is_file()],
     )
     summary = summarise(scores)
     approximation = describe_approximation(scores)

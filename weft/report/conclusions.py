@@ -205,13 +205,13 @@ def _agreement(experiment: StoredGenerations, tables: Tables) -> Conclusions:
     is_equal = (known["accuracy"] - known["published_accuracy"]).abs() <= ROUNDING
     is_within = known["published_accuracy"].between(known["ci_low"], known["ci_high"])
     agreeing = (
-        f"{_count_of(int((is_equal | is_within).sum()), len(known))} published accuracies equal ours or lie within "
-        f"the {level_text(experiment.statistics.confidence)} interval of ours."
+        f"{_count_of(int((is_equal | is_within).sum()), len(known))} published accuracies equal ours or lie "
+        f"within the {level_text(experiment.statistics.confidence)} interval of ours."
     )
     num_partial = int((known["n"] < known["benchmark"].map(NUM_QUESTIONS)).sum())
     partial = (
-        f"{_count_of(num_partial, len(known))} accuracies here are over a part of the benchmark's questions, so "
-        "that they need not equal the published ones, which are over all questions."
+        f"{_count_of(num_partial, len(known))} accuracies here are over a part of the benchmark's questions, "
+        "so that they need not equal the published ones, which are over all questions."
     )
     reservations = (partial,) if num_partial else ()
     verdicts = _equal_verdicts(tables)

@@ -59,9 +59,9 @@ def benchmark_label(experiment: Experiment, benchmark: str, *, scoring: str | No
 
 def custom_note(experiment: Experiment) -> str:
     """Return a sentence about the scoring of the custom benchmarks; the experiment must have one."""
-    scorings = join_words(map(str, experiment.scoring))
+    names, scorings = join_words(experiment.custom_benchmarks), join_words(map(str, experiment.scoring))
     return (
-        f"Answers to {join_words(experiment.custom_benchmarks)} are scored by the benchmark's own function, not by the {scorings} scoring; "
+        f"Answers to {names} are scored by the benchmark's own function, not by the {scorings} scoring; "
         "their scores enter all averages."
     )
 

@@ -40,6 +40,8 @@ TEXT_HEADINGS = {
 """Headings of left-aligned columns."""
 MAY_BE_CONSTANT = ("model", "contrast", "training set", "length")
 """Headings of columns that are replaced by a sentence if all rows have the same value."""
+MAY_BE_EMPTY = ("steps, mean", "sampling, s", "GPU hours")
+"""Headings of columns that are left out if no value is known."""
 INTERVALS = {"wilson": "Wilson", "wilson, clustered": "Wilson, by puzzle", "none": "none, all questions"}
 """Kind of an interval in the scores table -> its description."""
 
@@ -97,7 +99,7 @@ def present(experiment: Experiment, name: str, frame: pd.DataFrame) -> Table:
 
 
 def _drop_constant(cells: pd.DataFrame) -> tuple[pd.DataFrame, tuple[str, ...]]:
-    """Remove columns in which all rows have the same value; a sentence says what it is."""
+    """Remove empty columns, and some with the same value in all rows; a sentence says what it is."""
     constant = {
         heading: cells[heading].iloc[0]
         for heading in MAY_BE_CONSTANT
@@ -107,7 +109,8 @@ def _drop_constant(cells: pd.DataFrame) -> tuple[pd.DataFrame, tuple[str, ...]]:
         f"the {heading} is {value}" + (" tokens" if heading == "length" else "")
         for heading, value in constant.items()
     ]
-    return cells.drop(columns=list(constant)), (f"In all rows, {join_words(texts)}.",) if texts else ()
+    empty = [name for name in MAY_BE_EMPTY if name in cells and len(cells) > 1 and cells[name].eq("").all()]
+    return cells.drop(columns=[*constant, *empty]), (f"In all rows, {join_words(texts)}.",) if texts else ()
 
 
 def name_custom_scoring(experiment: Experiment, frame: pd.DataFrame) -> pd.DataFrame:

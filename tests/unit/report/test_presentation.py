@@ -191,6 +191,13 @@ def test_columns_with_a_single_value_become_a_sentence(experiment):
     assert "length" not in differing.notes[0]
 
 
+def test_values_that_are_not_known_have_no_column(experiment, tables):
+    assert not {"sampling, s", "GPU hours"} & set(present(experiment, "costs", tables["costs"]).cells)
+    known = tables["costs"].assign(sampling_seconds=[1.0, 2.0, None, None])
+    assert present(experiment, "costs", known).cells["sampling, s"].tolist() == ["1", "2", "", ""]
+    assert "steps, mean" not in present(experiment, "answers", tables["answers"]).cells
+
+
 def test_accuracies_of_stored_answers_have_lengths_as_columns(stored, stored_tables):
     cells = present(stored, "headline", stored_tables["headline"]).cells
     assert cells["benchmark"].tolist() == ["Countdown", "Sudoku 4×4 (cells)", "average"]
