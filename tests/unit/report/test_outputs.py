@@ -11,20 +11,16 @@ from weft.report.outputs import (
 
 def test_fine_tunings_and_stored_generations_have_their_tables_and_figures(experiment, stored):
     assert list_tables(experiment) == [
-        "table1", "headline", "gains", "contrasts", "seeds", "answers", "ratios", "methods", "scores",
+        "table1", "headline", "gains", "contrasts", "seeds", "costs", "answers", "ratios", "words", "methods",
+        "scores",
     ]  # fmt: skip
     assert list_figures(experiment) == [
-        "forest",
-        "accuracy",
-        "training_loss",
-        "token_entropy",
-        "entropy_words",
-        "word_cloud",
-        "ratios",
+        "forest", "accuracy", "training_loss", "token_entropy", "entropy_words", "word_cloud", "ratios",
         "time_per_step",
-    ]
-    assert list_tables(stored) == ["headline", "rules", "answers", "scores"]
+    ]  # fmt: skip
+    assert list_tables(stored) == ["headline", "agreement", "rules", "answers", "unscorable", "scores"]
     assert list_figures(stored) == ["accuracy", "accuracy_by_length"]
+    assert "agreement" not in list_tables(stored.model_copy(update={"scoring": ["strict"]}))
 
 
 def test_every_further_scoring_has_a_headline_behind_the_first(describe, describe_paper, describe_stored):
@@ -32,19 +28,19 @@ def test_every_further_scoring_has_a_headline_behind_the_first(describe, describ
     assert list_headlines(describe(scoring=["strict", "d1"])) == {"headline": "strict", "headline_d1": "d1"}
     assert list_tables(describe_stored(**both))[:3] == ["headline", "headline_strict", "agreement"]
     assert list_tables(describe_paper(**both)) == [
-        "table1", "headline", "headline_strict", "published", "gains", "contrasts", "seeds", "answers",
-        "ratios", "methods", "scores",
+        "table1", "headline", "headline_strict", "published", "gains", "contrasts", "seeds", "costs",
+        "answers", "ratios", "words", "methods", "scores",
     ]  # fmt: skip
 
 
 def test_ablations_and_gradients_have_tables_and_figures(ablations, describe_ablations, experiment, stored):
     assert list_tables(ablations) == [
         "table1", "headline", "gains", "contrasts", "seeds", "learning_curves", "learning_speed", "costs",
-        "answers", "gradients", "ratios", "methods", "scores",
+        "answers", "gradients", "ratios", "words", "methods", "scores",
     ]  # fmt: skip
     assert list_figures(ablations) == [
-        "forest", "accuracy", "contrasts", "learning_curves", "training_loss", "token_entropy", "ratios",
-        "gradient_share", "gradient_variance", "time_per_step",
+        "forest", "accuracy", "contrasts", "learning_curves", "training_loss", "token_entropy",
+        "entropy_words", "word_cloud", "ratios", "gradient_share", "gradient_variance", "time_per_step",
     ]  # fmt: skip
     one_contrast, no_study = describe_ablations(further_contrasts=[]), describe_ablations(gradient_study=None)
     no_curve = describe_ablations(gradient_study=None, learning_curve=None)
