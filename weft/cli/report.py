@@ -51,14 +51,14 @@ def report_page(
     figures: Annotated[Path, typer.Option(help="Folder with the figures.")],
 ) -> None:
     """Check the digests of all results, and write the report page, which contains all tables and figures."""
-    from weft.report.page import render_page
+    from weft.report.page import EMBEDDED_FORMAT, render_page
     from weft.report.results import check_digests, load_results
     from weft.report.tables import compute_tables
 
     checked, layout = load_experiment(find_experiment(experiment)), ResultLayout(root)
-    check_digests(layout)
     results = load_results(checked, layout)
-    paths = {name: figures / f"{name}.png" for name in list_figures(checked)}
+    check_digests(layout, results.provenance)
+    paths = {name: figures / f"{name}.{EMBEDDED_FORMAT}" for name in list_figures(checked)}
     images = {name: path.read_bytes() for name, path in paths.items()}
     write_text(out, render_page(checked, results, compute_tables(checked, results), images))
     save_provenance(out, checked, inputs=[*_inputs(checked, layout), *paths.values()])

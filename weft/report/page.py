@@ -1,21 +1,30 @@
 """The report page: a self-contained HTML file that can be sent by e-mail or archived.
 
 The answers of a model are untrusted text. The template escapes all text, and the content security policy of
-the page forbids browsers to load or execute anything.
+the page forbids browsers to load or execute anything. The page links to the files beside it, but does not
+need them.
 """
 
 import base64
-from collections.abc import Mapping
-from dataclasses import replace
-from typing import NamedTuple
+import re
+import struct
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 
-from weft.config import Experiment
+from weft.config import Experiment, FineTuning
 from weft.layout import ResultLayout
+from weft.report.alt_texts import alt_text
 from weft.report.captions import TITLES, figure_caption
 from weft.report.conclusions import draw_conclusions
 from weft.report.costs import list_timings
+from weft.report.data_cards import DataCard, list_data_cards, show_benchmarks
+from weft.report.deviations import load_deviations
+from weft.report.downloads import Files, figure_files, load_bibtex, table_files
+from weft.report.drawing import DPI
+from weft.report.first_screen import first_figure, first_table
 from weft.report.labels import benchmark_label, full_caption, run_label
 from weft.report.outputs import has_ablations
+from weft.report.page_settings import main_settings, resolved_yaml
 from weft.report.page_tables import TEXT_HEADINGS, PageTable, show_lengths, show_provenance, show_timings
 from weft.report.page_template import load_template
 from weft.report.presentation import TEXT_HEADINGS as TABLE_TEXT_HEADINGS
@@ -23,8 +32,42 @@ from weft.report.presentation import main_rows, present
 from weft.report.results import Results, Sample
 from weft.report.tables import Tables
 
-ABLATION_FIGURES = ("contrasts", "gradient_share", "gradient_variance", "ratios")
-ABLATION_TABLES = ("gradients", "ratios", "costs")
+EMBEDDED_FORMAT = "png"
+"""Format of the figures in the page, one of `weft.layout.FIGURE_FORMATS`."""
+MEDIA_TYPES = {"png": "image/png", "svg": "image/svg+xml"}
+POINTS_PER_INCH = 72
+PIXELS_PER_INCH = 110
+"""Size of the figures on the page. It makes the smallest letters of a figure, 7 points, 10.7 pixels high."""
+TRAINING = {
+    "learning_curves", "learning_speed", "training_loss", "token_entropy", "ratios", "gradients",
+    "gradient_share", "gradient_variance",
+}  # fmt: skip
+"""Tables and figures of the section on training."""
+COST = {"costs", "time_per_step"}
+"""Tables and figures of the section on cost."""
+MOST_COMPARISONS = 3
+"""Largest number of comparisons that stand below the result without being folded."""
+
+
+@dataclass(frozen=True)
+class PageFigure:
+    """A figure in the form that the template shows.
+
+    Attributes:
+        title: its title.
+        uri: the image as a data URI.
+        width: width on a wide screen, in pixels.
+        alt: text in place of the image.
+        caption: caption without that of the experiment, which the page shows once.
+        files: files with the figure.
+    """
+
+    title: str
+    uri: str
+    width: int
+    alt: str
+    caption: str
+    files: Files
 
 
 def render_page(
@@ -36,52 +79,83 @@ def render_page(
         experiment: the experiment.
         results: its results.
         tables: its tables by name, in the order in which the page shows them.
-        figures: its figures by name, as PNG.
+        figures: its figures by name, in the format `EMBEDDED_FORMAT`.
 
     Returns:
         The page.
     """
-    shown = {name: PageTable.of(present(experiment, name, frame)) for name, frame in tables.items()}
-    runs = shown.pop("scores")
     drawn = {
-        name: {
-            "title": TITLES[name],
-            "data": base64.b64encode(image).decode(),
-            "caption": figure_caption(experiment, results, name),
-        }
+        name: PageFigure(
+            title=TITLES[name],
+            uri=_data_uri(image),
+            width=round(PIXELS_PER_INCH * _WIDTHS[EMBEDDED_FORMAT](image)),
+            alt=alt_text(experiment, results, tables, name),
+            caption=figure_caption(experiment, results, name),
+            files=figure_files(name),
+        )
         for name, image in figures.items()
     }
-    ablations = _take_ablations(experiment, tables, shown, drawn) if has_ablations(experiment) else None
+    shown = {name: PageTable.of(present(experiment, name, frame)) for name, frame in tables.items()}
+    first = first_figure(drawn)
+    further = {name: figure for name, figure in drawn.items() if name != first}
     content = {
         "title": experiment.title,
         "caption": full_caption(experiment),
         "text_headings": TABLE_TEXT_HEADINGS | TEXT_HEADINGS,
         "conclusions": draw_conclusions(experiment, tables),
-        "ablations": ablations,
-        "tables": list(shown.values()),
-        "figures": list(drawn.values()),
+        "most_comparisons": MOST_COMPARISONS,
+        "first_figure": drawn[first],
+        "first_table": first_table(experiment, tables),
+        "comparisons": _show_comparisons(experiment, tables),
+        "figures": [figure for name, figure in further.items() if name not in TRAINING | COST],
+        "tables": [table for name, table in shown.items() if name not in TRAINING | COST],
         "samples": [_show_sample(experiment, sample) for sample in results.samples],
         "traces": [_show_trace(run.run_id, run_label(run)) for run in results.traces],
-        "costs": show_timings(list_timings(experiment, results)) if results.timings else None,
-        "lengths": show_lengths(results.summaries) if results.summaries else None,
-        "runs": runs,
+        "training_figures": [figure for name, figure in further.items() if name in TRAINING],
+        "training_tables": [table for name, table in shown.items() if name in TRAINING],
+        "cost_figures": [figure for name, figure in further.items() if name in COST],
+        "cost_tables": [
+            *(table for name, table in shown.items() if name in COST),
+            *([show_timings(list_timings(experiment, results))] if results.timings else []),
+        ],
+        **_show_data(experiment, results),
+        "main_settings": main_settings(experiment),
+        "settings": resolved_yaml(experiment),
+        "deviations": load_deviations(),
         "provenance": show_provenance(results.provenance),
+        "downloads": [
+            *((shown[name].title, "table", table_files(name)) for name in tables),
+            *((TITLES[name], "figure", figure_files(name)) for name in figures),
+        ],
+        "bibtex": load_bibtex(),
     }
     return load_template("index.html.j2").render(content)
 
 
-class Ablations(NamedTuple):
-    """The section on ablations."""
-
-    contrasts: PageTable
-    tables: list[PageTable]
-    figures: list[dict[str, str]]
+def _data_uri(image: bytes) -> str:
+    return f"data:{MEDIA_TYPES[EMBEDDED_FORMAT]};base64,{base64.b64encode(image).decode()}"
 
 
-def _take_ablations(
-    experiment: Experiment, tables: Tables, shown: dict[str, PageTable], drawn: dict[str, dict[str, str]]
-) -> Ablations:
-    """Remove the tables and figures of the ablations from the given mappings and return them."""
+def _png_width(image: bytes) -> float:
+    """Return the width of a PNG file in inches."""
+    (pixels,) = struct.unpack(">I", image[16:20])
+    return float(pixels / DPI)
+
+
+def _svg_width(image: bytes) -> float:
+    """Return the width of an SVG file of matplotlib in inches."""
+    found = re.search(rb'<svg [^>]*?width="([\d.]+)pt"', image)
+    assert found is not None, "matplotlib writes the width in points"
+    return float(found[1]) / POINTS_PER_INCH
+
+
+_WIDTHS: Mapping[str, Callable[[bytes], float]] = {"png": _png_width, "svg": _svg_width}
+
+
+def _show_comparisons(experiment: Experiment, tables: Tables) -> PageTable | None:
+    """Return all comparisons by the first scoring on the average, without columns of a single value."""
+    if not has_ablations(experiment):
+        return None
     averages = present(experiment, "contrasts", main_rows(experiment, tables["contrasts"]))
     cells = averages.cells
     same = [
@@ -90,12 +164,25 @@ def _take_ablations(
         if name in cells and cells[name].nunique() == 1
     ]
     has_average = len(experiment.benchmark_names) > 1
-    contrasts = PageTable.of(replace(averages, cells=cells.drop(columns=same)))
-    return Ablations(
-        replace(contrasts, title="Paired comparisons" + (" on the average" if has_average else "")),
-        tables=[shown.pop(name) for name in ABLATION_TABLES if name in shown],
-        figures=[drawn.pop(name) for name in ABLATION_FIGURES if name in drawn],
-    )
+    table = PageTable.of(replace(averages, cells=cells.drop(columns=same)))
+    return replace(table, title="Paired comparisons" + (" on the average" if has_average else ""))
+
+
+def _show_data(experiment: Experiment, results: Results) -> Mapping[str, PageTable | list[DataCard] | None]:
+    if not isinstance(experiment, FineTuning):
+        return {"cards": [], "lengths": None, "benchmarks": None}
+    return {
+        "cards": [_printable_card(card) for card in list_data_cards(experiment, results)],
+        "lengths": show_lengths(results.summaries) if results.summaries else None,
+        "benchmarks": show_benchmarks(experiment),
+    }
+
+
+def _printable_card(card: DataCard) -> DataCard:
+    if card.example is None:
+        return card
+    texts = {name: _without_controls(getattr(card.example, name)) for name in ("question", "answer")}
+    return replace(card, example=card.example.model_copy(update=texts))
 
 
 def _show_trace(run_id: str, name: str) -> dict[str, str]:

@@ -1,11 +1,14 @@
 """The tables of the page, including those without a file of their own: lengths, times and provenance."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
 
+from weft.layout import ResultLayout
 from weft.records import LengthSummary, Provenance
+from weft.report.downloads import Files, table_files
 from weft.report.labels import percent, seconds_text
 from weft.report.markup import WIDE
 from weft.report.presentation import Table
@@ -32,16 +35,18 @@ LENGTHS = {
 }
 """Field of `weft.records.LengthSummary` -> heading of its row."""
 TEXT_HEADINGS = {
-    "quantity",
-    "commit",
-    "settings",
-    "versions",
-    "device",
-    "python",
-    "training seeds",
-    "benchmark, length",
-}
+    "quantity", "commit", "settings", "versions", "device", "python", "training seeds", "results",
+    "source of the questions", "licence", "file", "benchmark, length",
+}  # fmt: skip
 """Headings of left-aligned columns."""
+LONG = 16
+"""Number of rows above which a table is folded."""
+RUNS = f"{ResultLayout.of('').run('').name}/"
+"""Beginning of the paths of training runs in the results folder."""
+LONGEST_PRINTED = 60
+"""Number of rows above which a table is not printed."""
+STORED = ".stored"
+"""Ending of the path of a result of which only the provenance was stored."""
 SHORT_DIGEST = 12
 """Number of characters that the page shows of a commit or digest."""
 
@@ -55,12 +60,24 @@ class PageTable:
         headings: headings of the columns.
         rows: cells as text.
         notes: sentences that define the numbers.
+        files: files with the table; None if the table is on the page only.
     """
 
     title: str
     headings: Sequence[str]
     rows: Sequence[Sequence[str]]
     notes: str = ""
+    files: Files | None = None
+
+    @property
+    def is_long(self) -> bool:
+        """True if the page shows the table only on request."""
+        return len(self.rows) > LONG
+
+    @property
+    def is_printed(self) -> bool:
+        """True if the table is printed although it is folded on the page."""
+        return len(self.rows) <= LONGEST_PRINTED
 
     @classmethod
     def of(cls, table: Table) -> "PageTable":
@@ -71,7 +88,8 @@ class PageTable:
             headings, *rows = [list(column) for column in zip(headings, *rows, strict=True)]
             has_lengths = any(", " in heading for heading, *_ in rows)
             headings[0] = "benchmark, length" if has_lengths else "benchmark"
-        return cls(table.subject[0].upper() + table.subject[1:], headings, rows, " ".join(table.notes))
+        title = table.subject[0].upper() + table.subject[1:]
+        return cls(title, headings, rows, " ".join(table.notes), table_files(table.name))
 
 
 def show_lengths(summaries: Mapping[str, LengthSummary]) -> PageTable:
@@ -113,13 +131,21 @@ def show_timings(timings: pd.DataFrame) -> PageTable:
     return PageTable("Training times", list(cells.columns), cells.to_numpy().tolist(), notes)
 
 
-def show_provenance(provenance: Sequence[Provenance]) -> PageTable:
-    """Return the provenance, with a single row for all results that were made in the same way."""
-    groups: dict[tuple[object, ...], list[Provenance]] = {}
-    for item in provenance:
+def show_provenance(provenance: Mapping[str, Provenance]) -> PageTable:
+    """Return the provenance, with a single row for all results that were made in the same way.
+
+    Args:
+        provenance: provenance of each result, by its path in the results folder.
+
+    Returns:
+        The table. Training seeds are the seeds of training runs only; the questions and the training examples
+        have seeds of their own, which are settings.
+    """
+    groups: dict[tuple[object, ...], dict[str, Provenance]] = {}
+    for name, item in provenance.items():
         versions = tuple(sorted(item.versions.items()))
         made_by = item.commit, item.dirty, item.experiment_digest, item.source_digest
-        groups.setdefault((*made_by, item.device, item.python, versions), []).append(item)
+        groups.setdefault((*made_by, item.device, item.python, versions), {})[name] = item
     headings = ["commit", "settings", "device", "python", "training seeds", "results", "versions"]
     notes = (
         "A row contains all results that were made in the same way. The column settings is the digest of the "
@@ -128,16 +154,17 @@ def show_provenance(provenance: Sequence[Provenance]) -> PageTable:
     return PageTable("Provenance", headings, [_provenance_row(group) for group in groups.values()], notes)
 
 
-def _provenance_row(group: Sequence[Provenance]) -> list[str]:
-    first = group[0]
-    seeds = sorted({item.seed for item in group if item.seed is not None})
+def _provenance_row(group: Mapping[str, Provenance]) -> list[str]:
+    first = next(iter(group.values()))
+    seeds = {item.seed for name, item in group.items() if name.startswith(RUNS) and item.seed is not None}
+    folders = Counter(name.removesuffix(STORED).partition("/")[0] for name in group)
     versions = ", ".join(f"{name} {version}" for name, version in sorted(first.versions.items()))
     return [
         (first.commit or "no commit")[:SHORT_DIGEST] + (" with changes" if first.dirty else ""),
         first.experiment_digest[:SHORT_DIGEST],
         first.device,
         first.python,
-        ", ".join(map(str, seeds)),
-        str(len(group)),
+        ", ".join(map(str, sorted(seeds))),
+        f"{len(group)}: " + ", ".join(f"{name} {count}" for name, count in folders.items()),
         f"weft {first.weft_version}, {versions}",
     ]

@@ -4,7 +4,7 @@ Tables, figures and the page are computed from ``(experiment, results)`` and ope
 If a file is missing, incomplete or malformed, an error with its name is raised.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -14,10 +14,11 @@ import pandas as pd
 
 from weft.config import CUSTOM_SCORING, Experiment, FineTuning, Run
 from weft.errors import DataError, ScoringError
-from weft.layout import PROVENANCE_ENDING, SUMMARY_FILE, ResultLayout
+from weft.layout import PROVENANCE_ENDING, SUMMARY_FILE, ResultLayout, provenance_file
 from weft.provenance import file_sha256
 from weft.records import (
     CurvePoint,
+    Example,
     Generation,
     JobTime,
     LengthSummary,
@@ -27,7 +28,7 @@ from weft.records import (
     Timing,
     Verdict,
 )
-from weft.records.files import read_json, read_lines
+from weft.records.files import parse_record, read_json, read_lines
 from weft.report.words import WordRanking, rank_words
 
 PROBE_COLUMNS = ("example_id", "token", "entropy", "is_padding")
@@ -98,7 +99,8 @@ class Results:
         curves: learning curve of each run, by its name, if it is measured; that of the base model has the
             points after 0 steps.
         summaries: lengths of each prepared data set, where they are known.
-        provenance: provenance of the results.
+        examples: the first training example of each data set, where the examples are at hand.
+        provenance: provenance of each result, by its path in the results folder.
         traces: runs whose answers are shown step by step on a separate page.
     """
 
@@ -111,7 +113,8 @@ class Results:
     gradients: dict[str, pd.DataFrame] = field(default_factory=dict)
     curves: dict[str, list[CurvePoint]] = field(default_factory=dict)
     summaries: dict[str, LengthSummary] = field(default_factory=dict)
-    provenance: list[Provenance] = field(default_factory=list)
+    examples: dict[str, Example] = field(default_factory=dict)
+    provenance: dict[str, Provenance] = field(default_factory=dict)
     traces: list[Run] = field(default_factory=list)
 
     @cached_property
@@ -139,13 +142,14 @@ def load_results(experiment: Experiment, layout: ResultLayout) -> Results:
         ScoringError: a score file is missing, incomplete or malformed, or lacks the score of a question.
     """
     scores = list(_load_scores(experiment, layout))
-    provenance = [read_json(path, Provenance) for path in _provenance_files(layout.root)]
+    provenance = read_provenance(layout)
     if not isinstance(experiment, FineTuning):
         return Results(scores, provenance=provenance)
     run_ids = [run.run_id for run in experiment.trained_runs]
     names = experiment.dataset_names
     summaries = {name: layout.prepared(name) / SUMMARY_FILE for name in names}
     known = {name: path for name, path in summaries.items() if path.is_file()}
+    examples = {name: layout.examples(name) for name in names}
     measured = experiment.run_ids if experiment.curve_benchmarks else []
     studied = names if experiment.has_gradient_study else []
     return Results(
@@ -158,12 +162,31 @@ def load_results(experiment: Experiment, layout: ResultLayout) -> Results:
         gradients={name: _load_gradients(experiment, layout.gradients(name)) for name in studied},
         curves={run_id: read_lines(layout.curve(run_id), CurvePoint) for run_id in measured},
         summaries={name: read_json(path, LengthSummary) for name, path in known.items()},
+        examples={name: _load_first_example(path) for name, path in examples.items() if path.is_file()},
         provenance=provenance,
         traces=[run for run in experiment.traced_runs if layout.trace(run.run_id).is_file()],
     )
 
 
-def check_digests(layout: ResultLayout) -> None:
+def read_provenance(layout: ResultLayout) -> dict[str, Provenance]:
+    """Read the provenance of all results of an experiment that the page shows.
+
+    Args:
+        layout: results folder of an experiment.
+
+    Returns:
+        The provenance of each result, by its path in the folder, for example ``runs/sft-s1k-seed1``.
+
+    Raises:
+        DataError: a provenance file is malformed.
+    """
+    return {
+        path.relative_to(layout.root).as_posix().removesuffix(PROVENANCE_ENDING): read_json(path, Provenance)
+        for path in _provenance_files(layout.root)
+    }
+
+
+def check_digests(layout: ResultLayout, provenance: Mapping[str, Provenance]) -> None:
     """Check, by reading all of it, that the results have the content that their provenance records.
 
     Jobs trust the size and the time of a file that was hashed before (`weft.provenance.stored_digest`); this
@@ -171,16 +194,17 @@ def check_digests(layout: ResultLayout) -> None:
 
     Args:
         layout: results folder of an experiment.
+        provenance: provenance of its results, see `read_provenance`.
 
     Raises:
         DataError: a result was changed after it had been written.
     """
-    for path in _provenance_files(layout.root):
-        result = path.with_name(path.name.removesuffix(PROVENANCE_ENDING))
-        if result.exists() and file_sha256(result) != read_json(path, Provenance).sha256:
+    for name, recorded in provenance.items():
+        result = layout.root / name
+        if result.exists() and file_sha256(result) != recorded.sha256:
             raise DataError(
-                f"{result}: expected the content whose SHA-256 is in {path.name}, got other content; delete "
-                "both and run the workflow again"
+                f"{result}: expected the content whose SHA-256 is in {provenance_file(result).name}, got "
+                "other content; delete both and run the workflow again"
             )
 
 
@@ -252,6 +276,15 @@ def _load_sampling_seconds(layout: ResultLayout, run_ids: list[str]) -> Iterator
         jobs = [read_lines(path, JobTime, remedy="delete the file") for path in files]
         if jobs and all(jobs):
             yield run_id, sum(times[-1].s for times in jobs)
+
+
+def _load_first_example(path: Path) -> Example:
+    """Return the first example of a data set without reading the others."""
+    with path.open(encoding="utf-8", errors="replace") as file:
+        line = file.readline()
+    return parse_record(
+        line, Example, place=f"{path}, line 1", error=DataError, remedy="delete the file and make it again"
+    )
 
 
 def _load_log(path: Path) -> list[StepMetrics]:

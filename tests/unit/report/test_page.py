@@ -1,19 +1,26 @@
+import itertools
 import json
 import re
+import struct
 from dataclasses import replace
 
+import pandas as pd
 import pytest
 
 from weft.layout import provenance_file
-from weft.records import Provenance
-from weft.report.outputs import list_figures
-from weft.report.page import render_page
+from weft.records import Example, Provenance
+from weft.report.outputs import list_figures, list_tables
+from weft.report.page import _WIDTHS, render_page
 
 ATTACK = "<script>alert('x')</script>\x00\ud800<img src=https://example.org/x onerror=alert(1)>"
 
 
+PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + struct.pack(">II", 1200, 600)
+"""The beginning of a PNG file of 8 inches."""
+
+
 def render(experiment, results, tables):
-    return render_page(experiment, results, tables, dict.fromkeys(list_figures(experiment), b"PNG"))
+    return render_page(experiment, results, tables, dict.fromkeys(list_figures(experiment), PNG))
 
 
 def section(page, name):
@@ -25,29 +32,97 @@ def page(experiment, results, tables):
     return render(experiment, results, tables)
 
 
+def rows_of(text):
+    """Return the cells of the rows of a table, given its HTML."""
+    rows = re.findall("<tr>(.*?)</tr>", text)
+    return [re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row) for row in rows]
+
+
 def test_the_page_is_self_contained(page):
-    assert len(re.findall(r'src="data:image/png;base64,', page)) == 6
-    assert not re.findall(r'(?:src|href)="(?!data:|#)', page)
-    assert "default-src 'none'" in page
+    assert len(re.findall(r'src="data:image/png;base64,', page)) == 5
+    assert not re.findall(r'src="(?!data:)', page)
+    assert not re.findall(r'href="(?!#|\.\./(?:tables|figures)/)', page)
+    assert "default-src 'none'; img-src data:; style-src 'unsafe-inline'" in page
     for word in ("<script", "@import", "url("):
         assert word not in page
 
 
-def test_title_caption_verdict_and_tables_are_there(page):
-    assert "<h1>A small comparison</h1>" in page
-    assert "Made-up numbers for tests &amp; nothing else" in page
-    assert re.search(r'<p class="verdict">WeFT minus SFT on average: [+−]\d', page)
-    assert '<td class="text">WeFT, worked</td>' in page
-    assert '<td class="text">weft-worked-seed3</td>' in page
-    for name in ("traces", "ablations", "data"):
+def test_the_caption_of_the_experiment_stands_once(page):
+    assert page.count("Made-up numbers for tests &amp; nothing else") == 1 + 1, "also among the settings"
+    head = page[: page.index("<h2")]
+    assert "<h1>A small comparison</h1>" in head
+    assert "Made-up numbers for tests &amp; nothing else" in head
+
+
+def test_the_first_screen_has_sentence_figure_table_and_reservations_in_this_order(page):
+    first = page.split('<h2 id="result"')[1].split("<h2")[0]
+    places = [
+        re.search(pattern, first).start()
+        for pattern in (
+            r'<p class="verdict">WeFT minus SFT on average: [+−]\d',
+            r'<img alt="Accuracy\. ',
+            r'<th scope="row" class="text">base model</th>',
+            r"<li>The intervals cover",
+        )
+    ]
+    assert places == sorted(places)
+    assert page.count('<img alt="Accuracy. ') == 1, "the figure is not repeated"
+
+
+def test_all_cells_are_headed(page):
+    assert '<th scope="row" class="text">WeFT, worked</th>' in page
+    assert '<th scope="row" class="text">weft-worked-seed3</th>' in page
+    assert page.count("<th ") == page.count("<th scope=")
+    assert "<th>" not in page
+    assert page.count("<table>") == page.count("<caption ")
+    assert (
+        re.findall('<div class="scroll"(?! tabindex="0" role="group" aria-label="(?:Table|Figure): )', page)
+        == []
+    )
+
+
+def test_headings_leave_out_no_level(page):
+    levels = [int(level) for level in re.findall(r"<h(\d)", page)]
+    assert levels[0] == 1
+    assert all(level <= before + 1 for before, level in itertools.pairwise(levels))
+
+
+def test_long_tables_are_folded(experiment, results, tables):
+    text = section(render(experiment, results, tables), "tables")
+    folded = re.findall('<details class="rows printed"><summary>Show all ([0-9]+) rows</summary>', text)
+    assert folded == [str(len(tables["scores"]))] if len(tables["scores"]) > 16 else folded == []
+    long = pd.concat([tables["scores"]] * 5)
+    text = section(render(experiment, results, tables | {"scores": long}), "tables")
+    assert f'<details class="rows"><summary>Show all {len(long)} rows' in text
+    assert f"The {len(long)} rows of this table are not printed." in text
+
+
+def test_sections_without_content_are_left_out(page, stored, stored_results, stored_tables):
+    for name in ("traces", "figures"):
         assert f'id="{name}"' not in page
+    text = render(stored, stored_results, stored_tables)
+    links = re.findall('<a href="#([a-z]+)">', text.split("<nav")[1].split("</nav>")[0])
+    assert links == ["result", "tables", "settings", "provenance", "downloads"]
+    assert all(f'id="{name}"' in text for name in links)
+
+
+def test_figures_have_their_width_in_the_format_of_the_page(page):
+    assert '" width="880" src="data:image/png' in page
+    assert _WIDTHS["png"](PNG) == 8
+    assert _WIDTHS["svg"](b'<?xml?>\n<svg xmlns="x" width="576pt" height="1pt">') == 8
 
 
 def test_provenance_is_grouped(page):
-    rows = section(page, "provenance").split("<tbody>")[1]
-    assert rows.count("<tr>") == 1
-    for text in ("0123456789ab", "ffffffffffff", "1, 2, 3", "torch 2.13.0", "<td>6</td>"):
-        assert text in rows
+    [_, row] = rows_of(section(page, "provenance"))
+    assert row == [
+        "0123456789ab",
+        "ffffffffffff",
+        "cpu",
+        "3.11.9",
+        "1, 2, 3",
+        "6: runs 6",
+        "weft 0.1.0, torch 2.13.0",
+    ]
 
 
 def test_text_of_a_model_is_escaped(experiment, results, tables):
@@ -103,42 +178,63 @@ def test_tables_stand_in_reading_order(describe, compute):
         "Masking-rate ratios",
         "Words with the highest and the lowest entropy",
         "Accuracy of every method over training seeds",
+        "Accuracy of every run",
     ]
-    assert '<td class="text">Sudoku 4×4 (boards)</td>' in section(text, "runs")
+    assert '<td class="text">Sudoku 4×4 (boards)</td>' in section(text, "tables")
+    assert re.findall("<h3>(.*)</h3>", section(text, "training")) == ["Masking-rate ratios"]
 
 
-def test_ablations_have_a_section_with_their_tables_and_figures(ablations, ablated, ablated_tables):
+def test_ablations_add_their_comparisons_figures_and_tables(ablations, ablated, ablated_tables):
     text = render(ablations, ablated, ablated_tables)
-    part = section(text, "ablations")
-    assert re.findall("<h3>(.*)</h3>", part) == [
-        "Paired comparisons on the average",
-        "Origin of the gradient",
-        "Masking-rate ratios",
-        "Costs",
-    ]
-    assert re.findall('<img alt="([^"]*)"', part) == [
-        "Differences of accuracy",
-        "Origin of the gradient",
-        "Noise of the gradient",
-        "Masking-rate ratios",
-    ]
-    averages = part.split("Paired comparisons on the average")[1].split("</table>")[0]
-    assert averages.count("<tr>") == 1 + 5
-    assert re.findall(r"<th(?: class=\"text\")?>(.*?)</th>", averages) == [
+    assert '<img alt="Differences of accuracy. ' in text.split('id="result"')[1].split("<h2")[0]
+    part = section(text, "figures")
+    assert re.findall('<img alt="(.*?)\\.', part) == ["Accuracy"]
+    headings, *rows = rows_of(part)
+    assert len(rows) == 5
+    assert headings == [
         "contrast", "difference, points", "95 % interval", "p", "p, Holm", "detectable, points",
         "conclusion",
     ]  # fmt: skip
-    after = text.split('<h2 id="tables">')[1]
-    assert "Noise of the gradient" not in after
-    assert after.count("<h3>Paired comparison</h3>") == 1, "all benchmarks"
+    training = section(text, "training")
+    assert re.findall('<img alt="(.*?)\\.', training) == [
+        "Learning curves",
+        "Training loss",
+        "Token entropy",
+        "Masking-rate ratios",
+        "Origin of the gradient",
+        "Noise of the gradient",
+    ]
+    assert "Cost of an optimiser step" in re.findall("<h3>(.*)</h3>", section(text, "cost"))
 
 
-def test_lengths_of_the_training_data_are_shown(experiment, results, tables, summary):
-    text = section(render(experiment, replace(results, summaries={"worked": summary}), tables), "data")
-    rows = dict(re.findall('<td class="text">(.*?)</td><td>(.*?)</td>', text))
-    assert rows["examples"] == "1,536"
-    assert rows["examples cut off, %"] == "3.1"
-    assert "of these the tag is cut off, %" not in rows, "no example has a tag"
+def test_the_training_data_are_described(experiment, results, tables, summary):
+    attacked = Example(example_id="e", question=ATTACK, answer="<b>7</b>", source="generated/sudoku")
+    changed = replace(results, summaries={"worked": summary}, examples={"worked": attacked})
+    text = section(render(experiment, changed, tables), "data")
+    assert "<dt>examples</dt><dd>1,536 for training, 8 held out</dd>" in text
+    assert "<pre>&lt;b&gt;7&lt;/b&gt;</pre>" in text
+    assert "<script" not in text
+    rows = {row[0]: row[1:] for row in rows_of(text)}
+    assert rows["examples cut off, %"] == ["3.1"]
+    assert rows["Sudoku 4×4"][0] == "generated, test problems, seed 1"
+
+
+def test_settings_and_deviations_are_folded(page):
+    text = section(page, "settings")
+    assert "name: small\n" in text
+    assert "warmup_steps: 0\n" in text
+    assert "<strong>1. Lower bound of the rate.</strong>" in text
+    assert "<details open" not in text
+
+
+def test_every_table_and_figure_leads_to_its_files_and_its_provenance(experiment, page):
+    for name in list_tables(experiment):
+        assert page.count(f'href="../tables/{name}.csv"') == 2, "beside the table, and among the downloads"
+        assert page.count(f'href="../tables/{name}.csv.provenance.json"') == 2
+    for name in list_figures(experiment):
+        assert page.count(f'href="../figures/{name}.pdf"') == 2
+        assert page.count(f'href="../figures/{name}.png.provenance.json"') == 2
+    assert "@misc{xu2025weft" in section(page, "downloads")
 
 
 def test_stored_generations_have_a_page_too(stored, stored_results, stored_tables):
@@ -152,7 +248,6 @@ def test_the_head_of_the_page_says_that_sampling_is_approximate(approximate, res
     text = render(approximate, results, tables)
     note = "approximate sampling: dual cache, threshold 0.9"
     assert note in text[: text.index("<h2")]
-    assert text.count(note) > 1 + text.count("<figure>")
 
 
 def test_the_commands_write_all_files_with_provenance(write, tmp_path, describe_stored, monkeypatch):

@@ -27,8 +27,21 @@ def test_quantities_that_no_data_set_has_are_left_out(summary):
 
 
 def test_results_that_were_made_in_another_way_have_their_own_row(results):
-    first = results.provenance[0]
+    first = next(iter(results.provenance.values()))
     changed = first.model_copy(update={"dirty": True, "commit": None})
-    rows = show_provenance([*results.provenance, changed]).rows
-    assert [row[5] for row in rows] == ["6", "1"]
+    rows = show_provenance(results.provenance | {"base.stored": changed}).rows
+    assert [row[5] for row in rows] == ["6: runs 6", "1: base 1"]
     assert rows[1][0] == "no commit with changes"
+
+
+def test_seeds_of_questions_and_tables_are_not_training_seeds(results):
+    first = next(iter(results.provenance.values()))
+    questions = first.model_copy(update={"seed": 21})
+    rows = show_provenance(results.provenance | {"data/questions/gsm8k.jsonl": questions}).rows
+    assert [(row[4], row[5]) for row in rows] == [("1, 2, 3", "7: runs 6, data 1")]
+
+
+def test_long_tables_are_folded_and_very_long_ones_not_printed():
+    tables = [PageTable("T", ["n"], [["1"]] * count) for count in (16, 17, 60, 61)]
+    assert [table.is_long for table in tables] == [False, True, True, True]
+    assert [table.is_printed for table in tables] == [True, True, True, False]

@@ -9,7 +9,13 @@ from weft.layout import ResultLayout, provenance_file
 from weft.provenance import stored_digest, write_provenance
 from weft.records import Provenance
 from weft.records.files import read_json, write_json
-from weft.report.results import GRADIENT_COLUMNS, MAY_BE_UNDEFINED, check_digests, load_results
+from weft.report.results import (
+    GRADIENT_COLUMNS,
+    MAY_BE_UNDEFINED,
+    check_digests,
+    load_results,
+    read_provenance,
+)
 
 SCORES = "scores/d1/sft-worked-seed2/gsm8k/48.jsonl"
 
@@ -195,13 +201,13 @@ def test_a_change_that_keeps_size_and_time_is_detected(tmp_path):
     run.mkdir(parents=True)
     weights.write_text("before")
     write_provenance(run, settings={}, experiment="small")
-    check_digests(layout)
+    check_digests(layout, read_provenance(layout))
     times = weights.stat().st_atime_ns, weights.stat().st_mtime_ns
     weights.write_text("change")
     os.utime(weights, ns=times)
     assert stored_digest(run) == read_json(provenance_file(run), Provenance).sha256
     with pytest.raises(DataError, match=r"runs/sft: .* sft\.provenance\.json"):
-        check_digests(layout)
+        check_digests(layout, read_provenance(layout))
 
 
 def test_provenance_of_figures_report_and_hidden_folders_is_left_out(experiment, layout):

@@ -17,7 +17,7 @@ from weft.layout import ResultLayout, provenance_file
 from weft.provenance import write_provenance
 from weft.records import CurvePoint, Generation, ScoredExample
 from weft.records.files import write_lines, write_text
-from weft.report.results import check_digests
+from weft.report.results import check_digests, read_provenance
 
 
 @pytest.fixture
@@ -126,11 +126,11 @@ def test_the_report_accepts_restored_results(experiment, layout, tmp_path):
     store(experiment, layout, experiment.run_ids)
     again = ResultLayout(tmp_path / "again")
     stored_results.restore(experiment, again)
-    check_digests(again)
+    check_digests(again, read_provenance(again))
     path = again.scores("d1", "base", "gsm8k", 32)
     path.write_text(path.read_text().replace("because", "perhaps"))
     with pytest.raises(DataError, match="expected the content"):
-        check_digests(again)
+        check_digests(again, read_provenance(again))
 
 
 def change(experiment, **changes):

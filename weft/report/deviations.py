@@ -1,0 +1,52 @@
+"""The deviations from the paper, read from ``docs/deviations.md``.
+
+The page lists them, so that it can be read without the repository.
+"""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from weft.provenance import PACKAGE_ROOT
+from weft.records.files import read_text
+
+DEVIATIONS_FILE = PACKAGE_ROOT.parent / "docs/deviations.md"
+"""The document in the repository; it does not exist if only the package is installed."""
+ENTRY = re.compile(r"^- \*\*(\d+)\. (.+?)\.?\*\* *(.*?)(?=^- |^#|\Z)", re.MULTILINE | re.DOTALL)
+LINK = re.compile(r"\[(.+?)\]\(.+?\)")
+
+
+@dataclass(frozen=True)
+class Deviation:
+    """A numbered deviation.
+
+    Attributes:
+        number: its number, which never changes.
+        title: its title.
+        text: what differs, in one line.
+    """
+
+    number: int
+    title: str
+    text: str
+
+
+def load_deviations(path: Path = DEVIATIONS_FILE) -> list[Deviation]:
+    """Read the deviations, sorted by number.
+
+    Args:
+        path: the document.
+
+    Returns:
+        The deviations; none if the document does not exist.
+    """
+    if not path.is_file():
+        return []
+    found = ENTRY.findall(read_text(path))
+    entries = [Deviation(int(number), title, _in_one_line(text)) for number, title, text in found]
+    return sorted(entries, key=lambda entry: entry.number)
+
+
+def _in_one_line(text: str) -> str:
+    """Remove line ends, and the marks of links and code."""
+    return " ".join(LINK.sub(r"\1", text).replace("`", "").split())

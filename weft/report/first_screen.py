@@ -1,0 +1,92 @@
+"""What the first screen of the page shows beside the result in a sentence: a figure and a small table."""
+
+from collections.abc import Collection
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+
+from weft.config import BASE_RUN, Experiment, FineTuning
+from weft.report.labels import group_label, percent, percent_spread
+from weft.report.page_tables import PageTable
+from weft.report.presentation import length_text, present
+from weft.report.published_numbers import MIXED
+from weft.report.tables import Tables
+from weft.stats import AVERAGE
+
+FIRST_FIGURES = ("forest", "contrasts", "accuracy")
+"""Names of figures; the first one that an experiment has is shown first."""
+
+
+def first_figure(names: Collection[str]) -> str:
+    """Return the name of the figure on the first screen, given the names of all figures."""
+    return next(name for name in FIRST_FIGURES if name in names)
+
+
+def first_table(experiment: Experiment, tables: Tables) -> PageTable:
+    """Return the table of the first screen: base model, control and treatment, with average and gain.
+
+    Args:
+        experiment: the experiment.
+        tables: its tables.
+
+    Returns:
+        For a fine-tuning, a row for the base model and for the methods of the main contrast on each
+        training set, at the lengths of the paper or, without these, at the largest length. For stored
+        generations, the headline table.
+    """
+    if not isinstance(experiment, FineTuning):
+        headline = PageTable.of(present(experiment, "headline", tables["headline"]))
+        return replace(headline, notes="")
+    rows = _main_averages(experiment, tables)
+    table = {
+        "method": [group_label(method, dataset) for method, dataset in _groups(experiment, rows)],
+        "average, %": [percent_spread(*pair) for pair in zip(rows["mean"], rows["sd"], strict=True)],
+        "gain, points": [percent(gain, is_signed=True) for gain in rows["gain"]],
+    }
+    if rows["published"].notna().any():
+        table["paper, %"] = [percent(value) for value in rows["published"]]
+    cells = pd.DataFrame(table)
+    return PageTable(
+        "Averages of the main methods",
+        list(cells.columns),
+        cells.to_numpy().tolist(),
+        _notes(experiment, rows["gen_length"].tolist()[0]),
+    )
+
+
+def _main_averages(experiment: FineTuning, tables: Tables) -> pd.DataFrame:
+    """Return the rows of the base model, the control and the treatment with sd, gain and published average."""
+    names = experiment.benchmark_names
+    methods = tables["methods"]
+    is_main = methods["method"].isin([BASE_RUN, *experiment.contrast])
+    is_average = methods["benchmark"] == (AVERAGE if len(names) > 1 else names[0])
+    rows = methods[is_main & is_average & (methods["rules"] == experiment.scoring[0])]
+    lengths = rows["gen_length"].unique().tolist()
+    length = MIXED if MIXED in lengths else max(lengths, key=int)
+    rows = rows[rows["gen_length"] == length]
+    keys = ["method", "dataset", "gen_length"]
+    rows = rows.merge(tables["gains"][[*keys, "gain"]], on=keys, how="left")
+    order = [None, *experiment.dataset_names]
+    places = [order.index(dataset if isinstance(dataset, str) else None) for dataset in rows["dataset"]]
+    rows = rows.iloc[np.argsort(places, kind="stable")]
+    if "published" not in tables:
+        return rows.assign(published=float("nan"))
+    published = tables["published"].rename(columns={"weft_paper": "published"})
+    return rows.merge(published[[*keys, "benchmark", "published"]], on=[*keys, "benchmark"], how="left")
+
+
+def _groups(experiment: FineTuning, rows: pd.DataFrame) -> list[tuple[str, str | None]]:
+    """Return method and training set of each row; the training set only if there are several."""
+    has_several = len(experiment.dataset_names) > 1
+    return [
+        (method, dataset if has_several and isinstance(dataset, str) else None)
+        for method, dataset in zip(rows["method"], rows["dataset"], strict=True)
+    ]
+
+
+def _notes(experiment: FineTuning, length: int | str) -> str:
+    number = len(experiment.benchmark_names)
+    average = f"Mean over {number} benchmarks" if number > 1 else "Accuracy on the only benchmark"
+    spread = " ± standard deviation over training seeds" if len(experiment.seeds) > 1 else ""
+    return f"{average}{spread}, {length_text(length)}; gain over the base model."
