@@ -56,7 +56,7 @@ def first_table(experiment: Experiment, tables: Tables) -> PageTable:
 
 
 def _main_averages(experiment: FineTuning, tables: Tables) -> pd.DataFrame:
-    """Return the rows of the base model, the control and the treatment with sd, gain and published average."""
+    """Return the rows of base model, control and treatment, with the gain and the published average."""
     names = experiment.benchmark_names
     methods = tables["methods"]
     is_main = methods["method"].isin([BASE_RUN, *experiment.contrast])
