@@ -27,13 +27,14 @@ import yaml
 from tools.commands import brief_errors, load_fine_tuning
 from weft.config import BASE_RUN, FineTuning
 from weft.config.experiment import Run
+from weft.config.sources import GeneratedData
 from weft.config.stages import stage_settings
-from weft.data.tasks.examples import digest_generators
+from weft.data.tasks.examples import digest_generators, generate_examples
 from weft.errors import DataError
 from weft.layout import PROVENANCE_ENDING, SUMMARY_FILE, ResultLayout, provenance_file
 from weft.provenance import digest
 from weft.records import Generation, JsonObject, Provenance, Record, ScoredExample
-from weft.records.files import atomic_file, read_json, read_lines, read_text, write_text
+from weft.records.files import atomic_file, read_json, read_lines, read_text, write_lines, write_text
 
 STORE = Path("docs/results")
 FILES, SETTINGS = b"weft.files", b"weft.settings"
@@ -218,6 +219,8 @@ def _restored_provenance(result: Path) -> Path:
 def restore(experiment: FineTuning, layout: ResultLayout) -> None:
     """Write the files of all stored runs, data sets and gradient studies that the report reads.
 
+    Generated training examples are not stored but generated again: the page shows one of each data set.
+
     Args:
         experiment: the experiment, with stored runs only.
         layout: folder of results to write.
@@ -228,6 +231,10 @@ def restore(experiment: FineTuning, layout: ResultLayout) -> None:
             write_text(path, text)
         _write_other_files(layout, table)
     for dataset in experiment.dataset_names:
+        source = experiment.datasets[dataset]
+        if isinstance(source, GeneratedData):
+            examples = generate_examples(source.tasks, seed=source.seed, is_checked=source.checked_steps)
+            write_lines(layout.examples(dataset), examples)
         table = _read_table(experiment, f"{DATA}{dataset}")
         _write_table(table, layout.probe(dataset))
         _write_other_files(layout, table)

@@ -42,8 +42,10 @@ def load_deviations(path: Path = DEVIATIONS_FILE) -> list[Deviation]:
     """
     if not path.is_file():
         return []
-    found = ENTRY.findall(read_text(path))
-    entries = [Deviation(int(number), title, _in_one_line(text)) for number, title, text in found]
+    entries = [
+        Deviation(int(number), title, _in_one_line(text))
+        for number, title, text in ENTRY.findall(read_text(path))
+    ]
     return sorted(entries, key=lambda entry: entry.number)
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from weft.config import BASE_RUN, Experiment, FineTuning
+from weft.report.downloads import table_files
 from weft.report.labels import group_label, percent, percent_spread
 from weft.report.page_tables import PageTable
 from weft.report.presentation import length_text, present
@@ -52,6 +53,7 @@ def first_table(experiment: Experiment, tables: Tables) -> PageTable:
         list(cells.columns),
         cells.to_numpy().tolist(),
         _notes(experiment, rows["gen_length"].tolist()[0]),
+        table_files("gains"),
     )
 
 

@@ -144,9 +144,9 @@ def _png_width(image: bytes) -> float:
 
 def _svg_width(image: bytes) -> float:
     """Return the width of an SVG file of matplotlib in inches."""
-    found = re.search(rb'<svg [^>]*?width="([\d.]+)pt"', image)
-    assert found is not None, "matplotlib writes the width in points"
-    return float(found[1]) / POINTS_PER_INCH
+    width = re.search(rb'<svg [^>]*?width="([\d.]+)pt"', image)
+    assert width is not None, "matplotlib writes the width in points"
+    return float(width[1]) / POINTS_PER_INCH
 
 
 _WIDTHS: Mapping[str, Callable[[bytes], float]] = {"png": _png_width, "svg": _svg_width}

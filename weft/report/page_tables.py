@@ -103,7 +103,7 @@ def show_lengths(summaries: Mapping[str, LengthSummary]) -> PageTable:
         "Held-out examples are not counted. Lengths are in tokens of the model, without padding and before "
         "examples are cut."
     )
-    return PageTable("Training data", ["quantity", *summaries], rows, notes)
+    return PageTable("Lengths of the training examples", ["quantity", *summaries], rows, notes)
 
 
 def _length(name: str, value: int | float | None) -> str:
@@ -128,7 +128,7 @@ def show_timings(timings: pd.DataFrame) -> PageTable:
         "Times are wall times of the optimiser steps; the seconds per step are a median. Timings were taken "
         "on a machine that other jobs may have shared."
     )
-    return PageTable("Training times", list(cells.columns), cells.to_numpy().tolist(), notes)
+    return PageTable("Wall times of the training runs", list(cells.columns), cells.to_numpy().tolist(), notes)
 
 
 def show_provenance(provenance: Mapping[str, Provenance]) -> PageTable:

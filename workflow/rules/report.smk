@@ -5,11 +5,25 @@ REPORTED = [*SCORES, *SAMPLES, *MODELS, *PREPARED, *PROBES, *GRADIENTS, *CURVES]
 REPORT_CODE = source_digest("stats", "report", "records", "layout")
 
 
+def marked(files, ending, kind):
+    """Mark the files with an ending for the report of Snakemake, and leave the others as they are."""
+    options = {"category": f"{kind}s", "caption": f"../report/{kind.lower()}.rst"}
+    label = kind.lower()
+    return [
+        (
+            file
+            if file.suffix != ending
+            else report(file, labels={label: file.stem.replace("_", " ")}, **options)
+        )
+        for file in files
+    ]
+
+
 rule tables:
     input:
         REPORTED,
     output:
-        TABLES,
+        marked(TABLES, ".csv", "Table"),
     log:
         RESULTS.log("tables"),
     conda:
@@ -28,7 +42,7 @@ rule figures:
     input:
         REPORTED,
     output:
-        FIGURES,
+        marked(FIGURES, ".png", "Figure"),
     log:
         RESULTS.log("figures"),
     conda:
@@ -50,7 +64,12 @@ rule page:
         figures=rules.figures.output,
         traces=TRACES,
     output:
-        RESULTS.page,
+        report(
+            RESULTS.page,
+            category="Result",
+            caption="../report/page.rst",
+            labels={"page": "all results"},
+        ),
     log:
         RESULTS.log("page"),
     conda:

@@ -8,7 +8,12 @@ rule trace:
         base=RESULTS.base,
         adapter=adapter_of,
     output:
-        RESULTS.trace("{run}"),
+        report(
+            RESULTS.trace("{run}"),
+            category="Traces",
+            caption="../report/trace.rst",
+            labels={"run": "{run}"},
+        ),
     log:
         RESULTS.log("trace", "{run}"),
     conda:

@@ -81,6 +81,7 @@ SAMPLING = {
     "dtype": "float32",
     "batch_size": 8,
 }
+WORKED = {"source": "generated", "tasks": {"sudoku": 8}, "seed": 11}
 SKILL = {"base": 0.3, "sft": 0.45, "weft": 0.6}
 WORDS = ("the", "first", "second", "sum", "is", "then", "$\\frac$", "<b>", "answer", "次", "a_b", "100%")
 
@@ -88,7 +89,6 @@ WORDS = ("the", "first", "second", "sum", "is", "then", "$\\frac$", "<b>", "answ
 def described(**changes):
     """Describe a small fine-tuning experiment; ``changes`` replace top-level keys."""
     generated = {"source": "generated", "num_examples": NUM_EXAMPLES, "seed": 1}
-    worked = {"source": "generated", "tasks": {"sudoku": 8}, "seed": 11}
     content = {
         "name": "small",
         "kind": "fine-tuning",
@@ -98,7 +98,7 @@ def described(**changes):
         "statistics": STATISTICS,
         "seeds": [1, 2, 3],
         "base_model": {"source": "scratch", "use": "retrained", "recipe": RECIPE},
-        "datasets": {"worked": worked},
+        "datasets": {"worked": WORKED},
         "methods": {"sft": {"preset": "sft"}, "weft": {"preset": "weft"}},
         "contrast": ["weft", "sft"],
         "forbid_test_questions": True,
@@ -467,3 +467,9 @@ def stored_results(published):
 @pytest.fixture
 def stored_tables(published):
     return published[2]
+
+
+@pytest.fixture(scope="session")
+def three_sets(tmp_path_factory):
+    names = ("worked", "checked", "large")
+    return once(described(name="three", datasets=dict.fromkeys(names, WORKED)), tmp_path_factory)

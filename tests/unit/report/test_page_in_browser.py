@@ -80,7 +80,7 @@ class Browser:
     @staticmethod
     def _open(request):
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        with opener.open(request) as response:
+        with opener.open(request, timeout=120) as response:
             return json.load(response)["value"]
 
 
@@ -115,8 +115,8 @@ def write_page(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def pages(write_page, small, several, published):
-    return [write_page(*results) for results in (small, several, published)]
+def pages(write_page, small, several, three_sets, published):
+    return [write_page(*results) for results in (small, several, three_sets, published)]
 
 
 @pytest.mark.parametrize("size", [PHONE, SCREEN])
@@ -128,7 +128,7 @@ def test_the_page_is_as_wide_as_the_screen_and_the_console_is_empty(browser, pag
 
 
 def test_the_first_screen_has_sentence_figure_and_table(browser, pages):
-    for page in pages[:2]:
+    for page in pages[:3]:
         browser.open(page, SCREEN)
         for selector in (".verdict", ".first figure img", ".first table"):
             box = browser.box(selector)

@@ -113,12 +113,15 @@ def test_what_is_stored_is_restored_to_the_byte(experiment, layout, tmp_path):
     weights = {path for path in before if path.name in ("config.json", "adapter.safetensors", "examples")}
     renamed = {path for path in after if ".stored." in path.name}
     originals = {path.with_name(path.name.replace(".stored.", ".")) for path in renamed}
-    assert {path: after[path] for path in set(after) - renamed} == {
+    examples = {path for path in after if path.parts[:2] == ("data", "examples")}
+    assert {path: after[path] for path in set(after) - renamed - examples} == {
         path: before[path] for path in set(before) - originals - weights
     }
     assert all(after[p] == before[p.with_name(p.name.replace(".stored.", "."))] for p in renamed)
     assert len(renamed) == 1 + 4 + 2, "base model, runs, and data set with its entropies"
     name = experiment.dataset_names[0]
+    assert examples == {again.examples(name).relative_to(again.root)}, "these are generated again"
+    assert after[examples.pop()].count(b"\n") == sum(experiment.datasets[name].tasks.values())
     assert pd.read_parquet(again.probe(name)).equals(pd.read_parquet(layout.probe(name)))
 
 
