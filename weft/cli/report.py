@@ -51,6 +51,7 @@ def report_page(
     figures: Annotated[Path, typer.Option(help="Folder with the figures.")],
 ) -> None:
     """Check the digests of all results, and write the report page, which contains all tables and figures."""
+    from weft.report.deviations import DEVIATIONS_FILE
     from weft.report.page import EMBEDDED_FORMAT, render_page
     from weft.report.results import check_digests, load_results
     from weft.report.tables import compute_tables
@@ -61,7 +62,9 @@ def report_page(
     paths = {name: figures / f"{name}.{EMBEDDED_FORMAT}" for name in list_figures(checked)}
     images = {name: path.read_bytes() for name, path in paths.items()}
     write_text(out, render_page(checked, results, compute_tables(checked, results), images))
-    save_provenance(out, checked, inputs=[*_inputs(checked, layout), *paths.values()])
+    examples = [layout.examples(name) for name in checked.dataset_names]
+    texts = [path for path in (*examples, DEVIATIONS_FILE) if path.exists()]
+    save_provenance(out, checked, inputs=[*_inputs(checked, layout), *paths.values(), *texts])
 
 
 def _inputs(experiment: Experiment, layout: ResultLayout) -> list[Path]:

@@ -16,7 +16,7 @@ REPORT_KEYS = (
     "name", "title", "caption", "scoring", "statistics", "contrast", "further_contrasts", "gradient_study",
     "methods", "benchmarks", "base_model", "seeds",
 )  # fmt: skip
-"""Keys of an experiment on which the labels, the order and the comparisons of the report depend."""
+"""Keys of an experiment on which the labels, the order and the comparisons of the tables depend."""
 
 
 def stage_settings(experiment: Experiment, stage: str, wildcards: Wildcards) -> object:
@@ -32,7 +32,9 @@ def stage_settings(experiment: Experiment, stage: str, wildcards: Wildcards) -> 
     """
     if stage == "score":
         return {"scoring": wildcards["scoring"]}
-    if stage in ("tables", "figures", "page"):
+    if stage == "page":  # it shows all settings
+        return experiment.model_dump(mode="json")
+    if stage in ("tables", "figures"):
         return _report_settings(experiment)
     if experiment.kind != "fine-tuning":
         raise ValueError(f"stage must be of an experiment that trains, got {stage!r} of {experiment.name!r}")

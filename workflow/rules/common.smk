@@ -13,7 +13,8 @@ from weft.data.offline import find_generations
 from weft.data.tasks.examples import digest_generators
 from weft.errors import WeftError
 from weft.layout import FIGURE_FORMATS, ResultLayout, provenance_file
-from weft.provenance import source_digest
+from weft.provenance import file_sha256, source_digest
+from weft.report.deviations import DEVIATIONS_FILE
 from weft.report.outputs import list_figures, list_tables, table_formats
 
 try:

@@ -77,6 +77,9 @@ rule page:
     params:
         file=SETTINGS.experiment,
         settings=settings_of("page"),
+        deviations=(
+            file_sha256(DEVIATIONS_FILE) if DEVIATIONS_FILE.exists() else "not at hand"
+        ),
         code=REPORT_CODE,
         root=lambda wildcards: str(RESULTS.root),
     shell:

@@ -20,9 +20,16 @@ def test_a_longer_list_of_lengths_does_not_sample_the_others_again():
 
 def test_the_report_is_made_anew_when_sampling_becomes_approximate():
     approximate = TINY.model_copy(update={"sampling": TINY.sampling.model_copy(update={"kv_cache": "dual"})})
-    for stage in ("tables", "figures", "page"):
+    for stage in ("tables", "figures"):
         assert "approximation" not in stage_settings(TINY, stage, {})
         assert stage_settings(approximate, stage, {})["approximation"] == "dual cache"
+
+
+def test_the_page_is_made_anew_when_any_setting_that_it_shows_changes():
+    sampling = TINY.sampling.model_copy(update={"batch_size": 3})
+    changed = TINY.model_copy(update={"sampling": sampling})
+    assert stage_settings(changed, "page", {}) != stage_settings(TINY, "page", {})
+    assert stage_settings(changed, "tables", {}) == stage_settings(TINY, "tables", {})
 
 
 def test_an_answer_step_by_step_depends_on_what_sampling_depends_on():
