@@ -123,6 +123,11 @@ class ResultLayout:
         """Path of the report page."""
         return self.root / "report/index.html"
 
+    @property
+    def all_answers(self) -> Path:
+        """Path of the compressed file with all answers and their verdicts, to which the page links."""
+        return self.root / "report/examples.jsonl.gz"
+
     def trace(self, run: str) -> Path:
         """Return the path of the page that shows a run's answers step by step."""
         return self.root / "report/traces" / f"{run}.html"

@@ -1,12 +1,21 @@
 """``weft report``: statistics, tables, figures and the page."""
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from weft.cli.shared import ExperimentOption, OutOption, app, save_provenance
-from weft.config import Experiment, find_experiment, load_experiment
+from weft.cli.shared import (
+    ExperimentOption,
+    OfflineOption,
+    OutOption,
+    app,
+    offline_folders,
+    save_provenance,
+)
+from weft.config import Experiment, Run, find_experiment, load_experiment
+from weft.errors import WeftError
 from weft.layout import ResultLayout
 from weft.records.files import read_text, write_text
 from weft.report.outputs import list_figures
@@ -49,9 +58,14 @@ def report_page(
     root: RootArgument,
     out: OutOption,
     figures: Annotated[Path, typer.Option(help="Folder with the figures.")],
+    offline: OfflineOption = None,
 ) -> None:
-    """Check the digests of all results, and write the report page, which contains all tables and figures."""
+    """Check the digests of all results, and write the report page, with a file of all answers beside it."""
+    from weft.records.files import write_compressed_lines
+    from weft.report.answer_files import answer_source
+    from weft.report.browser import make_browser
     from weft.report.deviations import DEVIATIONS_FILE
+    from weft.report.download import list_rows
     from weft.report.page import EMBEDDED_FORMAT, render_page
     from weft.report.results import check_digests, load_results
     from weft.report.tables import compute_tables
@@ -61,10 +75,34 @@ def report_page(
     check_digests(layout, results.provenance)
     paths = {name: figures / f"{name}.{EMBEDDED_FORMAT}" for name in list_figures(checked)}
     images = {name: path.read_bytes() for name, path in paths.items()}
-    write_text(out, render_page(checked, results, compute_tables(checked, results), images))
+    tables = compute_tables(checked, results)
+    find = partial(_answer_files, checked, layout, offline)
+    answers, download = answer_source(find), out.with_name(layout.all_answers.name)
+    write_compressed_lines(download, list_rows(checked, results, answers))
+    write_text(out, render_page(checked, results, tables, images, make_browser(checked, results, answers)))
     examples = [layout.examples(name) for name in checked.dataset_names]
     texts = [path for path in (*examples, DEVIATIONS_FILE) if path.exists()]
     save_provenance(out, checked, inputs=[*_inputs(checked, layout), *paths.values(), *texts])
+    save_provenance(download, checked, inputs=[layout.all_scores])
+
+
+def _answer_files(
+    experiment: Experiment,
+    layout: ResultLayout,
+    offline: list[str] | None,
+    run: Run,
+    benchmark: str,
+    gen_length: int,
+) -> list[Path]:
+    """Return the paths of the answers of a run; an empty list if published answers are not at hand."""
+    from weft.data.offline import find_generations
+
+    if experiment.kind == "fine-tuning":
+        return [layout.samples(run.run_id, benchmark, gen_length)]
+    try:
+        return find_generations(experiment.generations, benchmark, gen_length, offline_folders(offline))
+    except WeftError:  # the page then says that the answers were not found
+        return []
 
 
 def _inputs(experiment: Experiment, layout: ResultLayout) -> list[Path]:

@@ -10,6 +10,7 @@ at the end of its message, which has this form::
     FILE, line N: FIELD: expected ..., got ...; REMEDY
 """
 
+import gzip
 import json
 import logging
 import os
@@ -108,6 +109,17 @@ def write_lines(out: Path, records: Iterable[Record]) -> None:
     """Write records as JSON Lines, atomically."""
     with atomic_file(out) as temporary, temporary.open("w", encoding="ascii", newline="\n") as file:
         file.writelines(record.as_line() for record in records)
+
+
+def write_compressed_lines(out: Path, rows: Iterable[JsonObject]) -> None:
+    """Write JSON objects as JSON Lines, compressed by gzip, atomically; the same rows give the same bytes."""
+    with (
+        atomic_file(out) as temporary,
+        temporary.open("wb") as file,
+        gzip.GzipFile(filename="", mode="wb", compresslevel=6, fileobj=file, mtime=0) as compressed,
+    ):  # without a name and a time, the bytes depend on the content only
+        for row in rows:
+            compressed.write(json.dumps(row, separators=(",", ":")).encode("ascii") + b"\n")
 
 
 # Appending

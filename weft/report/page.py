@@ -1,40 +1,37 @@
 """The report page: a self-contained HTML file that can be sent by e-mail or archived.
 
 The answers of a model are untrusted text. The template escapes all text, and the content security policy of
-the page forbids browsers to load or execute anything. The page links to the files beside it, but does not
-need them.
+the page forbids browsers to load anything, or to execute anything but the script of the example browser. The
+page links to the files beside it, but does not need them.
 """
 
 import base64
 import re
-import struct
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from weft.config import Experiment, FineTuning
-from weft.layout import ResultLayout
 from weft.report.alt_texts import alt_text
+from weft.report.browser import Browser, trace_link
 from weft.report.captions import TITLES, figure_caption
 from weft.report.conclusions import draw_conclusions
 from weft.report.costs import list_timings
 from weft.report.data_cards import DataCard, list_data_cards, show_benchmarks
 from weft.report.deviations import load_deviations
 from weft.report.downloads import Files, figure_files, load_bibtex, table_files
-from weft.report.drawing import DPI
 from weft.report.first_screen import first_figure, first_table
-from weft.report.labels import benchmark_label, full_caption, run_label
+from weft.report.labels import full_caption, run_label
 from weft.report.outputs import has_ablations
 from weft.report.page_settings import main_settings, resolved_yaml
 from weft.report.page_tables import TEXT_HEADINGS, PageTable, show_lengths, show_provenance, show_timings
 from weft.report.page_template import load_template
 from weft.report.presentation import TEXT_HEADINGS as TABLE_TEXT_HEADINGS
 from weft.report.presentation import main_rows, present
-from weft.report.results import Results, Sample
+from weft.report.results import Results
 from weft.report.tables import Tables
 
-EMBEDDED_FORMAT = "png"
+EMBEDDED_FORMAT = "svg"
 """Format of the figures in the page, one of `weft.layout.FIGURE_FORMATS`."""
-MEDIA_TYPES = {"png": "image/png", "svg": "image/svg+xml"}
 POINTS_PER_INCH = 72
 PIXELS_PER_INCH = 110
 """Size of the figures on the page. It makes the smallest letters of a figure, 7 points, 10.7 pixels high."""
@@ -71,7 +68,11 @@ class PageFigure:
 
 
 def render_page(
-    experiment: Experiment, results: Results, tables: Tables, figures: Mapping[str, bytes]
+    experiment: Experiment,
+    results: Results,
+    tables: Tables,
+    figures: Mapping[str, bytes],
+    browser: Browser | None = None,
 ) -> str:
     """Return the report page as HTML; the same inputs give the same text.
 
@@ -80,6 +81,7 @@ def render_page(
         results: its results.
         tables: its tables by name, in the order in which the page shows them.
         figures: its figures by name, in the format `EMBEDDED_FORMAT`.
+        browser: its example browser; None for a page without one.
 
     Returns:
         The page.
@@ -87,8 +89,8 @@ def render_page(
     drawn = {
         name: PageFigure(
             title=TITLES[name],
-            uri=_data_uri(image),
-            width=round(PIXELS_PER_INCH * _WIDTHS[EMBEDDED_FORMAT](image)),
+            uri=f"data:image/svg+xml;base64,{base64.b64encode(image).decode()}",
+            width=round(PIXELS_PER_INCH * _figure_width(image)),
             alt=alt_text(experiment, results, tables, name),
             caption=figure_caption(experiment, results, name),
             files=figure_files(name),
@@ -109,8 +111,8 @@ def render_page(
         "comparisons": _show_comparisons(experiment, tables),
         "figures": [figure for name, figure in further.items() if name not in TRAINING | COST],
         "tables": [table for name, table in shown.items() if name not in TRAINING | COST],
-        "samples": [_show_sample(experiment, sample) for sample in results.samples],
-        "traces": [_show_trace(run.run_id, run_label(run)) for run in results.traces],
+        "browser": browser,
+        "traces": [{"link": trace_link(run), "name": run_label(run)} for run in results.traces],
         "training_figures": [figure for name, figure in further.items() if name in TRAINING],
         "training_tables": [table for name, table in shown.items() if name in TRAINING],
         "cost_figures": [figure for name, figure in further.items() if name in COST],
@@ -132,24 +134,11 @@ def render_page(
     return load_template("index.html.j2").render(content)
 
 
-def _data_uri(image: bytes) -> str:
-    return f"data:{MEDIA_TYPES[EMBEDDED_FORMAT]};base64,{base64.b64encode(image).decode()}"
-
-
-def _png_width(image: bytes) -> float:
-    """Return the width of a PNG file in inches."""
-    (pixels,) = struct.unpack(">I", image[16:20])
-    return float(pixels / DPI)
-
-
-def _svg_width(image: bytes) -> float:
+def _figure_width(image: bytes) -> float:
     """Return the width of an SVG file of matplotlib in inches."""
     width = re.search(rb'<svg [^>]*?width="([\d.]+)pt"', image)
     assert width is not None, "matplotlib writes the width in points"
     return float(width[1]) / POINTS_PER_INCH
-
-
-_WIDTHS: Mapping[str, Callable[[bytes], float]] = {"png": _png_width, "svg": _svg_width}
 
 
 def _show_comparisons(experiment: Experiment, tables: Tables) -> PageTable | None:
@@ -183,24 +172,6 @@ def _printable_card(card: DataCard) -> DataCard:
         return card
     texts = {name: _without_controls(getattr(card.example, name)) for name in ("question", "answer")}
     return replace(card, example=card.example.model_copy(update=texts))
-
-
-def _show_trace(run_id: str, name: str) -> dict[str, str]:
-    page = ResultLayout.of("").page
-    trace = ResultLayout.of("").trace(run_id)
-    return {"link": trace.relative_to(page.parent).as_posix(), "name": name}
-
-
-def _show_sample(experiment: Experiment, sample: Sample) -> dict[str, str | None]:
-    extracted = sample.score.extracted
-    return {
-        "benchmark": benchmark_label(experiment, sample.score.benchmark),
-        "verdict": str(sample.score.verdict),
-        "run": sample.run_id,
-        "question": _without_controls(sample.generation.question),
-        "generation": _without_controls(sample.generation.generation),
-        "extracted": None if extracted is None else _without_controls(extracted),
-    }
 
 
 def _without_controls(text: str) -> str:

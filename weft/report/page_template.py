@@ -1,4 +1,4 @@
-"""Templates of self-contained HTML pages, in which text is escaped and scripts are forbidden."""
+"""Templates of self-contained HTML pages, in which text is escaped."""
 
 import jinja2
 

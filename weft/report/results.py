@@ -19,14 +19,12 @@ from weft.provenance import file_sha256
 from weft.records import (
     CurvePoint,
     Example,
-    Generation,
     JobTime,
     LengthSummary,
     Provenance,
     ScoredExample,
     StepMetrics,
     Timing,
-    Verdict,
 )
 from weft.records.files import parse_record, read_json, read_lines
 from weft.report.words import WordRanking, rank_words
@@ -67,27 +65,11 @@ class ScoreFile:
 
 
 @dataclass(frozen=True)
-class Sample:
-    """An answer to show on the page.
-
-    Attributes:
-        run_id: name of the run that gave the answer.
-        generation: the question and the answer; both are untrusted text.
-        score: the score of the answer.
-    """
-
-    run_id: str
-    generation: Generation
-    score: ScoredExample
-
-
-@dataclass(frozen=True)
 class Results:
     """Everything that the report shows. Stored generations have scores and provenance only.
 
     Attributes:
         scores: all score files, in the order of the tables.
-        samples: answers to show.
         logs: training log of each trained run, by the name of the run.
         timings: wall times of each trained run, by the name of the run.
         probes: for each data set, a row per answer token under the base model, in the order of the
@@ -105,7 +87,6 @@ class Results:
     """
 
     scores: list[ScoreFile]
-    samples: list[Sample] = field(default_factory=list)
     logs: dict[str, list[StepMetrics]] = field(default_factory=dict)
     timings: dict[str, Timing] = field(default_factory=dict)
     sampling_seconds: dict[str, float] = field(default_factory=dict)
@@ -154,7 +135,6 @@ def load_results(experiment: Experiment, layout: ResultLayout) -> Results:
     studied = names if experiment.has_gradient_study else []
     return Results(
         scores,
-        samples=list(_choose_samples(experiment, layout, scores)),
         logs={run_id: _load_log(layout.history(run_id)) for run_id in run_ids},
         timings={run_id: read_json(layout.timing(run_id), Timing) for run_id in run_ids},
         sampling_seconds=dict(_load_sampling_seconds(layout, experiment.run_ids)),
@@ -239,32 +219,6 @@ def _check_scores(
         raise ScoringError(
             f"{path}: expected {num_questions or 'at least 1'} scores, got {len(ids)}; {SCORE_AGAIN}"
         )
-
-
-def _choose_samples(experiment: FineTuning, layout: ResultLayout, files: list[ScoreFile]) -> Iterator[Sample]:
-    """Yield the first answer of each verdict to each benchmark, by the first scoring rules.
-
-    The answers are those of the main contrast's treatment on the first data set with the first seed, at
-    the largest generation length.
-    """
-    run_id = next(run.run_id for run in experiment.runs if run.method == experiment.contrast[0])
-    place = experiment.scoring[0], run_id, max(experiment.gen_lengths)
-    for file in files:
-        if (file.scoring, file.run.run_id, file.gen_length) != place:
-            continue
-        path = layout.samples(run_id, file.benchmark, file.gen_length)
-        generations = read_lines(path, Generation, error=ScoringError, remedy="sample the answers again")
-        by_id = {generation.example_id: generation for generation in generations}
-        for verdict in Verdict:
-            score = next((score for score in file.scores if score.verdict is verdict), None)
-            if score is None:
-                continue
-            if score.example_id not in by_id:
-                raise ScoringError(
-                    f"{path}: expected an answer to example {score.example_id!r}, which has a score, got "
-                    f"none; {SCORE_AGAIN}"
-                )
-            yield Sample(run_id, by_id[score.example_id], score)
 
 
 def _load_sampling_seconds(layout: ResultLayout, run_ids: list[str]) -> Iterator[tuple[str, float]]:

@@ -142,6 +142,18 @@ def generations_of_run(wildcards):
     """Return all generations to score: those of a run, or published files."""
     if IS_TRAINED:
         return expand(cells_of_run(RESULTS.samples(*CELL)), run=wildcards.run)
+    return published_generations()
+
+
+def answers_of_experiment(wildcards):
+    """Return the answers of all runs, or published files."""
+    if IS_TRAINED:
+        return [RESULTS.samples(*cell) for cell in CELLS]
+    return published_generations()
+
+
+def published_generations():
+    """Return the published files."""
     try:
         return [
             file

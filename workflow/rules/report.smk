@@ -1,7 +1,6 @@
 # Statistics, tables, figures and the report page. These rules read small files and need no GPU.
 
-SAMPLES = [RESULTS.samples(*cell) for cell in CELLS] if IS_TRAINED else []
-REPORTED = [*SCORES, *SAMPLES, *MODELS, *PREPARED, *PROBES, *GRADIENTS, *CURVES]
+REPORTED = [*SCORES, *MODELS, *PREPARED, *PROBES, *GRADIENTS, *CURVES]
 REPORT_CODE = source_digest("stats", "report", "records", "layout")
 
 
@@ -63,13 +62,15 @@ rule page:
         tables=rules.tables.output,
         figures=rules.figures.output,
         traces=TRACES,
+        answers=answers_of_experiment,
     output:
-        report(
+        page=report(
             RESULTS.page,
             category="Result",
             caption="../report/page.rst",
             labels={"page": "all results"},
         ),
+        answers=RESULTS.all_answers,
     log:
         RESULTS.log("page"),
     conda:
@@ -81,7 +82,8 @@ rule page:
             file_sha256(DEVIATIONS_FILE) if DEVIATIONS_FILE.exists() else "not at hand"
         ),
         code=REPORT_CODE,
+        offline=OFFLINE,
         root=lambda wildcards: str(RESULTS.root),
     shell:
-        "python -m weft report page --experiment {params.file:q} --figures {params.root}/figures --out {output} "
-        "{params.root} > {log} 2>&1"
+        "python -m weft report page --experiment {params.file:q} --figures {params.root}/figures "
+        "--out {output.page} {params.offline} {params.root} > {log} 2>&1"

@@ -11,6 +11,7 @@ import yaml
 from weft.config import BASE_RUN, FineTuning, StoredGenerations
 from weft.layout import ResultLayout, provenance_file
 from weft.records import LengthSummary
+from weft.report.answer_files import answer_source
 from weft.report.results import load_results
 from weft.report.tables import compute_tables
 
@@ -321,8 +322,10 @@ def write_results(experiment, root):
         write_curve(layout, experiment, run)
     for run in experiment.trained_runs:
         write_run(layout, run, rng)
+    for run in experiment.runs:
         for benchmark in experiment.benchmark_names:
-            write_samples(layout.samples(run.run_id, benchmark, max(experiment.gen_lengths)), benchmark)
+            for length in experiment.gen_lengths:
+                write_samples(layout.samples(run.run_id, benchmark, length), benchmark)
     for dataset in experiment.dataset_names:
         write_probe(layout.probe(dataset), rng)
         if experiment.gradient_study is not None:
@@ -369,6 +372,12 @@ def compute(load):
         return results, compute_tables(experiment, results)
 
     return compute
+
+
+@pytest.fixture
+def read_answers():
+    """Return a function that reads the answers of an experiment's runs from a results folder."""
+    return lambda layout: answer_source(lambda run, name, length: [layout.samples(run.run_id, name, length)])
 
 
 @pytest.fixture

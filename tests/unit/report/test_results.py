@@ -36,7 +36,6 @@ def test_stored_generations_have_scores_only(stored_results):
     runs = {(file.run.run_id, file.run.method, file.run.dataset) for file in stored_results.scores}
     assert runs == {("published", "LLaDA-8B-Instruct", None)}
     assert not stored_results.logs
-    assert not stored_results.samples
 
 
 def damage(path, how):
@@ -90,7 +89,6 @@ def test_training_runs_have_logs_and_timings(results):
         "runs/weft-worked-seed3/history.jsonl",
         "runs/weft-worked-seed3/timing.json",
         "probe/worked.parquet",
-        "samples/weft-worked-seed1/gsm8k/48.jsonl",
         SCORES,
     ],
 )
@@ -216,27 +214,6 @@ def test_provenance_of_figures_report_and_hidden_folders_is_left_out(experiment,
         (layout.root / place).mkdir()
         (layout.root / place / "x.provenance.json").write_text(content)
     assert len(load_results(experiment, layout).provenance) == 6 + 1
-
-
-def test_samples_are_the_first_of_each_verdict(results):
-    samples = {
-        sample.score.verdict: sample for sample in results.samples if sample.score.benchmark == "gsm8k"
-    }
-    assert set(samples) == {"correct", "wrong"}
-    file = next(
-        file for file in results.scores if (file.run.run_id, file.benchmark) == ("weft-worked-seed1", "gsm8k")
-    )
-    first = next(score for score in file.scores if score.verdict == "correct")
-    assert samples["correct"].score == first
-    assert samples["correct"].run_id == "weft-worked-seed1"
-    assert samples["correct"].generation.generation == first.example_id.replace("q", "G")
-
-
-def test_a_scored_example_must_have_an_answer(experiment, layout):
-    path = layout.samples("weft-worked-seed1", "gsm8k", 48)
-    path.write_text(path.read_text().replace('"example_id": "q', '"example_id": "other'))
-    with pytest.raises(ScoringError, match=r"gsm8k/48.jsonl.*'q\d+'"):
-        load_results(experiment, layout)
 
 
 def test_times_of_sampling_are_loaded_where_snakemake_wrote_them(experiment, layout):
