@@ -33,6 +33,7 @@ def test_the_file_can_be_read_and_has_the_same_bytes(experiment, results, tmp_pa
     for path in (first, second):
         write_compressed_lines(path, rows)
     assert first.read_bytes() == second.read_bytes()
+    assert first.read_bytes()[3:8] == bytes(5), "the header holds neither a name nor a time"
     with gzip.open(first, "rt", encoding="ascii") as file:
         lines = [json.loads(line) for line in file]
     assert lines[-1] == rows[-1]
