@@ -114,13 +114,13 @@ def _read_columns(
 
 def _read_file(file: ScoreFile, chosen: set[str], answers: AnswerSource) -> tuple[_Answers, bool]:
     """Return the answers to the chosen questions, and True if their file does not exist."""
-    found = answers(file)
+    read = answers(file)
     given = {
-        (file.benchmark, score.example_id): _Given(score, None if found is None else found[score.example_id])
+        (file.benchmark, score.example_id): _Given(score, None if read is None else read[score.example_id])
         for score in file.scores
         if score.example_id in chosen
     }
-    return given, found is None
+    return given, read is None
 
 
 def _show_questions(

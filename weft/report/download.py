@@ -35,10 +35,10 @@ def list_rows(experiment: Experiment, results: Results, answers: AnswerSource) -
 def _rows_of_cell(files: list[ScoreFile], answers: AnswerSource) -> Iterator[JsonObject]:
     """Yield the rows of a run, benchmark and length, given their scores by each scoring."""
     first = files[0]
-    found = answers(first) or {}
+    read = answers(first) or {}
     scores = [{score.example_id: score for score in file.scores} for file in files]
     for example_id in scores[0]:
-        answer = found.get(example_id)
+        answer = read.get(example_id)
         row: JsonObject = {
             "run": first.run.run_id,
             "method": first.run.method,

@@ -80,6 +80,9 @@ class Comparison:
     def kinds(self, benchmark: str) -> list[str]:
         """Return who is right on each question of a benchmark, in file order, which both runs share.
 
+        Args:
+            benchmark: name of the benchmark.
+
         Returns:
             For each question ``treatment``, ``control``, ``both`` or ``neither``; if there is a single run,
             its verdict.
@@ -148,11 +151,11 @@ def list_comparisons(experiment: Experiment, results: Results) -> list[Compariso
 
 def list_questions(experiment: Experiment, comparisons: Sequence[Comparison]) -> dict[str, list[str]]:
     """Return the ids of all questions by benchmark, in file order; each length may have its own."""
-    found: dict[str, dict[str, None]] = {name: {} for name in experiment.benchmark_names}
+    ids_of: dict[str, dict[str, None]] = {name: {} for name in experiment.benchmark_names}
     for comparison in comparisons:
         for benchmark, file in comparison.columns[0].files.items():
-            found[benchmark] |= {score.example_id: None for score in file.scores}
-    return {benchmark: list(ids) for benchmark, ids in found.items()}
+            ids_of[benchmark] |= {score.example_id: None for score in file.scores}
+    return {benchmark: list(ids) for benchmark, ids in ids_of.items()}
 
 
 def choose_questions(

@@ -14,9 +14,9 @@ def shorten_tokens(text: str) -> str:
     return SPECIAL_TOKENS.sub(_shorten, text)
 
 
-def _shorten(found: re.Match[str]) -> str:
-    token = found[1]
-    count = len(found[0]) // len(token)
+def _shorten(run: re.Match[str]) -> str:
+    token = run[1]
+    count = len(run[0]) // len(token)
     sign = SIGNS.get(token, token)
     return sign if count == 1 else f"[{sign} × {count}]"
 

@@ -123,9 +123,7 @@ def test_keys_move_unless_a_field_has_the_focus(report):
     assert report[0]["first"]["disabled"] == ["Previous"]
     assert report[0]["last"]["place"] == "Question 48 of 48"
     assert report[0]["last"]["disabled"] == ["Next"]
-    assert (
-        "Another answer step by step" in report[0]["next"]["links"][0] or not report[0]["last"]["links"][1:]
-    )
+    assert report[0]["next"]["links"][0].startswith("Another answer step by step: the first question, 48")
 
 
 def test_filters_count_and_choose(report):
