@@ -142,7 +142,7 @@ def _list_occurrences(probe: pd.DataFrame) -> Iterator[tuple[str, str, float]]:
         if not units:
             continue
         ends = np.cumsum([len(token) for token in tokens])
-        sums = np.concatenate([[0.0], np.cumsum(rows["entropy"].clip(lower=0))])  # may be -1e-8
+        sums = np.concatenate([[0.0], np.cumsum(rows["entropy"])])
         first = np.searchsorted(ends, [start for _, start, _ in units], side="right")
         last = np.searchsorted(ends, [end - 1 for _, _, end in units], side="right")
         # Tokens without text share a character with the token before them, and end where it ends.
