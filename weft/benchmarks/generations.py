@@ -46,6 +46,8 @@ class _D1File(Record):
     """The answers, in file order."""
     gen_length: Count | None = None
     """Length of each canvas, in tokens."""
+    diffusion_steps: Count | None = None
+    """Denoising steps of each answer."""
     model_path: str | None = None
     """Name or path of the model."""
 
@@ -113,6 +115,8 @@ def _read_d1_form(text: str, benchmark: str, path: Path) -> list[Generation]:
             reference=item.ground_truth,
             generation=item.generations,
             gen_length=file.gen_length,
+            diffusion_steps=file.diffusion_steps,
+            num_forward=file.diffusion_steps,  # d1's sampler takes all steps for every answer
             model=file.model_path,
         )
         for item in file.generations

@@ -72,6 +72,11 @@ def test_d1s_form_is_read_in_file_order(write, indent):
     assert second.question == "How few?"
 
 
+def test_all_answers_in_d1s_form_take_the_steps_of_the_file(write):
+    with_steps = read_generations(write(json.dumps(D1_OBJECT | {"diffusion_steps": 128})), "gsm8k")
+    assert [generation.num_forward for generation in with_steps] == [128, 128]
+
+
 def test_a_damaged_or_foreign_file_is_an_error_that_names_file_and_place(write):
     line = as_lines(RECORD)
     cases = [
