@@ -18,7 +18,7 @@ from weft.config import Experiment, Run, find_experiment, load_experiment
 from weft.errors import WeftError
 from weft.layout import ResultLayout
 from weft.records.files import read_text, write_text
-from weft.report.outputs import list_figures
+from weft.report.outputs import list_figures, list_tables
 
 report_app = typer.Typer(help="Tables, figures and the report page.", no_args_is_help=True)
 app.add_typer(report_app, name="report")
@@ -67,13 +67,14 @@ def report_page(
     from weft.report.deviations import DEVIATIONS_FILE
     from weft.report.download import list_rows
     from weft.report.page import EMBEDDED_FORMAT, render_page
-    from weft.report.results import check_digests, load_results
+    from weft.report.results import check_digests, check_origin, load_results
     from weft.report.tables import compute_tables
 
     checked, layout = load_experiment(find_experiment(experiment)), ResultLayout(root)
     results = load_results(checked, layout)
     check_digests(layout, results.provenance)
     paths = {name: figures / f"{name}.{EMBEDDED_FORMAT}" for name in list_figures(checked)}
+    check_origin(_list_derived(checked, layout, figures), checked, _inputs(checked, layout))
     images = {name: path.read_bytes() for name, path in paths.items()}
     tables = compute_tables(checked, results)
     find = partial(_answer_files, checked, layout, offline)
@@ -84,6 +85,12 @@ def report_page(
     texts = [path for path in (*examples, DEVIATIONS_FILE) if path.exists()]
     save_provenance(out, checked, inputs=[*_inputs(checked, layout), *paths.values(), *texts])
     save_provenance(download, checked, inputs=[layout.all_scores])
+
+
+def _list_derived(experiment: Experiment, layout: ResultLayout, figures: Path) -> list[Path]:
+    """Return the files of figures, and those of tables as far as they exist, that have provenance."""
+    tables = [path for name in list_tables(experiment) if (path := layout.table(name)).exists()]
+    return [*(figures / f"{name}.png" for name in list_figures(experiment)), *tables]
 
 
 def _answer_files(
@@ -110,6 +117,7 @@ def _inputs(experiment: Experiment, layout: ResultLayout) -> list[Path]:
     paths = [layout.all_scores]
     for run in experiment.trained_runs:
         paths += [layout.history(run.run_id), layout.timing(run.run_id)]
+    paths += [layout.curve(run_id) for run_id in experiment.run_ids]
     for name in experiment.dataset_names:
         paths += [layout.probe(name), layout.gradients(name)]
     return [path for path in paths if path.exists()]

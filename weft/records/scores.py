@@ -24,13 +24,13 @@ class Score(Record):
     """The score of an answer, as a scorer returns it.
 
     Raises:
-        ValueError: the verdict is correct but the credit is not 1, or vice versa.
+        ValueError: the credit does not fit the verdict.
     """
 
     extracted: str | None
     """The answer as read from the generation; None if no answer can be read."""
     verdict: Verdict = Field(strict=False)
-    """Correct if and only if the credit is 1."""
+    """Correct if and only if the credit is 1; unscorable only if it is 0."""
     credit: float = Field(ge=0, le=1)
     """Share of the units that are right."""
     weight: int = Field(default=1, ge=0, le=MAX_COUNT)
@@ -42,11 +42,7 @@ class Score(Record):
 
     @model_validator(mode="after")
     def _verdict_fits_credit(self) -> "Score":
-        if (self.verdict is Verdict.CORRECT) != (self.credit == 1):
-            raise ValueError(
-                "a score must be correct if and only if its credit is 1, "
-                f"got verdict {self.verdict} and credit {self.credit}"
-            )
+        _check_verdict(self.verdict, self.credit)
         return self
 
     @classmethod
@@ -77,7 +73,11 @@ class Score(Record):
 
 
 class ScoredExample(Record):
-    """A line of a score file: the score of an answer, with the id of its question."""
+    """A line of a score file: the score of an answer, with the id of its question.
+
+    Raises:
+        ValueError: the credit does not fit the verdict.
+    """
 
     example_id: str
     """Id of the question."""
@@ -101,3 +101,13 @@ class ScoredExample(Record):
     ``num_steps``, and for d1's generations ``equals_d1`` (`weft.benchmarks.d1_verdicts`)."""
     approximate: str | None = None
     """Description of approximate sampling, see `Generation`."""
+
+    @model_validator(mode="after")
+    def _verdict_fits_credit(self) -> "ScoredExample":
+        _check_verdict(self.verdict, self.credit)
+        return self
+
+
+def _check_verdict(verdict: Verdict, credit: float) -> None:
+    if (verdict is Verdict.CORRECT) != (credit == 1) or (verdict is Verdict.UNSCORABLE and credit):
+        raise ValueError(f"a credit that fits the verdict, not {credit:g} for {verdict}")

@@ -1,6 +1,6 @@
 """Metrics of training runs, and wall times."""
 
-from pydantic import ConfigDict
+from pydantic import ConfigDict, Field
 
 from weft.records.base import Count, Record
 
@@ -45,11 +45,11 @@ class JobTime(Record):
 class Timing(Record):
     """Wall times of a training run."""
 
-    seconds_per_step: float
+    seconds_per_step: float = Field(gt=0)
     """Median time of an optimiser step, in seconds."""
     num_steps: Count
     """Optimiser steps that were timed."""
-    train_seconds: float
+    train_seconds: float = Field(gt=0)
     """Total time of the optimiser steps, in seconds."""
     num_processes: Count
     """Number of processes (ranks)."""

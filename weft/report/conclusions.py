@@ -10,7 +10,7 @@ distinguishable from zero, whatever its sign.
 
 import math
 from collections.abc import Hashable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pandas as pd
@@ -28,7 +28,8 @@ from weft.report.paper_table import paper_groups
 from weft.report.presentation import length_text, main_rows
 from weft.report.published_numbers import NUM_QUESTIONS, PAPER_MODEL, published_effects
 from weft.report.tables import Tables
-from weft.stats import ABOVE, AVERAGE, BELOW, MIN_SEEDS, MIN_SEEDS_OF_ONE, POWER, UNDECIDED
+from weft.report.unscorable import describe_unscorable, is_without_verdict, join_failed, list_failed
+from weft.stats import ABOVE, AVERAGE, BELOW, MIN_QUESTIONS, MIN_SEEDS, MIN_SEEDS_OF_ONE, POWER, UNDECIDED
 
 MOST_EFFECTS = 4
 """Largest number of comparisons whose effects are all in the first sentence."""
@@ -62,20 +63,40 @@ def draw_conclusions(experiment: Experiment, tables: Tables) -> Conclusions:
         The sentences: for a fine-tuning, about the main contrast on the average over benchmarks; for
         stored generations, about their agreement with the published accuracies.
     """
+    scores, warnings = tables["scores"], tuple(describe_unscorable(experiment, tables))
+    if is_without_verdict(scores):
+        return Conclusions("No answer could be scored, so that there is no result.", reservations=warnings)
     if isinstance(experiment, StoredGenerations):
-        return _agreement(experiment, tables)
+        agreement = _agreement(experiment, tables)
+        return replace(agreement, reservations=(*warnings, *agreement.reservations))
     compared = main_rows(experiment, tables["contrasts"])
-    is_main = (compared[["treatment", "control"]] == list(experiment.contrast)).all(axis="columns")
-    groups = [(group.dataset, group.gen_length) for group in paper_groups(experiment)]
-    is_shown = pd.Series(list(zip(compared["dataset"], compared["gen_length"], strict=True)))
-    leading = compared[is_main & is_shown.isin(groups).set_axis(compared.index)]
-    size = _describe_size(experiment, tables["scores"])
-    sentences = _Sentences(experiment, compared[is_main])
-    comparisons = tuple(sentences.compare(row) for row in compared[is_main].to_dict("records"))
-    lead = f"{sentences.lead(leading, size)} {sentences.detectable(leading)}"
-    return Conclusions(
-        lead, comparisons if len(comparisons) > 1 else (), tuple(_reservations(experiment, compared))
+    main = compared[(compared[["treatment", "control"]] == list(experiment.contrast)).all(axis="columns")]
+    reservations = (*warnings, *_reservations(experiment, compared, main))
+    failed = _list_failed(experiment, scores)
+    if failed and not main["conclusion"].any():
+        pair = " and ".join(method_label(name) for name in experiment.contrast)
+        reason = f"because no answer of {join_failed(failed)} could be scored"
+        return Conclusions(f"No conclusion is drawn about {pair}, {reason}.", reservations=reservations)
+    leading = _leading_rows(experiment, main)
+    sentences = _Sentences(experiment, main)
+    comparisons = tuple(sentences.compare(row) for row in main.to_dict("records"))
+    lead = f"{sentences.lead(leading, _describe_size(experiment, scores))} {sentences.detectable(leading)}"
+    return Conclusions(lead, comparisons if len(comparisons) > 1 else (), reservations)
+
+
+def _list_failed(experiment: FineTuning, scores: pd.DataFrame) -> list[str]:
+    """Return the runs of the main contrast of which no answer to a benchmark could be scored."""
+    runs = [run.run_id for run in experiment.runs if run.method in experiment.contrast]
+    return list_failed(
+        experiment, scores[(scores["rules"] == experiment.scoring[0]) & scores["run"].isin(runs)]
     )
+
+
+def _leading_rows(experiment: FineTuning, main: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows at the lengths of the paper, if they are measured, and otherwise all."""
+    groups = {(group.dataset, group.gen_length) for group in paper_groups(experiment)}
+    places = zip(main["dataset"], main["gen_length"], strict=True)
+    return main[[place in groups for place in places]]
 
 
 def _describe_size(experiment: FineTuning, scores: pd.DataFrame) -> str:
@@ -112,7 +133,8 @@ class _Sentences:
         """Return a sentence on one comparison, with its p-values."""
         claim = f"{self._methods(row)} {self._place(row)}, {self._trained(row)}: {self._effect(row)}"
         if math.isnan(row["p_value"]):
-            return f"{claim} over the choice of questions, for these two runs."
+            is_failed = len(self.experiment.seeds) > 1 and not math.isnan(row["ci_low"])
+            return f"{claim}{', without a test, because a run could not be scored' if is_failed else ''}."
         p_values = _equation("p", row["p_value"])
         if not math.isnan(row["p_holm"]):
             p_values += f", {_equation('Holm', row['p_holm'])}"
@@ -140,10 +162,15 @@ class _Sentences:
         return f"trained on {row['dataset']}" + (f", {length_text(row['gen_length'])}" if has_lengths else "")
 
     def _effect(self, row: Mapping[Hashable, Any], size: str = "") -> str:
-        interval = percent_interval(row["ci_low"], row["ci_high"], is_signed=True)
-        level = level_text(self.experiment.statistics.confidence)
+        interval = "no interval, because there are too few questions"
+        if not math.isnan(row["ci_low"]):
+            level = level_text(self.experiment.statistics.confidence)
+            bounds = percent_interval(row["ci_low"], row["ci_high"], is_signed=True)
+            interval = f"{level} interval {bounds}"
+            if len(self.experiment.seeds) == 1:
+                interval += " over questions, for these two runs"
         further = f"; {size}" if size else ""
-        return f"{percent(row['difference'], is_signed=True)} points ({level} interval {interval}{further})"
+        return f"{percent(row['difference'], is_signed=True)} points ({interval}{further})"
 
     def _conclusion(self, row: Mapping[Hashable, Any]) -> str:
         return f", {row['conclusion']}" if row["conclusion"] else ""
@@ -162,8 +189,11 @@ def _count_conclusions(rows: pd.DataFrame) -> str:
     return ", ".join(f"{number} {side}" for side, number in counts.items() if number)
 
 
-def _reservations(experiment: FineTuning, compared: pd.DataFrame) -> Iterator[str]:
+def _reservations(experiment: FineTuning, compared: pd.DataFrame, main: pd.DataFrame) -> Iterator[str]:
     num_seeds = len(experiment.seeds)
+    if main["ci_low"].isna().all():
+        yield f"Intervals and tests require at least {MIN_QUESTIONS} questions on each benchmark."
+        return
     if num_seeds == 1:
         yield (
             "There is one training seed: the differences are those of these two runs, the intervals do not "
@@ -179,7 +209,7 @@ def _reservations(experiment: FineTuning, compared: pd.DataFrame) -> Iterator[st
     )
     tested = compared[compared["p_holm"].notna()]
     averages = " of averages" if len(experiment.benchmark_names) > 1 else ""
-    if len(tested):
+    if main["p_value"].notna().any():
         yield (
             f"{_count(len(tested), 'comparison')}{averages}, those with the base model included: "
             f"{_count_conclusions(tested)}, after the correction for their number by Holm's method."

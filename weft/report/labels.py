@@ -13,8 +13,8 @@ MINUS = "\N{MINUS SIGN}"
 PLUS_MINUS = "\N{PLUS-MINUS SIGN}"
 DASH = "\N{EN DASH}"
 """Text in place of a number that is not defined."""
-NEAR_ZERO = 0.0005
-"""Fraction below which a percentage with one decimal is printed as 0.0."""
+MOST_DECIMALS = 4
+"""Largest number of decimals of a percentage, which is that of the tables."""
 BENCHMARKS = {"sudoku": "Sudoku 4×4", "countdown": "Countdown", "gsm8k": "GSM8K", "math500": "MATH-500"}
 GENERATED = BENCHMARKS | {"gsm8k": "arithmetic (GSM8K rules)", "math500": "algebra (MATH-500 rules)"}
 UNITS = {("sudoku", "d1"): "cells", ("sudoku", "strict"): "boards"}
@@ -106,13 +106,23 @@ def percent(fraction: float, *, is_signed: bool = False, decimals: int = 1) -> s
 
 
 def percent_interval(low: float, high: float, *, is_signed: bool = False) -> str:
-    """Format an interval of fractions in percent; a signed bound near zero has a second decimal."""
-    decimals = [2 if is_signed and 0 < abs(bound) < NEAR_ZERO else 1 for bound in (low, high)]
+    """Format an interval of fractions in percent; without bounds, return an empty text.
+
+    A signed bound near zero has as many decimals as are necessary to show on which side of zero it lies.
+    """
+    if math.isnan(low):
+        return ""
     texts = [
-        percent(bound, is_signed=is_signed, decimals=count)
-        for bound, count in zip((low, high), decimals, strict=True)
+        percent(bound, is_signed=is_signed, decimals=_num_decimals(bound) if is_signed else 1)
+        for bound in (low, high)
     ]
     return " to ".join(texts)
+
+
+def _num_decimals(fraction: float) -> int:
+    """Return the number of decimals with which a percentage is not printed as 0, at most `MOST_DECIMALS`."""
+    shown = (count for count in range(1, MOST_DECIMALS) if f"{abs(100 * fraction):.{count}f}".strip("0."))
+    return next(shown, MOST_DECIMALS) if fraction else 1
 
 
 def percent_spread(mean: float, sd: float) -> str:

@@ -10,7 +10,7 @@ from weft.report.labels import DASH, MINUS, PLUS_MINUS, method_label
 from weft.report.outputs import PAPER_TABLE
 from weft.report.published_numbers import MIXED
 from weft.report.words import MIN_OCCURRENCES, MIN_SHARE, NUM_SHOWN
-from weft.stats import AVERAGE, POWER
+from weft.stats import AVERAGE, MIN_QUESTIONS, POWER
 
 SCORINGS = {
     "d1": (
@@ -142,7 +142,11 @@ def _on_scores(experiment: Experiment, frame: pd.DataFrame) -> tuple[str, ...]:
             "Under d1 scoring only the cells to fill are compared; under strict scoring the answer must also "
             "state a whole board that keeps the given digits."
         )
-    return (counts, PUBLISHED) if "published_accuracy" in frame else (covered, counts)
+    if "published_accuracy" in frame:
+        return counts, PUBLISHED
+    if frame["ci_low"].isna().any():
+        counts += f" With fewer than {MIN_QUESTIONS} questions, an accuracy over cells has no interval."
+    return covered, counts
 
 
 def _on_contrasts(experiment: Experiment, frame: pd.DataFrame) -> tuple[str, ...]:
@@ -153,6 +157,8 @@ def _on_contrasts(experiment: Experiment, frame: pd.DataFrame) -> tuple[str, ...
             "they do not cover what another seed would change, so that there is neither a p-value nor a "
             "conclusion: a difference is that of two runs.",
         )
+    if frame["ci_low"].isna().all():
+        return (f"Intervals and tests require at least {MIN_QUESTIONS} questions on each benchmark.",)
     num_tests = int(frame["p_holm"].notna().sum())
     averages = " of averages" if AVERAGE in set(frame["benchmark"]) else ""
     single = " The rows of single benchmarks show where a difference arises and have no conclusion."
@@ -160,10 +166,20 @@ def _on_contrasts(experiment: Experiment, frame: pd.DataFrame) -> tuple[str, ...
     return (
         "Intervals and p-values are from a t distribution and cover the choice of questions, which both "
         "methods share, and of the training seeds of each method. The base model is a single model.",
-        f"{_count_comparisons(num_tests)}{averages}; the column p, Holm is corrected for this number, and "
-        f"the conclusion depends on it. The intervals are not corrected.{single}",
+        f"{_count_tests(num_tests, averages)}{single}",
         "The column detectable is the difference that would be found with a probability of "
         f"{100 * POWER:g} %, before the correction.",
+    )
+
+
+def _count_tests(num_tests: int, averages: str) -> str:
+    if num_tests == 0:
+        return "No comparison is tested, because there are runs that could not be scored."
+    if num_tests == 1:
+        return f"There is one comparison{averages}, so that p, Holm is equal to p."
+    return (
+        f"There are {num_tests} comparisons{averages}; the column p, Holm is corrected for this number, and "
+        "the conclusion depends on it. The intervals are not corrected."
     )
 
 
@@ -177,7 +193,7 @@ def _on_paper_table(experiment: Experiment, frame: pd.DataFrame) -> tuple[str, .
         else "a single training seed"
     )
     sentences = (
-        f"Accuracies are in percent by the first scoring rules: {spread}.",
+        f"Accuracies are in percent by the first scoring: {spread}.",
         "The gain is the average minus that of the base model. The relative gain is (gain / gain of "
         f"{control}) {MINUS} 1; its interval is in the table of the gains. It is in parentheses if the gain "
         f"of {control} is not clearly above zero, because it may then have any value.",
@@ -189,10 +205,6 @@ def _on_paper_table(experiment: Experiment, frame: pd.DataFrame) -> tuple[str, .
         "their gains follow from their averages."
     )
     return (*sentences, published, *((MIXED_NOTE,) if has_paper_lengths(experiment) else ()))
-
-
-def _count_comparisons(count: int) -> str:
-    return "There is one comparison" if count == 1 else f"There are {count} comparisons"
 
 
 def _on_seeds(experiment: Experiment, frame: pd.DataFrame) -> tuple[str, ...]:
@@ -213,7 +225,8 @@ def _on_gains(experiment: Experiment, frame: pd.DataFrame) -> tuple[str, ...]:
         f"The relative gain says how much larger the gain is than that of {control} on the same training "
         f"set: (gain / gain of {control}) {MINUS} 1. Its interval covers questions and, if there are "
         f"several, training seeds. If the gain of {control} is not clearly above zero, before any "
-        "correction, the relative gain may have any value.",
+        f"correction, or if there are fewer than {MIN_QUESTIONS} questions on a benchmark, the relative gain "
+        "may have any value.",
     )
 
 

@@ -42,7 +42,12 @@ MAY_BE_CONSTANT = ("model", "contrast", "training set", "length")
 """Headings of columns that are replaced by a sentence if all rows have the same value."""
 MAY_BE_EMPTY = ("steps, mean", "sampling, s", "GPU hours")
 """Headings of columns that are left out if no value is known."""
-INTERVALS = {"wilson": "Wilson", "wilson, clustered": "Wilson, by puzzle", "none": "none, all questions"}
+INTERVALS = {
+    "wilson": "Wilson",
+    "wilson, clustered": "Wilson, by puzzle",
+    "none": "none, all questions",
+    "too few questions": "none, too few questions",
+}
 """Kind of an interval in the scores table -> its description."""
 
 

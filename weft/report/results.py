@@ -4,7 +4,7 @@ Tables, figures and the page are computed from ``(experiment, results)`` and ope
 If a file is missing, incomplete or malformed, an error with its name is raised.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -15,7 +15,7 @@ import pandas as pd
 from weft.config import CUSTOM_SCORING, Experiment, FineTuning, Run
 from weft.errors import DataError, ScoringError
 from weft.layout import PROVENANCE_ENDING, SUMMARY_FILE, ResultLayout, provenance_file
-from weft.provenance import file_sha256
+from weft.provenance import file_sha256, stored_digest
 from weft.records import (
     CurvePoint,
     Example,
@@ -40,6 +40,7 @@ MAY_BE_UNDEFINED = ("cosine_to_sft", "cosine_to_sft_low", "cosine_to_sft_high")
 """Columns of the gradient study that have no value if SFT's mean gradient is smaller than its noise."""
 QUINTILES = (1, 2, 3, 4, 5)
 SCORE_AGAIN = "score the answers again"
+TRAIN_AGAIN = "train this run again"
 NOT_SHOWN = ("exports", "figures", "report")
 """Folders whose provenance the page does not show, because jobs may write them at the same time."""
 
@@ -119,11 +120,12 @@ def load_results(experiment: Experiment, layout: ResultLayout) -> Results:
         The results.
 
     Raises:
-        DataError: a file other than a score file is missing, incomplete or malformed.
+        DataError: a file other than a score file is missing, incomplete or malformed, or a result is of
+            another experiment.
         ScoringError: a score file is missing, incomplete or malformed, or lacks the score of a question.
     """
+    provenance = read_provenance(experiment, layout)
     scores = list(_load_scores(experiment, layout))
-    provenance = read_provenance(layout)
     if not isinstance(experiment, FineTuning):
         return Results(scores, provenance=provenance)
     run_ids = [run.run_id for run in experiment.trained_runs]
@@ -136,8 +138,8 @@ def load_results(experiment: Experiment, layout: ResultLayout) -> Results:
     return Results(
         scores,
         logs={run_id: _load_log(layout.history(run_id)) for run_id in run_ids},
-        timings={run_id: read_json(layout.timing(run_id), Timing) for run_id in run_ids},
         sampling_seconds=dict(_load_sampling_seconds(layout, experiment.run_ids)),
+        timings={run_id: read_json(layout.timing(run_id), Timing, remedy=TRAIN_AGAIN) for run_id in run_ids},
         probes={name: _load_probe(layout.probe(name)) for name in names},
         gradients={name: _load_gradients(experiment, layout.gradients(name)) for name in studied},
         curves={run_id: read_lines(layout.curve(run_id), CurvePoint) for run_id in measured},
@@ -148,22 +150,28 @@ def load_results(experiment: Experiment, layout: ResultLayout) -> Results:
     )
 
 
-def read_provenance(layout: ResultLayout) -> dict[str, Provenance]:
+def read_provenance(experiment: Experiment, layout: ResultLayout) -> dict[str, Provenance]:
     """Read the provenance of all results of an experiment that the page shows.
 
     Args:
+        experiment: the experiment.
         layout: results folder of an experiment.
 
     Returns:
         The provenance of each result, by its path in the folder, for example ``runs/sft-s1k-seed1``.
 
     Raises:
-        DataError: a provenance file is malformed.
+        DataError: the folder is missing, or a provenance file is malformed or that of another experiment.
     """
-    return {
-        path.relative_to(layout.root).as_posix().removesuffix(PROVENANCE_ENDING): read_json(path, Provenance)
-        for path in _provenance_files(layout.root)
-    }
+    root, found = layout.root, {}
+    if not root.is_dir():
+        raise DataError(f"{root}: expected the folder of an experiment's results, got none; check the path")
+    for path in _provenance_files(root):
+        provenance = read_json(path, Provenance)
+        remedy = "name the experiment of these results, or run the workflow"
+        _check_experiment(provenance, path, experiment, remedy)
+        found[path.relative_to(root).as_posix().removesuffix(PROVENANCE_ENDING)] = provenance
+    return found
 
 
 def check_digests(layout: ResultLayout, provenance: Mapping[str, Provenance]) -> None:
@@ -186,6 +194,41 @@ def check_digests(layout: ResultLayout, provenance: Mapping[str, Provenance]) ->
                 f"{result}: expected the content whose SHA-256 is in {provenance_file(result).name}, got "
                 "other content; delete both and run the workflow again"
             )
+
+
+def check_origin(derived: Iterable[Path], experiment: Experiment, inputs: Iterable[Path]) -> None:
+    """Check that tables and figures were made from the given results, by the provenance beside each.
+
+    Args:
+        derived: CSV files of tables, and PNG files of figures.
+        experiment: the experiment.
+        inputs: the files and folders from which tables and figures of these results are made.
+
+    Raises:
+        DataError: a file is missing or was made from other results, or of another experiment.
+    """
+    again = "make tables and figures again"
+    expected = [stored_digest(path) for path in inputs]
+    for path in derived:
+        recorded = read_json(provenance_file(path), Provenance, remedy=again)
+        _check_experiment(recorded, provenance_file(path), experiment, again)
+        if (
+            list(recorded.inputs.values()) != expected
+            or not path.is_file()
+            or file_sha256(path) != recorded.sha256
+        ):
+            raise DataError(
+                f"{path}: expected a file that was made from the results of this report, got one of other "
+                f"results; {again}"
+            )
+
+
+def _check_experiment(provenance: Provenance, path: Path, experiment: Experiment, remedy: str) -> None:
+    if provenance.experiment not in {"", experiment.name}:  # no name is that of `weft score`
+        raise DataError(
+            f"{path}: expected a result of the experiment {experiment.name!r}, got one of "
+            f"{provenance.experiment!r}; {remedy}"
+        )
 
 
 def _load_scores(experiment: Experiment, layout: ResultLayout) -> Iterator[ScoreFile]:
@@ -242,9 +285,9 @@ def _load_first_example(path: Path) -> Example:
 
 
 def _load_log(path: Path) -> list[StepMetrics]:
-    steps = read_lines(path, StepMetrics, remedy="train this run again", allow_nan=True)
+    steps = read_lines(path, StepMetrics, remedy=TRAIN_AGAIN, allow_nan=True)
     if not steps:
-        raise DataError(f"{path}: expected at least one optimiser step, got none; train this run again")
+        raise DataError(f"{path}: expected at least one optimiser step, got none; {TRAIN_AGAIN}")
     return steps
 
 

@@ -27,10 +27,19 @@ ABOVE, BELOW, UNDECIDED = "above zero", "below zero", "not distinguishable from 
 MIN_SEEDS, MIN_SEEDS_OF_ONE = 2, 3
 """Smallest number of training seeds for a test of two trained methods, and of one and the base model. With
 fewer, a true null is rejected in more than 8 % of the cases at the level of 5 % (decision 26)."""
+MIN_QUESTIONS = 10
+"""Smallest number of questions on a benchmark from which a variance is estimated."""
+
+
+NO_INTERVAL = Interval(math.nan, math.nan)
 
 
 class ScoreRow(NamedTuple):
-    """A row of the scores table."""
+    """A row of the scores table.
+
+    The bounds of the interval are NaN if it would have to be estimated from fewer than `MIN_QUESTIONS`
+    questions, which is not necessary if each answer is right or wrong as a whole.
+    """
 
     run: str
     method: str
@@ -49,7 +58,10 @@ class ScoreRow(NamedTuple):
 
 
 class MethodRow(NamedTuple):
-    """A row of the methods table; all statistics are over training seeds."""
+    """A row of the methods table; all statistics are over training seeds.
+
+    The bounds of the interval are NaN if a benchmark has fewer than `MIN_QUESTIONS` questions.
+    """
 
     method: str
     dataset: str | None
@@ -67,9 +79,11 @@ class MethodRow(NamedTuple):
 class ContrastRow(NamedTuple):
     """A row of the contrasts table; see `PairedDifference`.
 
-    ``p_value`` and ``minimum_detectable_difference`` are NaN if there are fewer training seeds than
-    `MIN_SEEDS`, or `MIN_SEEDS_OF_ONE`. ``p_holm`` is the corrected p-value of an average, and ``conclusion``
-    is the side of zero on which it lies by this value; other rows have none.
+    ``standard_error`` and the bounds are NaN if a benchmark has fewer than `MIN_QUESTIONS` questions.
+    ``p_value`` and ``minimum_detectable_difference`` are NaN also if there are fewer training seeds than
+    `MIN_SEEDS`, or `MIN_SEEDS_OF_ONE`, and if the scorer has no verdict on any answer of a run to a
+    benchmark. ``p_holm`` is the corrected p-value of an average, and ``conclusion`` is the side of zero on
+    which it lies by this value; other rows have none.
     """
 
     dataset: str | None
@@ -153,6 +167,11 @@ class ScoreSet:
         """True if each example has a single unit, and its credit is 0 or 1."""
         return bool((self.weight == 1).all() and np.isin(self.credit, (0, 1)).all())
 
+    @property
+    def num_counted(self) -> int:
+        """Number of examples that have a unit."""
+        return int((self.weight > 0).sum())
+
     def in_order(self) -> "ScoreSet":
         """Return the same scores with the examples in the order of their ids."""
         order = sorted(range(len(self.example_ids)), key=self.example_ids.__getitem__)
@@ -221,14 +240,15 @@ class Aggregate:
         Returns:
             A table with the columns method, dataset, gen_length, relative_gain_low and relative_gain_high,
             for the average over benchmarks, or for the only benchmark. There is no row if the gain of the
-            control is not clearly above zero. With a single training seed, an interval covers the questions.
+            control is not clearly above zero, or if a benchmark has fewer than `MIN_QUESTIONS` questions.
+            With a single training seed, an interval covers the questions.
         """
         rows = []
         averages = [group for group in self._groups if group.benchmark == AVERAGE] or self._groups
         by_key = {(group.method, *group.key): group for group in averages}
         for group in averages:
             others = by_key.get((control, *group.key)), by_key.get((base, None, *group.key[1:]))
-            if group.method in {control, base} or None in others:
+            if group.method in {control, base} or None in others or not group.has_enough_questions:
                 continue
             columns = zip(group.columns, *(other.columns for other in others if other), strict=True)
             interval = compare_gains([_credit(*column) for column in columns], confidence=self._confidence)
@@ -244,6 +264,8 @@ class Aggregate:
             ((only,),) = group.columns
             row = self._score_rows[only.run, only.benchmark, only.gen_length]
             interval = Interval(row.ci_low, row.ci_high)
+        elif not group.has_enough_questions:
+            interval = NO_INTERVAL
         else:
             columns = [_credit(column) for column in group.columns]
             interval = accuracy_interval(columns, confidence=self._confidence)
@@ -315,10 +337,12 @@ def _score_row(score_set: ScoreSet, confidence: float) -> ScoreRow:
     n, num_correct = len(score_set.example_ids), int(score_set.is_correct.sum())
     answered = 0.0 if score_set.num_questions is None else n / score_set.num_questions
     if answered >= 1:
-        kind, interval = "none", Interval(math.nan, math.nan)
+        kind, interval = "none", NO_INTERVAL
     elif score_set.is_all_or_nothing:
         quantile = NormalDist().inv_cdf((1 + confidence) / 2)
         kind, interval = "wilson", wilson_interval(score_set.accuracy, n / (1 - answered), quantile=quantile)
+    elif score_set.num_counted < MIN_QUESTIONS:
+        kind, interval = "too few questions", NO_INTERVAL
     else:
         kind, credit = "wilson, clustered", [_credit([score_set])]
         interval = accuracy_interval(credit, confidence=confidence, share_answered=answered)
@@ -350,6 +374,16 @@ class _Group:
     def is_trained(self) -> bool:
         """True if there could be other runs with other training seeds."""
         return self.dataset is not None
+
+    @property
+    def has_enough_questions(self) -> bool:
+        """True if variances can be estimated from the questions of each benchmark."""
+        return all(column[0].num_counted >= MIN_QUESTIONS for column in self.columns)
+
+    @property
+    def is_scored(self) -> bool:
+        """True if the scorer has a verdict on at least one answer of each run to each benchmark."""
+        return not any(score_set.is_unscorable.all() for column in self.columns for score_set in column)
 
     def seed_means(self) -> Floats:
         """Return the mean accuracy over the benchmarks, shape ``[seeds]``."""
@@ -395,16 +429,18 @@ def _contrast_rows(
         pairs = zip(group.columns, control.columns, strict=True)
         change = compare_means([_credit(*pair) for pair in pairs], confidence=confidence)
         fewest = MIN_SEEDS if control.is_trained else MIN_SEEDS_OF_ONE
-        is_tested = all(part.num_seeds >= fewest for part in (group, control) if part.is_trained)
+        has_enough_seeds = all(part.num_seeds >= fewest for part in (group, control) if part.is_trained)
+        has_interval = group.has_enough_questions
+        is_tested = has_enough_seeds and has_interval and group.is_scored and control.is_scored
         yield ContrastRow(
             *group.key,
             *contrast,
             group.num_seeds,
             control.num_seeds,
             difference=change.difference,
-            standard_error=change.standard_error,
-            ci_low=change.low,
-            ci_high=change.high,
+            standard_error=change.standard_error if has_interval else math.nan,
+            ci_low=change.low if has_interval else math.nan,
+            ci_high=change.high if has_interval else math.nan,
             p_value=change.p_value if is_tested else math.nan,
             p_holm=math.nan,
             minimum_detectable_difference=change.minimum_detectable if is_tested else math.nan,

@@ -16,6 +16,8 @@ from weft.report.results import load_results
 from weft.report.tables import compute_tables
 
 PAPER = Path(__file__).parents[3] / "experiments/paper.yaml"
+SVG = b'<?xml version="1.0"?><svg xmlns="http://www.w3.org/2000/svg" width="576pt" height="288pt"></svg>'
+"""A figure of 8 inches."""
 STATISTICS = {"confidence": 0.95}
 NUM_EXAMPLES = 24
 RECIPE = {
@@ -220,7 +222,7 @@ def write_samples(path, benchmark):
     write_lines(path, [record | fields for record in records])
 
 
-def write_run(layout, run, rng):
+def write_run(layout, run, rng, *, experiment):
     """Write log, timing and provenance of a training run."""
     steps = np.arange(1, 41)
     scale = 1 if run.method == "sft" else 3
@@ -240,7 +242,7 @@ def write_run(layout, run, rng):
         "commit": "0123456789abcdef",
         "dirty": False,
         "source_digest": "a" * 16,
-        "experiment": "small",
+        "experiment": experiment,
         "experiment_digest": "f" * 64,
         "seed": run.seed,
         "versions": {"torch": "2.13.0"},
@@ -321,7 +323,7 @@ def write_results(experiment, root):
     for run in experiment.runs if experiment.curve_benchmarks else []:
         write_curve(layout, experiment, run)
     for run in experiment.trained_runs:
-        write_run(layout, run, rng)
+        write_run(layout, run, rng, experiment=experiment.name)
     for run in experiment.runs:
         for benchmark in experiment.benchmark_names:
             for length in experiment.gen_lengths:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.unit.report.conftest import SVG
 from weft.records import Generation
 from weft.report.browser import make_browser
 from weft.report.outputs import list_figures
@@ -77,7 +78,7 @@ def report(request, small, tmp_path_factory):
         return {score.example_id: Generation(example_id=score.example_id, **fields) for score in file.scores}
 
     browser = make_browser(experiment, results, answers)
-    figures = dict.fromkeys(list_figures(experiment), b"PNG")
+    figures = dict.fromkeys(list_figures(experiment), SVG)
     page = render_page(experiment, results, tables, figures, browser)
     return json.loads(request.param(browser, page, tmp_path_factory.mktemp("page"))), results
 

@@ -24,7 +24,10 @@ BELOW = {"difference": -0.05, "ci_low": -0.09, "ci_high": -0.01, "p_value": 0.02
 BENCHMARK = {"benchmark": "gsm8k", "p_holm": float("nan"), "conclusion": ""}
 
 
-SCORES = [{"run": "base", "benchmark": name, "n": 24} for name in ("sudoku", "gsm8k")]
+SCORES = [
+    {"run": "base", "benchmark": name, "rules": "d1", "n": 24, "num_unscorable": 0}
+    for name in ("sudoku", "gsm8k")
+]
 SOURCE = {"source": "generated", "tasks": {"sudoku": 8}, "seed": 11}
 
 
@@ -121,8 +124,8 @@ def test_one_seed_has_no_conclusion(describe):
     missing = dict.fromkeys(("p_value", "p_holm", "minimum_detectable_difference"), float("nan"))
     found = conclude(describe(seeds=[1]), missing | {"conclusion": ""})
     assert found.lead == (
-        "WeFT minus SFT on average: +0.8 points (95 % interval −1.2 to +2.9; 1 training seed, 2 × 24 "
-        "questions). The paper reports 0.5 to 0.9 points for LLaDA-8B-Instruct."
+        "WeFT minus SFT on average: +0.8 points (95 % interval −1.2 to +2.9 over questions, for these two "
+        "runs; 1 training seed, 2 × 24 questions). The paper reports 0.5 to 0.9 points for LLaDA-8B-Instruct."
     )
     (reservation,) = found.reservations
     assert "these two runs" in reservation
@@ -132,7 +135,8 @@ def test_one_seed_has_no_conclusion(describe):
 
 def agreement(stored, *cells):
     columns = ["benchmark", "gen_length", "n", "accuracy", "published_accuracy", "ci_low", "ci_high"]
-    return draw_conclusions(stored, {"scores": pd.DataFrame(cells, columns=columns).assign(rules="d1")})
+    scores = pd.DataFrame(cells, columns=columns).assign(run="published", rules="d1", num_unscorable=0)
+    return draw_conclusions(stored, {"scores": scores})
 
 
 def test_agreement_with_published_numbers_is_counted(stored):
@@ -164,7 +168,7 @@ def test_the_lead_counts_the_verdicts_that_equal_those_of_d1(stored):
         rows = [("sudoku", 128, 1000, *pair) for pair in counts]
         values = ("sudoku", 128, 256, 0.117188, 0.117, 0.09, 0.14, "d1")
         names = ["benchmark", "gen_length", "n", "accuracy", "published_accuracy", "ci_low", "ci_high"]
-        known = pd.DataFrame([values], columns=[*names, "rules"])
+        known = pd.DataFrame([values], columns=[*names, "rules"]).assign(run="published", num_unscorable=0)
         tables = {"scores": known, "agreement": pd.DataFrame(rows, columns=columns)}
         return draw_conclusions(stored, tables).lead
 

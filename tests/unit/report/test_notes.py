@@ -3,6 +3,7 @@ import pandas as pd
 from weft.report import notes
 
 ROW = {"rules": "d1", "benchmark": "average", "num_seeds_treatment": 3, "num_seeds_control": 3, "p_holm": 0.1}
+ROW |= {"ci_low": -0.01}
 
 
 def test_with_a_single_seed_the_note_states_what_the_interval_omits(describe):

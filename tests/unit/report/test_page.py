@@ -8,15 +8,12 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
+from tests.unit.report.conftest import SVG
 from weft.layout import provenance_file
 from weft.records import Example, Provenance
 from weft.report.browser import make_browser
 from weft.report.outputs import list_figures, list_tables
 from weft.report.page import render_page
-
-SVG = b'<?xml version="1.0"?><svg xmlns="http://www.w3.org/2000/svg" width="576pt" height="288pt"></svg>'
-"""A figure of 8 inches."""
-
 
 ATTACK = "<script>alert('x')</script>\x00\ud800<img src=https://example.org/x onerror=alert(1)>"
 

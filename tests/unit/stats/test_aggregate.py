@@ -1,3 +1,4 @@
+import importlib
 from dataclasses import replace
 from statistics import NormalDist
 
@@ -6,10 +7,17 @@ import pandas as pd
 import pytest
 
 from weft.errors import ScoringError
-from weft.stats.aggregate import AVERAGE, LengthMix, ScoreSet, aggregate
+from weft.stats.aggregate import AVERAGE, MIN_QUESTIONS, LengthMix, ScoreSet, aggregate
 from weft.stats.intervals import wilson_interval
 
+MODULE = importlib.import_module("weft.stats.aggregate")  # the package has a function of this name
 IDS = ("q1", "q2", "q3", "q4")
+
+
+@pytest.fixture(autouse=True)
+def few_questions(monkeypatch):
+    """Let four questions suffice for an interval, so that the numbers can be computed by hand."""
+    monkeypatch.setattr(MODULE, "MIN_QUESTIONS", len(IDS))
 
 
 def score_set(method="sft", seed=1, benchmark="gsm8k", credit=(1, 0, 0, 1), **changes):
@@ -321,3 +329,50 @@ def test_there_is_no_interval_if_all_questions_are_answered():
     row = run([score_set("base", None, num_questions=4)], ()).scores.iloc[0]
     assert row["interval"] == "none"
     assert row[["ci_low", "ci_high"]].isna().all()
+
+
+def many(num_questions):
+    """Return the experiment with three seeds and this number of questions, repeated."""
+    three = [*EXPERIMENT, *(replace(one, seed=3) for one in EXPERIMENT if one.seed == 1)]
+    index = np.arange(num_questions) % len(IDS)
+    names = "credit", "weight", "is_correct", "is_unscorable"
+    ids = tuple(f"q{number}" for number in range(num_questions))
+    return [
+        replace(one, example_ids=ids, **{name: getattr(one, name)[index] for name in names}) for one in three
+    ]
+
+
+def test_there_is_no_variance_of_fewer_questions_than_the_smallest_number(monkeypatch):
+    monkeypatch.setattr(MODULE, "MIN_QUESTIONS", MIN_QUESTIONS)
+    statistics = ["standard_error", "ci_low", "ci_high", "p_value"]
+    few, enough = (
+        run(many(count), contrasts=[("weft", "sft"), ("weft", "base")])
+        for count in (MIN_QUESTIONS - 1, MIN_QUESTIONS)
+    )
+    assert few.contrasts[statistics].isna().all(axis=None)
+    assert set(few.contrasts["conclusion"]) == {""}
+    assert few.contrasts["difference"].notna().all()
+    assert enough.contrasts[statistics].notna().all(axis=None)
+    assert set(few.scores["interval"]) == {"wilson", "too few questions"}
+    assert few.scores["ci_low"].notna().tolist() == (few.scores["interval"] == "wilson").tolist()
+    of_base = few.methods[few.methods["method"] == "base"].set_index("benchmark")["ci_low"]
+    assert of_base.notna().to_dict() == {"gsm8k": True, "sudoku": False, AVERAGE: False}
+    assert few.methods[few.methods["method"] == "sft"]["ci_low"].isna().all()
+    assert few.relative_gains("sft", "base").empty
+    assert enough.methods["ci_low"].notna().all()
+
+
+@pytest.mark.parametrize("method", ["weft", "sft"])
+def test_a_run_that_could_not_be_scored_on_a_benchmark_is_in_no_test(method):
+    def fail(one):
+        zeros = np.zeros(one.credit.size)
+        return replace(one, credit=zeros, is_correct=zeros == 1, is_unscorable=zeros == 0)
+
+    failed = [
+        fail(one) if (one.method, one.seed, one.benchmark) == (method, 2, "gsm8k") else one
+        for one in EXPERIMENT
+    ]
+    contrasts = run(failed).contrasts.set_index("benchmark")
+    assert contrasts["p_value"].isna().to_dict() == {"gsm8k": True, "sudoku": False, AVERAGE: True}
+    assert contrasts["conclusion"][AVERAGE] == ""
+    assert contrasts["ci_low"].notna().all()
