@@ -61,6 +61,11 @@ def stored_digest(path: Path) -> str:
     return _directory_digest(stored_file_digests(path)) if path.is_dir() else file_sha256(path)
 
 
+def input_digests(paths: Iterable[Path]) -> dict[str, str]:
+    """Return path -> `stored_digest` of files and directories on which several results depend."""
+    return {str(path): stored_digest(path) for path in paths}
+
+
 def stored_file_digests(directory: Path) -> dict[str, FileDigest]:
     """Return the digests of a directory's files, reading only those whose size or time has changed.
 
@@ -121,7 +126,7 @@ def write_provenance(
     settings: JsonObject,
     experiment: str,
     seed: int | None = None,
-    inputs: Iterable[Path] = (),
+    inputs: Iterable[Path] | Mapping[str, str] = (),
     device: str = "cpu",
     notes: JsonObject | None = None,
 ) -> None:
@@ -134,7 +139,8 @@ def write_provenance(
         settings: the whole checked experiment, as JSON.
         experiment: name of the experiment.
         seed: seed of the step, if it has one.
-        inputs: files and directories that the result depends on; their `stored_digest` is recorded.
+        inputs: files and directories that the result depends on, or their digests if they are known; see
+            `input_digests`.
         device: device that computed the result.
         notes: further keys, as JSON.
     """
@@ -154,7 +160,7 @@ def write_provenance(
         python=platform.python_version(),
         machine=platform.machine(),
         device=device,
-        inputs={str(path): stored_digest(path) for path in inputs},
+        inputs=dict(inputs) if isinstance(inputs, Mapping) else input_digests(inputs),
         sha256=_directory_digest(files) if result.is_dir() else file_sha256(result),
         **(notes or {}),
     )
@@ -167,7 +173,7 @@ def has_provenance(result: Path, *, inputs: Iterable[Path]) -> bool:
         recorded = read_json(provenance_file(result), Provenance)
     except WeftError:
         return False
-    digests = {str(path): stored_digest(path) for path in inputs}
+    digests = input_digests(inputs)
     return (recorded.sha256, recorded.inputs) == (stored_digest(result), digests)
 
 

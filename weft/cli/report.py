@@ -17,6 +17,7 @@ from weft.cli.shared import (
 from weft.config import Experiment, Run, find_experiment, load_experiment
 from weft.errors import WeftError
 from weft.layout import ResultLayout
+from weft.provenance import input_digests
 from weft.records.files import read_text, write_text
 from weft.report.outputs import list_figures, list_tables
 
@@ -34,9 +35,10 @@ def report_tables(experiment: ExperimentOption, root: RootArgument, out: OutOpti
 
     checked, layout = load_experiment(find_experiment(experiment)), ResultLayout(root)
     tables = compute_tables(checked, load_results(checked, layout))
+    inputs = _digest_inputs(checked, layout)
     for name, frame in tables.items():
         write_table(checked, name, frame, out)
-        save_provenance(out / f"{name}.csv", checked, inputs=_inputs(checked, layout))
+        save_provenance(out / f"{name}.csv", checked, inputs=inputs)
     typer.echo(read_text(out / "headline.md"), nl=False)
 
 
@@ -48,8 +50,9 @@ def report_figures(experiment: ExperimentOption, root: RootArgument, out: OutOpt
 
     checked, layout = load_experiment(find_experiment(experiment)), ResultLayout(root)
     write_figures(checked, load_results(checked, layout), out)
+    inputs = _digest_inputs(checked, layout)
     for name in list_figures(checked):
-        save_provenance(out / f"{name}.png", checked, inputs=_inputs(checked, layout))
+        save_provenance(out / f"{name}.png", checked, inputs=inputs)
 
 
 @report_app.command("page")
@@ -74,7 +77,8 @@ def report_page(
     results = load_results(checked, layout)
     check_digests(layout, results.provenance)
     paths = {name: figures / f"{name}.{EMBEDDED_FORMAT}" for name in list_figures(checked)}
-    check_origin(_list_derived(checked, layout, figures), checked, _inputs(checked, layout))
+    inputs = _digest_inputs(checked, layout)
+    check_origin(_list_derived(checked, layout, figures), checked, inputs)
     images = {name: path.read_bytes() for name, path in paths.items()}
     tables = compute_tables(checked, results)
     find = partial(_answer_files, checked, layout, offline)
@@ -83,7 +87,7 @@ def report_page(
     write_text(out, render_page(checked, results, tables, images, make_browser(checked, results, answers)))
     examples = [layout.examples(name) for name in checked.dataset_names]
     texts = [path for path in (*examples, DEVIATIONS_FILE) if path.exists()]
-    save_provenance(out, checked, inputs=[*_inputs(checked, layout), *paths.values(), *texts])
+    save_provenance(out, checked, inputs=inputs | input_digests([*paths.values(), *texts]))
     save_provenance(download, checked, inputs=[layout.all_scores])
 
 
@@ -112,12 +116,12 @@ def _answer_files(
         return []
 
 
-def _inputs(experiment: Experiment, layout: ResultLayout) -> list[Path]:
-    """Return the files and folders from which the tables and figures are computed."""
+def _digest_inputs(experiment: Experiment, layout: ResultLayout) -> dict[str, str]:
+    """Return the digests of the files and folders from which the tables and figures are computed, by path."""
     paths = [layout.all_scores]
     for run in experiment.trained_runs:
         paths += [layout.history(run.run_id), layout.timing(run.run_id)]
     paths += [layout.curve(run_id) for run_id in experiment.run_ids]
     for name in experiment.dataset_names:
         paths += [layout.probe(name), layout.gradients(name)]
-    return [path for path in paths if path.exists()]
+    return input_digests(path for path in paths if path.exists())

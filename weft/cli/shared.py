@@ -118,7 +118,7 @@ def save_provenance(
     experiment: Experiment,
     *,
     seed: int | None = None,
-    inputs: Sequence[Path] = (),
+    inputs: Sequence[Path] | Mapping[str, str] = (),
     device: str = "cpu",
     notes: JsonObject | None = None,
 ) -> None:

@@ -7,7 +7,7 @@ from weft.benchmarks.generations import read_generations
 from weft.config import Run
 from weft.errors import ScoringError
 from weft.records import Generation
-from weft.report.results import SCORE_AGAIN, ScoreFile
+from weft.report.score_files import SCORE_AGAIN, ScoreFile
 
 FindFiles = Callable[[Run, str, int], Sequence[Path]]
 """Function from a run, a benchmark and a length to the paths of the files with the answers."""
@@ -34,7 +34,7 @@ def answer_source(find_files: FindFiles) -> AnswerSource:
         answers = {
             answer.example_id: answer for path in paths for answer in read_generations(path, file.benchmark)
         }
-        missing = next((score.example_id for score in file.scores if score.example_id not in answers), None)
+        missing = next((name for name in file.columns.example_ids if name not in answers), None)
         if missing is not None:
             raise ScoringError(
                 f"{paths[0]}: expected an answer to example {missing!r}, which has a score, got none; "

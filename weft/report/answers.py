@@ -1,16 +1,16 @@
 """Count how answers end and how Sudoku boards differ from the puzzles, and list unscorable answers."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from weft.benchmarks.d1_verdicts import AGREEMENT
-from weft.benchmarks.scoring import summarise
 from weft.config import Experiment
 from weft.records import Verdict
-from weft.report.results import Results, ScoreFile
+from weft.report.results import Results
+from weft.report.score_files import Floats, ScoreColumns
 
 ANSWER_COLUMNS = (
     "method", "dataset", "benchmark", "gen_length", "n", "accuracy", "mean_length", "median_length",
@@ -19,8 +19,6 @@ ANSWER_COLUMNS = (
 )  # fmt: skip
 AGREEMENT_COLUMNS = ("benchmark", "gen_length", "n", "num_compared", "num_equal")
 UNSCORABLE_COLUMNS = ("benchmark", "gen_length", "rules", "example_id", "reason")
-
-Details = Mapping[str, int | bool | None]
 
 
 def count_answers(experiment: Experiment, results: Results) -> pd.DataFrame:
@@ -48,11 +46,11 @@ def count_answers(experiment: Experiment, results: Results) -> pd.DataFrame:
 
         A value is missing if the scorer does not report it.
     """
-    groups: dict[tuple[Any, ...], list[ScoreFile]] = {}
+    groups: dict[tuple[Any, ...], list[ScoreColumns]] = {}
     for file in results.scored_by(experiment.scoring[0]):
         key = file.run.method, file.run.dataset, file.benchmark, file.gen_length
-        groups.setdefault(key, []).append(file)
-    rows = [dict(zip(ANSWER_COLUMNS, key, strict=False)) | _count(files) for key, files in groups.items()]
+        groups.setdefault(key, []).append(file.columns)
+    rows = [dict(zip(ANSWER_COLUMNS, key, strict=False)) | _count(group) for key, group in groups.items()]
     frame = pd.DataFrame(rows, columns=list(ANSWER_COLUMNS))
     frame["dataset"] = pd.Series([row["dataset"] for row in rows], dtype=object)  # None stays None
     counts = [name for name in ANSWER_COLUMNS if name == "n" or name.startswith("num_")]
@@ -72,8 +70,9 @@ def count_equal_verdicts(experiment: Experiment, results: Results) -> pd.DataFra
     """
     rows = []
     for file in results.scored_by("d1"):
-        values = _values([score.details for score in file.scores], AGREEMENT)
-        rows.append((file.benchmark, file.gen_length, len(file.scores), len(values), sum(values)))
+        is_equal = _values([file.columns], AGREEMENT)
+        counts = len(file.columns), is_equal.size, int(is_equal.sum())
+        rows.append((file.benchmark, file.gen_length, *counts))
     return pd.DataFrame(rows, columns=list(AGREEMENT_COLUMNS))
 
 
@@ -82,40 +81,39 @@ def list_unscorable(experiment: Experiment, results: Results) -> pd.DataFrame:
     rows = [
         (file.benchmark, file.gen_length, file.scoring, score.example_id, score.reason)
         for file in results.scores
+        if file.columns.is_unscorable.any()
         for score in file.scores
         if score.verdict is Verdict.UNSCORABLE
     ]
     return pd.DataFrame(rows, columns=list(UNSCORABLE_COLUMNS))
 
 
-def _count(files: Sequence[ScoreFile]) -> dict[str, int | float | None]:
-    details = [score.details for file in files for score in file.scores]
-    accuracies = [summarise(file.scores).accuracy for file in files]
-    lengths, steps = _values(details, "effective_length"), _values(details, "num_steps")
-    num_cells = sum(_values(details, "num_empty_cells"))
-    num_zero, num_right = _values(details, "num_zero_cells"), _values(details, "num_right_cells")
+def _count(parts: Sequence[ScoreColumns]) -> dict[str, int | float | None]:
+    lengths, steps = _values(parts, "effective_length"), _values(parts, "num_steps")
+    num_cells = _values(parts, "num_empty_cells").sum()
+    num_zero, num_right = _values(parts, "num_zero_cells"), _values(parts, "num_right_cells")
     return {
-        "n": len(details),
-        "accuracy": float(np.mean(accuracies)),
-        "mean_length": float(np.mean(lengths)) if lengths else None,
-        "median_length": float(np.median(lengths)) if lengths else None,
-        "mean_steps": float(np.mean(steps)) if steps else None,
-        "num_no_end": _count_values(details, "has_end", wanted=False),
-        "num_unclosed": _count_values(details, "is_closed", wanted=False),
-        "num_copies": _count_values(details, "is_copy", wanted=True),
-        "num_with_zeros": sum(number > 0 for number in num_zero) if num_zero else None,
-        "zero_share": sum(num_zero) / num_cells if num_cells else None,
-        "right_share": sum(num_right) / num_cells if num_cells else None,
-        "num_solved": _count_values(details, "is_solved", wanted=True),
+        "n": sum(len(part) for part in parts),
+        "accuracy": float(np.mean([part.accuracy for part in parts])),
+        "mean_length": float(lengths.mean()) if lengths.size else None,
+        "median_length": float(np.median(lengths)) if lengths.size else None,
+        "mean_steps": float(steps.mean()) if steps.size else None,
+        "num_no_end": _count_values(parts, "has_end", wanted=False),
+        "num_unclosed": _count_values(parts, "is_closed", wanted=False),
+        "num_copies": _count_values(parts, "is_copy", wanted=True),
+        "num_with_zeros": int((num_zero > 0).sum()) if num_zero.size else None,
+        "zero_share": float(num_zero.sum() / num_cells) if num_cells else None,
+        "right_share": float(num_right.sum() / num_cells) if num_cells else None,
+        "num_solved": _count_values(parts, "is_solved", wanted=True),
     }
 
 
-def _values(details: Sequence[Details], name: str) -> list[int | bool]:
+def _values(parts: Sequence[ScoreColumns], name: str) -> Floats:
     """Return all values with this name; the details of an unscorable answer may lack it."""
-    values = (of_answer.get(name) for of_answer in details)
-    return [value for value in values if value is not None]
+    values: Floats = np.concatenate([part.details.get(name, np.empty(0)) for part in parts])
+    return values[np.isfinite(values)]
 
 
-def _count_values(details: Sequence[Details], name: str, *, wanted: bool) -> int | None:
-    values = _values(details, name)
-    return sum(bool(value) == wanted for value in values) if values else None
+def _count_values(parts: Sequence[ScoreColumns], name: str, *, wanted: bool) -> int | None:
+    values = _values(parts, name)
+    return int(((values != 0) == wanted).sum()) if values.size else None

@@ -142,7 +142,7 @@ def _list_questions(
     comparisons: Sequence[Comparison], chosen: Mapping[str, Sequence[str]], texts: Texts
 ) -> Iterator[ShownQuestion]:
     for number, (benchmark, ids) in enumerate(chosen.items()):
-        first = comparisons[0].columns[0].files[benchmark].scores[0].example_id
+        first = comparisons[0].columns[0].files[benchmark].columns.example_ids[0]
         for example_id in ids:
             text, gold = texts.questions.get((benchmark, example_id), (None, None))
             yield ShownQuestion(number, example_id, text, gold, is_first=example_id == first)
@@ -151,8 +151,9 @@ def _list_questions(
 def _verdicts(column: Column, chosen: Mapping[str, Sequence[str]]) -> str:
     letters = []
     for benchmark, ids in chosen.items():
-        verdicts = {score.example_id: str(score.verdict)[0] for score in column.files[benchmark].scores}
-        letters += [verdicts.get(example_id, NOT_ASKED) for example_id in ids]
+        scores = column.files[benchmark].columns
+        verdicts = dict(zip(scores.example_ids, scores.verdicts, strict=True))
+        letters += [str(verdicts.get(example_id, NOT_ASKED))[0] for example_id in ids]
     return "".join(letters)
 
 

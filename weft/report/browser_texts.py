@@ -8,7 +8,7 @@ from weft.records import Generation, ScoredExample
 from weft.report.answer_files import AnswerSource
 from weft.report.browser_data import SheetTexts, packed_size
 from weft.report.examples import Comparison
-from weft.report.results import ScoreFile
+from weft.report.score_files import ScoreFile
 from weft.report.shown_text import cut_middle, printable, reference_text, shorten_tokens
 
 LIMITS = (16_000, 8_000, 4_000, 3_000, 2_000, 1_500, 1_000, 500)

@@ -156,7 +156,7 @@ def figure_caption(experiment: Experiment, results: Results, name: str) -> str:
     if name == "accuracy" and num_seeds < 2:
         kind = "single_accuracy" if num_seeds else "stored_accuracy"
     caption: str = CAPTIONS[kind].format(
-        questions=_range(len(file.scores) for file in results.scores),
+        questions=_range(len(file.columns) for file in results.scores),
         num_seeds=num_seeds,
         level=level_text(experiment.statistics.confidence),
         paper_model=PAPER_MODEL,

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from weft.config import Experiment
 from weft.records.base import JsonObject
 from weft.report.answer_files import AnswerSource
-from weft.report.results import Results, ScoreFile
+from weft.report.results import Results
+from weft.report.score_files import ScoreFile
 
 
 def list_rows(experiment: Experiment, results: Results, answers: AnswerSource) -> Iterator[JsonObject]:

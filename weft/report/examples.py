@@ -10,10 +10,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from weft.config import BASE_RUN, Experiment, FineTuning, Run
-from weft.records import Verdict
 from weft.records.ids import text_sha256
 from weft.report.labels import method_label
-from weft.report.results import Results, ScoreFile
+from weft.report.results import Results
+from weft.report.score_files import ScoreFile
 
 MAX_QUESTIONS = 1000
 """Largest number of questions that the page shows."""
@@ -88,12 +88,11 @@ class Comparison:
             its verdict.
         """
         if self.pair is None:
-            return [str(score.verdict) for score in self.columns[0].files[benchmark].scores]
-        treatment, control = (self.columns[index].files[benchmark].scores for index in self.pair)
-        return [
-            KINDS[of_treatment.verdict is Verdict.CORRECT, of_control.verdict is Verdict.CORRECT]
-            for of_treatment, of_control in zip(treatment, control, strict=True)
-        ]
+            return [str(verdict) for verdict in self.columns[0].files[benchmark].columns.verdicts]
+        treatment, control = (
+            self.columns[index].files[benchmark].columns.is_correct.tolist() for index in self.pair
+        )
+        return [KINDS[pair] for pair in zip(treatment, control, strict=True)]
 
     def count_kinds(self, benchmark: str) -> Counter[str]:
         """Return the number of questions of each kind."""
@@ -154,7 +153,7 @@ def list_questions(experiment: Experiment, comparisons: Sequence[Comparison]) ->
     ids_of: dict[str, dict[str, None]] = {name: {} for name in experiment.benchmark_names}
     for comparison in comparisons:
         for benchmark, file in comparison.columns[0].files.items():
-            ids_of[benchmark] |= {score.example_id: None for score in file.scores}
+            ids_of[benchmark] |= dict.fromkeys(file.columns.example_ids)
     return {benchmark: list(ids) for benchmark, ids in ids_of.items()}
 
 

@@ -4,8 +4,8 @@ Tables, figures and the page are computed from ``(experiment, results)`` and ope
 If a file is missing, incomplete or malformed, an error with its name is raised.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -13,21 +13,22 @@ import numpy as np
 import pandas as pd
 
 from weft.config import CUSTOM_SCORING, Experiment, FineTuning, Run
-from weft.errors import DataError, ScoringError
+from weft.errors import DataError
 from weft.layout import PROVENANCE_ENDING, SUMMARY_FILE, ResultLayout, provenance_file
-from weft.provenance import file_sha256, stored_digest
+from weft.provenance import file_sha256
 from weft.records import (
     CurvePoint,
     Example,
     JobTime,
     LengthSummary,
     Provenance,
-    ScoredExample,
     StepMetrics,
     Timing,
 )
 from weft.records.files import parse_record, read_json, read_lines
+from weft.report.score_files import ScoreFile, read_score_columns
 from weft.report.words import WordRanking, rank_words
+from weft.stats import Aggregate, LengthMix, ScoreSet, aggregate
 
 PROBE_COLUMNS = ("example_id", "token", "entropy", "is_padding")
 GRADIENT_COLUMNS = (
@@ -39,30 +40,9 @@ GRADIENT_COLUMNS = (
 MAY_BE_UNDEFINED = ("cosine_to_sft", "cosine_to_sft_low", "cosine_to_sft_high")
 """Columns of the gradient study that have no value if SFT's mean gradient is smaller than its noise."""
 QUINTILES = (1, 2, 3, 4, 5)
-SCORE_AGAIN = "score the answers again"
 TRAIN_AGAIN = "train this run again"
 NOT_SHOWN = ("exports", "figures", "report")
 """Folders whose provenance the page does not show, because jobs may write them at the same time."""
-
-
-@dataclass(frozen=True)
-class ScoreFile:
-    """The scores of one run on one benchmark at one generation length.
-
-    Attributes:
-        run: the run.
-        benchmark: name of the benchmark.
-        gen_length: length of the answers, in tokens.
-        scoring: name of the scoring rules of the experiment; a custom benchmark has the same scores under
-            each of them.
-        scores: one score per question, in file order.
-    """
-
-    run: Run
-    benchmark: str
-    gen_length: int
-    scoring: str
-    scores: list[ScoredExample]
 
 
 @dataclass(frozen=True)
@@ -98,6 +78,28 @@ class Results:
     examples: dict[str, Example] = field(default_factory=dict)
     provenance: dict[str, Provenance] = field(default_factory=dict)
     traces: list[Run] = field(default_factory=list)
+    _aggregates: dict[object, Aggregate] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    def aggregate(
+        self,
+        scoring: str,
+        *,
+        contrasts: Sequence[tuple[str, str]],
+        confidence: float,
+        mix: LengthMix | None = None,
+        num_questions: Mapping[str, int] | None = None,
+    ) -> Aggregate:
+        """Aggregate the scores by one set of scoring rules; see `weft.stats.aggregate`.
+
+        All tables and figures share the result, which is computed when it is first needed. If the answers
+        are those to a part of the questions, ``num_questions`` is the number of all questions by benchmark.
+        """
+        mixed = mix and (mix.name, tuple(mix.lengths.items()))
+        key = scoring, tuple(contrasts), confidence, mixed, tuple((num_questions or {}).items())
+        if key not in self._aggregates:
+            sets = [_score_set(file, num_questions) for file in self.scored_by(scoring)]
+            self._aggregates[key] = aggregate(sets, contrasts=contrasts, confidence=confidence, mix=mix)
+        return self._aggregates[key]
 
     @cached_property
     def word_rankings(self) -> dict[str, WordRanking]:
@@ -107,6 +109,25 @@ class Results:
     def scored_by(self, scoring: str) -> list[ScoreFile]:
         """Return the score files of one set of scoring rules."""
         return [file for file in self.scores if file.scoring == scoring]
+
+
+def _score_set(file: ScoreFile, num_questions: Mapping[str, int] | None) -> ScoreSet:
+    columns = file.columns
+    return ScoreSet(
+        run=file.run.run_id,
+        method=file.run.method,
+        dataset=file.run.dataset,
+        seed=file.run.seed,
+        benchmark=file.benchmark,
+        gen_length=file.gen_length,
+        scoring=file.scoring,
+        example_ids=columns.example_ids,
+        credit=columns.credit,
+        weight=columns.weight,
+        is_correct=columns.is_correct,
+        is_unscorable=columns.is_unscorable,
+        num_questions=(num_questions or {}).get(file.benchmark),
+    )
 
 
 def load_results(experiment: Experiment, layout: ResultLayout) -> Results:
@@ -196,19 +217,20 @@ def check_digests(layout: ResultLayout, provenance: Mapping[str, Provenance]) ->
             )
 
 
-def check_origin(derived: Iterable[Path], experiment: Experiment, inputs: Iterable[Path]) -> None:
+def check_origin(derived: Iterable[Path], experiment: Experiment, inputs: Mapping[str, str]) -> None:
     """Check that tables and figures were made from the given results, by the provenance beside each.
 
     Args:
         derived: CSV files of tables, and PNG files of figures.
         experiment: the experiment.
-        inputs: the files and folders from which tables and figures of these results are made.
+        inputs: path -> digest of the files and folders from which tables and figures of these results are
+            made.
 
     Raises:
         DataError: a file is missing or was made from other results, or of another experiment.
     """
     again = "make tables and figures again"
-    expected = [stored_digest(path) for path in inputs]
+    expected = list(inputs.values())  # paths may be relative to another folder
     for path in derived:
         recorded = read_json(provenance_file(path), Provenance, remedy=again)
         _check_experiment(recorded, provenance_file(path), experiment, again)
@@ -232,36 +254,20 @@ def _check_experiment(provenance: Provenance, path: Path, experiment: Experiment
 
 
 def _load_scores(experiment: Experiment, layout: ResultLayout) -> Iterator[ScoreFile]:
+    known_ids: dict[tuple[str, ...], tuple[str, ...]] = {}
     for scoring in experiment.scoring:
         for run in experiment.runs:
             for benchmark in experiment.benchmark_names:
                 for length in experiment.gen_lengths:
                     path = layout.scores(scoring, run.run_id, benchmark, length)
-                    scores = read_lines(path, ScoredExample, error=ScoringError, remedy=SCORE_AGAIN)
+                    count = experiment.num_questions(benchmark)
                     expected = CUSTOM_SCORING if benchmark in experiment.custom_benchmarks else scoring
-                    _check_scores(scores, path, benchmark, expected, experiment.num_questions(benchmark))
-                    yield ScoreFile(run, benchmark, length, scoring, scores)
-
-
-def _check_scores(
-    scores: list[ScoredExample], path: Path, benchmark: str, scoring: str, num_questions: int | None
-) -> None:
-    for number, score in enumerate(scores, start=1):
-        if (score.benchmark, score.scoring) != (benchmark, scoring):
-            raise ScoringError(
-                f"{path}, line {number}: expected a score of {benchmark} by {scoring}, got one of "
-                f"{score.benchmark} by {score.scoring}; {SCORE_AGAIN}"
-            )
-    ids = [score.example_id for score in scores]
-    if len(set(ids)) < len(ids):
-        repeated = next(name for index, name in enumerate(ids) if name in ids[:index])
-        raise ScoringError(
-            f"{path}: every example must have exactly one score, got several of {repeated!r}; {SCORE_AGAIN}"
-        )
-    if not ids or num_questions not in (None, len(ids)):
-        raise ScoringError(
-            f"{path}: expected {num_questions or 'at least 1'} scores, got {len(ids)}; {SCORE_AGAIN}"
-        )
+                    columns = read_score_columns(
+                        path, benchmark=benchmark, scoring=expected, num_questions=count
+                    )
+                    # All runs answer the same questions, whose ids are kept once.
+                    ids = known_ids.setdefault(columns.example_ids, columns.example_ids)
+                    yield ScoreFile(run, benchmark, length, scoring, path, replace(columns, example_ids=ids))
 
 
 def _load_sampling_seconds(layout: ResultLayout, run_ids: list[str]) -> Iterator[tuple[str, float]]:

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from weft.config import BASE_RUN, Experiment, FineTuning
@@ -34,8 +33,8 @@ from weft.report.published_numbers import (
     PublishedNumbers,
 )
 from weft.report.ratios import summarise_ratios
-from weft.report.results import Results, ScoreFile
-from weft.stats import AVERAGE, Aggregate, LengthMix, ScoreSet, aggregate
+from weft.report.results import Results
+from weft.stats import AVERAGE, Aggregate, LengthMix
 
 DECIMALS = 6
 """Number of decimals in all tables."""
@@ -118,30 +117,12 @@ def _round(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def _aggregate(experiment: Experiment, results: Results, scoring: str) -> Aggregate:
-    return aggregate(
-        [_score_set(experiment, file) for file in results.scored_by(scoring)],
+    return results.aggregate(
+        scoring,
         contrasts=experiment.contrasts,
         confidence=experiment.statistics.confidence,
         mix=LengthMix(MIXED, TABLE_1_LENGTHS) if has_paper_lengths(experiment) else None,
-    )
-
-
-def _score_set(experiment: Experiment, file: ScoreFile) -> ScoreSet:
-    verdicts = np.array([score.verdict for score in file.scores])
-    return ScoreSet(
-        run=file.run.run_id,
-        method=file.run.method,
-        dataset=file.run.dataset,
-        seed=file.run.seed,
-        benchmark=file.benchmark,
-        gen_length=file.gen_length,
-        scoring=file.scoring,
-        example_ids=tuple(score.example_id for score in file.scores),
-        credit=np.array([score.credit for score in file.scores], dtype=np.float64),
-        weight=np.array([score.weight for score in file.scores], dtype=np.float64),
-        is_correct=verdicts == "correct",
-        is_unscorable=verdicts == "unscorable",
-        num_questions=None if experiment.trained_runs else NUM_QUESTIONS.get(file.benchmark),
+        num_questions=None if experiment.trained_runs else NUM_QUESTIONS,
     )
 
 

@@ -172,12 +172,11 @@ class ScoreSet:
         """Number of examples that have a unit."""
         return int((self.weight > 0).sum())
 
-    def in_order(self) -> "ScoreSet":
-        """Return the same scores with the examples in the order of their ids."""
-        order = sorted(range(len(self.example_ids)), key=self.example_ids.__getitem__)
+    def reorder(self, order: Sequence[int], example_ids: tuple[str, ...]) -> "ScoreSet":
+        """Return the same scores in another order, in which the examples have these ids."""
         names = ("credit", "weight", "is_correct", "is_unscorable")
         arrays = {name: getattr(self, name)[order] for name in names}
-        return replace(self, example_ids=tuple(sorted(self.example_ids)), **arrays)
+        return replace(self, example_ids=example_ids, **arrays)
 
 
 class LengthMix(NamedTuple):
@@ -308,16 +307,27 @@ def aggregate(
 
 def _match(score_sets: Sequence[ScoreSet]) -> Iterator[ScoreSet]:
     """Sort the examples of each run, check that all runs have the same examples, and unify their weights."""
-    in_order = [score_set.in_order() for score_set in score_sets]
-    weights: dict[tuple[str, int], Floats] = {}
+    in_order = list(_sort_examples(score_sets))
+    peers: dict[tuple[str, int], list[ScoreSet]] = {}
     for score_set in in_order:
-        key = score_set.benchmark, score_set.gen_length
-        if key not in weights:
-            peers = [other for other in in_order if (other.benchmark, other.gen_length) == key]
-            names = [f"run {other.run} on {other.benchmark} {other.gen_length}" for other in peers]
-            match_examples([other.example_ids for other in peers], names=names)
-            weights[key] = _common_weight(peers)
-        yield replace(score_set, weight=weights[key])
+        peers.setdefault((score_set.benchmark, score_set.gen_length), []).append(score_set)
+    weights = {}
+    for key, others in peers.items():
+        names = [f"run {other.run} on {other.benchmark} {other.gen_length}" for other in others]
+        match_examples([other.example_ids for other in others], names=names)
+        weights[key] = _common_weight(others)
+    for score_set in in_order:
+        yield replace(score_set, weight=weights[score_set.benchmark, score_set.gen_length])
+
+
+def _sort_examples(score_sets: Sequence[ScoreSet]) -> Iterator[ScoreSet]:
+    """Sort the examples of each run by their ids; runs with the same ids share them."""
+    orders: dict[tuple[str, ...], tuple[list[int], tuple[str, ...]]] = {}
+    for score_set in score_sets:
+        ids = score_set.example_ids
+        if ids not in orders:
+            orders[ids] = sorted(range(len(ids)), key=ids.__getitem__), tuple(sorted(ids))
+        yield score_set.reorder(*orders[ids])
 
 
 def _common_weight(peers: Sequence[ScoreSet]) -> Floats:

@@ -112,12 +112,13 @@ def match_examples(example_ids: Sequence[Sequence[str]], *, names: Sequence[str]
     """Raise a `ScoringError` that names two runs and an example, unless all runs have the same examples."""
     expected = example_ids[0]
     for name, ids in zip(names, example_ids, strict=True):
+        if list(ids) == list(expected):
+            continue
         differing = sorted(set(expected) ^ set(ids))
-        if not differing and list(ids) != list(expected):
+        if not differing:
             differing = [given for given, other in zip(ids, expected, strict=False) if given != other]
-        if differing:
-            raise ScoringError(
-                f"all runs must have answered the same examples, but {names[0]} ({len(expected)} examples) "
-                f"and {name} ({len(ids)} examples) differ in example {differing[0]!r}; sample and score "
-                "both runs again"
-            )
+        raise ScoringError(
+            f"all runs must have answered the same examples, but {names[0]} ({len(expected)} examples) "
+            f"and {name} ({len(ids)} examples) differ in example {differing[0]!r}; sample and score "
+            "both runs again"
+        )

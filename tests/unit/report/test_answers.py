@@ -5,6 +5,7 @@ import pytest
 from weft.records import Verdict
 from weft.report.answers import ANSWER_COLUMNS, count_answers, count_equal_verdicts, list_unscorable
 from weft.report.presentation import present
+from weft.report.score_files import ScoreColumns
 
 
 def rows_of(table):
@@ -32,7 +33,9 @@ def test_values_that_are_not_noted_are_missing(experiment, results):
     file = next(file for file in results.scores if (file.run.method, file.benchmark) == ("sft", "gsm8k"))
     details = ({}, {"is_closed": False}, {})
     scores = [file.scores[0].model_copy(update={"details": noted}) for noted in details]
-    row = rows_of(count_answers(experiment, replace(results, scores=[replace(file, scores=scores)])))
+    row = rows_of(
+        count_answers(experiment, replace(results, scores=[replace(file, columns=ScoreColumns.of(scores))]))
+    )
     row = row.loc["sft", "gsm8k"]
     assert (row["n"], row["num_unclosed"]) == (3, 1)
     assert row[["mean_length", "median_length", "num_no_end", "num_copies"]].isna().all()

@@ -19,7 +19,9 @@ def test_the_accuracy_caption_counts_questions_and_seeds(experiment, results):
     caption = figure_caption(experiment, results, "accuracy")
     assert "24 questions" in caption
     assert "3 training seeds" in caption
-    shorter = [replace(results.scores[0], scores=results.scores[0].scores[:20]), *results.scores[1:]]
+    first = results.scores[0]
+    columns = replace(first.columns, example_ids=first.columns.example_ids[:20])
+    shorter = [replace(first, columns=columns), *results.scores[1:]]
     assert "20 to 24 questions" in figure_caption(experiment, replace(results, scores=shorter), "accuracy")
 
 

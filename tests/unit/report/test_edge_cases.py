@@ -25,7 +25,7 @@ import pytest
 from tests.unit.report.conftest import SVG
 from weft.errors import DataError, ScoringError
 from weft.layout import ResultLayout, provenance_file
-from weft.provenance import write_provenance
+from weft.provenance import input_digests, write_provenance
 from weft.records.files import write_text
 from weft.report.conclusions import draw_conclusions
 from weft.report.figures import FIGURES
@@ -133,30 +133,30 @@ class TestCheckOrigin:
         return path
 
     def test_a_figure_of_these_results_is_accepted(self, experiment, inputs, figure):
-        check_origin([figure], experiment, inputs)
+        check_origin([figure], experiment, input_digests(inputs))
 
     def test_a_figure_of_older_results_is_refused(self, experiment, inputs, figure):
         rewrite(inputs[0] / "d1/base/gsm8k/48.jsonl", lambda line: line | {"reason": "changed"})
         with pytest.raises(DataError, match=r"accuracy\.png: .* made from the results of this report"):
-            check_origin([figure], experiment, inputs)
+            check_origin([figure], experiment, input_digests(inputs))
 
     def test_a_figure_of_another_experiment_is_refused(self, describe, inputs, figure):
         with pytest.raises(
             DataError, match="experiment 'other', got one of 'small'; make tables and figures"
         ):
-            check_origin([figure], describe(name="other"), inputs)
+            check_origin([figure], describe(name="other"), input_digests(inputs))
 
     def test_a_figure_of_fewer_runs_is_refused(self, experiment, inputs, figure):
         with pytest.raises(DataError, match=r"accuracy\.png"):
-            check_origin([figure], experiment, [*inputs, inputs[1]])
+            check_origin([figure], experiment, {**input_digests(inputs), "further": "0" * 64})
 
     def test_a_changed_or_missing_figure_is_refused(self, experiment, inputs, figure):
         figure.write_text("changed")
         with pytest.raises(DataError, match=r"accuracy\.png"):
-            check_origin([figure], experiment, inputs)
+            check_origin([figure], experiment, input_digests(inputs))
         provenance_file(figure).unlink()
         with pytest.raises(DataError, match="got none; make tables and figures again"):
-            check_origin([figure], experiment, inputs)
+            check_origin([figure], experiment, input_digests(inputs))
 
 
 def generated(num_examples=24):
