@@ -47,8 +47,9 @@ same-results: setup  ## compare all numbers with another commit: BASE=<commit>, 
 	python -m tools.same_results --base "$(or $(BASE),HEAD)" --experiment $(EXPERIMENT) \
 	  $(if $(BASE_TREE),--base-tree $(BASE_TREE)) $(if $(QUICK),--quick)
 
-bench: setup  ## measure the start of commands, and speed and memory relative to the published code (15 minutes)
+bench: setup  ## measure the start of commands, the report, and speed and memory relative to the published code (16 minutes)
 	python -m perf startup
+	python -m perf report
 	python -m perf training
 	python -m perf sampler
 

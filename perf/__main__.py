@@ -1,4 +1,4 @@
-"""The command line of the measurements: ``python -m perf startup``, ``training`` and ``sampler``."""
+"""The command line of the measurements: ``python -m perf startup``, ``training``, ``sampler``, ``report``."""
 
 import sys
 from pathlib import Path
@@ -13,7 +13,7 @@ NUM_EXAMPLES = 64
 NUM_EXAMPLES_QUICK = 2
 
 app = typer.Typer(
-    help="Measure the start of commands, and speed and memory against the published code.",
+    help="Measure the start of commands, the report, and speed and memory against the published code.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,
@@ -70,6 +70,18 @@ def measure_sampler(
         device=torch_device,
         num_examples=NUM_EXAMPLES_QUICK if quick else NUM_EXAMPLES,
     ):
+        typer.echo(line)
+
+
+@app.command("report")
+def measure_report(
+    num_seeds: Annotated[int, typer.Option(help="Training seeds of the two methods.", min=2)] = 50,
+    num_questions: Annotated[int, typer.Option(help="Questions of each benchmark.", min=10)] = 1319,
+) -> None:
+    """Measure the report of a large experiment with made-up results against pandas reading the scores."""
+    from perf.report import bench_report
+
+    for line in bench_report(num_seeds=num_seeds, num_questions=num_questions):
         typer.echo(line)
 
 

@@ -228,3 +228,15 @@ def test_times_of_sampling_are_loaded_where_snakemake_wrote_them(experiment, lay
     write_time("sft-worked-seed1.2of2", 4.0)
     found = load_results(experiment, layout).sampling_seconds
     assert found == {"base": 2.5, "sft-worked-seed1": 7.0}
+
+
+def test_aggregates_are_computed_once(experiment, results):
+    options = {"contrasts": experiment.contrasts, "confidence": 0.95}
+    first = results.aggregate("d1", **options)
+    assert results.aggregate("d1", **options) is first
+    assert results.aggregate("d1", **options | {"confidence": 0.9}) is not first
+
+
+def test_runs_share_the_ids_of_their_questions(results):
+    of_benchmark = [file.columns.example_ids for file in results.scores if file.benchmark == "gsm8k"]
+    assert all(ids is of_benchmark[0] for ids in of_benchmark)
