@@ -66,9 +66,9 @@ def report_page(
     """Check the digests of all results, and write the report page, with a file of all answers beside it."""
     from weft.records.files import write_compressed_lines
     from weft.report.answer_files import answer_source
+    from weft.report.answer_rows import list_rows
     from weft.report.browser import make_browser
     from weft.report.deviations import DEVIATIONS_FILE
-    from weft.report.download import list_rows
     from weft.report.page import EMBEDDED_FORMAT, render_page
     from weft.report.results import check_digests, check_origin, load_results
     from weft.report.tables import compute_tables

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
-from weft.layout import FIGURE_FORMATS, TABLE_FORMATS, ResultLayout, provenance_file
+from weft.layout import FIGURE_FORMATS, ResultLayout, provenance_file
+from weft.report.outputs import table_formats
 
 FORMAT_NAMES = {"csv": "CSV", "md": "Markdown", "tex": "LaTeX", "png": "PNG", "pdf": "PDF", "svg": "SVG"}
 """Ending of a file -> name of its format."""
@@ -40,7 +41,7 @@ class Files:
 def table_files(name: str) -> Files:
     """Return the files of a table, given its name."""
     layout = ResultLayout.of("")
-    return _files(layout.table(name), TABLE_FORMATS)
+    return _files(layout.table(name), table_formats(name))
 
 
 def figure_files(name: str) -> Files:

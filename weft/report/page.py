@@ -36,8 +36,8 @@ POINTS_PER_INCH = 72
 PIXELS_PER_INCH = 110
 """Size of the figures on the page. It makes the smallest letters of a figure, 7 points, 10.7 pixels high."""
 TRAINING = {
-    "learning_curves", "learning_speed", "training_loss", "token_entropy", "ratios", "gradients",
-    "gradient_share", "gradient_variance",
+    "learning_curves", "learning_speed", "training_loss", "token_entropy", "entropy_words", "word_cloud",
+    "words", "ratios", "gradients", "gradient_share", "gradient_variance",
 }  # fmt: skip
 """Tables and figures of the section on training."""
 COST = {"costs", "time_per_step"}

@@ -4,7 +4,7 @@ import json
 import pandas as pd
 
 from weft.records.files import write_compressed_lines
-from weft.report.download import list_rows
+from weft.report.answer_rows import list_rows
 from weft.report.results import load_results
 
 
