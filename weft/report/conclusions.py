@@ -119,15 +119,15 @@ class _Sentences:
     def lead(self, rows: pd.DataFrame, size: str) -> str:
         """Return effect, interval and conclusion of one comparison, or of several in one sentence."""
         records = rows.to_dict("records")
-        start = f"{self._methods(records[0])} {self._place(records[0])}: "
+        start = f"{self._methods(records[0])} {self._place(records[0])}"
         if len(records) == 1:
-            return f"{start}{self._effect(records[0], size)}{self._conclusion(records[0])}."
+            return f"{start}: {self._effect(records[0], size)}{self._conclusion(records[0])}."
         if len(records) > MOST_EFFECTS:
-            return f"{start}{len(records)} comparisons ({size}), {_count_conclusions(rows)}."
-        effects = [f"{self._effect(row)} {self._trained(row)}" for row in records]
-        is_tested = rows["conclusion"] != ""
-        counted = f": {_count_conclusions(rows)}" if is_tested.any() else ""
-        return f"{start}{'; '.join(effects)} ({size}){counted}."
+            return f"{start}: {len(records)} comparisons ({size}), {_count_conclusions(rows)}."
+        level = level_text(self.experiment.statistics.confidence)
+        effects = "; ".join(f"{self._numbers(row)} {self._trained(row)}" for row in records)
+        counted = f", {_count_conclusions(rows)}" if (rows["conclusion"] != "").any() else ""
+        return f"{start}, in points with {level} intervals: {effects} ({size}){counted}."
 
     def compare(self, row: Mapping[Hashable, Any]) -> str:
         """Return a sentence on one comparison, with its p-values."""
@@ -171,6 +171,10 @@ class _Sentences:
                 interval += " over questions, for these two runs"
         further = f"; {size}" if size else ""
         return f"{percent(row['difference'], is_signed=True)} points ({interval}{further})"
+
+    def _numbers(self, row: Mapping[Hashable, Any]) -> str:
+        interval = percent_interval(row["ci_low"], row["ci_high"], is_signed=True) or "no interval"
+        return f"{percent(row['difference'], is_signed=True)} ({interval})"
 
     def _conclusion(self, row: Mapping[Hashable, Any]) -> str:
         return f", {row['conclusion']}" if row["conclusion"] else ""

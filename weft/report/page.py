@@ -42,8 +42,6 @@ TRAINING = {
 """Tables and figures of the section on training."""
 COST = {"costs", "time_per_step"}
 """Tables and figures of the section on cost."""
-MOST_COMPARISONS = 3
-"""Largest number of comparisons that stand below the result without being folded."""
 
 
 @dataclass(frozen=True)
@@ -105,7 +103,6 @@ def render_page(
         "caption": full_caption(experiment),
         "text_headings": TABLE_TEXT_HEADINGS | TEXT_HEADINGS,
         "conclusions": draw_conclusions(experiment, tables),
-        "most_comparisons": MOST_COMPARISONS,
         "first_figure": drawn[first],
         "first_table": first_table(experiment, tables),
         "comparisons": _show_comparisons(experiment, tables),

@@ -61,9 +61,9 @@ def test_several_comparisons_stand_in_the_lead_and_have_p_values_below(describe)
     experiment = describe(datasets={"worked": SOURCE, "large": SOURCE})
     found = conclude(experiment, {}, {"dataset": "large"} | ABOVE | {"p_holm": 0.0003})
     assert found.lead.startswith(
-        "WeFT minus SFT on average: +0.8 points (95 % interval −1.2 to +2.9) trained on worked; +5.0 points "
-        "(95 % interval +1.0 to +9.0) trained on large (3 training seeds, 2 × 24 questions): 1 above zero, "
-        "1 not distinguishable from zero."
+        "WeFT minus SFT on average, in points with 95 % intervals: +0.8 (−1.2 to +2.9) trained on worked; +5.0 "
+        "(+1.0 to +9.0) trained on large (3 training seeds, 2 × 24 questions), 1 above zero, 1 not "
+        "distinguishable from zero."
     )
     assert found.comparisons == (
         "WeFT minus SFT on average, trained on worked: +0.8 points (95 % interval −1.2 to +2.9), p = 0.412, "
@@ -85,7 +85,7 @@ def test_the_lead_is_about_the_lengths_of_the_paper(describe_paper):
     mixed = {"dataset": "s1k", "gen_length": "mixed", "difference": 0.01}
     rows = [mixed, mixed | {"dataset": "s1k.1.1"}, {"dataset": "s1k", "gen_length": 256, "difference": 0.33}]
     found = conclude(describe_paper(), *rows)
-    assert "+1.0 points" in found.lead
+    assert "+1.0 (" in found.lead
     assert "33.0" not in found.lead
     assert len(found.comparisons) == 3
 

@@ -272,7 +272,7 @@ def test_27_too_few_questions_have_no_interval(describe, write, tmp_path, monkey
     assert contrasts.loc["gsm8k", "ci_low"].notna().all()
     for benchmark in ("sudoku", "average"):
         assert contrasts.loc[benchmark, ["ci_low", "ci_high", "p_value"]].isna().all(axis=None)
-    assert "points, without an interval, because there are too few questions" in made.conclusions.lead
+    assert "points (no interval, because there are too few questions" in made.conclusions.lead
     assert "at least 10 questions" in made.text
     assert FIGURES["accuracy"](experiment, made.results)
 
