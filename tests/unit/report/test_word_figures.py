@@ -71,16 +71,18 @@ def test_a_cloud_shows_each_word_once_and_larger_the_farther_from_the_median(exp
     assert sorted(shown) == sorted([*COMMON, "first"])
     assert shown["first"] > shown[COMMON[-8]] > shown[COMMON[-14]]
     assert shown[COMMON[0]] > shown[COMMON[7]] > shown[COMMON[13]]
+    assert min(shown.values()) / max(shown.values()) == pytest.approx(module.LEAST_SIZE, abs=0.03)
     assert {text.get_weight() for text in high.texts} == {"bold"}
     assert {text.get_weight() for text in low.texts} == {"normal"}
 
 
-def test_words_of_a_cloud_do_not_overlap():
+def test_words_of_a_cloud_have_their_sizes_and_do_not_overlap():
     font = FontProperties(family="DejaVu Sans", weight="bold")
-    placed = module._arrange(
-        {f"word{'gly'[number % 3]}{number}": 1 - number / 60 for number in range(40)}, font
-    )
-    assert len(placed) == 40
+    sizes = {f"word{'gly'[number % 3]}{number}": 1 - number / 60 for number in range(40)}
+    placed = module._arrange(sizes, font)
+    assert {word: size for word, size, _, _ in placed} == {
+        word: round(placed[0][1] * size) for word, size in sizes.items()
+    }
     ink = np.zeros(module.CANVAS[::-1])
     for word, size, left, top in placed:
         picture = Image.new("L", module.CANVAS)
@@ -88,7 +90,6 @@ def test_words_of_a_cloud_do_not_overlap():
         ImageDraw.Draw(picture).text((left, top), word, fill="white", font=letters)
         ink += np.asarray(picture) > 0
     assert ink.max() == 1
-    assert [size for _, size, _, _ in placed] == sorted((size for _, size, _, _ in placed), reverse=True)
 
 
 def test_letters_lie_where_the_layout_has_placed_them(experiment, worded):
@@ -98,6 +99,12 @@ def test_letters_lie_where_the_layout_has_placed_them(experiment, worded):
     boxes = [text.get_window_extent() for text in ax.texts]
     assert all(ax.bbox.x0 < box.x0 and box.x1 < ax.bbox.x1 for box in boxes)
     assert sum(box.width for box in boxes) > ax.bbox.width
+
+
+def test_letters_that_the_font_lacks_are_escaped(experiment, worded):
+    words = worded.probes["worked"].replace({"token": {" first": " 第二"}})
+    fig = module.draw_word_cloud(experiment, replace(worded, probes={"worked": words}))
+    assert fig.axes[0].texts[0].get_text() == r"\u7b2c\u4e8c"
 
 
 def test_the_same_words_give_the_same_bytes(experiment, worded):

@@ -5,7 +5,7 @@ from weft.config import load_experiment
 from weft.data.encoding import encode_example
 from weft.data.prepare import prepare_examples
 from weft.data.tasks.examples import generate_examples
-from weft.training.probe_table import probe_table, token_texts
+from weft.training.probe_table import MOST_SHARING, probe_table, token_texts
 
 
 def texts_of(tokenizer, text):
@@ -40,6 +40,12 @@ def test_bytes_that_never_become_a_character_are_not_repeated(tokenizer):
     texts = token_texts(lambda part: tokenizer.decode(list(part)), ids)
     assert len(texts) == len(ids)
     assert "".join(texts) == tokenizer.decode(ids)
+
+
+def test_no_text_is_repeated_where_a_character_is_divided_at_the_limit(tokenizer):
+    first, *others = tokenizer.encode("次", add_special_tokens=False)
+    texts = token_texts(lambda part: tokenizer.decode(list(part)), [first] * MOST_SHARING + others)
+    assert len("".join(texts)) <= len(texts)
 
 
 def test_a_row_per_answer_token(model, tokenizer, tmp_path):
