@@ -23,6 +23,8 @@ from weft.stats import AVERAGE
 
 MOST_NUMBERS = 12
 """Largest number of items in a text; listening to more of them takes longer than reading a table."""
+WORDS_PER_END = 3
+"""Number of words at each end of the ranking by entropy."""
 LAST_STEPS = 10
 """The loss at the end of a training run is the mean over this many optimiser steps."""
 
@@ -116,6 +118,17 @@ def _entropies(_: Experiment, results: Results, __: Tables) -> list[str]:
     return items
 
 
+def _words(_: Experiment, __: Results, tables: Tables) -> list[str]:
+    items = []
+    for dataset, rows in tables["words"].groupby("dataset", sort=False):
+        ends = {"highest": rows.head(WORDS_PER_END), "lowest": rows.tail(WORDS_PER_END).iloc[::-1]}
+        for end, words in ends.items():
+            pairs = zip(words["word"], words["mean_entropy"], words["count"], strict=True)
+            named = ", ".join(f"{word} {entropy:.2f} nats (n = {count:,})" for word, entropy, count in pairs)
+            items.append(f"{dataset}, {end} entropy: {named}")
+    return items
+
+
 def _ratios(_: Experiment, __: Results, tables: Tables) -> list[str]:
     rows = tables["ratios"]
     rows = rows[(rows["kind"] == "answer") & (rows["reference"] == "answer")]
@@ -159,11 +172,14 @@ def _group(row: Mapping[Any, Any]) -> str:
 
 _ITEMS: Mapping[str, Callable[[Experiment, Results, Tables], Sequence[str]]] = {
     "accuracy": _accuracies,
+    "accuracy_by_length": _accuracies,
     "forest": _differences,
     "contrasts": _differences,
     "learning_curves": _curves,
     "training_loss": _losses,
     "token_entropy": _entropies,
+    "entropy_words": _words,
+    "word_cloud": _words,
     "ratios": _ratios,
     "gradient_share": _gradient_shares,
     "gradient_variance": _gradient_variances,

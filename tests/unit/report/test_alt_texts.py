@@ -39,6 +39,8 @@ def test_measurements_are_summarised(texts, ablated, ablated_tables):
     assert f"SFT, worked: {sum(losses) / len(losses):.2f} nats" in texts["training_loss"]
     probe = ablated.probes["worked"]
     assert f"worked: {(~probe['is_padding']).sum():,} answer tokens" in texts["token_entropy"]
+    first = ablated_tables["words"].iloc[0]
+    assert f"highest entropy: {first['word']} {first['mean_entropy']:.2f} nats" in texts["word_cloud"]
     row = ablated_tables["ratios"].iloc[0]
     assert f"median ratio {row['q50']:.2f}" in texts["ratios"]
 

@@ -61,8 +61,8 @@ def test_several_comparisons_stand_in_the_lead_and_have_p_values_below(describe)
     experiment = describe(datasets={"worked": SOURCE, "large": SOURCE})
     found = conclude(experiment, {}, {"dataset": "large"} | ABOVE | {"p_holm": 0.0003})
     assert found.lead.startswith(
-        "WeFT minus SFT on average, in points with 95 % intervals: +0.8 (−1.2 to +2.9) trained on worked; +5.0 "
-        "(+1.0 to +9.0) trained on large (3 training seeds, 2 × 24 questions), 1 above zero, 1 not "
+        "WeFT minus SFT on average, in points with 95 % intervals: +0.8 (−1.2 to +2.9) trained on worked; "
+        "+5.0 (+1.0 to +9.0) trained on large (3 training seeds, 2 × 24 questions), 1 above zero, 1 not "
         "distinguishable from zero."
     )
     assert found.comparisons == (
