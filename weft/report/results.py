@@ -184,15 +184,15 @@ def read_provenance(experiment: Experiment, layout: ResultLayout) -> dict[str, P
     Raises:
         DataError: the folder is missing, or a provenance file is malformed or that of another experiment.
     """
-    root, found = layout.root, {}
+    root, records = layout.root, {}
     if not root.is_dir():
         raise DataError(f"{root}: expected the folder of an experiment's results, got none; check the path")
     for path in _provenance_files(root):
         provenance = read_json(path, Provenance)
         remedy = "name the experiment of these results, or run the workflow"
         _check_experiment(provenance, path, experiment, remedy)
-        found[path.relative_to(root).as_posix().removesuffix(PROVENANCE_ENDING)] = provenance
-    return found
+        records[path.relative_to(root).as_posix().removesuffix(PROVENANCE_ENDING)] = provenance
+    return records
 
 
 def check_digests(layout: ResultLayout, provenance: Mapping[str, Provenance]) -> None:

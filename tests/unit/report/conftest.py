@@ -484,3 +484,10 @@ def stored_tables(published):
 def three_sets(tmp_path_factory):
     names = ("worked", "checked", "large")
     return once(described(name="three", datasets=dict.fromkeys(names, WORKED)), tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def of_paper(tmp_path_factory):
+    """The paper's comparison with made-up results, and its table."""
+    experiment, _, tables = once(described_paper(), tmp_path_factory)
+    return experiment, tables
