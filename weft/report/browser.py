@@ -167,7 +167,7 @@ def _describe(
     """Yield the sentences that say what is shown."""
     num_chosen, num_all = (sum(map(len, ids.values())) for ids in (chosen, questions))
     unscorable = "" if comparisons[0].pair is None else "; an unscorable answer counts as wrong"
-    yield f"The verdicts are by the rules {experiment.scoring[0]}{unscorable}."
+    yield f"The verdicts are those of the {experiment.scoring[0]} scoring{unscorable}."
     if num_chosen < num_all:
         yield (
             f"The page shows {num_chosen:,} of {num_all:,} questions, chosen by a hash of their ids, as "

@@ -7,14 +7,20 @@ import numpy as np
 import pandas as pd
 
 from weft.config import BASE_RUN, Experiment, FineTuning
+from weft.report.counterparts import published_method
 from weft.report.downloads import table_files
 from weft.report.labels import group_label, percent, percent_spread
 from weft.report.page_tables import PageTable
 from weft.report.presentation import length_text, present
-from weft.report.published_numbers import MIXED
+from weft.report.published_numbers import MIXED, PAPER_MODEL, SUFFIXES, WEFT_PAPER, load_published
 from weft.report.tables import Tables
 from weft.stats import AVERAGE
 
+OTHER_MODEL = "paper: LLaDA-8B on s1K, %"
+OTHER_MODEL_NOTE = (
+    " The last column shows the paper's averages, of another model on other data and questions, for the size "
+    "of its gains only."
+)
 FIRST_FIGURES = ("forest", "contrasts", "accuracy")
 """Names of figures; the first one that an experiment has is shown first."""
 
@@ -45,16 +51,32 @@ def first_table(experiment: Experiment, tables: Tables) -> PageTable:
         "average, %": [percent_spread(*pair) for pair in zip(rows["mean"], rows["sd"], strict=True)],
         "gain, points": [percent(gain, is_signed=True) for gain in rows["gain"]],
     }
+    notes = _notes(experiment, rows["gen_length"].tolist()[0])
     if rows["published"].notna().any():
         table["paper, %"] = [percent(value) for value in rows["published"]]
+    elif len(rows) == 3 and _is_like_the_paper(experiment):
+        table[OTHER_MODEL] = [percent(value) for value in _paper_averages()]
+        notes += OTHER_MODEL_NOTE
     cells = pd.DataFrame(table)
+    files = table_files("gains")
     return PageTable(
-        "Averages of the main methods",
-        list(cells.columns),
-        cells.to_numpy().tolist(),
-        _notes(experiment, rows["gen_length"].tolist()[0]),
-        table_files("gains"),
+        "Averages of the main methods", list(cells.columns), cells.to_numpy().tolist(), notes, files
     )
+
+
+def _is_like_the_paper(experiment: FineTuning) -> bool:
+    """Return True if control and treatment are the methods of the paper."""
+    treatment, control = (published_method(experiment, name) for name in experiment.contrast)
+    return (treatment, control) == ("weft", "sft")
+
+
+def _paper_averages() -> list[float]:
+    """Return the averages of the paper for its base model, SFT and WeFT on s1K."""
+    table = load_published()
+    averages = table[(table["source"] == WEFT_PAPER) & (table["benchmark"] == AVERAGE)]
+    is_shown = averages["dataset"].isin(["", "s1k"])
+    by_model = averages[is_shown].set_index("model")["accuracy_percent"] / 100
+    return [by_model[PAPER_MODEL + SUFFIXES[method]] for method in ("base", "sft", "weft")]
 
 
 def _main_averages(experiment: FineTuning, tables: Tables) -> pd.DataFrame:

@@ -55,7 +55,7 @@ def describe_unscorable(experiment: Experiment, tables: Tables) -> Iterator[str]
         Sentences, beginning with those about whole runs.
     """
     parts = {
-        f" by the rules {scoring}" if len(experiment.scoring) > 1 else "": tables["scores"][
+        f" under {scoring} scoring" if len(experiment.scoring) > 1 else "": tables["scores"][
             tables["scores"]["rules"] == scoring
         ]
         for scoring in experiment.scoring

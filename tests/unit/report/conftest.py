@@ -1,6 +1,7 @@
 """Small experiments with results of every kind; each is written and loaded once."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from weft.layout import ResultLayout, provenance_file
 from weft.records import LengthSummary
 from weft.report.answer_files import answer_source
 from weft.report.results import load_results
+from weft.report.score_files import ScoreColumns
 from weft.report.tables import compute_tables
 
 PAPER = Path(__file__).parents[3] / "experiments/paper.yaml"
@@ -491,3 +493,17 @@ def of_paper(tmp_path_factory):
     """The paper's comparison with made-up results, and its table."""
     experiment, _, tables = once(described_paper(), tmp_path_factory)
     return experiment, tables
+
+
+@pytest.fixture
+def with_scores(tmp_path):
+    """Return a score file with other scores, which are written below a folder."""
+
+    def change(file, scores):
+        name = f"{file.scoring}-{file.run.run_id}-{file.benchmark}-{file.gen_length}.jsonl"
+        path = tmp_path / "scores" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("".join(score.as_line() for score in scores))
+        return replace(file, path=path, columns=ScoreColumns.of(scores))
+
+    return change

@@ -5,7 +5,6 @@ import pytest
 from weft.records import Verdict
 from weft.report.answers import ANSWER_COLUMNS, count_answers, count_equal_verdicts, list_unscorable
 from weft.report.presentation import present
-from weft.report.score_files import ScoreColumns
 
 
 def rows_of(table):
@@ -29,19 +28,17 @@ def test_the_runs_of_a_method_are_counted_together(experiment, results):
     assert rows.loc["sft", "gsm8k"][["num_copies", "zero_share", "num_solved"]].isna().all()
 
 
-def test_values_that_are_not_noted_are_missing(experiment, results):
+def test_values_that_are_not_noted_are_missing(experiment, results, with_scores):
     file = next(file for file in results.scores if (file.run.method, file.benchmark) == ("sft", "gsm8k"))
     details = ({}, {"is_closed": False}, {})
     scores = [file.scores[0].model_copy(update={"details": noted}) for noted in details]
-    row = rows_of(
-        count_answers(experiment, replace(results, scores=[replace(file, columns=ScoreColumns.of(scores))]))
-    )
-    row = row.loc["sft", "gsm8k"]
+    changed = replace(results, scores=[with_scores(file, scores)])
+    row = rows_of(count_answers(experiment, changed)).loc["sft", "gsm8k"]
     assert (row["n"], row["num_unclosed"]) == (3, 1)
     assert row[["mean_length", "median_length", "num_no_end", "num_copies"]].isna().all()
 
 
-def test_accuracy_and_steps_stand_beside_the_lengths(experiment, results, tables):
+def test_accuracy_and_steps_stand_beside_the_lengths(experiment, results, tables, with_scores):
     rows = rows_of(count_answers(experiment, results))
     means = tables["methods"].set_index(["method", "benchmark"])["mean"]
     for key in (("sft", "sudoku"), ("weft", "gsm8k")):
@@ -52,23 +49,18 @@ def test_accuracy_and_steps_stand_beside_the_lengths(experiment, results, tables
         score.model_copy(update={"details": score.details | {"num_steps": number % 3}})
         for number, score in enumerate(file.scores)
     ]
-    counted = count_answers(experiment, replace(results, scores=[replace(file, scores=scores)]))
+    counted = count_answers(experiment, replace(results, scores=[with_scores(file, scores)]))
     assert counted["mean_steps"].tolist() == [1.0]
 
 
-def with_details(file, details):
-    """Return the score file with other details, the first of which belong to the first answers."""
-    changed = [
-        score.model_copy(update={"details": score.details | noted})
-        for score, noted in zip(file.scores, details, strict=False)
-    ]
-    return replace(file, scores=changed + file.scores[len(changed) :])
-
-
-def test_verdicts_that_equal_those_of_d1_are_counted(stored, stored_results):
+def test_verdicts_that_equal_those_of_d1_are_counted(stored, stored_results, with_scores):
     first, *others = stored_results.scores
-    known = [{"equals_d1": True}, {"equals_d1": False}, {"equals_d1": True}]
-    results = replace(stored_results, scores=[with_details(first, known), *others])
+    known = [
+        score.model_copy(update={"details": score.details | {"equals_d1": is_equal}})
+        for score, is_equal in zip(first.scores, (True, False, True), strict=False)
+    ]
+    changed = with_scores(first, [*known, *first.scores[3:]])
+    results = replace(stored_results, scores=[changed, *others])
     frame = count_equal_verdicts(stored, results)
     assert frame.iloc[0].tolist() == ["countdown", 128, 24, 3, 2]
     assert frame[["num_compared", "num_equal"]].sum().tolist() == [3, 2]
@@ -79,11 +71,12 @@ def test_verdicts_that_equal_those_of_d1_are_counted(stored, stored_results):
     assert cells.loc["all"].tolist() == ["2 of 3", "–", "2 of 3"]
 
 
-def test_answers_that_cannot_be_scored_are_listed_with_the_reason(stored, stored_results):
+def test_answers_that_cannot_be_scored_are_listed_with_the_reason(stored, stored_results, with_scores):
     first, *others = stored_results.scores
     failed = {"verdict": Verdict.UNSCORABLE, "credit": 0.0, "reason": "no reference"}
     scores = [first.scores[0].model_copy(update=failed), *first.scores[1:]]
-    frame = list_unscorable(stored, replace(stored_results, scores=[replace(first, scores=scores), *others]))
+    changed = replace(stored_results, scores=[with_scores(first, scores), *others])
+    frame = list_unscorable(stored, changed)
     assert frame.to_numpy().tolist() == [["countdown", 128, "d1", "q0", "no reference"]]
     assert present(stored, "unscorable", frame).cells.iloc[0]["question"] == "q0"
     assert list_unscorable(stored, stored_results).empty

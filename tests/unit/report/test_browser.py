@@ -58,7 +58,7 @@ def test_pages_step_by_step_are_linked_where_they_exist(experiment, results, ans
 
 def test_notes_say_what_is_shown(experiment, results, answers):
     notes = " ".join(make_browser(experiment, results, answers).notes)
-    assert "by the rules d1; an unscorable answer counts as wrong." in notes
+    assert "of the d1 scoring; an unscorable answer counts as wrong." in notes
     for text in ("questions, chosen", "combinations", "cut", "not found"):
         assert text not in notes
     browser = make_browser(experiment, results, answers, max_questions=10, max_bytes=1)
@@ -85,9 +85,9 @@ def test_stored_generations_have_one_column(stored, stored_results):
     assert "counts as wrong" not in " ".join(browser.notes)
 
 
-def test_questions_that_were_not_asked_at_a_length_are_marked(stored, stored_results):
+def test_questions_that_were_not_asked_at_a_length_are_marked(stored, stored_results, with_scores):
     files = [
-        file if file.gen_length == 256 else replace(file, scores=file.scores[:5])
+        file if file.gen_length == 256 else with_scores(file, file.scores[:5])
         for file in stored_results.scores
     ]
     data = unpacked(make_browser(stored, replace(stored_results, scores=files), lambda file: None))
@@ -95,7 +95,9 @@ def test_questions_that_were_not_asked_at_a_length_are_marked(stored, stored_res
 
 
 @pytest.mark.parametrize("num_words", [42, 384])  # of 56 and 512 tokens
-def test_a_page_with_a_thousand_questions_is_below_five_megabytes(experiment, results, tables, num_words):
+def test_a_page_with_a_thousand_questions_is_below_five_megabytes(
+    experiment, results, tables, with_scores, num_words
+):
     rng = random.Random(1)
     vocabulary = ["".join(rng.choices("etaoinshrdlu", k=rng.randint(2, 8))) for _ in range(4000)]
     weights = [1 / rank for rank in range(1, 4001)]  # as in natural language
@@ -110,12 +112,10 @@ def test_a_page_with_a_thousand_questions_is_below_five_megabytes(experiment, re
     def answer(file):
         return {score.example_id: write_answer(score.example_id, file.benchmark) for score in file.scores}
 
-    files = [
-        replace(
-            file, scores=[file.scores[i % 24].model_copy(update={"example_id": f"q{i}"}) for i in range(500)]
-        )
-        for file in results.scores
-    ]
+    def repeat(scores):
+        return [scores[i % 24].model_copy(update={"example_id": f"q{i}"}) for i in range(500)]
+
+    files = [with_scores(file, repeat(file.scores)) for file in results.scores]
     browser = make_browser(experiment, replace(results, scores=files), answer)
     data = unpacked(browser)
     assert len(data["questions"]) == 1000

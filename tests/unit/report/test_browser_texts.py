@@ -105,11 +105,11 @@ def test_missing_answers_are_counted(comparisons, chosen, answers):
     assert set(sheet.extracted) == {"7"}
 
 
-def test_reasons_and_extracted_answers_are_cut_too(comparisons, chosen, answers):
+def test_reasons_and_extracted_answers_are_cut_too(comparisons, chosen, answers, with_scores):
     column = comparisons[0].columns[2]
     file = column.files["gsm8k"]
     scores = [item.model_copy(update={"reason": "r" * 10**5, "extracted": None}) for item in file.scores]
-    files = {**column.files, "gsm8k": replace(file, scores=scores)}
+    files = {**column.files, "gsm8k": with_scores(file, scores)}
     changed = replace(comparisons[0], columns=(*comparisons[0].columns[:2], replace(column, files=files)))
     sheet = collect_texts([changed], chosen, answers(), max_bytes=10**6).sheets[column.key]
     place = list(chosen).index("gsm8k") * 10

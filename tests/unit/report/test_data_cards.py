@@ -58,4 +58,7 @@ def test_the_first_example_is_shown_where_the_examples_are_at_hand(experiment, r
 
 def test_the_benchmarks_have_source_and_licence(experiment, describe_paper):
     assert show_benchmarks(experiment).rows[0][1:3] == ["generated, test problems, seed 1", "24"]
-    assert show_benchmarks(describe_paper()).rows[0][1:] == ["https://example.org/file", "24", "unknown"]
+    url, number, licence = show_benchmarks(describe_paper()).rows[0][1:]
+    assert url.endswith("837888f22c21a5da91a0af2b0d7b19e81d9b47ec/dataset/4x4_test_sudoku.csv")
+    assert number == "24"
+    assert "Apache" in licence

@@ -299,7 +299,7 @@ def test_29_a_run_without_a_verdict_is_named_and_in_no_test(describe, write, tmp
     assert made.conclusions.lead == (
         f"No conclusion is drawn about WeFT and SFT, because no answer of {runs} could be scored."
     )
-    by = " by the rules d1" if len(scoring) > 1 else ""
+    by = " under d1 scoring" if len(scoring) > 1 else ""
     assert made.conclusions.reservations[0].startswith(
         f"No answer of these runs could be scored{by}: {runs}. Their answers count as not correct"
     )

@@ -17,7 +17,9 @@ def test_the_first_figure_is_the_best_that_there_is(names, first):
 
 def test_the_table_has_base_control_and_treatment(experiment, tables):
     table = first_table(experiment, tables)
-    assert table.headings == ["method", "average, %", "gain, points"]
+    assert table.headings == ["method", "average, %", "gain, points", "paper: LLaDA-8B on s1K, %"]
+    assert [row[3] for row in table.rows] == ["32.6", "34.9", "35.8"]
+    assert "another model on other data" in table.notes
     assert [row[0] for row in table.rows] == ["base model", "SFT", "WeFT"]
     assert table.rows[0][2] == ""
     gains = tables["gains"].set_index("method")
@@ -28,6 +30,12 @@ def test_the_table_has_base_control_and_treatment(experiment, tables):
 
 def test_other_methods_are_left_out(ablations, ablated_tables):
     assert [row[0] for row in first_table(ablations, ablated_tables).rows] == ["base model", "SFT", "WeFT"]
+
+
+def test_the_paper_is_not_beside_other_methods(describe, compute):
+    methods = {"sft": {"preset": "sft"}, "weft": {"preset": "weft-raw"}}
+    experiment = describe(methods=methods)
+    assert first_table(experiment, compute(experiment)[1]).headings[-1] == "gain, points"
 
 
 def test_rows_are_grouped_by_training_set_and_have_the_published_average(describe_paper, compute):
@@ -48,4 +56,6 @@ def test_rows_are_grouped_by_training_set_and_have_the_published_average(describ
 
 
 def test_stored_generations_show_the_headline(stored, stored_tables):
-    assert "LLaDA-8B-Instruct" in first_table(stored, stored_tables).rows[0]
+    table = first_table(stored, stored_tables)
+    assert table.headings[:3] == ["benchmark", "128 tokens, %", "128 tokens published, %"]
+    assert table.rows[0][0] == "Countdown"

@@ -193,19 +193,19 @@ def test_summaries_and_traces_are_loaded_where_they_exist(experiment, results, l
     assert [run.run_id for run in found.traces] == ["base", "weft-worked-seed1"]
 
 
-def test_a_change_that_keeps_size_and_time_is_detected(tmp_path):
+def test_a_change_that_keeps_size_and_time_is_detected(experiment, tmp_path):
     layout = ResultLayout(tmp_path)
     run, weights = layout.run("sft"), layout.run("sft") / "weights"
     run.mkdir(parents=True)
     weights.write_text("before")
     write_provenance(run, settings={}, experiment="small")
-    check_digests(layout, read_provenance(layout))
+    check_digests(layout, read_provenance(experiment, layout))
     times = weights.stat().st_atime_ns, weights.stat().st_mtime_ns
     weights.write_text("change")
     os.utime(weights, ns=times)
     assert stored_digest(run) == read_json(provenance_file(run), Provenance).sha256
     with pytest.raises(DataError, match=r"runs/sft: .* sft\.provenance\.json"):
-        check_digests(layout, read_provenance(layout))
+        check_digests(layout, read_provenance(experiment, layout))
 
 
 def test_provenance_of_figures_report_and_hidden_folders_is_left_out(experiment, layout):

@@ -38,8 +38,8 @@ def test_each_scoring_has_its_sentences(describe, scoring):
     if scoring == ["d1"]:
         assert found == ["Of 1,000 answers, 1 could not be scored and counts as not correct."]
     else:
-        assert found[0].startswith("No answer of these runs could be scored by the rules strict: a to")
+        assert found[0].startswith("No answer of these runs could be scored under strict scoring: a to")
         assert found[1:] == [
-            "Of 1,000 answers, 1 could not be scored by the rules d1 and counts as not correct.",
-            "Of 1,000 answers, 1,000 could not be scored by the rules strict and count as not correct.",
+            "Of 1,000 answers, 1 could not be scored under d1 scoring and counts as not correct.",
+            "Of 1,000 answers, 1,000 could not be scored under strict scoring and count as not correct.",
         ]
