@@ -148,11 +148,14 @@ def write_tree(folder: Path, *, num_seeds: int, num_questions: int) -> tuple[Fin
             for place, length in enumerate(LENGTHS):
                 path = layout.scores("d1", run.run_id, benchmark, length)
                 write_text(path, variants[(number + place) % NUM_VARIANTS])
-        for run in experiment.runs:
-            if run.seed in (None, experiment.seeds[0]):
-                for length in LENGTHS:
-                    answers = _answers(benchmark, num_questions)
-                    write_lines(layout.samples(run.run_id, benchmark, length), answers)
+        first = layout.samples(experiment.run_ids[0], benchmark, LENGTHS[0])
+        write_lines(first, _answers(benchmark, num_questions))
+        for run in experiment.run_ids:
+            for length in LENGTHS:
+                path = layout.samples(run, benchmark, length)
+                if path != first:  # all runs share the file, which saves a gigabyte
+                    path.parent.mkdir(parents=True, exist_ok=True)
+                    path.hardlink_to(first)
     for run in experiment.trained_runs:
         _write_training(layout, run.run_id, rng)
     for dataset in experiment.dataset_names:
@@ -225,11 +228,11 @@ def _write_training(layout: ResultLayout, run: str, rng: np.random.Generator) ->
 
 
 def _write_probe(path: Path, rng: np.random.Generator) -> None:
-    words = [f"word{number}" for number in rng.integers(0, 200, NUM_TOKENS).tolist()]
+    words = [f" word{number}" for number in rng.integers(0, 200, NUM_TOKENS).tolist()]
     frame = pd.DataFrame(
         {
             "example_id": [f"e{number // 50}" for number in range(NUM_TOKENS)],
-            "word": words,
+            "token": words,
             "entropy": rng.random(NUM_TOKENS),
             "is_padding": rng.random(NUM_TOKENS) < 0.3,
         }
