@@ -150,9 +150,9 @@ def write_tree(folder: Path, *, num_seeds: int, num_questions: int) -> tuple[Fin
                 write_text(path, variants[(number + place) % NUM_VARIANTS])
         first = layout.samples(experiment.run_ids[0], benchmark, LENGTHS[0])
         write_lines(first, _answers(benchmark, num_questions))
-        for run in experiment.run_ids:
+        for run_id in experiment.run_ids:
             for length in LENGTHS:
-                path = layout.samples(run, benchmark, length)
+                path = layout.samples(run_id, benchmark, length)
                 if path != first:  # all runs share the file, which saves a gigabyte
                     path.parent.mkdir(parents=True, exist_ok=True)
                     path.hardlink_to(first)

@@ -15,6 +15,7 @@ from weft.report.labels import (
     percent,
     percent_interval,
     percent_spread,
+    summary_benchmark,
 )
 from weft.report.presentation import length_text, main_rows
 from weft.report.results import Results
@@ -54,8 +55,7 @@ def _accuracies(experiment: Experiment, _: Results, tables: Tables) -> list[str]
     if not experiment.trained_runs:
         return _stored_accuracies(experiment, tables["scores"])
     methods = tables["methods"]
-    has_average = len(experiment.benchmark_names) > 1
-    is_shown = (methods["benchmark"] == AVERAGE) == has_average
+    is_shown = methods["benchmark"] == summary_benchmark(experiment)
     rows = methods[is_shown & (methods["rules"] == experiment.scoring[0])]
     return [
         f"{_group(row)}, {length_text(row['gen_length'])}: {percent_spread(row['mean'], row['sd'])} %"

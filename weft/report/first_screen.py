@@ -9,7 +9,7 @@ import pandas as pd
 from weft.config import BASE_RUN, Experiment, FineTuning
 from weft.report.counterparts import published_method
 from weft.report.downloads import table_files
-from weft.report.labels import group_label, percent, percent_spread
+from weft.report.labels import group_label, percent, percent_spread, summary_benchmark
 from weft.report.page_tables import PageTable
 from weft.report.presentation import length_text, present
 from weft.report.published_numbers import MIXED, PAPER_MODEL, SUFFIXES, WEFT_PAPER, load_published
@@ -81,10 +81,9 @@ def _paper_averages() -> list[float]:
 
 def _main_averages(experiment: FineTuning, tables: Tables) -> pd.DataFrame:
     """Return the rows of base model, control and treatment, with the gain and the published average."""
-    names = experiment.benchmark_names
     methods = tables["methods"]
     is_main = methods["method"].isin([BASE_RUN, *experiment.contrast])
-    is_average = methods["benchmark"] == (AVERAGE if len(names) > 1 else names[0])
+    is_average = methods["benchmark"] == summary_benchmark(experiment)
     rows = methods[is_main & is_average & (methods["rules"] == experiment.scoring[0])]
     lengths = rows["gen_length"].unique().tolist()
     length = MIXED if MIXED in lengths else max(lengths, key=int)

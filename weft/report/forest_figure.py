@@ -20,7 +20,7 @@ from weft.report.drawing import (
     method_marker,
     titled_figure,
 )
-from weft.report.labels import benchmark_label, method_label, percent, percent_interval
+from weft.report.labels import benchmark_label, method_label, percent, percent_interval, summary_benchmark
 from weft.report.paper_table import Group, accuracy_names, paper_groups
 from weft.report.presentation import length_text
 from weft.report.published_numbers import published_effects
@@ -89,7 +89,7 @@ def _list_panels(experiment: FineTuning) -> list[tuple[str, list[_Row]]]:
     if len(groups) <= MOST_GROUPS:
         rows = [[_row(experiment, group, name) for name in accuracy_names(experiment)] for group in groups]
         return list(zip(titles, rows, strict=True))
-    name = accuracy_names(experiment)[-1]
+    name = summary_benchmark(experiment)
     cells = [(group.dataset, name, group.gen_length) for group in groups]
     averages = [_Row(title, cell, False) for title, cell in zip(titles, cells, strict=True)]
     return [(benchmark_label(experiment, name).capitalize(), averages)]

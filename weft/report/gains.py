@@ -3,7 +3,7 @@
 import pandas as pd
 
 from weft.config import BASE_RUN, FineTuning
-from weft.stats import AVERAGE
+from weft.report.labels import summary_benchmark
 
 GAIN_COLUMNS = (
     "method", "dataset", "gen_length", "num_seeds", "base", "mean", "gain", "relative_gain",
@@ -30,8 +30,7 @@ def compute_gains(experiment: FineTuning, methods: pd.DataFrame, intervals: pd.D
         Table 1 of the paper, whose relative improvements of 39, 64 and 83 % follow from its averages by
         this formula.
     """
-    names = list(experiment.benchmark_names)
-    averages = methods[methods["benchmark"] == (AVERAGE if len(names) > 1 else names[0])]
+    averages = methods[methods["benchmark"] == summary_benchmark(experiment)]
     is_base = averages["method"] == BASE_RUN
     base = averages[is_base].set_index("gen_length")["mean"]
     trained = averages[~is_base].reset_index(drop=True)

@@ -50,6 +50,12 @@ def benchmark_name(experiment: Experiment, benchmark: str) -> str:
     return BENCHMARKS.get(benchmark, benchmark)
 
 
+def summary_benchmark(experiment: Experiment) -> str:
+    """Return the benchmark about which conclusions are drawn: the average, or the only one."""
+    names = experiment.benchmark_names
+    return AVERAGE if len(names) > 1 else names[0]
+
+
 def benchmark_label(experiment: Experiment, benchmark: str, *, scoring: str | None = None) -> str:
     """Return the name of a benchmark with the units that a scoring counts; by default the first scoring."""
     name = benchmark_name(experiment, benchmark)

@@ -25,6 +25,7 @@ from weft.report.labels import (
     percent_interval,
     percent_spread,
     seconds_text,
+    summary_benchmark,
 )
 from weft.report.outputs import PAPER_TABLE, list_headlines
 from weft.report.paper_table import paper_cells
@@ -152,8 +153,7 @@ def headline_key(benchmark: str, gen_length: int | str) -> str:
 
 def main_rows(experiment: Experiment, contrasts: pd.DataFrame) -> pd.DataFrame:
     """Return the rows of the averages by the first scoring, or of the only benchmark."""
-    is_average = contrasts["benchmark"] == AVERAGE
-    is_main = is_average if is_average.any() else ~is_average
+    is_main = contrasts["benchmark"] == summary_benchmark(experiment)
     return contrasts[is_main & (contrasts["rules"] == experiment.scoring[0])]
 
 

@@ -106,7 +106,8 @@ def test_a_range_of_detectable_differences_is_stated(describe):
     assert "The comparisons could have detected 1.1 to 2.9 points" in found.lead
 
 
-def test_without_an_average_the_conclusion_is_about_the_benchmark(experiment):
+def test_without_an_average_the_conclusion_is_about_the_benchmark(describe):
+    experiment = describe(benchmarks={"sudoku": {"source": "generated", "num_examples": 24, "seed": 1}})
     found = conclude(experiment, {"benchmark": "sudoku"}, scores=SCORES[:1])
     assert found.lead.startswith("WeFT minus SFT on Sudoku 4×4 (cells): +0.8 points")
     assert "3 training seeds, 24 questions" in found.lead
