@@ -129,11 +129,11 @@ def test_the_report_accepts_restored_results(experiment, layout, tmp_path):
     store(experiment, layout, experiment.run_ids)
     again = ResultLayout(tmp_path / "again")
     stored_results.restore(experiment, again)
-    check_digests(again, read_provenance(again))
+    check_digests(again, read_provenance(experiment, again))
     path = again.scores("d1", "base", "gsm8k", 32)
     path.write_text(path.read_text().replace("because", "perhaps"))
     with pytest.raises(DataError, match="expected the content"):
-        check_digests(again, read_provenance(again))
+        check_digests(again, read_provenance(experiment, again))
 
 
 def change(experiment, **changes):
