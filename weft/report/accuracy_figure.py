@@ -54,6 +54,7 @@ def _draw_panel(ax: Axes, experiment: Experiment, points: AccuracyPoints, panel:
         means = panel.means[panel.means["method"] == method].set_index("benchmark")
         means = 100 * means[["mean", "ci_low", "ci_high"]].reindex(benchmarks)
         style: Options = {"fmt": method_marker(experiment, method), "markersize": 6, "elinewidth": 1.6}
+        style["clip_on"] = False  # so that a marker at 0 is whole
         style |= {"color": method_colour(experiment, method), "label": series_label(experiment, method)}
         lengths = error_bars(means["mean"], means["ci_low"], means["ci_high"])
         ax.errorbar(np.arange(len(means)) + left, means["mean"], yerr=lengths, **style)

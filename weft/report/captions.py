@@ -1,9 +1,10 @@
 """Titles and captions of the figures, which are shown in the figures and on the page."""
 
+import math
 from collections.abc import Iterable, Mapping
 
-from weft.config import Experiment
-from weft.report.counterparts import has_published_numbers
+from weft.config import Experiment, FineTuning
+from weft.report.counterparts import has_published_numbers, is_contrast_of_the_paper
 from weft.report.labels import UNITS, custom_note, level_text, method_label
 from weft.report.published_numbers import PAPER_MODEL
 from weft.report.results import Results
@@ -53,9 +54,7 @@ CAPTIONS = {
     "forest": (
         "The figure shows the accuracy of {treatment} minus that of {control} on the left, where each panel "
         "has its own scale, and the gains of both over the base model on the right. Bars are {level} "
-        "intervals over {covered}, not corrected for the number of comparisons. A filled marker is an "
-        "average that differs from zero after Holm's correction; single benchmarks are not tested. The "
-        "orange lines are the smallest and the largest effect in the paper, for {paper_model}. {band}"
+        "intervals over {covered}, not corrected for the number of comparisons.{markers}{effects}{band}"
     ),
     "accuracy_by_length": (
         "The figure shows the accuracy on {questions} questions per benchmark by the length of the answers, "
@@ -116,8 +115,14 @@ CAPTIONS = {
     ),
 }
 PUBLISHED = "Open diamonds are the accuracies that d1 published for the same cells."
+MARKERS = (
+    " A filled marker is an average that differs from zero after Holm's correction; single benchmarks are "
+    "not tested."
+)
+EFFECTS = f" The orange box is the range of the paper's effects on average, for {PAPER_MODEL}."
+NOT_FINITE = " Gaps and crosses mark steps whose loss is not finite."
 BAND = (
-    "Differences within the grey band would have been detected with a probability of less than {power:g} %."
+    " Differences within the grey band would have been detected with a probability of less than {power:g} %."
 )
 WORD_FIGURES = ("entropy_words", "word_cloud")
 DIVISORS = (
@@ -152,6 +157,7 @@ def figure_caption(experiment: Experiment, results: Results, name: str) -> str:
     num_seeds = len({run.seed for run in experiment.trained_runs})
     methods = getattr(experiment, "methods", {})
     treatment, control = map(method_label, getattr(experiment, "contrast", ("", "")))
+    is_of_paper = isinstance(experiment, FineTuning) and is_contrast_of_the_paper(experiment)
     kind = name
     if name == "accuracy" and num_seeds < 2:
         kind = "single_accuracy" if num_seeds else "stored_accuracy"
@@ -159,11 +165,12 @@ def figure_caption(experiment: Experiment, results: Results, name: str) -> str:
         questions=_range(len(file.columns) for file in results.scores),
         num_seeds=num_seeds,
         level=level_text(experiment.statistics.confidence),
-        paper_model=PAPER_MODEL,
         published=PUBLISHED if not num_seeds or has_published_numbers(experiment) else "",
         treatment=treatment,
         control=control,
         band=BAND.format(power=100 * POWER) if num_seeds > 1 else "",
+        markers=MARKERS if num_seeds > 1 else "",
+        effects=EFFECTS if is_of_paper else "",
         units=" and ".join(units),
         covered="questions and training seeds" if num_seeds > 1 else "questions",
         num_draws=_range(int(count) for frame in results.gradients.values() for count in frame["num_draws"]),
@@ -177,6 +184,9 @@ def figure_caption(experiment: Experiment, results: Results, name: str) -> str:
     )
     if name == "training_loss" and len({method.divisor for method in methods.values()}) > 1:
         caption += DIVISORS
+    losses = [step.loss for log in results.logs.values() for step in log]
+    if name == "training_loss" and not all(map(math.isfinite, losses)):
+        caption += NOT_FINITE
     if experiment.custom_benchmarks and name in WITH_CUSTOM:
         caption += f" {custom_note(experiment)}"
     if name == "learning_curves" and len(methods) > MOST_CURVES:
@@ -202,4 +212,4 @@ def _join(parts: list[str]) -> str:
 
 def _range(counts: Iterable[int]) -> str:
     ordered = sorted(counts)
-    return " to ".join(map(str, dict.fromkeys([*ordered[:1], *ordered[-1:]])))
+    return " to ".join(f"{count:,}" for count in dict.fromkeys([*ordered[:1], *ordered[-1:]]))

@@ -16,6 +16,7 @@ from typing import Any
 import pandas as pd
 
 from weft.config import BASE_RUN, Experiment, FineTuning, StoredGenerations
+from weft.report.counterparts import is_contrast_of_the_paper
 from weft.report.labels import (
     benchmark_label,
     level_text,
@@ -27,6 +28,7 @@ from weft.report.labels import (
 from weft.report.paper_table import paper_groups
 from weft.report.presentation import length_text, main_rows
 from weft.report.published_numbers import NUM_QUESTIONS, PAPER_MODEL, published_effects
+from weft.report.single_seeds import describe_single_seeds
 from weft.report.tables import Tables
 from weft.report.unscorable import describe_unscorable, is_without_verdict, join_failed, list_failed
 from weft.stats import ABOVE, AVERAGE, BELOW, MIN_QUESTIONS, MIN_SEEDS, MIN_SEEDS_OF_ONE, POWER, UNDECIDED
@@ -71,16 +73,20 @@ def draw_conclusions(experiment: Experiment, tables: Tables) -> Conclusions:
         return replace(agreement, reservations=(*warnings, *agreement.reservations))
     compared = main_rows(experiment, tables["contrasts"])
     main = compared[(compared[["treatment", "control"]] == list(experiment.contrast)).all(axis="columns")]
-    reservations = (*warnings, *_reservations(experiment, compared, main))
+    single_seeds = describe_single_seeds(experiment, tables)
+    reservations = (*warnings, *single_seeds, *_reservations(experiment, compared, main))
     failed = _list_failed(experiment, scores)
     if failed and not main["conclusion"].any():
         pair = " and ".join(method_label(name) for name in experiment.contrast)
         reason = f"because no answer of {join_failed(failed)} could be scored"
         return Conclusions(f"No conclusion is drawn about {pair}, {reason}.", reservations=reservations)
     leading = _leading_rows(experiment, main)
-    sentences = _Sentences(experiment, main)
-    comparisons = tuple(sentences.compare(row) for row in main.to_dict("records"))
-    lead = f"{sentences.lead(leading, _describe_size(experiment, scores))} {sentences.detectable(leading)}"
+    num_tests = int(compared["p_holm"].notna().sum())
+    comparisons = tuple(
+        _Sentences(experiment, main, num_tests).compare(row) for row in main.to_dict("records")
+    )
+    sentences = _Sentences(experiment, leading, num_tests)
+    lead = " ".join([sentences.lead(_describe_size(experiment, scores)), *sentences.detectable()])
     return Conclusions(lead, comparisons if len(comparisons) > 1 else (), reservations)
 
 
@@ -103,31 +109,35 @@ def _describe_size(experiment: FineTuning, scores: pd.DataFrame) -> str:
     """Return the numbers of training seeds and questions."""
     counts = scores[scores["run"] == BASE_RUN].groupby("benchmark")["n"].first()
     sizes = sorted(set(counts))
-    questions = f"{sizes[0]:,}" if len(sizes) == 1 else f"{sizes[0]:,} to {sizes[-1]:,}"
-    times = f"{len(counts)} × " if len(counts) > 1 else ""
-    num_seeds = len(experiment.seeds)
-    return f"{num_seeds} training {'seed' if num_seeds == 1 else 'seeds'}, {times}{questions} questions"
+    if len(sizes) == 1:
+        times = f"{len(counts)} × " if len(counts) > 1 else ""
+        questions = f"{times}{sizes[0]:,} questions"
+    else:
+        questions = f"{len(counts)} benchmarks with {sizes[0]:,} to {sizes[-1]:,} questions"
+    return f"{_count(len(experiment.seeds), 'training seed')}, {questions}"
 
 
 @dataclass(frozen=True)
 class _Sentences:
-    """Sentences about the main contrast."""
+    """Sentences about rows of the main contrast, which is one of several tests."""
 
     experiment: FineTuning
-    main: pd.DataFrame
+    rows: pd.DataFrame
+    num_tests: int
 
-    def lead(self, rows: pd.DataFrame, size: str) -> str:
+    def lead(self, size: str) -> str:
         """Return effect, interval and conclusion of one comparison, or of several in one sentence."""
-        records = rows.to_dict("records")
+        records = self.rows.to_dict("records")
         start = f"{self._methods(records[0])} {self._place(records[0])}"
+        conclusion = self._conclusion_of_all()
         if len(records) == 1:
-            return f"{start}: {self._effect(records[0], size)}{self._conclusion(records[0])}."
+            return f"{start}: {self._effect(records[0], size)}{conclusion}."
         if len(records) > MOST_EFFECTS:
-            return f"{start}: {len(records)} comparisons ({size}), {_count_conclusions(rows)}."
+            ends = (percent(value, is_signed=True) for value in (self._lowest(), self._highest()))
+            return f"{start}: {' to '.join(ends)} points in {len(records)} comparisons ({size}){conclusion}."
         level = level_text(self.experiment.statistics.confidence)
         effects = "; ".join(f"{self._numbers(row)} {self._trained(row)}" for row in records)
-        counted = f", {_count_conclusions(rows)}" if (rows["conclusion"] != "").any() else ""
-        return f"{start}, in points with {level} intervals: {effects} ({size}){counted}."
+        return f"{start}, in points with {level} intervals{self._covered()}: {effects} ({size}){conclusion}."
 
     def compare(self, row: Mapping[Hashable, Any]) -> str:
         """Return a sentence on one comparison, with its p-values."""
@@ -140,14 +150,36 @@ class _Sentences:
             p_values += f", {_equation('Holm', row['p_holm'])}"
         return f"{claim}, {p_values}{self._conclusion(row)}."
 
-    def detectable(self, rows: pd.DataFrame) -> str:
-        """Return what could have been detected, and what the paper reports."""
-        paper = f"the paper reports {_points(*published_effects())} points for {PAPER_MODEL}"
-        smallest = rows["minimum_detectable_difference"]
-        if smallest.isna().all():
-            return f"{paper[0].upper()}{paper[1:]}."
-        what = "The comparison" if len(rows) == 1 else "The comparisons"
-        return f"{what} could have detected {_points(smallest.min(), smallest.max())} points; {paper}."
+    def detectable(self) -> Iterator[str]:
+        """Yield what could have been detected, and what the paper reports for this contrast."""
+        smallest = self.rows["minimum_detectable_difference"]
+        if smallest.notna().any():
+            what = "The comparison" if len(self.rows) == 1 else "The comparisons"
+            correction = ", before this correction" if self.num_tests > 1 else ""
+            differences = _points(smallest.min(), smallest.max())
+            yield f"{what} could have detected about {differences} points{correction}."
+        if is_contrast_of_the_paper(self.experiment):
+            effects = _points(*published_effects())
+            yield f"The paper reports {effects} points on average over its benchmarks, for {PAPER_MODEL}."
+
+    def _lowest(self) -> float:
+        return float(self.rows["difference"].min())
+
+    def _highest(self) -> float:
+        return float(self.rows["difference"].max())
+
+    def _covered(self) -> str:
+        return " over questions, for these two runs" if len(self.experiment.seeds) == 1 else ""
+
+    def _conclusion_of_all(self) -> str:
+        """Return the conclusions of the rows with the correction on which they depend."""
+        if len(self.experiment.seeds) == 1:
+            return "; one training seed allows no conclusion"
+        if not (self.rows["conclusion"] != "").any():
+            return ""
+        correction = f" after correction for {self.num_tests} comparisons" if self.num_tests > 1 else ""
+        counted = self.rows["conclusion"].iloc[0] if len(self.rows) == 1 else _count_conclusions(self.rows)
+        return f", {counted}{correction}"
 
     def _methods(self, row: Mapping[Hashable, Any]) -> str:
         return f"{method_label(row['treatment'])} minus {method_label(row['control'])}"
@@ -158,7 +190,7 @@ class _Sentences:
 
     def _trained(self, row: Mapping[Hashable, Any]) -> str:
         """Return training set and length, as far as there are several."""
-        has_lengths = self.main["gen_length"].nunique() > 1
+        has_lengths = self.rows["gen_length"].nunique() > 1
         return f"trained on {row['dataset']}" + (f", {length_text(row['gen_length'])}" if has_lengths else "")
 
     def _effect(self, row: Mapping[Hashable, Any], size: str = "") -> str:
@@ -166,9 +198,7 @@ class _Sentences:
         if not math.isnan(row["ci_low"]):
             level = level_text(self.experiment.statistics.confidence)
             bounds = percent_interval(row["ci_low"], row["ci_high"], is_signed=True)
-            interval = f"{level} interval {bounds}"
-            if len(self.experiment.seeds) == 1:
-                interval += " over questions, for these two runs"
+            interval = f"{level} interval {bounds}{self._covered()}"
         further = f"; {size}" if size else ""
         return f"{percent(row['difference'], is_signed=True)} points ({interval}{further})"
 
@@ -208,15 +238,17 @@ def _reservations(experiment: FineTuning, compared: pd.DataFrame, main: pd.DataF
         return
     yield (
         f"The intervals cover the choice of questions and of training seeds, as far as {num_seeds} seeds can "
-        f"show it. What could have been detected is stated for a probability of {100 * POWER:g} %, before "
-        "the correction for several comparisons."
+        f"show it. What could have been detected is an estimate from these seeds, for a probability of "
+        f"{100 * POWER:g} %."
     )
     tested = compared[compared["p_holm"].notna()]
     averages = " of averages" if len(experiment.benchmark_names) > 1 else ""
     if main["p_value"].notna().any():
+        has_base = (tested["control"] == BASE_RUN).any()
+        included = ", those with the base model included" if has_base else ""
         yield (
-            f"{_count(len(tested), 'comparison')}{averages}, those with the base model included: "
-            f"{_count_conclusions(tested)}, after the correction for their number by Holm's method."
+            f"{_count(len(tested), 'comparison')}{averages}{included}: {_count_conclusions(tested)}, after "
+            "the correction for their number by Holm's method."
         )
 
 

@@ -69,6 +69,12 @@ def published_benchmark(experiment: Experiment, benchmark: str) -> str | None:
     return _find("benchmark", file.repo if isinstance(file, HubFile) else file.sha256)
 
 
+def is_contrast_of_the_paper(experiment: FineTuning) -> bool:
+    """Return True if the main contrast is that of the paper, WeFT minus SFT."""
+    treatment, control = (published_method(experiment, name) for name in experiment.contrast)
+    return (treatment, control) == ("weft", "sft")
+
+
 def has_published_numbers(experiment: Experiment) -> bool:
     """Return True if there are published accuracies of the base model on a benchmark of a fine-tuning."""
     return (

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from weft.config import BASE_RUN, Experiment, FineTuning
-from weft.report.counterparts import published_method
+from weft.report.counterparts import is_contrast_of_the_paper
 from weft.report.downloads import table_files
 from weft.report.labels import group_label, percent, percent_spread, summary_benchmark
 from weft.report.page_tables import PageTable
@@ -54,7 +54,7 @@ def first_table(experiment: Experiment, tables: Tables) -> PageTable:
     notes = _notes(experiment, rows["gen_length"].tolist()[0])
     if rows["published"].notna().any():
         table["paper, %"] = [percent(value) for value in rows["published"]]
-    elif len(rows) == 3 and _is_like_the_paper(experiment):
+    elif len(rows) == 3 and is_contrast_of_the_paper(experiment):
         table[OTHER_MODEL] = [percent(value) for value in _paper_averages()]
         notes += OTHER_MODEL_NOTE
     cells = pd.DataFrame(table)
@@ -62,12 +62,6 @@ def first_table(experiment: Experiment, tables: Tables) -> PageTable:
     return PageTable(
         "Averages of the main methods", list(cells.columns), cells.to_numpy().tolist(), notes, files
     )
-
-
-def _is_like_the_paper(experiment: FineTuning) -> bool:
-    """Return True if control and treatment are the methods of the paper."""
-    treatment, control = (published_method(experiment, name) for name in experiment.contrast)
-    return (treatment, control) == ("weft", "sft")
 
 
 def _paper_averages() -> list[float]:

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from weft.config import BASE_RUN, FineTuning
+from weft.report.counterparts import is_contrast_of_the_paper
 from weft.report.drawing import (
     INK,
     PALE,
@@ -26,13 +27,14 @@ from weft.report.presentation import length_text
 from weft.report.published_numbers import published_effects
 from weft.report.results import Results
 from weft.report.tables import compute_tables
-from weft.stats import ABOVE, AVERAGE, BELOW
+from weft.stats import ABOVE, AVERAGE, BELOW, POWER
 
 MOST_GROUPS = 4
 """Largest number of training sets and lengths with a row per benchmark; more have a row for each average."""
 WIDTH, ROW_HEIGHT, GROUP_HEIGHT = 9.0, 0.24, 0.55  # inches
 LABEL_WIDTH = 26  # characters
-BAND_COLOUR, PAPER_COLOUR, PAPER_FILL = "#e0e0e0", "#e08a50", "#fdf0e6"
+BAND_COLOUR = "#e0e0e0"
+PAPER_STYLE: Options = {"facecolor": "#fdf0e6", "edgecolor": "#e08a50", "linewidth": 1, "zorder": 0.5}
 AVERAGE_BACKGROUND = "#f5f5f5"
 
 
@@ -77,7 +79,7 @@ def draw_forest(experiment: FineTuning, results: Results) -> Figure:
         treatment, control = map(method_label, experiment.contrast)
         axes[-1, 0].set_xlabel(f"{treatment} minus {control}, points")
         axes[-1, 1].set_xlabel("gain over the base model, points")
-        handles = [*axes[0, 1].get_legend_handles_labels()[0], *_keys(by_cell)]
+        handles = [*axes[0, 1].get_legend_handles_labels()[0], *_keys(experiment, by_cell)]
         fig.legend(handles=handles, loc="outside upper right", ncols=len(handles), fontsize=8)
     return fig
 
@@ -91,7 +93,7 @@ def _list_panels(experiment: FineTuning) -> list[tuple[str, list[_Row]]]:
         return list(zip(titles, rows, strict=True))
     name = summary_benchmark(experiment)
     cells = [(group.dataset, name, group.gen_length) for group in groups]
-    averages = [_Row(title, cell, False) for title, cell in zip(titles, cells, strict=True)]
+    averages = [_Row(title, cell, name == AVERAGE) for title, cell in zip(titles, cells, strict=True)]
     return [(benchmark_label(experiment, name).capitalize(), averages)]
 
 
@@ -114,12 +116,13 @@ def _group_titles(groups: list[Group]) -> list[str]:
 def _draw_contrast(ax: Axes, experiment: FineTuning, by_cell: _Cells, rows: list[_Row]) -> None:
     treatment = experiment.contrast[0]
     low, high = (100 * effect for effect in published_effects())
-    ax.axvspan(low, high, facecolor=PAPER_FILL, edgecolor=PAPER_COLOUR, linewidth=1, zorder=0.3)
     for height, row in enumerate(rows):
         numbers = by_cell[*row.cell, *experiment.contrast]
         detectable = 100 * numbers["minimum_detectable_difference"]
         if not math.isnan(detectable):
             ax.barh(height, 2 * detectable, left=-detectable, height=0.8, color=BAND_COLOUR, zorder=0.4)
+        if row.is_average and is_contrast_of_the_paper(experiment):
+            ax.barh(height, high - low, left=low, height=0.8, **PAPER_STYLE)
         _draw_row(ax, experiment, height, numbers, treatment)
         interval = percent_interval(numbers["ci_low"], numbers["ci_high"], is_signed=True)
         text = f"{percent(numbers['difference'], is_signed=True)} ({interval})"
@@ -160,16 +163,18 @@ def _label_rows(ax: Axes, rows: list[_Row], *, is_labelled: bool = True) -> None
         label.set_fontweight("bold" if row.is_average else "normal")
     ax.set_ylim(len(rows) - 0.45, -0.55)
     ax.grid(visible=False, axis="y")
-    if len(rows) > 1 and rows[-1].is_average:
+    if len(rows) > 1 and rows[-1].is_average and not rows[0].is_average:
         ax.axhspan(len(rows) - 1.5, len(rows), color=AVERAGE_BACKGROUND, linewidth=0, zorder=0.1)
         ax.axhline(len(rows) - 1.5, color=PALE, linewidth=0.6)
 
 
-def _keys(by_cell: _Cells) -> list[Patch]:
+def _keys(experiment: FineTuning, by_cell: _Cells) -> list[Patch]:
     """Return the legend of the areas behind the points."""
     low, high = (percent(effect, is_signed=True) for effect in published_effects())
-    colours: Options = {"facecolor": PAPER_FILL, "edgecolor": PAPER_COLOUR}
-    keys = [Patch(**colours, label=f"effect in the paper ({low} to {high})")]
+    keys = []
+    if is_contrast_of_the_paper(experiment):
+        style = PAPER_STYLE | {"label": f"averages in the paper ({low} to {high})"}
+        keys.append(Patch(**style))
     if any(not math.isnan(row["minimum_detectable_difference"]) for row in by_cell.values()):
-        keys.append(Patch(color=BAND_COLOUR, label="not detectable"))
+        keys.append(Patch(color=BAND_COLOUR, label=f"power below {100 * POWER:g} %"))
     return keys

@@ -6,11 +6,11 @@ import pandas as pd
 
 from weft.config import Experiment, FineTuning
 from weft.report.counterparts import TABLE_1_LENGTHS, has_paper_lengths, has_published_numbers
-from weft.report.labels import DASH, MINUS, PLUS_MINUS, method_label
+from weft.report.labels import BENCHMARKS, DASH, MINUS, PLUS_MINUS, method_label
 from weft.report.outputs import PAPER_TABLE
 from weft.report.published_numbers import MIXED
 from weft.report.words import MIN_OCCURRENCES, MIN_SHARE, NUM_SHOWN
-from weft.stats import AVERAGE, MIN_QUESTIONS, POWER
+from weft.stats import AVERAGE, MIN_QUESTIONS, MIN_SEEDS, MIN_SEEDS_OF_ONE, POWER
 
 SCORINGS = {
     "d1": (
@@ -32,7 +32,8 @@ PUBLISHED = (
 
 MIXED_NOTE = (
     f"The averages of the paper (length {MIXED}) most likely use answers of "
-    f"{', '.join(f'{name} {length}' for name, length in TABLE_1_LENGTHS.items())} tokens; this is inferred."
+    f"{', '.join(f'{length} tokens for {BENCHMARKS[name]}' for name, length in TABLE_1_LENGTHS.items())}; "
+    "this is inferred."
 )
 FIXED: Mapping[str, tuple[str, ...]] = {
     "methods": (
@@ -172,11 +173,17 @@ def _on_contrasts(experiment: Experiment, frame: pd.DataFrame) -> tuple[str, ...
     )
 
 
+NOT_TESTED = (
+    f"A test requires at least {MIN_SEEDS} training seeds of each method, {MIN_SEEDS_OF_ONE} for a "
+    "comparison with the base model, and runs that could be scored."
+)
+
+
 def _count_tests(num_tests: int, averages: str) -> str:
     if num_tests == 0:
-        return "No comparison is tested, because there are runs that could not be scored."
+        return f"No comparison is tested. {NOT_TESTED}"
     if num_tests == 1:
-        return f"There is one comparison{averages}, so that p, Holm is equal to p."
+        return f"There is one comparison{averages}, so that p, Holm is equal to p. {NOT_TESTED}"
     return (
         f"There are {num_tests} comparisons{averages}; the column p, Holm is corrected for this number, and "
         "the conclusion depends on it. The intervals are not corrected."
@@ -224,9 +231,10 @@ def _on_gains(experiment: Experiment, frame: pd.DataFrame) -> tuple[str, ...]:
         "minus the accuracy of the base model.",
         f"The relative gain says how much larger the gain is than that of {control} on the same training "
         f"set: (gain / gain of {control}) {MINUS} 1. Its interval covers questions and, if there are "
-        f"several, training seeds. If the gain of {control} is not clearly above zero, before any "
-        f"correction, or if there are fewer than {MIN_QUESTIONS} questions on a benchmark, the relative gain "
-        "may have any value.",
+        "several, training seeds, and is not corrected for the number of comparisons.",
+        f"If the gain of {control} is not clearly above zero, before any correction, if there are fewer than "
+        f"{MIN_QUESTIONS} questions on a benchmark, or if a run could not be scored, the relative gain may "
+        "have any value.",
     )
 
 

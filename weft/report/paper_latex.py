@@ -1,7 +1,7 @@
 """Write the paper's table as LaTeX."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
@@ -16,25 +16,30 @@ LATEX_HEAD = r"""% Requires the package booktabs.
 \centering
 \caption{{{caption}}}
 \label{{tab:{label}}}
+\vspace{{4pt}}
 \footnotesize
 \setlength{{\tabcolsep}}{{3pt}}
 \begin{{tabular}}{{l{columns}}}
 \toprule
 """
 LATEX_FOOT = r"""\bottomrule
-\end{tabular}
-\end{table}
+\end{{tabular}}
+
+\vspace{{3pt}}
+\parbox{{\linewidth}}{{\scriptsize {notes}}}
+\end{{table}}
 """
 HEADING_WIDTH = 9
 """Number of characters above which a heading is broken into lines, so that the table fits 5.5 inches."""
 
 
-def paper_latex(experiment: FineTuning, frame: pd.DataFrame, *, label: str) -> str:
+def paper_latex(experiment: FineTuning, frame: pd.DataFrame, *, label: str, notes: Sequence[str]) -> str:
     """Return the table as a LaTeX float of at most 5.5 inches, with the caption above.
 
     Args:
         experiment: the experiment.
         frame: the table of `compute_paper_table`.
+        notes: sentences that stand below the table.
         label: name of the table; the label of the float is ``tab:`` and this name.
 
     Returns:
@@ -54,21 +59,13 @@ def paper_latex(experiment: FineTuning, frame: pd.DataFrame, *, label: str) -> s
     head = LATEX_HEAD.format(
         caption=escape_latex(_latex_caption(experiment, frame)), label=label, columns="r" * len(headings)
     )
-    return head + "\n".join(lines) + "\n" + LATEX_FOOT
+    foot = LATEX_FOOT.format(notes=escape_latex(" ".join(notes)))
+    return head + "\n".join(lines) + "\n" + foot
 
 
 def _latex_caption(experiment: FineTuning, frame: pd.DataFrame) -> str:
-    num_seeds = len(experiment.seeds)
-    spread = (
-        f"mean and standard deviation over {num_seeds} training seeds"
-        if num_seeds > 1
-        else "one training seed"
-    )
     published = " Rows in italics are published." if (frame["source"] == PUBLISHED).any() else ""
-    return (
-        f"{experiment.title}: accuracy in percent ({spread}), gain over the base model in points, and gain "
-        f"relative to that of {method_label(experiment.contrast[1])}.{published} {full_caption(experiment)}"
-    )
+    return f"{experiment.title}: accuracy and gain over the base model.{published} {full_caption(experiment)}"
 
 
 def _group_title(frame: pd.DataFrame, rows: pd.DataFrame) -> str:

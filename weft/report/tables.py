@@ -107,7 +107,10 @@ def write_table(experiment: Experiment, name: str, frame: pd.DataFrame, out: Pat
     write_text(out / f"{name}.md", to_markdown(table))
     if name == PAPER_TABLE:
         assert isinstance(experiment, FineTuning), "only a fine-tuning has this table"
-        write_text(out / f"{name}.tex", paper_latex(experiment, frame, label=f"{experiment.name}-{name}"))
+        write_text(
+            out / f"{name}.tex",
+            paper_latex(experiment, frame, label=f"{experiment.name}-{name}", notes=table.notes),
+        )
 
 
 def _round(frame: pd.DataFrame) -> pd.DataFrame:

@@ -239,7 +239,8 @@ class Aggregate:
         Returns:
             A table with the columns method, dataset, gen_length, relative_gain_low and relative_gain_high,
             for the average over benchmarks, or for the only benchmark. There is no row if the gain of the
-            control is not clearly above zero, or if a benchmark has fewer than `MIN_QUESTIONS` questions.
+            control is not clearly above zero, if a benchmark has fewer than `MIN_QUESTIONS` questions, or if
+            the scorer has no verdict on any answer of a run to a benchmark.
             With a single training seed, an interval covers the questions.
         """
         rows = []
@@ -248,6 +249,8 @@ class Aggregate:
         for group in averages:
             others = by_key.get((control, *group.key)), by_key.get((base, None, *group.key[1:]))
             if group.method in {control, base} or None in others or not group.has_enough_questions:
+                continue
+            if not all(part.is_scored for part in (group, *others) if part):
                 continue
             columns = zip(group.columns, *(other.columns for other in others if other), strict=True)
             interval = compare_gains([_credit(*column) for column in columns], confidence=self._confidence)

@@ -185,3 +185,17 @@ def generators_of(source):
 def options(name, files):
     """Return a command line that gives an option once for each file."""
     return " ".join(f"{name} {shlex.quote(str(file))}" for file in files)
+
+
+def marked(files, ending, kind):
+    """Mark the files with an ending for the report of Snakemake, and leave the others as they are."""
+    options = {"category": f"{kind}s", "caption": f"../report/{kind.lower()}.rst"}
+    label = kind.lower()
+    return [
+        (
+            file
+            if file.suffix != ending
+            else report(file, labels={label: file.stem.replace("_", " ")}, **options)
+        )
+        for file in files
+    ]

@@ -4,20 +4,6 @@ REPORTED = [*SCORES, *MODELS, *PREPARED, *PROBES, *GRADIENTS, *CURVES]
 REPORT_CODE = source_digest("stats", "report", "records", "layout")
 
 
-def marked(files, ending, kind):
-    """Mark the files with an ending for the report of Snakemake, and leave the others as they are."""
-    options = {"category": f"{kind}s", "caption": f"../report/{kind.lower()}.rst"}
-    label = kind.lower()
-    return [
-        (
-            file
-            if file.suffix != ending
-            else report(file, labels={label: file.stem.replace("_", " ")}, **options)
-        )
-        for file in files
-    ]
-
-
 rule tables:
     input:
         REPORTED,

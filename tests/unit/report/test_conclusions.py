@@ -51,8 +51,8 @@ def test_the_lead_claims_no_more_than_the_corrected_test(experiment, row, text):
     found = conclude(experiment, row, ABOVE | BENCHMARK)
     claim = text.format(size="3 training seeds, 2 × 24 questions")
     assert found.lead == (
-        f"WeFT minus SFT on average: {claim}. The comparison could have detected 2.9 points; the paper "
-        "reports 0.5 to 0.9 points for LLaDA-8B-Instruct."
+        f"WeFT minus SFT on average: {claim}. The comparison could have detected about 2.9 points. The paper "
+        "reports 0.5 to 0.9 points on average over its benchmarks, for LLaDA-8B-Instruct."
     )
     assert found.comparisons == ()
 
@@ -63,7 +63,8 @@ def test_several_comparisons_stand_in_the_lead_and_have_p_values_below(describe)
     assert found.lead.startswith(
         "WeFT minus SFT on average, in points with 95 % intervals: +0.8 (−1.2 to +2.9) trained on worked; "
         "+5.0 (+1.0 to +9.0) trained on large (3 training seeds, 2 × 24 questions), 1 above zero, 1 not "
-        "distinguishable from zero."
+        "distinguishable from zero after correction for 2 comparisons. The comparisons could have detected "
+        "about 2.9 points, before this correction."
     )
     assert found.comparisons == (
         "WeFT minus SFT on average, trained on worked: +0.8 points (95 % interval −1.2 to +2.9), p = 0.412, "
@@ -77,7 +78,7 @@ def test_many_comparisons_are_counted(describe):
     names = [f"d{index}" for index in range(5)]
     experiment = describe(datasets=dict.fromkeys(names, SOURCE))
     found = conclude(experiment, *({"dataset": name} for name in names))
-    assert "5 comparisons (3 training seeds, 2 × 24 questions), 5 not distinguishable" in found.lead
+    assert "+0.8 to +0.8 points in 5 comparisons (3 training seeds, 2 × 24 questions), 5 not" in found.lead
     assert len(found.comparisons) == 5
 
 
@@ -95,15 +96,15 @@ def test_all_comparisons_of_averages_are_counted(ablations):
     found = conclude(ablations, {}, BENCHMARK, cart, {"treatment": "cart"} | BELOW | BENCHMARK)
     assert "+0.8 points" in found.lead
     assert found.reservations[1] == (
-        "2 comparisons of averages, those with the base model included: 1 above zero, 1 not distinguishable "
-        "from zero, after the correction for their number by Holm's method."
+        "2 comparisons of averages: 1 above zero, 1 not distinguishable from zero, after the correction for "
+        "their number by Holm's method."
     )
 
 
 def test_a_range_of_detectable_differences_is_stated(describe):
     experiment = describe(datasets={"worked": SOURCE, "large": SOURCE})
     found = conclude(experiment, {}, {"dataset": "large", "minimum_detectable_difference": 0.011})
-    assert "The comparisons could have detected 1.1 to 2.9 points" in found.lead
+    assert "The comparisons could have detected about 1.1 to 2.9 points, before" in found.lead
 
 
 def test_without_an_average_the_conclusion_is_about_the_benchmark(describe):
@@ -126,12 +127,33 @@ def test_one_seed_has_no_conclusion(describe):
     found = conclude(describe(seeds=[1]), missing | {"conclusion": ""})
     assert found.lead == (
         "WeFT minus SFT on average: +0.8 points (95 % interval −1.2 to +2.9 over questions, for these two "
-        "runs; 1 training seed, 2 × 24 questions). The paper reports 0.5 to 0.9 points for LLaDA-8B-Instruct."
+        "runs; 1 training seed, 2 × 24 questions); one training seed allows no conclusion. The paper reports "
+        "0.5 to 0.9 points on average over its benchmarks, for LLaDA-8B-Instruct."
     )
     (reservation,) = found.reservations
     assert "these two runs" in reservation
     assert "at least 2 training seeds" in reservation
     assert "5 seeds" in conclude(describe(seeds=[1, 2, 3, 4, 5]), {}).reservations[0]
+
+
+def test_one_seed_and_several_training_sets_say_so_in_the_lead(describe):
+    missing = dict.fromkeys(("p_value", "p_holm", "minimum_detectable_difference"), float("nan"))
+    experiment = describe(seeds=[1], datasets={"worked": SOURCE, "large": SOURCE})
+    rows = [missing | {"conclusion": "", "dataset": name} for name in ("worked", "large")]
+    lead = conclude(experiment, *rows).lead
+    assert "in points with 95 % intervals over questions, for these two runs: +0.8" in lead
+    assert "one training seed allows no conclusion." in lead
+
+
+def test_another_contrast_is_not_compared_with_the_paper(describe):
+    experiment = describe(contrast=["sft", "weft"])
+    found = conclude(experiment, {"treatment": "sft", "control": "weft"})
+    assert "paper" not in found.lead
+
+
+def test_comparisons_with_the_base_model_are_named_where_they_are_tested(experiment):
+    base = ABOVE | {"treatment": "sft", "control": "base", "p_holm": 0.0003}
+    assert "those with the base model included" in conclude(experiment, {}, base).reservations[1]
 
 
 def agreement(stored, *cells):

@@ -51,7 +51,7 @@ def test_a_single_seed_has_no_band(describe, load):
     experiment = describe(seeds=[1])
     fig = draw_forest(experiment, load(experiment))
     assert bands(fig.axes[0]) == []
-    assert [text.get_text() for text in fig.legends[0].texts][-1].startswith("effect in the paper")
+    assert [text.get_text() for text in fig.legends[0].texts][-1].startswith("averages in the paper")
 
 
 def test_several_data_sets_have_a_panel_each(describe, load):
@@ -84,3 +84,15 @@ def test_the_paper_is_drawn_at_the_lengths_of_its_table(describe_paper, compute)
 def test_the_markers_have_the_colours_of_the_methods(experiment, results):
     left, _ = draw_forest(experiment, results).axes
     assert {line.get_color() for line in left.lines if line.get_marker() == "^"} == {TREATMENT_COLOUR}
+
+
+def test_the_paper_is_drawn_at_averages_of_its_own_contrast(describe, experiment, results, load):
+    def boxes(fig):
+        return [patch for patch in fig.axes[0].patches if same_colour(patch.get_edgecolor(), "#e08a50")]
+
+    (box,) = boxes(draw_forest(experiment, results))
+    assert box.get_x() == pytest.approx(0.5)
+    assert box.get_width() == pytest.approx(0.4)
+    assert box.get_y() == pytest.approx(2 - 0.4), "the average is the third row"
+    other = describe(contrast=["sft", "weft"])
+    assert boxes(draw_forest(other, load(other))) == []

@@ -33,5 +33,8 @@ def test_a_headline_names_its_scoring(experiment, describe_stored):
 
 
 def test_the_paper_experiment_names_the_inferred_lengths(describe_paper, experiment):
-    assert "sudoku 512, countdown 512, gsm8k 256" in notes.on_headline(describe_paper(), "d1")[-1]
+    assert (
+        "512 tokens for Sudoku 4×4, 512 tokens for Countdown, 256 tokens for GSM8K"
+        in notes.on_headline(describe_paper(), "d1")[-1]
+    )
     assert "inferred" not in " ".join(notes.on_headline(experiment, "d1"))
