@@ -39,8 +39,8 @@ def paper_latex(experiment: FineTuning, frame: pd.DataFrame, *, label: str, note
     Args:
         experiment: the experiment.
         frame: the table of `compute_paper_table`.
-        notes: sentences that stand below the table.
         label: name of the table; the label of the float is ``tab:`` and this name.
+        notes: sentences that stand below the table.
 
     Returns:
         The float, which requires the package booktabs. A group of rows has its training set as a heading,
