@@ -94,7 +94,7 @@ def test_a_custom_benchmark_is_scored_by_its_own_function(tmp_path):
     out = tmp_path / "s.jsonl"
     custom = ["--benchmark", "capitals", "--custom", "examples/custom_benchmark.py", "--rules", "strict"]
     result = RUN.invoke(app, ["score", *custom, "--out", str(out), str(tmp_path / "g.jsonl")])
-    assert "capitals (strict): accuracy 50.00 % of 2 examples" in result.output
+    assert "capitals (custom): accuracy 50.00 % of 2 examples" in result.output
     verdicts = [json.loads(line)["verdict"] for line in out.read_text().splitlines()]
     assert verdicts == ["correct", "wrong"]
 
