@@ -14,6 +14,7 @@ import pandas as pd
 from weft.config import BASE_RUN, Experiment, FineTuning
 from weft.records.files import write_text
 from weft.report.answers import count_answers, count_equal_verdicts, list_unscorable
+from weft.report.cells import name_custom_scoring
 from weft.report.costs import summarise_costs
 from weft.report.counterparts import TABLE_1_LENGTHS, has_paper_lengths
 from weft.report.gains import compute_gains
@@ -24,7 +25,7 @@ from weft.report.markup import to_markdown
 from weft.report.outputs import PAPER_TABLE, list_headlines, list_tables
 from weft.report.paper_latex import paper_latex
 from weft.report.paper_table import compute_paper_table
-from weft.report.presentation import headline_headings, headline_key, name_custom_scoring, present
+from weft.report.presentation import headline_headings, headline_key, present
 from weft.report.published_numbers import (
     D1,
     MIXED,

@@ -20,6 +20,24 @@ from weft.report.tables import compute_tables
 PAPER = Path(__file__).parents[3] / "experiments/paper.yaml"
 SVG = b'<?xml version="1.0"?><svg xmlns="http://www.w3.org/2000/svg" width="576pt" height="288pt"></svg>'
 """A figure of 8 inches."""
+CONTRAST = {
+    "dataset": "worked",
+    "benchmark": "average",
+    "gen_length": 48,
+    "rules": "d1",
+    "treatment": "weft",
+    "control": "sft",
+    "num_seeds_treatment": 3,
+    "num_seeds_control": 3,
+    "difference": 0.008,
+    "ci_low": -0.012,
+    "ci_high": 0.029,
+    "p_value": 0.412,
+    "p_holm": 0.412,
+    "minimum_detectable_difference": 0.0292,
+    "conclusion": "not distinguishable from zero",
+}
+"""A row of the table of contrasts."""
 STATISTICS = {"confidence": 0.95}
 NUM_EXAMPLES = 24
 RECIPE = {
