@@ -23,6 +23,7 @@ def draw_accuracy_by_length(experiment: Experiment, results: Results) -> Figure:
     methods = points.names("method")
     if len(methods) > MOST_METHODS:
         methods = [name for name in methods if name in {BASE_RUN, *experiment.contrasts[0]}]
+    published = PublishedNumbers(experiment)
     size = (max(6.5, 0.6 + PANEL_WIDTH * len(benchmarks)), 1.6 + PANEL_HEIGHT * len(datasets))
     with titled_figure(experiment, results, "accuracy_by_length", size=size) as fig:
         axes = fig.subplots(len(datasets), len(benchmarks), squeeze=False, sharex=True)
@@ -30,7 +31,7 @@ def draw_accuracy_by_length(experiment: Experiment, results: Results) -> Figure:
             for ax, benchmark in zip(row, benchmarks, strict=True):
                 for method in methods:
                     _draw_curve(ax, experiment, points, method, (dataset, benchmark))
-                _draw_published(ax, experiment, (dataset, benchmark))
+                _draw_published(ax, experiment, published, (dataset, benchmark))
                 place = f",\n{dataset}" if len(datasets) > 1 else ""
                 ax.set_title(f"{benchmark_name(experiment, benchmark)}{place}")
                 ax.set_xticks(range(len(experiment.gen_lengths)), list(map(str, experiment.gen_lengths)))
@@ -56,10 +57,11 @@ def _draw_curve(
     ax.errorbar(range(len(means)), means["mean"], yerr=bars, **style)
 
 
-def _draw_published(ax: Axes, experiment: Experiment, place: tuple[str | None, str]) -> None:
+def _draw_published(
+    ax: Axes, experiment: Experiment, published: PublishedNumbers, place: tuple[str | None, str]
+) -> None:
     """Draw the accuracies of d1 for the base model and for SFT."""
     dataset, benchmark = place
-    published = PublishedNumbers(experiment)
     for name in dict.fromkeys(run.method for run in experiment.runs):
         of_model = None if dataset is None or name == experiment.runs[0].method else dataset
         numbers = [published.accuracy(D1, name, (of_model, benchmark, x)) for x in experiment.gen_lengths]

@@ -118,11 +118,10 @@ def _entropies(_: Experiment, results: Results, __: Tables) -> list[str]:
     return items
 
 
-def _words(_: Experiment, __: Results, tables: Tables) -> list[str]:
+def _words(_: Experiment, results: Results, __: Tables) -> list[str]:
     items = []
-    for dataset, rows in tables["words"].groupby("dataset", sort=False):
-        ends = {"highest": rows.head(WORDS_PER_END), "lowest": rows.tail(WORDS_PER_END).iloc[::-1]}
-        for end, words in ends.items():
+    for dataset, ranking in results.word_rankings.items():
+        for end, words in zip(("highest", "lowest"), ranking.ends(WORDS_PER_END), strict=True):
             pairs = zip(words["word"], words["mean_entropy"], words["count"], strict=True)
             named = ", ".join(f"{word} {entropy:.2f} nats (n = {count:,})" for word, entropy, count in pairs)
             items.append(f"{dataset}, {end} entropy: {named}")

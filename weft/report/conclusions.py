@@ -1,8 +1,9 @@
 """Describe the result of an experiment in sentences.
 
     WeFT minus SFT on average: +0.8 points (95 % interval −1.2 to +2.9; 3 training seeds, 4 × 192
-    questions), not distinguishable from zero. The comparison could have detected 2.9 points; the paper
-    reports 0.5 to 0.9 points for LLaDA-8B-Instruct.
+    questions), not distinguishable from zero after correction for 3 comparisons. The comparison could have
+    detected about 2.9 points, before this correction. The paper reports 0.5 to 0.9 points on average over
+    its benchmarks, for LLaDA-8B-Instruct.
 
 A difference that is not significant after the correction for several comparisons is called not
 distinguishable from zero, whatever its sign.
@@ -19,6 +20,7 @@ from weft.config import BASE_RUN, Experiment, FineTuning, StoredGenerations
 from weft.report.counterparts import is_contrast_of_the_paper
 from weft.report.labels import (
     benchmark_label,
+    difference_text,
     level_text,
     method_label,
     p_value_text,
@@ -136,7 +138,7 @@ class _Sentences:
             ends = (percent(value, is_signed=True) for value in (self._lowest(), self._highest()))
             return f"{start}: {' to '.join(ends)} points in {len(records)} comparisons ({size}){conclusion}."
         level = level_text(self.experiment.statistics.confidence)
-        effects = "; ".join(f"{self._numbers(row)} {self._trained(row)}" for row in records)
+        effects = "; ".join(f"{_numbers(row)} {self._trained(row)}" for row in records)
         return f"{start}, in points with {level} intervals{self._covered()}: {effects} ({size}){conclusion}."
 
     def compare(self, row: Mapping[Hashable, Any]) -> str:
@@ -202,12 +204,12 @@ class _Sentences:
         further = f"; {size}" if size else ""
         return f"{percent(row['difference'], is_signed=True)} points ({interval}{further})"
 
-    def _numbers(self, row: Mapping[Hashable, Any]) -> str:
-        interval = percent_interval(row["ci_low"], row["ci_high"], is_signed=True) or "no interval"
-        return f"{percent(row['difference'], is_signed=True)} ({interval})"
-
     def _conclusion(self, row: Mapping[Hashable, Any]) -> str:
         return f", {row['conclusion']}" if row["conclusion"] else ""
+
+
+def _numbers(row: Mapping[Hashable, Any]) -> str:
+    return difference_text(row["difference"], row["ci_low"], row["ci_high"])
 
 
 def _equation(name: str, p_value: float) -> str:

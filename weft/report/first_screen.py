@@ -12,9 +12,8 @@ from weft.report.downloads import table_files
 from weft.report.labels import group_label, percent, percent_spread, summary_benchmark
 from weft.report.page_tables import PageTable
 from weft.report.presentation import length_text, present
-from weft.report.published_numbers import MIXED, PAPER_MODEL, SUFFIXES, WEFT_PAPER, load_published
+from weft.report.published_numbers import MIXED, paper_averages
 from weft.report.tables import Tables
-from weft.stats import AVERAGE
 
 OTHER_MODEL = "paper: LLaDA-8B on s1K, %"
 OTHER_MODEL_NOTE = (
@@ -55,22 +54,13 @@ def first_table(experiment: Experiment, tables: Tables) -> PageTable:
     if rows["published"].notna().any():
         table["paper, %"] = [percent(value) for value in rows["published"]]
     elif len(rows) == 3 and is_contrast_of_the_paper(experiment):
-        table[OTHER_MODEL] = [percent(value) for value in _paper_averages()]
+        table[OTHER_MODEL] = [percent(value) for value in paper_averages("s1k")]
         notes += OTHER_MODEL_NOTE
     cells = pd.DataFrame(table)
     files = table_files("gains")
     return PageTable(
         "Averages of the main methods", list(cells.columns), cells.to_numpy().tolist(), notes, files
     )
-
-
-def _paper_averages() -> list[float]:
-    """Return the averages of the paper for its base model, SFT and WeFT on s1K."""
-    table = load_published()
-    averages = table[(table["source"] == WEFT_PAPER) & (table["benchmark"] == AVERAGE)]
-    is_shown = averages["dataset"].isin(["", "s1k"])
-    by_model = averages[is_shown].set_index("model")["accuracy_percent"] / 100
-    return [by_model[PAPER_MODEL + SUFFIXES[method]] for method in ("base", "sft", "weft")]
 
 
 def _main_averages(experiment: FineTuning, tables: Tables) -> pd.DataFrame:

@@ -21,7 +21,7 @@ from weft.report.drawing import (
     method_marker,
     titled_figure,
 )
-from weft.report.labels import benchmark_label, method_label, percent, percent_interval, summary_benchmark
+from weft.report.labels import benchmark_label, difference_text, method_label, percent, summary_benchmark
 from weft.report.paper_table import Group, accuracy_names, paper_groups
 from weft.report.presentation import length_text
 from weft.report.published_numbers import published_effects
@@ -124,8 +124,7 @@ def _draw_contrast(ax: Axes, experiment: FineTuning, by_cell: _Cells, rows: list
         if row.is_average and is_contrast_of_the_paper(experiment):
             ax.barh(height, high - low, left=low, height=0.8, **PAPER_STYLE)
         _draw_row(ax, experiment, height, numbers, treatment)
-        interval = percent_interval(numbers["ci_low"], numbers["ci_high"], is_signed=True)
-        text = f"{percent(numbers['difference'], is_signed=True)} ({interval})"
+        text = difference_text(numbers["difference"], numbers["ci_low"], numbers["ci_high"])
         place: Options = {"transform": ax.get_yaxis_transform(), "va": "center"}
         weight = "bold" if row.is_average else "normal"
         ax.text(1.01, height, text, fontsize=8, fontweight=weight, color=INK, **place)

@@ -131,6 +131,12 @@ def _num_decimals(fraction: float) -> int:
     return next(shown, MOST_DECIMALS) if fraction else 1
 
 
+def difference_text(difference: float, low: float, high: float) -> str:
+    """Format a difference of fractions with its interval in points."""
+    interval = percent_interval(low, high, is_signed=True) or "no interval"
+    return f"{percent(difference, is_signed=True)} ({interval})"
+
+
 def percent_spread(mean: float, sd: float) -> str:
     """Format a mean and its standard deviation, unless this is NaN, in percent."""
     return percent(mean) if math.isnan(sd) else f"{percent(mean)} {PLUS_MINUS} {percent(sd)}"

@@ -28,6 +28,7 @@ from weft.report.page_template import load_template
 from weft.report.presentation import TEXT_HEADINGS as TABLE_TEXT_HEADINGS
 from weft.report.presentation import main_rows, present
 from weft.report.results import Results
+from weft.report.shown_text import printable
 from weft.report.tables import Tables
 
 EMBEDDED_FORMAT = "svg"
@@ -144,11 +145,7 @@ def _show_comparisons(experiment: Experiment, tables: Tables) -> PageTable | Non
         return None
     averages = present(experiment, "contrasts", main_rows(experiment, tables["contrasts"]))
     cells = averages.cells
-    same = [
-        name
-        for name in ("training set", "benchmark", "length", "scoring")
-        if name in cells and cells[name].nunique() == 1
-    ]
+    same = [name for name in ("benchmark", "scoring") if name in cells and cells[name].nunique() == 1]
     has_average = len(experiment.benchmark_names) > 1
     table = PageTable.of(replace(averages, cells=cells.drop(columns=same)))
     return replace(table, title="Paired comparisons" + (" on the average" if has_average else ""))
@@ -167,13 +164,5 @@ def _show_data(experiment: Experiment, results: Results) -> Mapping[str, PageTab
 def _printable_card(card: DataCard) -> DataCard:
     if card.example is None:
         return card
-    texts = {name: _without_controls(getattr(card.example, name)) for name in ("question", "answer")}
+    texts = {name: printable(getattr(card.example, name)) for name in ("question", "answer")}
     return replace(card, example=card.example.model_copy(update=texts))
-
-
-def _without_controls(text: str) -> str:
-    """Replace characters that HTML does not allow: control characters and lone surrogates."""
-    return "".join(
-        character if character.isprintable() or character in "\n\t " else "\N{REPLACEMENT CHARACTER}"
-        for character in text
-    )

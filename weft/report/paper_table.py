@@ -12,7 +12,7 @@ import pandas as pd
 
 from weft.config import BASE_RUN, Experiment, FineTuning
 from weft.report.counterparts import TABLE_1_LENGTHS, has_paper_lengths
-from weft.report.labels import benchmark_label, method_label, percent
+from weft.report.labels import benchmark_label, method_label, percent, percent_spread
 from weft.report.published_numbers import D1, MIXED, WEFT_PAPER, PublishedNumbers
 from weft.stats import AVERAGE
 
@@ -141,7 +141,7 @@ def paper_cells(experiment: Experiment, frame: pd.DataFrame) -> dict[str, pd.Ser
     cells["method"] = [row_label(row["method"], row["source"]) for row in rows]
     for name in accuracy_names(experiment):
         cells[accuracy_heading(experiment, frame, name)] = [
-            percent_with_sd(row[f"accuracy_{name}"], row[f"sd_{name}"]) for row in rows
+            percent_spread(row[f"accuracy_{name}"], row[f"sd_{name}"]) for row in rows
         ]
     cells["gain, points"], cells["relative gain, %"] = map(list, zip(*map(gain_texts, rows), strict=True))
     return cells
@@ -152,11 +152,6 @@ def gain_texts(row: Mapping[Hashable, Any]) -> tuple[str, str]:
     gain, relative = (percent(row[name], is_signed=True) for name in ("gain", "relative_gain"))
     is_unclear = row["source"] == MEASURED and pd.isna(row["relative_gain_low"])
     return gain, f"({relative})" if relative and is_unclear else relative
-
-
-def percent_with_sd(mean: float, sd: float) -> str:
-    """Format mean and standard deviation of a table cell."""
-    return percent(mean) if pd.isna(sd) else f"{percent(mean)} ± {percent(sd)}"
 
 
 def accuracy_heading(experiment: FineTuning, frame: pd.DataFrame, name: str) -> str:

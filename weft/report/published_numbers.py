@@ -5,6 +5,7 @@ average over the lengths in `TABLE_1_LENGTHS`, because no other choice of a leng
 both of the averages that the paper takes from d1. The paper does not state the lengths.
 """
 
+from functools import cache
 from importlib import resources
 
 import pandas as pd
@@ -92,14 +93,27 @@ class PublishedNumbers:
         return counterparts.published_dataset(self._experiment, dataset)
 
 
+@cache
 def published_effects() -> tuple[float, float]:
     """Return the smallest and largest difference of averages in the paper, WeFT minus SFT, as fractions."""
+    averages = _load_averages()
+    effects = (averages["weft"] - averages["sft"]).dropna()
+    return float(effects.min()), float(effects.max())
+
+
+def paper_averages(dataset: str) -> list[float]:
+    """Return the averages of the paper for its base model, SFT and WeFT on a data set, as fractions."""
+    averages = _load_averages()
+    places = (("", "base"), (dataset, "sft"), (dataset, "weft"))
+    return [float(averages[method].loc[name]) for name, method in places]
+
+
+def _load_averages() -> pd.DataFrame:
+    """Return the averages of the paper, with a row per data set and a column per method."""
     table = load_published()
     averages = table[(table["source"] == WEFT_PAPER) & (table["benchmark"] == AVERAGE)]
-    by_model = averages.pivot(index="dataset", columns="model", values="accuracy_percent")
-    weft, sft = (by_model[PAPER_MODEL + SUFFIXES[method]] for method in ("weft", "sft"))
-    effects = (weft - sft).dropna() / 100
-    return float(effects.min()), float(effects.max())
+    by_model = averages.pivot(index="dataset", columns="model", values="accuracy_percent") / 100
+    return by_model.rename(columns={PAPER_MODEL + suffix: name for name, suffix in SUFFIXES.items()})
 
 
 KEYS = ("source", "model", "dataset", "benchmark", "gen_length")

@@ -4,6 +4,7 @@ import json
 import re
 
 END_SIGN, MASK_SIGN = "∎", "▒"
+"""Signs of the end-of-text token, whose long name would fill an answer, and of the mask token."""
 SIGNS = {"<|endoftext|>": END_SIGN, "<|mdm_mask|>": MASK_SIGN, "<|mask|>": MASK_SIGN}
 """Special token -> its sign; other special tokens are shown as they are."""
 SPECIAL_TOKENS = re.compile(r"(<\|[^<>|\s]{1,40}\|>)\1*")

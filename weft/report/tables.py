@@ -165,7 +165,6 @@ def _scores(experiment: Experiment, aggregates: Mapping[str, Aggregate]) -> pd.D
     published, model = PublishedNumbers(experiment), experiment.runs[0].method
     places = zip(scores["benchmark"], scores["gen_length"], strict=True)
     known = pd.Series([published.accuracy(D1, model, (None, *place)) for place in places], dtype=float)
-
     # The other scorings have no published values, because their accuracies may count other units.
     return scores.assign(published_accuracy=known.where(scores["rules"] == experiment.scoring[0]))
 
@@ -212,7 +211,6 @@ def _published_comparison(experiment: FineTuning, aggregates: Aggregate) -> pd.D
         place = cell["dataset"], cell["benchmark"], cell["gen_length"]
         row["weft_paper"] = published.accuracy(WEFT_PAPER, cell["method"], place)
         row["d1"] = published.accuracy(D1, cell["method"], place)
-
         rows.append(row)
     frame = pd.DataFrame(rows)
     frame["dataset"] = pd.Series([row["dataset"] for row in rows], dtype=object)  # None stays None

@@ -11,14 +11,13 @@ from functools import cached_property
 from transformers import PreTrainedTokenizerBase
 
 from weft.records import Question
+from weft.report.shown_text import END_SIGN
 from weft.sampling.config import SamplingConfig
 from weft.sampling.remasking import num_transfer_tokens
 from weft.sampling.stream import Answer, StepOutput
 
 SIGNS = {"\n": "↵", "\t": "⇥"}
 SPACE_SIGN = "␣"
-END_SIGN = "∎"
-"""Sign for the end-of-text token, whose long name would otherwise fill the canvas."""
 
 
 @dataclass(frozen=True)

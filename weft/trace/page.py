@@ -4,16 +4,15 @@ Model output is untrusted: the template escapes all text, control characters are
 content security policy of the page forbids browsers to load or execute anything.
 """
 
-import json
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from weft.records.files import write_text
 from weft.report.page_template import load_template
+from weft.report.shown_text import END_SIGN, reference_text
 from weft.sampling.stream import StepOutput
 from weft.trace.collect import (
-    END_SIGN,
     Trace,
     TracedToken,
     describe,
@@ -71,9 +70,8 @@ def write_trace_page(
 
 def _view(trace: Trace) -> dict[str, Any]:
     """Return what the template needs of a trace besides the trace itself."""
-    reference = trace.question.reference
     return {
-        "reference": reference if isinstance(reference, str) else json.dumps(reference, ensure_ascii=False),
+        "reference": reference_text(trace.question.reference),
         "step_key": _step_key(len(trace.steps)),
         "tokens": [(token, *_shade_and_tooltip(trace, token)) for token in trace.tokens],
         "confidence_paths": _paths(trace, lambda step: map(_confidence_shade, step.confidence)),

@@ -13,9 +13,9 @@ from rich.cells import cell_len
 from rich.console import Console, Group
 from rich.text import Text
 
+from weft.report.shown_text import END_SIGN, MASK_SIGN
 from weft.sampling.stream import StepOutput
 from weft.trace.collect import (
-    END_SIGN,
     SPACE_SIGN,
     Trace,
     TracedToken,
@@ -24,7 +24,7 @@ from weft.trace.collect import (
     visible,
 )
 
-MASK, ROOM = "▒", "░"
+MASK, ROOM = MASK_SIGN, "░"
 LINE_END, TAB = "↵", "⇥"
 IN_ASCII = {MASK: "#", ROOM: ".", END_SIGN: "~", SPACE_SIGN: "_", LINE_END: r"\n", TAB: r"\t"}
 """Replacements of signs that the terminal's encoding lacks."""

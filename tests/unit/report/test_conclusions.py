@@ -1,24 +1,11 @@
 import pandas as pd
 import pytest
 
+from tests.unit.report.conftest import CONTRAST
 from weft.report.conclusions import draw_conclusions
 
 UNDECIDED = "not distinguishable from zero"
-ROW = {
-    "dataset": "worked",
-    "benchmark": "average",
-    "gen_length": 48,
-    "rules": "d1",
-    "treatment": "weft",
-    "control": "sft",
-    "difference": 0.008,
-    "ci_low": -0.012,
-    "ci_high": 0.029,
-    "p_value": 0.412,
-    "p_holm": 0.824,
-    "minimum_detectable_difference": 0.0292,
-    "conclusion": UNDECIDED,
-}
+ROW = CONTRAST | {"p_holm": 0.824}
 ABOVE = {"difference": 0.05, "ci_low": 0.01, "ci_high": 0.09, "p_value": 0.0001, "conclusion": "above zero"}
 BELOW = {"difference": -0.05, "ci_low": -0.09, "ci_high": -0.01, "p_value": 0.02, "conclusion": "below zero"}
 BENCHMARK = {"benchmark": "gsm8k", "p_holm": float("nan"), "conclusion": ""}
