@@ -30,8 +30,32 @@ the file does not have are then taken from the other file. A key that it has rep
 other file as a whole: `methods` or `training`, for example, are never merged. The other file must not
 extend a file itself. Jobs, provenance and `config show` use the complete experiment.
 
-All other paths are relative to the directory in which the command runs, which should be the root of the
-repository. The report shows `title` and `caption`; a file that extends another one should set them.
+The report shows `title` and `caption`; a file that extends another one should set them.
+
+## Directories and paths
+
+`snakemake -s path/to/weft/Snakefile` and `weft` run in any directory. Results are written to `results/`
+below the working directory, or below the one given with `--directory`. Paths in an experiment, in
+`config.yaml` and on the command line are relative to it; `~` is the home directory. What the working
+directory lacks is looked up in the checkout: the files in `experiments/`, the shipped base model, the
+examples and the offline folders. `config.yaml` is always the one of the checkout, and jobs always run
+its code. A read-only checkout can therefore be used from a directory that is writable.
+
+An experiment is given by its name, with or without `.yaml` or `.yml`, or by its path. Names may look
+like numbers (`2024_01`, `007`, `true`). If Snakemake reads the names of two files as the same number,
+give the path. Paths may contain spaces, quotes and all letters. Snakemake takes braces for wildcards:
+files of your own may have them in their paths, but the path of the checkout must not.
+
+## Values in YAML files
+
+- `1e-4` is a number, as are `1_000`, `0x1F`, `0o17` and `0b101`. Numbers with leading zeros and
+  times of day (`010`, `1:36`), of which YAML 1.1 makes 8 and 96, are refused where a number is wanted.
+- Where a text is wanted, a number or a date is taken as it is written (`2024_01`, `007`). `on`, `yes`,
+  `no` and `null` must be put in quotes there, except in `name`.
+- Keys are always texts. A key that is given twice is an error.
+- Merge keys (`<<: *anchor`) and anchors work. Top-level keys that begin with `x-` are ignored, and may
+  hold anchors for the rest of the file.
+- Typographic quotes around a value are an error, because YAML takes them for a part of the text.
 """
 
 

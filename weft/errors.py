@@ -5,11 +5,15 @@ built-in exception, so that other code can catch it without importing weft. The 
 message without a traceback and exits with code 2.
 """
 
+import difflib
+import functools
+import inspect
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import ParamSpec, TypeVar
 
+Arguments = ParamSpec("Arguments")
 ValueT = TypeVar("ValueT")
 
 
@@ -77,6 +81,56 @@ def find_by_name(
     if name not in choices:
         raise error(f"{what} must be one of {sorted(choices)}, got {name!a}; correct its name")
     return choices[name]
+
+
+def explain_arguments(
+    error: type[WeftError], other_names: Mapping[str, str]
+) -> Callable[[Callable[Arguments, ValueT]], Callable[Arguments, ValueT]]:
+    """Decorate a public function so that unknown and missing arguments are explained.
+
+    Args:
+        error: class of the exception, instead of Python's TypeError.
+        other_names: name of an argument in other libraries -> its name in the function.
+
+    Returns:
+        The decorator.
+    """
+
+    def decorate(function: Callable[Arguments, ValueT]) -> Callable[Arguments, ValueT]:
+        name, parameters = function.__name__, inspect.signature(function).parameters
+        positional = [key for key, item in parameters.items() if item.kind is not item.KEYWORD_ONLY]
+        required = [key for key, item in parameters.items() if item.default is item.empty]
+
+        @functools.wraps(function)
+        def checked(*args: Arguments.args, **kwargs: Arguments.kwargs) -> ValueT:
+            by_position = positional[: len(args)]
+            unknown = [key for key in kwargs if key not in parameters]
+            missing = [key for key in required if key not in {*by_position, *kwargs}]
+            if unknown:
+                meant = [_explain_argument(key, list(parameters), other_names) for key in unknown]
+                raise error(f"{name} has no argument {', and no '.join(meant)}")
+            if len(args) > len(positional):
+                raise error(
+                    f"{name} must be called with only {' and '.join(positional)} by position, "
+                    f"got {len(args)} arguments; give the others by name"
+                )
+            if missing:
+                raise error(
+                    f"{name} must be called with {', '.join(required)}; missing: {', '.join(missing)}"
+                )
+            if twice := [key for key in by_position if key in kwargs]:
+                raise error(f"{name} must be called with {twice[0]} once, got it by position and by name")
+            return function(*args, **kwargs)
+
+        return checked
+
+    return decorate
+
+
+def _explain_argument(name: str, known: Sequence[str], other_names: Mapping[str, str]) -> str:
+    """Return an unknown argument with the name that was probably meant, or with all names."""
+    meant = other_names.get(name) or next(iter(difflib.get_close_matches(name, known, n=1)), None)
+    return f"{name!r} (here it is {meant})" if meant else f"{name!r} (there are {', '.join(known)})"
 
 
 @contextmanager

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from weft.config import Experiment, FineTuning, StoredGenerations
 from weft.config.instructions import D1_TEXTS
+from weft.config.places import find_path
 from weft.config.sources import (
     CustomBenchmark,
     GeneratedData,
@@ -91,7 +92,7 @@ def _list_needs(experiment: FineTuning, offline: Sequence[str], pins: Path | Non
         needs[base.repo] = _describe_pin("model", base.repo, base.revision, pins)
     elif isinstance(base, ScratchModel) and base.use == "shipped":
         yield f"  base model: {base.shipped}, shipped"
-    elif isinstance(base, LocalModel) and not Path(base.path).is_dir():
+    elif isinstance(base, LocalModel) and not find_path(base.path).is_dir():
         yield f"  missing: {base.path}"
     sources = [*experiment.datasets.values(), *experiment.benchmarks.values()]
     for source in sources:
@@ -99,7 +100,7 @@ def _list_needs(experiment: FineTuning, offline: Sequence[str], pins: Path | Non
             needs.update(_describe_file(file, pins) for file in source.files)
         elif isinstance(source, PublishedBenchmark):
             needs.update([_describe_file(source.file, pins)])
-        elif isinstance(source, JsonlData | CustomBenchmark) and not Path(source.path).is_file():
+        elif isinstance(source, JsonlData | CustomBenchmark) and not find_path(source.path).is_file():
             yield f"  missing: {source.path}"
     instructions = {getattr(source, "instruction", "none") for source in sources}
     needs.update(

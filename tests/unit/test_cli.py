@@ -158,7 +158,7 @@ def write_questions(path, example_ids):
         ),
         (
             ["--gen-length", 32, "--questions", "bad.jsonl", "--out", "out/{benchmark}"],
-            "bad.jsonl: example_id must be unique, got 'q1' again",
+            "bad.jsonl, line 2: example_id must be unique, got 'q1' again",
         ),
     ],
 )

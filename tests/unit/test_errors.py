@@ -1,3 +1,5 @@
+import pytest
+
 import weft.errors as errors
 
 
@@ -11,3 +13,33 @@ def test_every_error_is_a_weft_error_and_a_built_in_error():
     specific = [member for member in family if member is not errors.WeftError]
     assert len(specific) == 8
     assert all(issubclass(member, (ValueError, RuntimeError)) and member.__doc__ for member in specific)
+
+
+@errors.explain_arguments(errors.SamplingError, {"steps": "num_steps"})
+def draw(model, prompts, *, num_steps, seed=0):
+    """Draw."""
+    return model, prompts, num_steps, seed
+
+
+def test_explained_arguments_reach_the_function():
+    assert draw("m", "p", num_steps=1) == draw(prompts="p", model="m", num_steps=1, seed=0)
+    assert (draw.__name__, draw.__doc__) == ("draw", "Draw.")
+
+
+@pytest.mark.parametrize(
+    ("args", "kwargs", "message"),
+    [
+        ("mp", {"steps": 1}, r"draw has no argument 'steps' \(here it is num_steps\)"),
+        ("mp", {"sed": 1}, r"draw has no argument 'sed' \(here it is seed\)"),
+        ("mp", {"top_p": 1}, r"no argument 'top_p' \(there are model, prompts, num_steps, seed\)"),
+        ("mp", {"steps": 1, "top_p": 1}, "no argument 'steps' .*, and no 'top_p'"),
+        ("mp", {}, "draw must be called with model, prompts, num_steps; missing: num_steps"),
+        ("m", {"num_steps": 1}, "missing: prompts"),
+        ("mpx", {"num_steps": 1}, "only model and prompts by position, got 3 arguments"),
+        ("mp", {"num_steps": 1, "prompts": "p"}, "prompts once"),
+    ],
+    ids=str,
+)
+def test_arguments_that_a_function_does_not_take_are_explained(args, kwargs, message):
+    with pytest.raises(errors.SamplingError, match=message):
+        draw(*args, **kwargs)

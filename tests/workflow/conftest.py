@@ -12,9 +12,9 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 
 @pytest.fixture
 def snakemake(tmp_path):
-    def run(*arguments, directory=tmp_path, timeout=900):
+    def run(*arguments, directory=tmp_path, repository=REPOSITORY, timeout=900):
         command = [
-            sys.executable, "-m", "snakemake", "--snakefile", str(REPOSITORY / "Snakefile"),
+            sys.executable, "-m", "snakemake", "--snakefile", str(repository / "Snakefile"),
             "--directory", str(directory), "--cores", "2", *map(str, arguments),
         ]  # fmt: skip
         environment = {k: v for k, v in os.environ.items() if not k.startswith("SLURM")}

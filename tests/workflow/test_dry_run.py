@@ -1,5 +1,6 @@
 import re
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -98,6 +99,27 @@ def test_a_broken_experiment_stops_the_dry_run(snakemake, tmp_path, edit, messag
     assert "Traceback" not in result.stdout + result.stderr
 
 
+def test_processes_that_do_not_divide_the_batch_stop_the_dry_run(snakemake):
+    result = snakemake("-n", "--config", experiment("paper"), "train_processes=3")
+    assert result.returncode != 0
+    assert "training.batch_size=16 must be a multiple" in result.stdout
+    assert "= 1 x 3; train_processes may be 1, 2, 4, 8, 16, or" in result.stdout
+    assert "Traceback" not in result.stdout + result.stderr
+
+
+def test_lengths_beyond_the_context_of_a_local_model_stop_the_dry_run(snakemake, tmp_path):
+    content = yaml.safe_load((REPOSITORY / "experiments" / "tiny.yaml").read_text())
+    content["base_model"] = {"source": "path", "path": str(REPOSITORY / "experiments" / "tiny-base")}
+    content["training"]["max_length"] = 512
+    content["sampling"]["gen_lengths"] = [32, 512]
+    (tmp_path / "tiny.yaml").write_text(yaml.safe_dump(content))
+    result = snakemake("-n", "--config", f"experiment={tmp_path / 'tiny.yaml'}")
+    assert result.returncode != 0
+    assert "training.max_length must be at most 256" in result.stdout
+    assert "sampling.gen_lengths must be below 256" in result.stdout
+    assert "Traceback" not in result.stdout + result.stderr
+
+
 def test_unknown_run_settings_and_experiments_stop_too(snakemake):
     assert "sedes: unknown key" in snakemake("-n", "--config", "sedes=3").stdout
     assert "got 'big'" in snakemake("-n", "--config", "experiment=big").stdout
@@ -163,3 +185,62 @@ def test_a_changed_time_stamp_of_the_package_runs_no_job_again(snakemake, tmp_pa
     assert module.exists()
     module.touch()
     assert "Nothing to be done" in snakemake(target, "-n", *settings).stdout
+
+
+def test_the_default_experiment_runs_from_every_directory(snakemake, tmp_path):
+    assert snakemake("results/tiny/base").returncode == 0
+    assert (tmp_path / "results/tiny/base/model.safetensors").is_file()
+
+
+def test_paths_may_contain_braces_and_names_may_look_like_numbers(snakemake, tmp_path):
+    content = yaml.safe_load((REPOSITORY / "experiments/tiny.yaml").read_text())
+    content["name"] = "2024_01"
+    content["datasets"] = {"mine": {"source": "jsonl", "path": "my {seed} ü's/data{1}.jsonl"}}
+    content["benchmarks"] |= {"own": {"source": "custom", "path": "my {seed} ü's/{x}.py"}}
+    content["benchmarks"] |= {"shipped": {"source": "custom", "path": "examples/custom_benchmark.py"}}
+    folder = tmp_path / "my {seed} ü's"
+    folder.mkdir()
+    shutil.copy(REPOSITORY / "examples/custom_benchmark.py", folder / "{x}.py")
+    data, file = folder / "data{1}.jsonl", folder / "2024_01.yml"
+    data.write_text('{"question": "2+3", "answer": "5"}\n')
+    file.write_text(yaml.safe_dump(content))
+    (tmp_path / "experiments").mkdir()
+    shutil.copy(file, tmp_path / "experiments")
+    planned = snakemake("-n", "--quiet", "rules", "--config", "experiment=2024_01")
+    assert jobs(planned.stdout).items() >= {"examples": 1, "questions": 6}.items(), planned.stdout
+
+    target = "results/2024_01/data/examples/mine.jsonl"
+    made = snakemake(target, "--config", f"experiment={file.relative_to(tmp_path)}", "offline=my{1}")
+    assert made.returncode == 0, made.stdout + made.stderr
+    settings = ["-n", target, "--config", f"experiment={file}", "offline=my{1}"]  # another spelling
+    assert "Nothing to be done" in snakemake(*settings).stdout
+    data.write_text('{"question": "2+3", "answer": "6"}\n')
+    assert jobs(snakemake(*settings).stdout)["examples"] == 1
+    data.unlink()
+    assert "data{1}.jsonl, got none" in snakemake(*settings).stdout
+
+
+def test_a_checkout_with_braces_in_its_path_is_refused_in_one_sentence(snakemake, tmp_path):
+    checkout = tmp_path / "a{b}c"
+    for name in ("weft", "workflow"):
+        shutil.copytree(REPOSITORY / name, checkout / name)
+    for name in ("Snakefile", "config.yaml"):
+        shutil.copy(REPOSITORY / name, checkout)
+    result = snakemake("-n", repository=checkout)
+    assert result.returncode != 0
+    assert "the path of the checkout must not contain braces" in result.stdout
+    assert "Traceback" not in result.stdout + result.stderr
+
+
+def test_a_checkout_with_automatic_line_ends_has_line_feeds(tmp_path):
+    if not (REPOSITORY / ".git").exists():
+        pytest.skip("the repository is not a clone")
+    clone = ["git", "clone", "--quiet", "--config", "core.autocrlf=true", str(REPOSITORY), str(tmp_path)]
+    subprocess.run(clone, check=True)
+    listing = subprocess.run(
+        ["git", "ls-files", "--eol"], cwd=tmp_path, check=True, capture_output=True, text=True
+    )
+    ends = {line.split()[1] for line in listing.stdout.splitlines()}
+    assert ends <= {"w/lf", "w/-text", "w/none"}, ends
+    shipped = Path("experiments/tiny-base/config.json")
+    assert (tmp_path / shipped).read_bytes() == (REPOSITORY / shipped).read_bytes()

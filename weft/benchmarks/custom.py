@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from weft.benchmarks import Scorer
+from weft.benchmarks.references import find_problem
 from weft.errors import ConfigError, describe_error
 from weft.records import Score
 
@@ -51,8 +52,8 @@ class CustomBenchmarkFile:
             Pairs of question and reference.
 
         Raises:
-            ConfigError: there are too few questions, a question occurs twice or has the wrong form, or the
-                file's function raises an exception.
+            ConfigError: there are too few questions, a question occurs twice or has the wrong form, its
+                reference is not accepted by the file's scorer, or the file's function raises an exception.
         """
         try:
             pairs = list(itertools.islice(self.questions(), num_examples))
@@ -76,6 +77,9 @@ class CustomBenchmarkFile:
                     f"{self.path}: each question must occur once, got {pair[0]!r:.200} again; remove it"
                 )
             seen.add(pair[0])
+            problem = find_problem(self.scorer, question=pair[0], reference=pair[1])
+            if problem is not None:
+                raise ConfigError(f"{self.path}: question {number}: {problem}")
         return [(question, reference) for question, reference in pairs]
 
     def score(self, generation: str, /, *, question: str, reference: Any) -> Score:

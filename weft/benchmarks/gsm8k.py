@@ -12,44 +12,13 @@ from collections.abc import Iterator
 from fractions import Fraction
 from typing import Any
 
-from weft.benchmarks.extraction import NO_ANSWER, Step, read_answer_tags, read_short_answer, rewrite
+from weft.benchmarks.extraction import NO_ANSWER, read_answer_tags, read_short_answer
+from weft.benchmarks.quantities import read_quantities
 from weft.errors import ScoringError
 from weft.records import Score
 
 _BOX_START = "\\boxed{"
 _NUMBER = re.compile(r"-?\d+\.?\d*")
-
-
-def _write_mixed_number(match: re.Match[str]) -> str:
-    """Write a mixed number as a fraction: 2 1/2 as 5/2."""
-    whole, part, parts = map(int, match.groups())
-    return f" {whole * parts + part}/{parts} "
-
-
-# Strict scoring rewrites the stated answer in these steps before it looks for numbers.
-_PLAIN: tuple[Step, ...] = (
-    (re.compile(r"\\[dt]?frac\s*([0-9])\s*([0-9])"), r"\\frac{\1}{\2}"),
-    (re.compile(r"(?<![0-9.,}])([0-9]+)\s*\\[dt]?frac\{([0-9]+)\}\{([0-9]+)\}"), _write_mixed_number),
-    (re.compile(r"(?<![0-9.,/}])([0-9]+)\s+([0-9]+)/([0-9]+)(?![0-9])"), _write_mixed_number),
-    (re.compile(r"\\[dt]?frac\s*\{\s*(-?[0-9]+)\s*\}\s*\{\s*([0-9]+)\s*\}"), r" \1/\2 "),
-    (re.compile(r"(?<=-) (?=[0-9]+/)"), ""),  # the result of the previous step for -\frac{1}{2}
-    (re.compile(r"\{,\}|\\[,!]"), ""),  # thousands separators in LaTeX: 1{,}200 and 1\,200
-    (re.compile(r"(?<=[0-9])[\u00a0\u2009\u202f](?=[0-9]{3}(?![0-9]))"), ""),  # the same beyond ASCII
-    (re.compile(r"[−–]"), "-"),  # minus signs other than the hyphen
-    (re.compile(r"-\\?[$€£¥]\s*"), "-"),
-    (re.compile(r"\\?[$€£¥]|\\(?:text|mathrm|mathbf|textbf)\b"), " "),
-    (re.compile(r"(?<=[A-Za-z.])\s*\}?\s*\^(?:\{[23]\}|[23](?![0-9]))"), " "),  # square metres
-    (re.compile(r"\^?\{?(?:\\circ|\\degree)\b\}?"), " "),
-    (re.compile(r"(?<!\S)\*+|\*+(?!\S)"), " "),  # bold type
-    (re.compile(r"(?<=[A-Za-z])\.(?=[0-9])"), " "),  # Rs.18
-)
-_SPACED_MINUS = re.compile(r"(?<=-)\s+(?=[0-9.])")
-_OPERATION = re.compile(r"[0-9)}]\s*(?:[+*^!×·÷]|\\times|\\cdot|\\div)|\\sqrt")
-_STATED_NUMBER = re.compile(
-    r"(?<![0-9.])(?P<sign>(?<![0-9)])-)?"
-    r"(?P<number>[0-9]{1,3}(?:,[0-9]{3})+(?![0-9])(?:\.[0-9]+)?|[0-9]+(?:\.[0-9]+)?|\.[0-9]+)"
-    r"(?:/(?P<denominator>[0-9]++)(?![.,][0-9]))?"
-)
 
 
 def score_d1(generation: str, *, question: str, reference: Any) -> Score:
@@ -66,7 +35,7 @@ def score_d1(generation: str, *, question: str, reference: Any) -> Score:
     """
     if isinstance(reference, bool) or not isinstance(reference, int | float | None):
         raise ScoringError(
-            f"a gsm8k reference must be a number or null, got {reference!a:.80}; check the generation file"
+            f"a gsm8k reference must be a number or null, got {reference!a:.80}; correct the reference"
         )
     number = _extract_number(generation)
     if number is None:
@@ -82,47 +51,27 @@ def score_strict(generation: str, *, question: str, reference: Any) -> Score:
     r"""Score a number exactly: it must have the same value as the reference.
 
     The reference is a finite number; d1's files have None instead of negative numbers. The question is not
-    used. The answer is the last stated answer (`weft.benchmarks.extraction.read_stated_answer`). Currency,
-    units, thousands separators (`1,800`, `1{,}800`, `1\,800`), negative numbers, fractions and mixed numbers
-    are recognised. Of an equation, the right side is scored. A box must hold a single number, possibly
-    several times, and no expression; without a box, the last number in the answer tags is scored. The
-    extracted number is formatted as an integer or as a fraction.
+    used. The answer is the last stated answer (`weft.benchmarks.extraction.read_stated_answer`), and
+    `weft.benchmarks.quantities` finds its numbers. Currency, units, separators of thousands, negative
+    numbers, fractions, mixed numbers and powers of ten are recognised. Of an equation, the right side is
+    scored. All numbers must agree, and an expression is none; of a sentence in answer tags, the last number
+    is scored. The extracted number is formatted as an integer or as a fraction.
     """
     if isinstance(reference, bool) or not isinstance(reference, int | float) or not math.isfinite(reference):
         raise ScoringError(
-            f"a gsm8k reference must be a finite number, got {reference!a:.80}; check the generation file"
+            f"a gsm8k reference must be a finite number, got {reference!a:.80}; correct the reference"
         )
     answer = read_short_answer(generation)
     if answer is None:
         return Score.from_credit(None, 0.0, reason=NO_ANSWER)
-    numbers = _read_stated_numbers(answer.text, is_boxed=answer.is_boxed)
-    if not numbers or (answer.is_boxed and len(set(numbers)) > 1):
-        return Score.from_credit(answer.text, 0.0, reason=f"expected a single number, got {len(numbers)}")
-    is_right = numbers[-1] == Fraction(repr(reference))
-    return Score.from_credit(str(numbers[-1]), float(is_right), reason="the number is not the reference")
-
-
-def _read_stated_numbers(text: str, *, is_boxed: bool) -> list[Fraction]:
-    """Return the numbers of a stated answer; of an equation, those on the right side, if there are any.
-
-    In a box, "- 18" is a negative number and "2 + 2" is no number; in prose, a dash is not a minus sign.
-    """
-    text = rewrite(text, _PLAIN)
-    if is_boxed:
-        text = _SPACED_MINUS.sub("", text)
-    _, _, right_side = text.rpartition("=")
-    side = right_side if _find_numbers(right_side) else text
-    return [] if is_boxed and _OPERATION.search(side) else _find_numbers(side)
-
-
-def _find_numbers(text: str) -> list[Fraction]:
-    numbers = []
-    for match in _STATED_NUMBER.finditer(text):
-        denominator = int(match["denominator"] or 1)
-        if denominator:
-            value = Fraction(match["number"].replace(",", "")) / denominator
-            numbers.append(-value if match["sign"] else value)
-    return numbers
+    quantities = read_quantities(answer.text, is_boxed=answer.is_boxed)
+    values = frozenset.intersection(*quantities) if quantities else frozenset()
+    if not values:
+        problem = "no number" if not quantities else f"{len(quantities)} that differ"
+        return Score.from_credit(answer.text, 0.0, reason=f"expected a single number, got {problem}")
+    right = Fraction(repr(reference))
+    extracted = right if right in values else max(values)
+    return Score.from_credit(str(extracted), float(right in values), reason="the number is not the reference")
 
 
 def _extract_number(generation: str) -> float | None:

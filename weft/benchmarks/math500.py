@@ -10,7 +10,6 @@ Source of the scoring d1: dllm-reasoning/d1 @ 837888f, eval/parse_and_get_acc.py
 eval/parser_helper.py, is_equiv.
 """
 
-import re
 from typing import Any
 
 from weft.benchmarks.extraction import (
@@ -18,9 +17,9 @@ from weft.benchmarks.extraction import (
     read_answer_tags,
     read_last_box,
     read_short_answer,
-    rewrite,
 )
-from weft.benchmarks.symbolic import ComparisonError, are_equal
+from weft.benchmarks.latex_answers import are_same_answer
+from weft.benchmarks.symbolic import ComparisonError
 from weft.errors import ScoringError
 from weft.records import Score
 
@@ -43,21 +42,6 @@ _REPLACEMENTS_AFTER_UNITS = (
     ("{.", "{0."),
 )
 _UNIT_START = "\\text{ "
-# Strict scoring rewrites both answers in these steps before it compares them.
-_PLAIN = (
-    (re.compile(r"(?<!\\)(?:\\[()\[\]]|\$)"), ""),  # begin and end of mathematics
-    (re.compile(r"(?<![^\s.])\*\*|\*\*(?![^\s.])"), ""),  # bold type; a power has no space on either side
-    (re.compile(r"\*\*\s*([0-9]+|\w)"), r"^{\1}"),
-    (re.compile(r"\s+"), " "),
-    (re.compile(r"(?<=[0-9])\\,(?=[0-9])"), ""),  # thin spaces within a number
-    (re.compile(r"\^?\\degree\b|°"), r"^\\circ "),
-    (re.compile(r"\\varnothing\b|∅"), r"\\emptyset "),
-    (re.compile("∞"), r"\\infty "),
-    (re.compile("π"), r"\\pi "),
-    (re.compile("[−–]"), "-"),
-    (re.compile(r"(?<![\\.])[.,]?\s*$"), ""),  # the full stop of a sentence
-)
-_IN_A_BASE = re.compile(r"(?P<digits>-?[0-9A-Za-z]+)\s*_\s*\{?\s*(?P<base>[0-9]+)\s*\}?")
 
 
 def score_d1(generation: str, *, question: str, reference: Any) -> Score:
@@ -86,46 +70,29 @@ def score_strict(generation: str, *, question: str, reference: Any) -> Score:
     r"""Score an expression by its value.
 
     The reference is the answer in LaTeX, a string; the question is not used. The answer is the last stated
-    answer (`weft.benchmarks.extraction.read_stated_answer`). It is right if it equals the reference as a
-    string after d1's clean-up, or in value according to math-verify, which compares decimals to twelve
-    places. Units, percent signs and the case of letters are ignored. The base of a number may be left out,
-    but must be right if the answer states it. An answer is unscorable if the comparison fails or exceeds
-    its limits on time and memory.
+    answer (`weft.benchmarks.extraction.read_stated_answer`). It is right if it has the reference's values and
+    words (`weft.benchmarks.latex_answers`); values are compared by math-verify, decimals to twelve places.
+    Percent signs, the case of letters and units are ignored, but two different units are not the same. The
+    base of a number may be left out, but must be right if the answer states it. An answer is unscorable if a
+    comparison fails or exceeds its limits on time and memory.
     """
     _require_text(reference)
+    if not reference.strip():
+        raise ScoringError("a math500 reference must not be blank; correct the reference")
     answer = read_short_answer(generation)
     if answer is None:
         return Score.from_credit(None, 0.0, reason=NO_ANSWER)
     try:
-        is_right = _is_same_value(_write_plainly(answer.text), _write_plainly(reference))
+        is_right = are_same_answer(answer.text, reference)
     except ComparisonError as error:
         return Score.unscorable(answer.text, reason=str(error))
     return Score.from_credit(answer.text, float(is_right), reason="the value is not the reference's")
 
 
-def _write_plainly(latex: str) -> str:
-    """Rewrite an expression on a single line with LaTeX commands, without the marks around it."""
-    return rewrite(latex, _PLAIN).strip()
-
-
-def _is_same_value(stated: str, reference: str) -> bool:
-    """Return True if an answer equals the reference, both in LaTeX, as a string or in value."""
-    stated_in_base, reference_in_base = (
-        _IN_A_BASE.fullmatch(text.casefold()) for text in (stated, reference)
-    )
-    if stated_in_base and (reference_in_base or reference.isdecimal()):
-        wanted = reference_in_base.groups() if reference_in_base else (reference, "10")
-        return stated_in_base.groups() == wanted
-    # The clean-up would take "7 \text{ or } 8" for 7 with a unit.
-    if _UNIT_START not in stated + reference and is_equivalent(stated, reference):
-        return True
-    return are_equal(reference, stated)
-
-
 def _require_text(reference: Any) -> None:
     if not isinstance(reference, str):
         raise ScoringError(
-            f"a math500 reference must be a string, got {reference!a:.80}; check the generation file"
+            f"a math500 reference must be a string, got {reference!a:.80}; correct the reference"
         )
 
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from weft.benchmarks import Scorer
 from weft.benchmarks.endings import describe_ending
 from weft.errors import ConfigError, ScoringError, ScoringSetupError, describe_error
-from weft.records import Generation, Score, ScoredExample, Verdict
+from weft.records import TIMED_OUT, Generation, Score, ScoredExample, Verdict
 
 
 def score_generations(
@@ -118,6 +118,14 @@ def summarise(scores: Iterable[Score | ScoredExample]) -> Summary:
         num_unscorable=verdicts.count(Verdict.UNSCORABLE),
         accuracy=num_right_units / num_units if num_units else 0.0,
     )
+
+
+def describe_unscorable(scores: Iterable[ScoredExample]) -> str:
+    """Describe the unscorable examples in brackets, such as " (2 timed out)"; empty if none timed out."""
+    num_timed_out = sum(
+        score.verdict is Verdict.UNSCORABLE and score.reason.startswith(TIMED_OUT) for score in scores
+    )
+    return f" ({num_timed_out} timed out)" if num_timed_out else ""
 
 
 def describe_approximation(scores: Iterable[ScoredExample]) -> str | None:

@@ -13,8 +13,8 @@ Source of the scoring d1: dllm-reasoning/d1 @ 837888f, eval/parse_and_get_acc.py
 import re
 from typing import Any
 
-from weft.benchmarks.endings import ANSWER_END, cut_at_end
-from weft.benchmarks.extraction import ANSWER_START
+from weft.benchmarks.endings import ANSWER_END
+from weft.benchmarks.extraction import ANSWER_START, Step, read_text, rewrite
 from weft.benchmarks.sudoku_boards import NUM_CELLS, find_completions
 from weft.errors import ScoringError
 from weft.records import Score
@@ -25,7 +25,40 @@ _END_OF_TEXT = re.compile(r"<\|eot_id\|>|<\|endoftext\|>")
 _END_OF_ANSWER = re.compile(rf"{_END_OF_TEXT.pattern}|{ANSWER_END}")
 _DIGITS_BEFORE_ANSWER_END = re.compile(rf"(\d{{{NUM_CELLS}}})\s*+{ANSWER_END}")
 _FREE_STANDING_DIGITS = re.compile(rf"\b(\d{{{NUM_CELLS}}})\b")
-_DIGIT_RUN = re.compile(r"[0-9](?:[\s,|\[\]]*+[0-9])*+")
+# Strict scoring replaces what is drawn around the digits of a board, in these steps.
+_DIGITS = str.maketrans({chr(0xFF10 + digit): str(digit) for digit in range(10)})
+_RULE = "-=+:|~─━═│║┃┄┈╌╍┌┐└┘├┤┬┴┼╔╗╚╝╠╣╦╩╬╒╓╕╖╘╙╛╜╞╟╡╢╤╥╧╨╪╫┏┓┗┛┣┫┳┻╋┠┨┯┷┿╂╭╮╰╯–—"
+_DRAWING: tuple[Step, ...] = (
+    (
+        re.compile(
+            r"\\(?:begin|end)\s*\{[A-Za-z]{1,20}\*?\}(?:\[[a-z]\])?(?:\{[^{}]*\})?|\\cline\s*\{[^{}]*\}"
+        ),
+        "\n",
+    ),
+    (
+        re.compile(
+            r"\\(?:hline|q?quad|left|right|text(?:bf|tt)?|mathbf|[,;:! ])(?![A-Za-z])"
+            r"|\\\\(?:\[[^\[\]]*\])?|\\n(?![A-Za-z])|&"
+        ),
+        " ",
+    ),
+    (re.compile(r"</?[A-Za-z][^<>\n]{0,40}>"), "\n"),
+    (re.compile(rf"^[ \t]*(?=\S)[{re.escape(_RULE)} \t]*$", re.MULTILINE), ""),  # a line of signs only
+    # Names of rows and columns: "Row 1:", "second row:", R1, C1, 3.
+    (
+        re.compile(
+            r"\b(?:(?:row|line|column|col)[ _]?[1-4]"
+            r"|(?:first|second|third|fourth|1st|2nd|3rd|4th) row(?: is)?|[rc][1-4])"
+            r"\b[\"']?[ \t]*[:=]?",
+            re.IGNORECASE,
+        ),
+        " ",
+    ),
+    (re.compile(r"^[ \t]*(?:[1-4][.):]|[-•])(?=[ \t])", re.MULTILINE), " "),
+    (re.compile(r"(?<=[0-9]{4})[ \t]*[-–—:/\\→>][ \t]*(?=[0-9]{4})"), " "),
+    (re.compile(r"[,;|/(){}\[\]\"'`*_│║┃┆┊¦‖]"), " "),
+)
+_DIGIT_RUN = re.compile(r"[0-9](?:\s*+[0-9])*+")
 _NO_DIGIT = re.compile(r"[^0-9]+")
 _STATED_BOARD = re.compile(rf"(?<![0-9])[0-9]{{{NUM_CELLS}}}(?![0-9])")
 
@@ -46,7 +79,7 @@ def score_d1(generation: str, *, question: str, reference: Any) -> Score:
     if not isinstance(reference, str) or len(reference) != NUM_CELLS:
         raise ScoringError(
             f"a sudoku reference must be a string of {NUM_CELLS} characters, got {reference!a:.80}; "
-            "check the generation file"
+            "correct the reference"
         )
     empty_cells = _empty_cells(givens)
     board = "".join(_extract_board(generation).split())
@@ -68,17 +101,22 @@ def score_strict(generation: str, *, question: str, reference: Any) -> Score:
     """Score a board as a whole: it is right if it is any valid completion of the puzzle.
 
     The puzzle is the first 16 digits in a row of the question and must have a completion. The reference is
-    not used, because the puzzle may have several solutions. The board is the last run of sixteen digits in
-    the answer tags, or without tags in the text, before the first end token. White space, commas, bars
-    and square brackets between the digits are ignored. The score has one unit, and the details of
-    `describe_board`.
+    not used, because the puzzle may have several solutions. The board is a run of sixteen digits in the
+    answer tags, which may hold only one board, or the last one of a text without tags, before the first end
+    token. Copies of the puzzle and boards with empty cells do not count beside another board. White space,
+    separators, brackets, rules between rows, tables in Markdown or LaTeX and the names of rows are
+    ignored. The score has one unit, and the details of `describe_board`.
     """
     givens = _read_puzzle(question)
     if not find_completions(givens):
-        raise ScoringError(f"a sudoku puzzle must have a completion, got {givens}; check the question")
-    board = _read_stated_board(cut_at_end(generation))
+        raise ScoringError(f"a sudoku puzzle must have a completion, got {givens}; correct the question")
+    boards = _read_stated_boards(generation, givens)
+    board = boards[0] if len(boards) == 1 else None
     details = describe_board(board or "", givens)
-    reason = "no board of 16 digits" if board is None else "not a completion of the puzzle"
+    if board is None:
+        reason = f"expected one board of {NUM_CELLS} digits, got {len(boards) or 'none'}"
+    else:
+        reason = "not a completion of the puzzle"
     return Score.from_credit(board, float(details["is_solved"]), reason=reason, details=details)
 
 
@@ -118,7 +156,7 @@ def _read_puzzle(question: str) -> str:
     if puzzle is None:
         raise ScoringError(
             f"a sudoku question must contain {NUM_CELLS} consecutive digits, got {question!a:.80}; "
-            "check the generation file"
+            "correct the question"
         )
     return puzzle.group()
 
@@ -127,12 +165,26 @@ def _empty_cells(puzzle: str) -> list[int]:
     return [cell for cell, digit in enumerate(puzzle) if digit == "0"]
 
 
-def _read_stated_board(text: str) -> str | None:
-    """Return the last board in the last answer tags, or in the text if there are no tags."""
-    _, start, tagged = text.rpartition(ANSWER_START)
-    region = tagged.partition(ANSWER_END)[0] if start else text
-    boards = [board for run in _DIGIT_RUN.findall(region) for board in _read_boards(run)]
-    return boards[-1] if boards else None
+def _read_stated_boards(generation: str, puzzle: str) -> list[str]:
+    """Return the boards that an answer states: different ones in the last answer tags, or the last of a text.
+
+    Copies of the puzzle and boards with empty cells do not count beside another board.
+    """
+    text = read_text(generation)
+    _, *tagged = text.split(ANSWER_START)
+    regions = [content.partition(ANSWER_END)[0] for content in tagged]
+    filled = [region for region in regions if _NO_DIGIT.sub("", region)]
+    boards = _list_boards(filled[-1] if filled else text)
+    complete = [board for board in boards if "0" not in board and board != puzzle]
+    if not complete or not filled:
+        return (complete or boards)[-1:]
+    return list(dict.fromkeys(complete))
+
+
+def _list_boards(text: str) -> list[str]:
+    """Return all boards in a text, however they are drawn."""
+    plain = rewrite(text.translate(_DIGITS), _DRAWING)
+    return [board for run in _DIGIT_RUN.findall(plain) for board in _read_boards(run)]
 
 
 def _read_boards(run: str) -> list[str]:

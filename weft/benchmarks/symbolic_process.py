@@ -3,15 +3,14 @@ r"""The process in which a computer algebra system compares expressions, for `we
 A line ["\\frac{1}{2}", "0.5"] on standard input is answered by {"is_equal": true} on standard output.
 
 math-verify and SymPy compare the expressions. On hostile text they may hang, exhaust the memory or crash.
-Comparisons therefore run in a forked worker under limits; a worker that exceeds them is killed and replaced.
-No other module imports this module.
+Comparisons therefore run in a forked worker under limits; a worker that exceeds them is killed and replaced,
+and the comparison is repeated once in the new worker. The limits are on processor time and memory, so that
+verdicts do not depend on other load on the machine. No other module imports this module.
 """
 
 import json
-import logging
 import multiprocessing
 import os
-import re
 import resource
 import signal
 import sys
@@ -21,20 +20,19 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-import sympy
-from math_verify import LatexExtractionConfig, parse, verify
-from sympy.parsing import sympy_parser
+from sympy.core.cache import clear_cache
+from sympy.core.random import seed
 
-from weft.records import JsonObject
+from weft.benchmarks.symbolic_values import compare
+from weft.records import TIMED_OUT, JsonObject
 
-MAX_CPU_SECONDS = 1.0
-"""Maximum processor time of a comparison, in seconds. Ordinary comparisons took up to 0.3 seconds."""
+MAX_IDLE_SECONDS = 300.0
+"""Time after which a comparison that has not used the processor is ended, in seconds. Only comparisons that
+wait reach it: on the busiest machine, a comparison that computes gets a share of the processor."""
 MAX_MEMORY = 1024**3
 """Maximum address space that a comparison may add to that of its process, in bytes."""
 WORN_MEMORY = 128 * 1024**2
 """Memory growth of a worker, in bytes, above which a new worker makes the next comparison."""
-DECIMALS = 12
-"""Number of decimals to which decimal numbers must agree; with math-verify's 6, 0.333333 would equal 1/3."""
 MAX_ANSWER_BYTES = 1_000
 """Longest message from a worker."""
 
@@ -53,37 +51,29 @@ WARM_UP = (
 _FORK = multiprocessing.get_context("fork")
 
 
-def compare(reference: str, prediction: str) -> bool:
-    """Return True if math-verify finds two expressions in LaTeX equal.
-
-    An expression that cannot be parsed equals only the same text. Any exception may be raised, which means
-    that the comparison failed, not that the expressions differ.
-    """
-    expected, stated = _read(reference), _read(prediction)
-    if expected is None or stated is None:
-        return reference == prediction
-    return bool(verify(expected, stated, float_rounding=DECIMALS, timeout_seconds=None, raise_on_error=True))
-
-
 class Worker:
     """A fork of this process that makes comparisons and is replaced when it exceeds its limits.
 
-    A worker is kept as long as possible, because a warm parser is ten times as fast. A comparison may take
-    ``max_seconds`` seconds of wall time.
+    A worker is kept as long as possible, because a warm parser is ten times as fast.
+
+    Args:
+        max_cpu_seconds: maximum processor time of the first attempt at a comparison, in seconds.
+        max_repeated_cpu_seconds: maximum processor time of the second attempt, in seconds.
     """
 
-    def __init__(self, max_seconds: float) -> None:
-        self._max_seconds = max_seconds
+    def __init__(self, max_cpu_seconds: float, max_repeated_cpu_seconds: float) -> None:
+        self._limits = max_cpu_seconds, max_repeated_cpu_seconds
         self._start()
 
     def compare(self, reference: str, prediction: str) -> JsonObject:
-        """Return ``{"is_equal": ...}``, or ``{"error": ...}`` if the worker exceeded its limits or failed."""
-        if not self._process.is_alive():  # for a reason unrelated to this comparison
-            self._replace()
-        answer = self._ask(reference, prediction)
-        if answer.pop("is_worn", True):  # the key is missing if the worker did not survive
-            self._replace()
-        return answer
+        """Return ``{"is_equal": ...}``, or ``{"error": ...}`` if two attempts exceeded a limit or failed.
+
+        The second attempt is the first comparison of a new worker, so that neither earlier comparisons nor a
+        busy machine decide whether there is a verdict.
+        """
+        first, repeated = self._limits
+        answer = self._attempt(reference, prediction, first)
+        return self._attempt(reference, prediction, repeated) if "error" in answer else answer
 
     def end(self) -> None:
         """Kill the worker."""
@@ -91,17 +81,39 @@ class Worker:
         self._process.join()
         self._pipe.close()
 
-    def _ask(self, reference: str, prediction: str) -> JsonObject:
+    def _attempt(self, reference: str, prediction: str, max_cpu_seconds: float) -> JsonObject:
+        """Compare two expressions once, and replace the worker if it must not make the next comparison."""
+        if not self._process.is_alive():  # for a reason unrelated to this comparison
+            self._replace()
+        answer = self._ask(reference, prediction, max_cpu_seconds)
+        if answer.pop("is_worn", True):  # the key is missing if the worker did not survive
+            self._replace()
+        return answer
+
+    def _ask(self, reference: str, prediction: str, max_cpu_seconds: float) -> JsonObject:
         try:
-            self._pipe.send_bytes(json.dumps([reference, prediction]).encode())
-            if not self._pipe.poll(self._max_seconds):
-                return {"error": f"the comparison took longer than {self._max_seconds} seconds"}
+            self._pipe.send_bytes(json.dumps([reference, prediction, max_cpu_seconds]).encode())
+            if not self._wait():
+                waited = f"waited {MAX_IDLE_SECONDS:g} seconds without computing"
+                return {"error": f"{TIMED_OUT}: the comparison {waited}"}
             return dict(json.loads(self._pipe.recv_bytes(MAX_ANSWER_BYTES)))
-        except (EOFError, OSError, ValueError):
-            self._process.join(0.2)  # the worker has closed the pipe, so it is about to end
+        except EOFError:
+            self._process.join(MAX_IDLE_SECONDS)  # the worker has closed the pipe, so it is about to end
+        except (OSError, ValueError):  # an answer of another form
+            pass
         if self._process.exitcode == -signal.SIGPROF:
-            return {"error": f"the comparison took longer than {MAX_CPU_SECONDS} seconds of computing"}
+            took = f"took longer than {max_cpu_seconds:g} seconds of processor time"
+            return {"error": f"{TIMED_OUT}: the comparison {took}"}
         return {"error": "the comparing process died"}
+
+    def _wait(self) -> bool:
+        """Wait for the worker; return False if it has not computed for `MAX_IDLE_SECONDS` seconds."""
+        used = _measure_processor_time(self._process.pid)
+        while not self._pipe.poll(MAX_IDLE_SECONDS):
+            before, used = used, _measure_processor_time(self._process.pid)
+            if used == before:
+                return False
+        return True
 
     def _replace(self) -> None:
         self.end()
@@ -114,7 +126,7 @@ class Worker:
         far_end.close()  # the pipe then ends when the worker ends
 
 
-def serve(max_seconds: float) -> None:
+def serve(max_cpu_seconds: float, max_repeated_cpu_seconds: float) -> None:
     """Answer requests, one per line, until standard input ends; the arguments are those of `Worker`."""
     # Libraries may print, and their output must not be mixed with the answers.
     with os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="ascii") as answers:
@@ -122,7 +134,7 @@ def serve(max_seconds: float) -> None:
             os.dup2(null.fileno(), sys.stdout.fileno())
         for pair in WARM_UP:
             compare(*pair)
-        worker = Worker(max_seconds)
+        worker = Worker(max_cpu_seconds, max_repeated_cpu_seconds)
         print(json.dumps({"is_ready": True}), file=answers, flush=True)
         for line in sys.stdin:
             print(json.dumps(worker.compare(*json.loads(line))), file=answers, flush=True)
@@ -140,10 +152,10 @@ def _work(pipe: Connection, near_end: Connection) -> None:
     worn_size = _measure_peak_memory() + WORN_MEMORY
     while True:
         try:
-            reference, prediction = json.loads(pipe.recv_bytes())
+            reference, prediction, max_cpu_seconds = json.loads(pipe.recv_bytes())
         except EOFError:
             return
-        signal.setitimer(signal.ITIMER_PROF, MAX_CPU_SECONDS)
+        signal.setitimer(signal.ITIMER_PROF, max_cpu_seconds)
         answer = _compare_or_report(reference, prediction)
         signal.setitimer(signal.ITIMER_PROF, 0)
         answer["is_worn"] = "error" in answer or _measure_peak_memory() > worn_size
@@ -152,6 +164,9 @@ def _work(pipe: Connection, near_end: Connection) -> None:
 
 def _compare_or_report(reference: str, prediction: str) -> JsonObject:
     """Compare two expressions, or report the failure or the limit that was exceeded."""
+    # What SymPy keeps and draws at random must not depend on earlier comparisons.
+    clear_cache()
+    seed(0)
     answer: JsonObject
     with _watch_resources() as exhausted:
         try:
@@ -163,6 +178,18 @@ def _compare_or_report(reference: str, prediction: str) -> JsonObject:
     if exhausted:
         return {"error": "the comparison ran out of stack or memory"}
     return answer
+
+
+def _measure_processor_time(pid: int | None) -> int:
+    """Return the processor time of a process, in clock ticks; 0 if the system has no /proc."""
+    try:
+        fields = (
+            Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+        )
+    except OSError:
+        return 0
+    user, system = fields[11:13]
+    return int(user) + int(system)
 
 
 def _measure_peak_memory() -> int:
@@ -214,34 +241,5 @@ def _watch_resources() -> Iterator[set[type]]:
         sys.settrace(before)
 
 
-def _read(latex: str) -> Any:
-    """Parse an expression; return None if it cannot be parsed."""
-    # ExprExtractionConfig is not used, because it passes text to SymPy's parse_expr, which calls eval.
-    expressions = parse(
-        f"${latex}$",
-        extraction_config=[LatexExtractionConfig()],
-        fallback_mode="no_fallback",
-        parsing_timeout=None,
-        raise_on_error=True,
-    )
-    return expressions[0] if expressions else None
-
-
-def _build(code: str, *_: Any) -> Any:
-    """Build a single number or symbol. This function replaces the ``eval`` of SymPy's parser.
-
-    SymPy converts even the text of a number to Python code; any other code is refused.
-    """
-    match = _LEAF.fullmatch(code)
-    if match is None:
-        raise ValueError(f"text is not evaluated as code, got {code!a:.80}")
-    return sympy.E if match["kind"] is None else getattr(sympy, match["kind"])(match["text"])
-
-
-# The code that SymPy's parser writes for "12", "1.5", "x" and "E".
-_LEAF = re.compile(r"(?:(?P<kind>Integer|Float|Symbol) ?\('?(?P<text>[\w.]+)'? ?\)|E) ?")
-sympy_parser.eval_expr = _build
-logging.getLogger("math_verify").setLevel(logging.ERROR)  # it warns that its own timeouts are switched off
-
 if __name__ == "__main__":
-    serve(float(sys.argv[1]))
+    serve(*map(float, sys.argv[1:]))

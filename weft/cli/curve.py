@@ -70,6 +70,7 @@ def curve(
                     model_name=f"{described.name}/{run} after {step} steps",
                     seed=chosen.seed,
                     inputs=[stored_digest(path) for path in [file, base, *([snapshot] if snapshot else [])]],
+                    special_tokens=described.special_tokens,
                 )
                 run_job(job, load, tokenizer_folder=base, questions=file, out=answers)
                 scoring = described.scoring[0]

@@ -19,7 +19,7 @@ from weft.config import find_experiment
 from weft.config.sources import HubModel
 from weft.data.pins import pins_path
 from weft.errors import ConfigError, DataError, find_by_name
-from weft.records import Example, Question
+from weft.records import Example
 from weft.records.files import atomic_directory, read_lines, write_lines
 
 data_app = typer.Typer(
@@ -88,20 +88,36 @@ def data_prepare(
     out: OutOption,
 ) -> None:
     """Tokenize training examples, after checking that they contain no test question."""
-    from weft.data.datasets import find_leaks
-    from weft.data.prepare import describe_summary, prepare_examples
+    from weft.data.context import require_lengths_within, require_room_for_answers
+    from weft.data.datasets import find_leaks, find_place
+    from weft.data.prepare import describe_summary, measure_prompts, prepare_examples
     from weft.model import load_tokenizer, read_config
+    from weft.sampling.files import read_questions
 
-    described = load_fine_tuning(experiment)
+    described, config = load_fine_tuning(experiment), read_config(base)
+    require_lengths_within(described, config.max_position_embeddings, source=base)
     texts = read_lines(examples, Example)
-    leaked = find_leaks(texts, [row.question for file in questions for row in read_lines(file, Question)])
+    rows = {file: list(read_questions(file).values()) for file in questions}
+    leaked = find_leaks(texts, [row.question for file in questions for row in rows[file]])
     if leaked and described.forbid_test_questions:
         raise DataError(
             f"training and test questions must differ, but {len(leaked)} examples of {examples} contain a "
             f"test question, such as example_id {leaked[:3]}; remove them, or set "
             "forbid_test_questions: false to count them only"
         )
-    tokenizer = load_tokenizer(base, mask_token_id=read_config(base).mask_token_id)
+    tokenizer = load_tokenizer(base, mask_token_id=config.mask_token_id)
+    for file in questions:  # so that a question that cannot be asked is found before the training
+        lengths = measure_prompts(
+            rows[file],
+            tokenizer,
+            source=file,
+            prefill=described.sampling.prefill,
+            special_tokens=described.special_tokens,
+        )
+        require_room_for_answers(
+            lengths, max(described.gen_lengths), context=config.max_position_embeddings, source=file
+        )
+    lines = {example.example_id: number for number, example in enumerate(texts, start=1)}
     with atomic_directory(out) as folder:
         summary = prepare_examples(
             texts,
@@ -110,6 +126,10 @@ def data_prepare(
             max_length=described.training.max_length,
             heldout_share=described.training.heldout_share,
             layout=described.training.example_layout,
+            special_tokens=described.special_tokens,
+            name_place=lambda example: (
+                find_place(example, described.datasets) or f"{examples}, line {lines[example.example_id]}"
+            ),
         )
     notes = {"summary": summary.as_object(), "num_test_questions": len(leaked)}
     save_provenance(out, described, inputs=[examples], notes=notes)
@@ -127,13 +147,16 @@ def data_base(
 ) -> None:
     """Provide the base model: shipped with weft, retrained, or downloaded."""
     from weft.data.base_model import locate_base
+    from weft.data.context import require_lengths_within
     from weft.data.hub import cached_commit, model_files, pin_hub_model
-    from weft.model import read_config
+    from weft.model import load_tokenizer, read_config
 
     described = load_fine_tuning(experiment)
     source, pins = described.base_model, pins_path(find_experiment(experiment))
     checkpoint = retrained or locate_base(source, offline=offline_folders(offline), pins=pins)
-    read_config(checkpoint)
+    config = read_config(checkpoint)
+    require_lengths_within(described, config.max_position_embeddings, source=checkpoint)
+    load_tokenizer(checkpoint, mask_token_id=config.mask_token_id)
     if isinstance(source, HubModel):
         pin_hub_model(source, checkpoint, pins=pins)
     with atomic_directory(out) as folder:

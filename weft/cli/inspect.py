@@ -1,6 +1,5 @@
 """``weft plan``, ``doctor`` and ``config``: print information without writing files."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -9,6 +8,7 @@ import yaml
 from weft.cli.shared import OfflineOption, app, offline_folders
 from weft.config import find_experiment, load_experiment, read_settings
 from weft.data.pins import pins_path
+from weft.layout import ResultLayout
 
 config_app = typer.Typer(help="Print experiments and settings.", no_args_is_help=True)
 app.add_typer(config_app, name="config")
@@ -20,10 +20,20 @@ def plan(
     offline: OfflineOption = None,
 ) -> None:
     """Print how many jobs an experiment runs, and which files it downloads."""
+    from weft.config.places import find_path
+    from weft.data.context import check_before_jobs
     from weft.plan import plan_lines
 
-    file = find_experiment(experiment)
-    for line in plan_lines(load_experiment(file), offline=offline_folders(offline), pins=pins_path(file)):
+    file, folders, settings = find_experiment(experiment), offline_folders(offline), find_path("config.yaml")
+    described = load_experiment(file)
+    num_processes = read_settings(settings).train_processes if settings.is_file() else 1
+    check_before_jobs(
+        described,
+        num_processes=num_processes,
+        offline=folders,
+        placed=ResultLayout.of(described.name).base,
+    )
+    for line in plan_lines(described, offline=folders, pins=pins_path(file)):
         typer.echo(line)
 
 
@@ -38,7 +48,7 @@ def doctor(
 
     if build:
         build_extensions()
-    for line in machine_lines(read_settings(Path("config.yaml")).offline):
+    for line in machine_lines(read_settings().offline):
         typer.echo(line)
 
 

@@ -63,7 +63,7 @@ def sample(
     """Answer the questions of one or more benchmarks. An interrupted job continues where it stopped."""
     from weft.model import finetuned_digest
     from weft.sampling.files import read_questions
-    from weft.sampling.job import SamplingJob, run_job
+    from weft.sampling.job import SamplingJob, require_room, run_job
     from weft.sampling.shards import find_rank, parse_shard
 
     show_log()
@@ -92,9 +92,11 @@ def sample(
             seed=chosen.seed,
             inputs=[stored_digest(file), *model_digests],
             shard=part,
+            special_tokens=described.special_tokens,
         )
         for target, (file, length) in targets.items()
     }
+    require_room({target: (job, targets[target][0]) for target, job in jobs.items()}, base)
     if shard == "auto":
         device = choose_device_of_rank(device, os.environ)
     load = functools.cache(lambda: load_for_sampling(described, base, device, threads, adapter=adapter))

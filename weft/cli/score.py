@@ -10,6 +10,7 @@ import typer
 from weft.cli.shared import ExperimentOption, OfflineOption, OutOption, app, offline_folders
 from weft.config import Experiment, find_experiment, load_experiment
 from weft.config.experiment import CUSTOM_SCORING, Scoring
+from weft.config.places import find_path
 from weft.config.sources import CustomBenchmark
 from weft.errors import ConfigError
 from weft.layout import ResultLayout
@@ -66,7 +67,7 @@ def score_run(
         if described.kind == "fine-tuning":
             files = [layout.samples(run, benchmark, length)]
             source = described.benchmarks[benchmark]
-            custom = Path(source.path) if isinstance(source, CustomBenchmark) else None
+            custom = find_path(source.path) if isinstance(source, CustomBenchmark) else None
         else:
             files = find_generations(described.generations, benchmark, length, offline_folders(offline))
         out = layout.scores(rules, run, benchmark, length)
@@ -92,6 +93,7 @@ def _score_files(
     from weft.benchmarks.scoring import (
         check_output_path,
         describe_approximation,
+        describe_unscorable,
         score_generations,
         summarise,
     )
@@ -101,7 +103,7 @@ def _score_files(
     check_output_path(out, read)
     scorer = load_custom_benchmark(custom).score if custom else find_scorer(benchmark, rules)
     scoring = CUSTOM_SCORING if custom else rules
-    answers = [read_generations(path, benchmark) for path in files]
+    answers = [read_generations(path, benchmark, scorer=scorer) for path in files]
     # The progress bar is shown in a terminal only and erased at the end.
     progress = tqdm(
         list(itertools.chain(*answers)),
@@ -127,7 +129,8 @@ def _score_files(
     )
     summary = summarise(scores)
     approximation = describe_approximation(scores)
-    note = "" if approximation is None else f", approximate sampling: {approximation}"
+    note = describe_unscorable(scores)
+    note += "" if approximation is None else f", approximate sampling: {approximation}"
     typer.echo(
         f"{benchmark} ({scoring}): accuracy {100 * summary.accuracy:.2f} % of {summary.num_examples} "
         f"examples, {summary.num_correct} correct, {summary.num_unscorable} unscorable{note} -> {out}"

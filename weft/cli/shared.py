@@ -56,7 +56,7 @@ def require_adapter_of(run: Run, adapter: Path | None) -> None:
 
 def offline_folders(folders: list[str] | None) -> list[str]:
     """Return the given folders, or those of config.yaml if none are given."""
-    return folders or read_settings(Path("config.yaml")).offline
+    return folders or read_settings().offline
 
 
 def choose_device(name: str) -> str:

@@ -76,7 +76,11 @@ def trace(
 
     files = {file: list(read_questions(file).values()) for file in questions or []}
     examples = _find_examples(files, example) if files else [([custom_question(question or "")], 0)]
-    job = SamplingJob(sampling=described.sampling, gen_length=gen_length or max(described.gen_lengths))
+    job = SamplingJob(
+        sampling=described.sampling,
+        gen_length=gen_length or max(described.gen_lengths),
+        special_tokens=described.special_tokens,
+    )
     model = load_for_sampling(described, base, device, threads, adapter=adapter)
     tokenizer = load_tokenizer(base, mask_token_id=getattr(model.config, "mask_token_id", None))
     if hasattr(sys.stdout, "reconfigure"):

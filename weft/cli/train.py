@@ -16,6 +16,7 @@ from weft.cli.shared import (
     load_fine_tuning,
     load_on_device,
     save_provenance,
+    show_log,
 )
 from weft.errors import ConfigError
 from weft.records.files import atomic_file
@@ -46,9 +47,14 @@ def train(
     device: DeviceOption = "auto",
 ) -> None:
     """Fine-tune a model on ranks that are started by DeepSpeed's launcher."""
+    from weft.data.context import read_context, require_lengths_within
     from weft.training.job import launch_training
 
+    show_log()
     described = load_fine_tuning(experiment)
+    context = read_context(base)
+    if context is not None:
+        require_lengths_within(described, context, source=base)
     launch_training(
         described,
         described.find_run(run),

@@ -10,7 +10,7 @@ from pydantic import Field, field_validator, model_validator
 
 from weft.config.methods import Method
 from weft.config.sampling import Sampling
-from weft.config.section import Distinct, Section, invalid, read_yaml, validate
+from weft.config.section import Distinct, Name, Section, invalid, validate
 from weft.config.sources import (
     BaseModelSource,
     BenchmarkSource,
@@ -18,11 +18,12 @@ from weft.config.sources import (
     DataSource,
     GeneratedBenchmark,
     ScratchModel,
+    SpecialTokens,
     Task,
 )
 from weft.config.training import GradientStudy, LearningCurve, Training
+from weft.config.yaml_file import YamlFile, read_yaml_file
 from weft.errors import find_by_name
-from weft.records.base import JsonObject
 
 BASE_RUN = "base"
 """Name of the run of the base model, which is not fine-tuned."""
@@ -33,7 +34,6 @@ CUSTOM_SCORING = "custom"
 RESERVED_BENCHMARK = "average"
 """Name under which the tables show the mean over benchmarks."""
 
-Name = Annotated[str, Field(pattern=r"^[a-z0-9]+([._-][a-z0-9]+)*$")]
 Scoring = Literal["d1", "strict"]
 
 
@@ -166,9 +166,13 @@ class FineTuning(_AnyKind):
     """Name of a method -> its settings."""
     forbid_test_questions: bool
     """Stop if a test question is in a training set; if false, such questions are only counted."""
-    contrast: tuple[Name, Name] = Field(strict=False)
+    special_tokens: SpecialTokens = "error"
+    """Special tokens of the tokenizer, such as <|mdm_mask|>, in the texts of questions, answers and prefill.
+    ``error``: stop, and name the text; ``plain_text``: encode them as ordinary text. The tokens that the chat
+    template writes are not concerned."""
+    contrast: tuple[str, str] = Field(strict=False)
     """Treatment and control: the two methods of the main paired test."""
-    further_contrasts: list[Annotated[tuple[Name, Name], Field(strict=False)]] = Field(default=[])
+    further_contrasts: list[Annotated[tuple[str, str], Field(strict=False)]] = Field(default=[])
     """Further paired tests; the control may be ``base``, the base model. Both methods of ``contrast`` are
     always compared with the base model. The p-values of all tests are corrected for multiple testing."""
     training: Training
@@ -273,6 +277,22 @@ class FineTuning(_AnyKind):
         """Return True if the questions of a benchmark are generated and not the published questions."""
         return isinstance(self.benchmarks.get(benchmark), GeneratedBenchmark)
 
+    def lengths_beyond(self, context: int) -> list[str]:
+        """Return a sentence for each key with a length that a model with this context cannot have."""
+        offences = []
+        if self.training.max_length > context:
+            offences.append(
+                f"training.max_length must be at most {context}, the longest sequence of the base model, "
+                f"got {self.training.max_length}"
+            )
+        too_long = [length for length in self.gen_lengths if length >= context]
+        if too_long:
+            offences.append(
+                f"sampling.gen_lengths must be below {context}, the longest sequence of the base model, "
+                f"which also contains the prompt, got {', '.join(map(str, too_long))}"
+            )
+        return offences
+
     @model_validator(mode="after")
     def _contrasts_name_methods(self) -> "FineTuning":
         if len(self.methods.keys() & {*self.contrast}) != 2:
@@ -309,10 +329,9 @@ class FineTuning(_AnyKind):
                 f"validation questions, got lora {self.training.lora} and {self.benchmark_names}"
             )
         if isinstance(self.base_model, ScratchModel):
-            limit = self.base_model.recipe.architecture.max_length
-            longest = max(self.training.max_length, *self.gen_lengths)
-            if longest > limit:
-                raise ValueError(f"lengths must be at most the model's max_length={limit}, got {longest}")
+            offences = self.lengths_beyond(self.base_model.recipe.architecture.max_length)
+            if offences:
+                raise ValueError("; ".join(offences))
         return self
 
 
@@ -378,25 +397,33 @@ def load_experiment(path: str | Path) -> Experiment:
         ConfigError: a file is missing or malformed, or a value is not allowed.
     """
     file = Path(path)
-    content = _read_experiment(file)
+    written = _read_experiment(file)
+    content, name = written.content, written.written(["name"])
+    if name == file.stem:  # also if YAML reads the name as a number or a Boolean
+        content["name"] = name
     kind: type[FineTuning] | type[StoredGenerations]
     kind = StoredGenerations if content.get("kind") == "generations" else FineTuning
-    experiment = validate(kind, content, origin=str(file))
+    experiment = validate(kind, content, origin=str(file), file=written)
     if experiment.name != file.stem:
-        raise invalid(file, f"name: must be the name of the file, {file.stem!r}, got {experiment.name!r}")
+        raise invalid(
+            file,
+            f"{written.place(['name'])}name: must be the name of the file, {file.stem!r}, got "
+            f"{experiment.name!r}",
+        )
     return experiment
 
 
-def _read_experiment(file: Path) -> JsonObject:
+def _read_experiment(file: Path) -> YamlFile:
     """Read an experiment file, and take the keys that it lacks from the file that it extends, if any."""
-    content = read_yaml(file)
-    if "extends" not in content:
-        return content
-    extended = content.pop("extends")
+    written = read_yaml_file(file)
+    if "extends" not in written.content:
+        return written
+    place = f"{written.place(['extends'])}extends"
+    extended = written.content.pop("extends")
     base_file = file.parent / str(extended)
     if not isinstance(extended, str) or not base_file.is_file():
-        raise invalid(file, f"extends: must be a file, relative to the folder of this one, got {extended!r}")
-    base = read_yaml(base_file)
-    if "extends" in base:
-        raise invalid(file, f"extends: must be a file that does not extend another one, got {extended!r}")
-    return base | content
+        raise invalid(file, f"{place}: must be a file, relative to the folder of this one, got {extended!r}")
+    base = read_yaml_file(base_file)
+    if "extends" in base.content:
+        raise invalid(file, f"{place}: must be a file that does not extend another one, got {extended!r}")
+    return written.over(base)

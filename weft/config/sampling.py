@@ -7,9 +7,10 @@ a single answer and the token ids of a model (`weft.sampling.config.SamplingConf
 
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from weft.config.section import Distinct, Section
+from weft.config.yaml_file import TYPOGRAPHIC_QUOTES
 from weft.records.base import JsonObject
 
 Remasking = Literal["low_confidence", "random"]
@@ -98,6 +99,16 @@ class Sampling(SamplingOptions):
     """Add adapters to the weights before sampling, which saves the adapters' matrix products. In float32 the
     answers are the same; in bfloat16 the sums are rounded, which changes about as many answers as the use of
     bfloat16 itself (50 and 51 of 768 answers of a fine-tuned tiny model)."""
+
+    @field_validator("prefill")
+    @classmethod
+    def _has_straight_quotes(cls, prefill: str) -> str:
+        if prefill[:1] in [*TYPOGRAPHIC_QUOTES] or prefill[-1:] in [*TYPOGRAPHIC_QUOTES]:
+            raise ValueError(
+                'must be in straight quotes ("), because typographic quotes would be part of every answer, '
+                f"got {prefill}"
+            )
+        return prefill
 
     def diffusion_steps(self, gen_length: int) -> int:
         """Return the number of denoising steps of an answer; with a confidence threshold, the maximum."""

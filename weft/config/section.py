@@ -1,20 +1,24 @@
-"""Base class of all parts of settings files, and the functions that read and check such files."""
+"""Base class of all parts of settings files, and the function that checks such files."""
 
+import copy
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
-import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
 
+from weft.config.yaml_file import Keys, YamlFile, cut, explain_number
 from weft.errors import ConfigError
 from weft.records.base import JsonObject
-from weft.records.files import read_text
 
 SectionT = TypeVar("SectionT", bound="Section")
 ValueT = TypeVar("ValueT")
-Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+NAME_PATTERN = r"^[a-z0-9]+([._-][a-z0-9]+)*$"
+SHA256_PATTERN = r"^[0-9a-f]{64}$"
+Name = Annotated[str, Field(pattern=NAME_PATTERN)]
+Sha256 = Annotated[str, Field(pattern=SHA256_PATTERN)]
 
 
 def _require_distinct(values: list[ValueT]) -> list[ValueT]:
@@ -27,8 +31,10 @@ Distinct = AfterValidator(_require_distinct)
 """Annotation of a list whose values must differ."""
 RENAMED = {"rules": "scoring", "own": "custom"}
 """Key or value of ``source`` in earlier versions -> its present name."""
-SHOWN_CHARACTERS = 120
-"""Length to which a wrong value is truncated in a message."""
+MAPPING_ERRORS = ("dict_type", "model_type", "model_attributes_type")
+"""Pydantic's names of offences of a value that is no mapping."""
+FILE_KINDS = ("web", "hub")
+"""Tags of the two kinds of files, which differ in their keys."""
 
 
 class Section(BaseModel):
@@ -44,37 +50,18 @@ class Section(BaseModel):
     )
 
 
-def read_yaml(path: Path, *, remedy: str = "check the path") -> JsonObject:
-    """Read a YAML file that holds a mapping.
-
-    Args:
-        path: the file.
-        remedy: what to do if it is missing, for the message.
-
-    Returns:
-        Keys and values.
-
-    Raises:
-        ConfigError: the file is missing, is not YAML, gives a key twice, or does not hold a mapping.
-    """
-    text = read_text(path, error=ConfigError, remedy=remedy)
-    try:
-        content = yaml.load(text, Loader=_StrictLoader)  # noqa: S506 - a SafeLoader that refuses repeated keys
-    except (yaml.YAMLError, ValueError, LookupError, AttributeError, RecursionError) as error:
-        # PyYAML does not catch the errors of a value that does not have the form of its type.
-        raise ConfigError(f"{path} must be YAML: {error}; correct the file") from error
-    if not isinstance(content, dict):
-        raise ConfigError(f"{path} must be a mapping of keys to values, got {_cut(content)}")
-    return content
-
-
-def validate(section: type[SectionT], content: JsonObject, *, origin: str) -> SectionT:
+def validate(
+    section: type[SectionT], content: JsonObject, *, origin: str, file: YamlFile | None = None
+) -> SectionT:
     """Check the keys and values of a section.
+
+    A number where a text is wanted, such as the name 2024_01, is taken as it is written in the file.
 
     Args:
         section: class of the section.
         content: keys and values.
         origin: name of the file, for messages.
+        file: the file with its places, for line numbers in messages.
 
     Returns:
         The section.
@@ -85,7 +72,14 @@ def validate(section: type[SectionT], content: JsonObject, *, origin: str) -> Se
     try:
         return section.model_validate(content)
     except ValidationError as error:
-        raise invalid(origin, *map(_describe, error.errors(include_url=False))) from error
+        offences = error.errors(include_url=False)
+        texts = _numbers_as_written(offences, content, file)
+        if not texts:
+            raise invalid(origin, *(_describe(offence, content, file) for offence in offences)) from error
+    changed = copy.deepcopy(content)
+    for keys, text in texts.items():
+        _replace(changed, keys, text)
+    return validate(section, changed, origin=origin, file=file)
 
 
 def invalid(origin: str | Path, *offences: str) -> ConfigError:
@@ -94,50 +88,106 @@ def invalid(origin: str | Path, *offences: str) -> ConfigError:
     return ConfigError(f"{origin} is not valid:{lines}\nCorrect the file; all keys: docs/config.md")
 
 
-def _describe(offence: ErrorDetails) -> str:
-    """Describe a wrong value: its key, what was expected, and the value."""
-    keys, kind, value = list(offence["loc"]), offence["type"], offence["input"]
+def _numbers_as_written(
+    offences: Sequence[ErrorDetails], content: JsonObject, file: YamlFile | None
+) -> dict[tuple[str | int, ...], str]:
+    """Return the text of each number in the file that was refused because a text is wanted."""
+    texts = {}
+    for offence in offences:
+        keys = _keys_in_file(offence["loc"], content)
+        is_number = isinstance(offence["input"], int | float) and not isinstance(offence["input"], bool)
+        if offence["type"] == "string_type" and is_number and file is not None:
+            text = file.written(keys)
+            if text is not None:
+                texts[keys] = text
+    return texts
+
+
+def _replace(content: Any, keys: tuple[str | int, ...], text: str) -> None:
+    for key in keys[:-1]:
+        content = content[key]
+    content[keys[-1]] = text
+
+
+def _keys_in_file(location: Sequence[str | int], content: JsonObject) -> tuple[str | int, ...]:
+    """Return the keys of a value as they stand in the file, without the tags that pydantic adds.
+
+    Pydantic names the kind of a section, such as ``hub``, among the keys, and marks an offence of a key
+    itself by ``[key]``.
+    """
+    keys: list[str | int] = []
+    value: Any = content
+    is_tagged = False
+    for position, key in enumerate(location):
+        is_last = position == len(location) - 1
+        is_tag = not is_tagged and _is_tag(key, value, is_last=is_last)
+        if key == "[key]" or is_tag:
+            is_tagged = is_tag
+            continue
+        keys.append(key)
+        is_tagged = False
+        try:
+            value = value[key]
+        except (KeyError, IndexError, TypeError):
+            value = None
+    return tuple(keys)
+
+
+def _is_tag(key: str | int, value: object, *, is_last: bool) -> bool:
+    """Return True if a part of a location is the kind of a section instead of a key in it."""
+    if not isinstance(value, dict):
+        return key in FILE_KINDS
+    return value.get("source") == key or (key in FILE_KINDS and key not in value and not is_last)
+
+
+def _describe(offence: ErrorDetails, content: JsonObject, file: YamlFile | None) -> str:
+    """Describe a wrong value: its line and key, what was expected, and the value."""
+    keys, kind, value = _keys_in_file(offence["loc"], content), offence["type"], offence["input"]
+    if kind == "value_error" and not keys:  # a sentence about several keys, which begins with one of them
+        sentence = offence["msg"].removeprefix("Value error, ")
+        return _place(re.split(r"[^\w-]", sentence, maxsplit=1)[:1], file) + sentence
     is_source = kind.startswith("union_tag")
     if is_source:  # the key that tells kinds of a section apart is wrong or missing
-        context = offence["ctx"]
-        keys.append(context["discriminator"].strip("'"))
-        value = context.get("tag")
-    key = ".".join(map(str, keys)) or "(whole file)"
+        keys = (*keys, offence["ctx"]["discriminator"].strip("'"))
+        value = offence["ctx"].get("tag")
+    key = _place(keys, file) + (".".join(map(str, keys)) or "(whole file)")
     if kind in ("missing", "union_tag_not_found"):
         return f"{key}: this key is required, got nothing"
     if kind == "value_error":  # the sentence of a validator, which names the value
         return f"{key}: {offence['msg'].removeprefix('Value error, ')}"
     if kind == "extra_forbidden":
-        now = RENAMED.get(key)
-        return f"{key}: this key is now named {now!r}" if now else f"{key}: unknown key, got {_cut(value)}"
+        now = RENAMED.get(str(keys[-1])) if len(keys) == 1 else None
+        return f"{key}: this key is now named {now!r}" if now else f"{key}: unknown key, got {cut(value)}"
     if is_source and value in RENAMED:
         return f"{key}: {value!r} is now named {RENAMED[value]!r}"
-    expected = f"one of {context['expected_tags']}" if is_source else offence["msg"]
-    return f"{key}: expected {expected.removeprefix('Input should be ')}; got {_cut(value)}"
+    expected = f"one of {offence['ctx']['expected_tags']}" if is_source else _expected(offence)
+    return f"{key}: expected {expected}; got {cut(value)}{_explain(offence, keys, file)}"
 
 
-def _cut(value: object) -> str:
-    try:
-        text = repr(value)
-    except ValueError:  # Python refuses to write an integer of more than 4,300 digits
-        text = "a very large number"
-    return text if len(text) < SHOWN_CHARACTERS else f"{text[:SHOWN_CHARACTERS]}..."
+def _place(keys: Keys, file: YamlFile | None) -> str:
+    return "" if file is None else file.place(keys)
 
 
-class _StrictLoader(yaml.SafeLoader):
-    """YAML loader that refuses repeated keys and reads 1e-5 as a number."""
+def _expected(offence: ErrorDetails) -> str:
+    pattern = offence.get("ctx", {}).get("pattern")
+    if pattern == NAME_PATTERN:
+        form = "lower-case letters and digits, with a single '.', '_' or '-' between them"
+        suggested = re.sub(r"[^a-z0-9._]+", "-", str(offence["input"]).lower()).strip("-._")
+        return f"{form}, such as {suggested!r}" if re.match(NAME_PATTERN, suggested) else form
+    if pattern == SHA256_PATTERN:
+        return "64 hexadecimal digits in lower case"
+    if pattern:
+        return f"a text of the form {pattern}"
+    if offence["type"] in MAPPING_ERRORS:
+        return "keys with values"
+    return offence["msg"].removeprefix("Input should be ")
 
-    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
-        repeated = {str(key) for key in keys if keys.count(key) > 1}
-        if repeated:
-            raise yaml.constructor.ConstructorError(
-                None, None, f"key given twice: {sorted(repeated)}", node.start_mark
-            )
-        return super().construct_mapping(node, deep=deep)
 
-
-# PyYAML reads 1e-5 as text, because YAML 1.1 requires a decimal point.
-_StrictLoader.add_implicit_resolver(
-    "tag:yaml.org,2002:float", re.compile(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+"), list("-+0123456789")
-)
+def _explain(offence: ErrorDetails, keys: tuple[str | int, ...], file: YamlFile | None) -> str:
+    """Explain how a value came to have another type than its author meant, if that can be known."""
+    if offence["type"] == "string_type":
+        text = None if file is None else file.written(keys)
+        is_word = isinstance(offence["input"], bool | None) and text
+        return f", which YAML reads from {text}; put it in quotes" if is_word else ""
+    is_number = offence["type"].startswith(("int_", "float_"))
+    return explain_number(offence["input"]) if is_number else ""

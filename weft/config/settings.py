@@ -1,24 +1,32 @@
 """Run settings (config.yaml): which experiment is run, and how. They do not change results."""
 
-from collections.abc import Mapping, Sequence
+import difflib
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
+import yaml
 from pydantic import Field, JsonValue
 
-from weft.config.section import Section, read_yaml, validate
+from weft.config.places import CHECKOUT, expand_home, in_one_spelling
+from weft.config.section import Section, validate
+from weft.config.yaml_file import read_yaml
 from weft.errors import ConfigError
 
 EXPERIMENTS = Path("experiments")
+CONFIG_FILE = Path("config.yaml")
+ENDINGS = (".yaml", ".yml")
+"""Endings of experiment files."""
 
 
 class Settings(Section):
     """Run settings, the keys of config.yaml."""
 
     experiment: str = Field(min_length=1)
-    """Name of a file in experiments/ without .yaml, or path of an experiment file."""
+    """Name of a file in experiments/ without .yaml or .yml, or path of an experiment file."""
     offline: list[str]
-    """Folders that are searched, in order, for files that would otherwise be downloaded."""
+    """Folders that are searched, in order, for files that would otherwise be downloaded. On the command line
+    also a single folder, or folders with commas between them."""
     device: Literal["auto", "cpu", "cuda"]
     """Device of the models; auto uses a GPU if there is one."""
     train_processes: int = Field(gt=0)
@@ -35,11 +43,11 @@ class Settings(Section):
         return processes if self.device == "cuda" or (self.device == "auto" and has_gpu) else 0
 
 
-def read_settings(path: Path) -> Settings:
+def read_settings(path: Path | None = None) -> Settings:
     """Read the run settings from config.yaml.
 
     Args:
-        path: path of config.yaml.
+        path: path of config.yaml; None for the one of the checkout, whatever the working directory.
 
     Returns:
         The settings; ``experiment`` may be a name.
@@ -47,11 +55,13 @@ def read_settings(path: Path) -> Settings:
     Raises:
         ConfigError: the file is missing, or a value is not allowed.
     """
-    content = read_yaml(path, remedy="run the command in the root of the repository")
-    return validate(Settings, content, origin=str(path))
+    shipped = CHECKOUT / CONFIG_FILE
+    file = path or (shipped if shipped.is_file() else CONFIG_FILE)
+    content = read_yaml(file, remedy="run the command in the root of the repository")
+    return validate(Settings, content, origin=str(file))
 
 
-def resolve_settings(merged: Mapping[str, JsonValue], *, default: Path, overlays: Sequence[Path]) -> Settings:
+def resolve_settings(merged: Mapping[str, object], *, default: Path, overlays: Sequence[Path]) -> Settings:
     """Return the run settings that Snakemake merged from config.yaml, --configfile and --config.
 
     An experiment file may be given with ``--configfile``. Snakemake merges its keys into config.yaml; they
@@ -75,26 +85,87 @@ def resolve_settings(merged: Mapping[str, JsonValue], *, default: Path, overlays
             for key in keys.keys() - Settings.model_fields.keys():
                 content.pop(key, None)
             content["experiment"] = str(overlay)
-    if isinstance(content.get("offline"), str):
-        content["offline"] = [content["offline"]]
+    content["experiment"] = _as_name(content.get("experiment"))
+    if isinstance(folders := content.get("offline"), str):
+        content["offline"] = _split_folders(folders)
     settings = validate(Settings, content, origin=f"run settings ({default.name}, --configfile, --config)")
     return settings.model_copy(update={"experiment": str(find_experiment(settings.experiment))})
+
+
+def _split_folders(folders: str) -> list[JsonValue]:
+    """Return the folders of ``--config offline=a,b``; a comma may also be part of the name of one folder."""
+    is_one = "," not in folders or expand_home(folders).exists()
+    return [folders] if is_one else [folder for part in folders.split(",") if (folder := part.strip())]
+
+
+def _as_name(value: object) -> str | None:
+    """Return the name of the experiment whose name Snakemake has read as a value that is no text.
+
+    ``--config experiment=2024_01`` arrives as the number 202401. The experiment is taken whose name Snakemake
+    reads in the same way.
+    """
+    if isinstance(value, str) or value is None:
+        return value
+    here = {file.stem for ending in ENDINGS for file in Path().glob(f"*{ending}")}
+    known = sorted(here.union(_list_experiments()))
+    names = [name for name in known if (type(value), repr(value)) in _readings(name)]
+    if len(names) > 1:
+        raise ConfigError(
+            f"experiment must be one file, but Snakemake reads the names of {names} alike, as {value!r}; "
+            f"give the path of the file, such as {EXPERIMENTS / names[0]}{ENDINGS[0]}"
+        )
+    return names[0] if names else str(value)
+
+
+def _readings(name: str) -> set[tuple[type, str]]:
+    """Return type and text of the values that Snakemake reads from a name, on the command line or in YAML."""
+    readings = set()
+    for read in (int, float, yaml.safe_load):
+        try:
+            value = read(name)
+        except (ValueError, yaml.YAMLError):
+            continue
+        readings.add((type(value), repr(value)))
+    return readings
 
 
 def find_experiment(name: str) -> Path:
     """Find an experiment file.
 
     Args:
-        name: path of the file, or name of a file in experiments/.
+        name: path of the file, with or without its ending, or name of a file in experiments/; the folder
+            experiments/ of the working directory comes before that of the checkout.
 
     Returns:
-        Path of the file.
+        Path of the file, relative to the working directory if the file is below it.
 
     Raises:
         ConfigError: there is no such file; the message lists the files in experiments/.
     """
-    for candidate in (Path(name), EXPERIMENTS / f"{name}.yaml"):
-        if candidate.suffix == ".yaml" and candidate.is_file():
-            return candidate
-    known = sorted(file.stem for file in EXPERIMENTS.glob("*.yaml"))
-    raise ConfigError(f"experiment must be the path of a file or one of {known}, got {name!r}")
+    for candidate in _candidates(name):
+        if candidate.suffix in ENDINGS and candidate.is_file():
+            return in_one_spelling(candidate)
+    known, given = _list_experiments(), expand_home(name)
+    form = f"experiment must be the path of a file or one of {known}, got {name!r}"
+    if given.is_dir() and name:
+        raise ConfigError(f"{form}, which is a folder; name a file in it")
+    if given.is_file():
+        raise ConfigError(f"{form}; the name of the file must end in .yaml or .yml")
+    near = difflib.get_close_matches(given.stem.lower(), known, n=1)
+    raise ConfigError(f"{form}{f'; did you mean {near[0]!r}?' if near else ''} (searched from {Path.cwd()})")
+
+
+def _candidates(name: str) -> Iterator[Path]:
+    """Yield the places of an experiment, in the order in which they are searched."""
+    given = expand_home(name)
+    yield given
+    for folder in (EXPERIMENTS, CHECKOUT / EXPERIMENTS, Path(), CHECKOUT):
+        yield folder / given
+        for ending in ENDINGS:
+            yield folder / given.with_name(given.name + ending) if given.name else folder
+
+
+def _list_experiments() -> list[str]:
+    """Return the names of the files in the folders experiments/ of the working directory and the checkout."""
+    folders = (EXPERIMENTS, CHECKOUT / EXPERIMENTS)
+    return sorted({file.stem for folder in folders for end in ENDINGS for file in folder.glob(f"*{end}")})

@@ -7,6 +7,9 @@ from pydantic import Discriminator, Field, Tag, model_validator
 from weft.config.instructions import Instruction
 from weft.config.section import Section, Sha256
 
+SpecialTokens = Literal["error", "plain_text"]
+"""What to do with special tokens, such as the mask token, in the texts of questions and answers."""
+
 Task = Literal["sudoku", "countdown", "gsm8k", "math500"]
 
 Part = Literal[
@@ -242,7 +245,8 @@ class JsonlData(Section):
 
     A line with question and answer may also have ``reasoning``, which is put in tags before the answer.
     ``messages`` is a list of {role, content}: an optional system message, then user and assistant in turn.
-    The model is trained on the last turn only, which is the assistant's. Other keys are ignored.
+    The model is trained on the last turn only, which is the assistant's. Other keys are ignored, and
+    ``messages`` take precedence over a question and an answer in the same row.
     """
 
     source: Literal["jsonl"]

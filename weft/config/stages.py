@@ -76,6 +76,12 @@ def _validation_settings(experiment: FineTuning, wildcards: Wildcards) -> object
     return None if curve is None else {"source": source, **_select(curve, "num_examples", "seed")}
 
 
+def _special_tokens(experiment: FineTuning) -> dict[str, object]:
+    """Return the treatment of special tokens; nothing for ``error``, under which it changes no result."""
+    is_default = experiment.special_tokens == "error"
+    return {} if is_default else _select(experiment, "special_tokens")
+
+
 def _select(section: Section, *keys: str) -> dict[str, object]:
     return {key: getattr(section, key) for key in keys}
 
@@ -86,20 +92,23 @@ TRAINING_STAGES: dict[str, Callable[[FineTuning, Wildcards], object]] = {
     "prepare": lambda experiment, _: {
         **_select(experiment.training, "max_length", "heldout_share", "example_layout"),
         **_select(experiment, "forbid_test_questions"),
+        **_special_tokens(experiment),
     },
     "pretrain": lambda experiment, _: getattr(experiment.base_model, "recipe", None),
     "base": lambda experiment, _: experiment.base_model,
     "train": _train_settings,
     "probe": lambda experiment, _: _select(experiment.training, "max_length", "micro_batch_size", "dtype"),
     "gradients": _gradient_settings,
-    "sample": lambda experiment, _: experiment.sampling.decisive(),
+    "sample": lambda experiment, _: {**experiment.sampling.decisive(), **_special_tokens(experiment)},
     "validation": _validation_settings,
     "curve": lambda experiment, _: {
         "sampling": experiment.sampling.decisive(),
+        **_special_tokens(experiment),
         "scoring": experiment.scoring[0],
     },
     "trace": lambda experiment, _: {
         "sampling": experiment.sampling.decisive(),
+        **_special_tokens(experiment),
         "caption": experiment.caption,
     },
 }

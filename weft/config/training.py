@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from weft.config.section import Section
+from weft.errors import ConfigError
 
 TargetModule = Literal["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
 
@@ -84,6 +85,19 @@ class Training(Section):
     """Tokenization of an example. exact: prompt and answer separately, followed by the end-of-turn token.
     d1: as in d1, where an example ends with a second assistant header and the boundary between prompt and
     answer may be off by one token."""
+
+    def accumulation_steps(self, num_processes: int) -> int:
+        """Return the number of micro-batches per process in an optimiser step, or raise a ConfigError."""
+        per_pass = self.micro_batch_size * num_processes
+        if self.batch_size % per_pass:
+            share = self.batch_size // self.micro_batch_size
+            possible = [count for count in range(1, share + 1) if share % count == 0]
+            raise ConfigError(
+                f"training.batch_size={self.batch_size} must be a multiple of micro_batch_size x processes "
+                f"= {self.micro_batch_size} x {num_processes}; train_processes may be "
+                f"{', '.join(map(str, possible))}, or change batch_size or micro_batch_size"
+            )
+        return self.batch_size // per_pass
 
     @model_validator(mode="after")
     def _fits_deepspeed(self) -> "Training":

@@ -1,8 +1,10 @@
 """Find the checkpoint directory that an experiment starts from."""
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from weft.config.places import find_path
 from weft.config.sources import BaseModelSource, HubModel, LocalModel, ScratchModel
 from weft.data.hub import fetch_hub_model
 from weft.data.offline import check_sha256
@@ -12,6 +14,10 @@ from weft.records.files import read_json
 
 RECIPE_FILE = "pretraining.json"
 """File in the checkpoint directory of a pretrained model with its recipe and its last log entry."""
+
+
+TEXT_ENDINGS = (".json", ".jinja")
+"""Endings of the text files of a checkpoint."""
 
 
 class _ShippedFiles(Record):
@@ -40,10 +46,24 @@ def locate_base(source: BaseModelSource, *, offline: Sequence[str], pins: Path |
     if isinstance(source, HubModel):
         return fetch_hub_model(source, offline=offline, pins=pins)
     if isinstance(source, LocalModel):
-        if not Path(source.path).is_dir():
+        folder = find_path(source.path)
+        if not folder.is_dir():
             raise DataError(f"base_model.path must be a directory, got {source.path}; correct the path")
-        return Path(source.path)
+        return folder
     return _find_shipped(source)
+
+
+def _has_other_line_ends(path: Path, sha256: str) -> bool:
+    """Return True if a text file differs from the recorded one only by the line ends of Windows.
+
+    An editor, or a copy of the repository made without its .gitattributes, may have written them. JSON and
+    templates mean the same with both.
+    """
+    if path.suffix not in TEXT_ENDINGS or not path.is_file():
+        return False
+    content = path.read_bytes()
+    with_line_feeds = content.replace(b"\r\n", b"\n")
+    return with_line_feeds != content and hashlib.sha256(with_line_feeds).hexdigest() == sha256
 
 
 def _find_shipped(source: ScratchModel) -> Path:
@@ -51,11 +71,12 @@ def _find_shipped(source: ScratchModel) -> Path:
     assert source.shipped is not None, "the settings require a folder if use is 'shipped'"
     assert source.shipped_sha256 is not None, "the settings require a hash if use is 'shipped'"
     remedy = "restore it with git, or set base_model.use: retrained to train it again"
-    folder = Path(source.shipped)
+    folder = find_path(source.shipped)
     recipe = read_json(folder / RECIPE_FILE, _Pretrained, remedy=remedy).recipe
     shipped = read_json(folder / "provenance.json", _ShippedFiles, remedy=remedy)
     for name, sha256 in {**shipped.sha256, "model.safetensors": source.shipped_sha256}.items():
-        check_sha256(folder / name, sha256, name=str(folder / name))
+        if not _has_other_line_ends(folder / name, sha256):
+            check_sha256(folder / name, sha256, name=str(folder / name))
     wanted = source.recipe.model_dump(mode="json")
     changed = sorted(key for key in wanted if recipe.get(key) != wanted[key])
     if changed:

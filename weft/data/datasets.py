@@ -1,22 +1,25 @@
 """Fine-tuning sets as text examples: generated, from the hub, or from a custom JSON Lines file."""
 
 import random
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
+from weft.config.places import find_path
 from weft.config.sources import DataSource, GeneratedData, HubData, JsonlData
+from weft.data.formats import describe_row, is_sharegpt
 from weft.data.hub import fetch_hub_file, pin_hub_file
 from weft.data.instructions import describe_instruction, find_instruction, with_instruction
+from weft.data.jsonl import read_numbered_rows
 from weft.data.offline import check_sha256
-from weft.data.rows import Loaded, describe_files, is_unicode, read_rows, take_text
+from weft.data.rows import Loaded, describe_files, is_blank, is_unicode, read_rows, take_text
 from weft.data.tasks.examples import generate_examples
 from weft.data.tasks.problem import join_answer
 from weft.errors import DataError
 from weft.records import Example, JsonObject, Message, Record
-from weft.records.files import read_objects, validate_record
+from weft.records.files import validate_record
 from weft.records.ids import example_id
 
 
@@ -49,7 +52,7 @@ def load_dataset(
         files = [fetch_hub_file(file, offline=offline, pins=pins) for file in source.files]
         examples = _read_hub(name, source, files, find_instruction(source.instruction, offline=offline))
     else:
-        inputs = [Path(source.path)]
+        inputs = [find_path(source.path)]
         read = _read_custom(name, source, offline)
         examples = list({example.example_id: example for example in read}.values())
         num_repeated = len(read) - len(examples)
@@ -104,7 +107,7 @@ def _read_hub(name: str, source: HubData, files: Sequence[Path], instruction: st
 
 
 def _require_text(text: str) -> str:
-    if not text.strip():
+    if is_blank(text):
         raise ValueError("text that is not blank")
     if not is_unicode(text):
         raise ValueError("text that is valid Unicode")
@@ -144,31 +147,61 @@ class _Conversation(Record):
 
 
 def _read_custom(name: str, source: JsonlData, offline: Sequence[str]) -> list[Example]:
-    path = Path(source.path)
-    remedy = f"correct the file or datasets.{name}.path"
+    path = find_path(source.path)
     if source.sha256 is not None:
         check_sha256(path, source.sha256, name=str(path))
     instruction = find_instruction(source.instruction, offline=offline)
-    examples = []
-    for number, row in enumerate(read_objects(path, remedy=remedy), start=1):
-        history, question, answer = _read_custom_row(row, place=f"{path}, line {number}")
-        examples.append(_example(name, with_instruction(instruction, question), answer, history))
-    return examples
-
-
-def _read_custom_row(row: JsonObject, *, place: str) -> tuple[tuple[Message, ...], str, str]:
-    """Return the turns before the last question, this question, and the answer to it."""
-    remedy = "correct the line; it must have question and answer, or messages"
-    if "messages" not in row:
-        pair = validate_record(row, _Pair, place=place, error=DataError, remedy=remedy)
-        answer = pair.answer if pair.reasoning is None else join_answer(pair.reasoning, pair.answer)
-        return (), pair.question, answer
-    if mixed := sorted({"question", "answer", "reasoning"} & row.keys()):
-        raise DataError(
-            f"{place}: expected either messages or a question, got messages and {mixed}; {remedy}"
+    rows = read_numbered_rows(path, remedy=f"correct the file or datasets.{name}.path")
+    return [
+        _example(name, with_instruction(instruction, question), answer, history)
+        for history, question, answer in (
+            _read_custom_row(row, path=path, place=place) for place, row in rows
         )
-    turns = validate_record(row, _Conversation, place=place, error=DataError, remedy=remedy).messages
-    return tuple(turns[:-2]), turns[-2].content, turns[-1].content
+    ]
+
+
+def find_place(example: Example, sources: Mapping[str, DataSource]) -> str | None:
+    """Find the line of a custom file from which an example was read.
+
+    Args:
+        example: the example.
+        sources: the experiment's data sets.
+
+    Returns:
+        "FILE, line N"; None if the example is not from a custom file, or is no longer in it.
+    """
+    source = sources.get(example.source)
+    if not isinstance(source, JsonlData):
+        return None
+    path = Path(source.path)
+    try:
+        for place, row in read_numbered_rows(path, remedy="correct the file"):
+            history, question, answer = _read_custom_row(row, path=path, place=place)
+            turns = [(turn.role, turn.content) for turn in history]
+            is_same = turns == [(turn.role, turn.content) for turn in example.history]
+            # An instruction may precede the question.
+            if is_same and answer == example.answer and example.question.endswith(question):
+                return place
+    except DataError:  # the file has changed since it was read
+        return None
+    return None
+
+
+def _read_custom_row(row: JsonObject, *, path: Path, place: str) -> tuple[tuple[Message, ...], str, str]:
+    """Return the turns before the last question, this question, and the answer to it.
+
+    Messages take precedence over the other keys, because they are what the model is meant to read.
+    """
+    remedy = "correct the line; it must have question and answer, or messages"
+    is_conversation = row.get("messages") is not None
+    if (not is_conversation and not row.keys() >= {"question", "answer"}) or is_sharegpt(row):
+        raise DataError(f"{place}: expected question and answer, or messages, {describe_row(path, row)}")
+    if is_conversation:
+        turns = validate_record(row, _Conversation, place=place, error=DataError, remedy=remedy).messages
+        return tuple(turns[:-2]), turns[-2].content, turns[-1].content
+    pair = validate_record(row, _Pair, place=place, error=DataError, remedy=remedy)
+    answer = pair.answer if pair.reasoning is None else join_answer(pair.reasoning, pair.answer)
+    return (), pair.question, answer
 
 
 def _example(name: str, question: str, answer: str, history: tuple[Message, ...] = ()) -> Example:

@@ -9,13 +9,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from weft.config.experiment import PublishedGenerations
+from weft.config.places import find_path
 from weft.errors import DataError
 from weft.provenance import file_sha256
 
 
 def find_offline(name: str, folders: Sequence[str]) -> Path | None:
-    """Return the first existing ``folder/name``, or None."""
-    return next((path for folder in folders if (path := Path(folder) / name).exists()), None)
+    """Return the first existing ``folder/name``, or None; see `weft.config.places.find_path`."""
+    return next((path for folder in folders if (path := find_path(Path(folder) / name)).exists()), None)
 
 
 def list_places(name: str, folders: Sequence[str]) -> str:

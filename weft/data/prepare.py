@@ -1,17 +1,18 @@
 """Tokenize training examples into a data set on disk, and count what the length limit cuts off."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import datasets
 import numpy as np
 from transformers import PreTrainedTokenizerBase
 
+from weft.config.sources import SpecialTokens
 from weft.data.collate import PreparedExample
-from weft.data.encoding import Layout, encode_example, turn_end_id
+from weft.data.encoding import Layout, encode_example, encode_question, turn_end_id
 from weft.errors import DataError
 from weft.layout import SUMMARY_FILE
-from weft.records import Example, LengthSummary
+from weft.records import Example, LengthSummary, Question
 from weft.records.files import write_json
 
 ANSWER_TAG = "<answer>"
@@ -25,6 +26,8 @@ def prepare_examples(
     max_length: int,
     heldout_share: float,
     layout: Layout = "exact",
+    special_tokens: SpecialTokens = "error",
+    name_place: Callable[[Example], str] = lambda example: f"example_id {example.example_id}",
 ) -> LengthSummary:
     """Tokenize examples and write them as an Arrow data set of `PreparedExample` rows.
 
@@ -35,12 +38,15 @@ def prepare_examples(
         max_length: limit in tokens, to which longer examples are truncated in training.
         heldout_share: share of the examples, from the first on, that is held out of training.
         layout: tokenization of prompt and answer, see `encode_example`.
+        special_tokens: what to do with special tokens in the texts.
+        name_place: returns the place of an example for messages, such as "FILE, line N".
 
     Returns:
         The summary.
 
     Raises:
-        DataError: a prompt leaves no room for its answer, or no example is left for training.
+        DataError: a text contains a special token, the chat template refuses an example, a prompt leaves no
+            room for its answer, or no example is left for training.
 
     Source:
         d1 @ 837888f holds out the first int(0.01 n) examples after its shuffle.
@@ -52,12 +58,19 @@ def prepare_examples(
             f"at least one example must be left after holding out {heldout_share:.0%}, got none; "
             "add examples or lower training.heldout_share"
         )
-    encoded = [encode_example(tokenizer, example, layout=layout) for example in examples]
-    too_long = [row["example_id"] for row in encoded if len(row["prompt_ids"]) >= max_length]
+    encoded = []
+    for example in examples:
+        try:
+            encoded.append(encode_example(tokenizer, example, layout=layout, special_tokens=special_tokens))
+        except DataError as error:
+            raise DataError(f"{name_place(example)}: {error}") from error
+    too_long = [index for index, row in enumerate(encoded) if len(row["prompt_ids"]) >= max_length]
     if too_long:
+        first = too_long[0]
         raise DataError(
             f"every prompt must be shorter than training.max_length={max_length} tokens, got "
-            f"{len(too_long)} longer ones, such as example_id {too_long[:3]}; raise max_length or remove them"
+            f"{len(too_long)} longer ones, such as {name_place(examples[first])} with "
+            f"{len(encoded[first]['prompt_ids'])} tokens; raise max_length or remove them"
         )
     summary = _summarise(
         encoded, examples, tokenizer, max_length=max_length, num_heldout=num_heldout, layout=layout
@@ -66,6 +79,39 @@ def prepare_examples(
     datasets.Dataset.from_list(encoded).save_to_disk(str(out))
     write_json(out / SUMMARY_FILE, summary)
     return summary
+
+
+def measure_prompts(
+    questions: Sequence[Question],
+    tokenizer: PreTrainedTokenizerBase,
+    *,
+    source: Path,
+    prefill: str,
+    special_tokens: SpecialTokens,
+) -> dict[str, int]:
+    """Tokenize the prompts of test questions, which shows before a training that they can be asked.
+
+    Args:
+        questions: the questions of a file, one per line.
+        tokenizer: tokenizer of the base model.
+        source: the file, for messages.
+        prefill: beginning of every answer.
+        special_tokens: what to do with special tokens in the texts.
+
+    Returns:
+        example_id -> length of the prompt in tokens.
+
+    Raises:
+        DataError: a prompt contains a special token, or the chat template refuses it.
+    """
+    lengths = {}
+    for number, question in enumerate(questions, start=1):
+        try:
+            ids = encode_question(tokenizer, question, prefill=prefill, special_tokens=special_tokens)
+        except DataError as error:
+            raise DataError(f"{source}, line {number}: {error}") from error
+        lengths[question.example_id] = len(ids)
+    return lengths
 
 
 def _summarise(

@@ -9,15 +9,16 @@ from typing import Any
 import numpy as np
 
 from weft.benchmarks.custom import load_custom_benchmark
+from weft.config.places import find_path
 from weft.config.sources import BenchmarkSource, CustomBenchmark, GeneratedBenchmark, HubFile
 from weft.config.training import LearningCurve
 from weft.data.hub import fetch_hub_file, pin_hub_file
 from weft.data.instructions import describe_instruction, find_instruction, with_instruction
-from weft.data.rows import Loaded, describe_files, read_rows, take_text
+from weft.data.rows import Loaded, describe_files, is_unicode, read_rows, take_text
 from weft.data.tasks import draw_problems, find_generator
 from weft.data.tasks.problem import Split
 from weft.data.web import fetch_web_file
-from weft.errors import DataError
+from weft.errors import ConfigError, DataError
 from weft.records import JsonObject, Question
 from weft.records.ids import question_id
 
@@ -44,10 +45,16 @@ def load_questions(
     if isinstance(source, GeneratedBenchmark):
         return Loaded(records=generate_questions(benchmark, source, split=source.split))
     if isinstance(source, CustomBenchmark):
-        custom = load_custom_benchmark(Path(source.path))
+        custom = load_custom_benchmark(find_path(source.path))
         pairs = custom.list_questions(source.num_examples)
+        for number, (question, _) in enumerate(pairs, start=1):
+            if not is_unicode(question):
+                raise ConfigError(
+                    f"{source.path}: question {number} must be valid Unicode, got {question!r:.200}; correct "
+                    "QUESTIONS"
+                )
         questions = [_question(benchmark, *pair, instruction=custom.instruction) for pair in pairs]
-        return Loaded(records=questions, inputs=[Path(source.path)])
+        return Loaded(records=questions, inputs=[custom.path])
     if isinstance(source.file, HubFile):
         path = fetch_hub_file(source.file, offline=offline, pins=pins)
     else:

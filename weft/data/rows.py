@@ -6,19 +6,23 @@
 import csv
 import io
 import re
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Generic, TypeVar
 
 from weft.data.hub import cached_commit
+from weft.data.jsonl import read_numbered_rows
 from weft.data.offline import explain_renewal
 from weft.errors import DataError
 from weft.provenance import file_sha256
 from weft.records import JsonObject, Record
-from weft.records.files import read_objects, read_text
+from weft.records.files import read_text
 
 RecordT = TypeVar("RecordT", bound=Record)
+_INVISIBLE = {"Zs", "Zl", "Zp", "Cc", "Cf"}
+"""Unicode categories of spaces, control characters, and format characters such as the zero-width space."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +49,7 @@ def read_rows(path: Path) -> list[JsonObject]:
     """
     remedy = explain_renewal(path)
     if path.suffix not in {".csv", ".parquet"}:
-        return read_objects(path, remedy=remedy)
+        return [row for _, row in read_numbered_rows(path, remedy=remedy)]
     text = read_text(path, remedy=remedy) if path.suffix == ".csv" else ""
     try:
         if path.suffix == ".csv":
@@ -71,6 +75,11 @@ def take_text(row: JsonObject, field: str) -> str:
 def is_unicode(text: str) -> bool:
     """Return False if a text contains a lone surrogate, which no tokenizer accepts."""
     return re.search("[\ud800-\udfff]", text) is None
+
+
+def is_blank(text: str) -> bool:
+    """Return True if a text has no visible character: only spaces, control and format characters."""
+    return all(unicodedata.category(character) in _INVISIBLE for character in text)
 
 
 def describe_files(files: Sequence[Path]) -> list[JsonObject]:

@@ -5,11 +5,10 @@ for example by d1, has those of LLaDA. `load_adapter` reads both; `export_adapte
 names. Only plain LoRA is supported; adapters with settings of other methods are rejected.
 """
 
-import dataclasses
 import json
 import re
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,13 +17,13 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from weft.errors import CheckpointError
+from weft.model.adapter_config import ADAPTER_CONFIG, lora_settings, read_adapter_config
 from weft.model.checkpoint import (
     find_family,
     find_layout,
     load_model,
     open_weights,
     read_config,
-    read_json,
     require_weights,
 )
 from weft.model.layout import Fields, Layout
@@ -34,25 +33,8 @@ from weft.records.files import write_text
 if TYPE_CHECKING:
     from peft import PeftModel
 
-ADAPTER_CONFIG = "adapter_config.json"
 ADAPTER_WEIGHTS = "adapter_model.safetensors"
 KEY = re.compile(r"base_model\.model\.(?P<module>.+)\.lora_(?P<side>[AB])\.weight")
-
-# Fields of adapter_config.json on which the forward pass depends; they are passed to PEFT unchanged.
-USED = ("r", "lora_alpha", "lora_dropout", "use_rslora")
-# Fields that describe the origin of an adapter. All other fields must have PEFT's default or be empty.
-INERT = {
-    "auto_mapping",
-    "base_model_name_or_path",
-    "inference_mode",
-    "init_lora_weights",
-    "peft_type",
-    "peft_version",
-    "revision",
-    "runtime_config",
-    "target_modules",
-    "task_type",
-}
 
 
 def load_adapter(model: nn.Module, adapter_dir: str | Path) -> "PeftModel":
@@ -76,11 +58,8 @@ def load_adapter(model: nn.Module, adapter_dir: str | Path) -> "PeftModel":
     fields, tensors = _read_adapter(folder)
     ours, is_published = _by_our_modules(folder, layout, tensors)
     _require_targets(folder, layout, fields["target_modules"], model, ours, is_published=is_published)
-    config = LoraConfig(
-        **{name: fields[name] for name in USED if name in fields},
-        target_modules=sorted(ours),
-        inference_mode=True,
-    )
+    _require_shapes(folder, model, ours, rank=fields["r"])
+    config = LoraConfig(**lora_settings(fields), target_modules=sorted(ours), inference_mode=True)
     with warnings.catch_warnings():
         # PEFT warns about the base model's name and about a renamed checkpointing option; both are harmless.
         warnings.simplefilter("ignore", UserWarning)
@@ -88,13 +67,8 @@ def load_adapter(model: nn.Module, adapter_dir: str | Path) -> "PeftModel":
         adapted = PeftModel(model, config)
     parameters = {name: weight for name, weight in adapted.named_parameters() if ".lora_" in name}
     for module, sides in ours.items():
-        for side, (key, tensor) in sides.items():
+        for side, (_, tensor) in sides.items():
             parameter = parameters.pop(f"base_model.model.{module}.lora_{side}.default.weight")
-            if tensor.shape != parameter.shape:
-                raise CheckpointError(
-                    f"{folder}: tensor {key} must have shape {tuple(parameter.shape)}, got "
-                    f"{tuple(tensor.shape)}; the adapter was trained on another model"
-                )
             with torch.no_grad():
                 parameter.copy_(tensor)
     assert not parameters, f"LoRA weights without a tensor: {sorted(parameters)}"
@@ -209,25 +183,7 @@ def export_adapter(adapter_dir: str | Path, out: str | Path, *, family: str) -> 
 
 
 def _read_adapter(folder: Path) -> tuple[Fields, dict[str, Tensor]]:
-    from peft import LoraConfig
-
-    fields = read_json(folder / ADAPTER_CONFIG)
-    if fields.get("peft_type") != "LORA":
-        raise CheckpointError(f"{folder}: the adapter must be of type LORA, got {fields.get('peft_type')!r}")
-    if not isinstance(fields.get("r"), int) or fields["r"] < 1 or not fields.get("target_modules"):
-        raise CheckpointError(f"{folder / ADAPTER_CONFIG} must contain r and target_modules")
-    defaults = {field.name: field.default for field in dataclasses.fields(LoraConfig)}
-    unknown = {
-        name: value
-        for name, value in fields.items()
-        if name not in INERT and name not in USED and value and value != defaults.get(name)
-    }
-    if fields.get("init_lora_weights", True) not in (True, False, "gaussian"):
-        unknown["init_lora_weights"] = fields["init_lora_weights"]  # these change the base weights
-    if unknown:
-        raise CheckpointError(
-            f"{folder}: the adapter must be plain LoRA, got fields of other methods: {unknown}"
-        )
+    fields = read_adapter_config(folder)
     with open_weights(require_weights(folder / ADAPTER_WEIGHTS)) as handle:
         return fields, {key: handle.get_tensor(key) for key in handle.keys()}  # noqa: SIM118
 
@@ -260,6 +216,27 @@ def _by_our_modules(
             (key, _), *_ = sides.values()
             raise CheckpointError(f"{folder}: {module} must have both lora_A and lora_B, found only {key}")
     return ours, kinds.pop()
+
+
+def _require_shapes(
+    folder: Path, model: nn.Module, ours: Mapping[str, Mapping[str, tuple[str, Tensor]]], *, rank: int
+) -> None:
+    """Check the tensors before PEFT allocates matrices, which a wrong rank could make too large."""
+    for module, sides in ours.items():
+        linear = model.get_submodule(module)
+        assert isinstance(linear, nn.Linear), "_require_targets allows linear modules only"
+        expected = {"A": (rank, linear.in_features), "B": (linear.out_features, rank)}
+        for side, (key, tensor) in sides.items():
+            if tuple(tensor.shape) != expected[side]:
+                raise CheckpointError(
+                    f"{folder}: tensor {key} must have shape {expected[side]} for r={rank} in "
+                    f"{ADAPTER_CONFIG}, got {tuple(tensor.shape)}; the adapter was trained on another model"
+                )
+            if not tensor.is_floating_point():
+                raise CheckpointError(
+                    f"{folder}: tensor {key} must contain floating-point numbers, got {tensor.dtype}; "
+                    "quantised adapters are not supported"
+                )
 
 
 def _require_targets(

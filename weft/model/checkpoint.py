@@ -7,6 +7,7 @@ are read, and no code in the directory is executed.
 
 import functools
 import json
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from huggingface_hub import save_torch_state_dict
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
-from weft.errors import CheckpointError, find_by_name
+from weft.errors import CheckpointError, explain_arguments, find_by_name
 from weft.model.dream import DreamConfig
 from weft.model.dream_layout import DreamLayout
 from weft.model.layout import Fields, Layout
@@ -46,6 +47,11 @@ class _Stored:
     dtype: str
 
 
+OTHER_NAMES = {"torch_dtype": "dtype", "pretrained_model_name_or_path": "path", "model_path": "path"}
+"""Names of arguments in transformers and in evaluation scripts -> their names here."""
+
+
+@explain_arguments(CheckpointError, OTHER_NAMES)
 def load_model(path: str | Path, dtype: torch.dtype = torch.float32) -> Any:
     """Load a mask predictor from a checkpoint directory of a known family.
 
@@ -60,8 +66,15 @@ def load_model(path: str | Path, dtype: torch.dtype = torch.float32) -> Any:
         The model in evaluation mode; ``model(input_ids=ids).logits[b, i]`` predicts position i.
 
     Raises:
-        CheckpointError: a file is missing or damaged, or configuration and tensors do not match.
+        CheckpointError: a file is missing or damaged, configuration and tensors do not match, or an argument
+            is not valid.
     """
+    if not isinstance(path, str | os.PathLike):
+        raise CheckpointError(f"path must be the path of a checkpoint directory, got {type(path).__name__}")
+    if not isinstance(dtype, torch.dtype) or not dtype.is_floating_point:
+        raise CheckpointError(
+            f"dtype must be a floating-point type such as torch.bfloat16, got {dtype!r:.60}"
+        )
     folder = Path(path)
     layout, config = _read_config(folder)
     with torch.device("meta"):
@@ -165,14 +178,14 @@ def find_family(family: str) -> Layout:
 
 
 def read_json(file: Path) -> Fields:
-    """Read a JSON object of a checkpoint directory."""
+    """Read a JSON object of a checkpoint directory, with or without a byte order mark."""
     try:
-        fields = json.loads(file.read_text())
+        fields = json.loads(file.read_text("utf-8-sig"))
     except FileNotFoundError as error:
         raise CheckpointError(
             f"{file.parent} must be a checkpoint directory with {file.name}, but the file is missing"
         ) from error
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise CheckpointError(f"{file} must be JSON: {error}") from error
     if not isinstance(fields, dict):
         raise CheckpointError(f"{file} must contain a JSON object, got {type(fields).__name__}")
@@ -239,7 +252,7 @@ def _weight_files(folder: Path) -> list[Path]:
     index, names = folder / WEIGHTS_INDEX, [WEIGHTS]
     if index.exists():
         try:
-            names = sorted(set(json.loads(index.read_text())["weight_map"].values()))
+            names = sorted(set(json.loads(index.read_text("utf-8-sig"))["weight_map"].values()))
             # An index may only refer to files of its own directory.
             names = [Path(name).name for name in names]
         except (ValueError, KeyError, TypeError, AttributeError) as error:

@@ -80,6 +80,17 @@ class Layout:
         wrong = {name: value for name, value in sizes.items() if not _is_positive(value)}
         if wrong:
             raise CheckpointError(f"{source}: the following fields must be positive numbers, got {wrong}")
+        size = [sizes[name] for name, ours in self.sizes.items() if ours == "vocab_size"][-1]
+        outside = {
+            name: fields[name]
+            for name in ("pad_token_id", "mask_token_id")
+            if fields.get(name) is not None and not _is_token(fields[name], size)
+        }
+        if outside:
+            raise CheckpointError(
+                f"{source}: ids of tokens must be whole numbers from 0 to {size - 1}, the vocabulary of the "
+                f"model, got {outside}; restore the file"
+            )
         other = {
             name: fields[name]
             for name, allowed in self.required.items()
@@ -128,6 +139,10 @@ def _translate(name: str, modules: Mapping[str, str]) -> str | None:
     number = next((part for part in name.split(".") if part.isdecimal()), "")
     translated = modules.get(name.replace(f".{number}.", ".*.", 1) if number else name)
     return None if translated is None else translated.replace("*", number)
+
+
+def _is_token(value: Any, vocab_size: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < vocab_size
 
 
 def _is_positive(value: Any) -> bool:

@@ -4,7 +4,8 @@ from pathlib import Path
 
 from transformers import PreTrainedTokenizerBase, PreTrainedTokenizerFast, Qwen2Tokenizer
 
-from weft.errors import CheckpointError
+from weft.errors import CheckpointError, describe_error
+from weft.model.checkpoint import read_config
 
 TOKENIZER_FILES = (
     "added_tokens.json",
@@ -17,6 +18,9 @@ TOKENIZER_FILES = (
     "vocab.json",
 )
 """Files that a copy of a checkpoint directory needs beside configuration and weights."""
+
+PROBE = ("What is 7319 and 1?", "It is 7320.")
+"""Question and answer by which a chat template is checked."""
 
 
 def load_tokenizer(path: str | Path, *, mask_token_id: int | None = None) -> PreTrainedTokenizerBase:
@@ -34,8 +38,9 @@ def load_tokenizer(path: str | Path, *, mask_token_id: int | None = None) -> Pre
         The tokenizer. If it declares no padding token, it pads with the end-of-text token.
 
     Raises:
-        CheckpointError: the tokenizer, its mask token, end-of-text token or chat template is missing, or
-            tokenizer and configuration have different mask tokens.
+        CheckpointError: the tokenizer, its mask token, end-of-text token or chat template is missing, the
+            template cannot be used, tokenizer and configuration have different mask tokens, or the model has
+            no embedding for one of these tokens.
     """
     folder = Path(path)
     is_plain = (folder / "tokenizer.json").exists() or not (folder / "vocab.json").exists()
@@ -46,8 +51,10 @@ def load_tokenizer(path: str | Path, *, mask_token_id: int | None = None) -> Pre
         )
     try:
         tokenizer = tokenizer_class.from_pretrained(str(path), local_files_only=True)
-    except (OSError, ValueError) as error:
-        raise CheckpointError(f"{path} must contain a tokenizer (tokenizer.json): {error}") from error
+    except Exception as error:  # the tokenizers library raises Exception for a damaged file
+        raise CheckpointError(
+            f"{path} must contain a tokenizer (tokenizer.json), got {describe_error(error)}; fetch it again"
+        ) from error
     if tokenizer.mask_token_id is None and mask_token_id is not None:
         tokenizer.mask_token = tokenizer.convert_ids_to_tokens(mask_token_id)
     if tokenizer.mask_token_id is None:
@@ -63,4 +70,62 @@ def load_tokenizer(path: str | Path, *, mask_token_id: int | None = None) -> Pre
         raise CheckpointError(f"{path}: the tokenizer must have an end-of-text token and a chat template")
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
+    _check_ids(folder, tokenizer)
+    check_template(folder, tokenizer)
     return tokenizer
+
+
+def _check_ids(folder: Path, tokenizer: PreTrainedTokenizerBase) -> None:
+    """Check that the model has an embedding for each token that weft uses, if its configuration is there."""
+    if not (folder / "config.json").is_file():
+        return
+    size = read_config(folder).vocab_size
+    ids = {
+        "mask": tokenizer.mask_token_id,
+        "end-of-text": tokenizer.eos_token_id,
+        "padding": tokenizer.pad_token_id,
+    }
+    for name, token_id in ids.items():
+        if not 0 <= token_id < size:
+            raise CheckpointError(
+                f"{folder}: the id of the {name} token must be from 0 to {size - 1}, the vocabulary of "
+                f"config.json, got {token_id}; use the tokenizer of the model"
+            )
+
+
+def check_template(folder: Path, tokenizer: PreTrainedTokenizerBase) -> None:
+    """Check the chat template of a tokenizer with a question and its answer.
+
+    Args:
+        folder: directory of the tokenizer, for messages.
+        tokenizer: the tokenizer.
+
+    Raises:
+        CheckpointError: the template is not valid, fails, drops the texts, or writes no header of the
+            assistant in front of an answer to generate although it writes one in front of a given answer.
+    """
+    separate = folder / "chat_template.jinja"
+    file = separate if separate.exists() else folder / "tokenizer_config.json"
+    question, answer = PROBE
+    user = [{"role": "user", "content": question}]
+    dialogue = [*user, {"role": "assistant", "content": answer}]
+    try:
+        prompt = str(tokenizer.apply_chat_template(user, tokenize=False, add_generation_prompt=True))
+        silent = str(tokenizer.apply_chat_template(user, tokenize=False))
+        whole = str(tokenizer.apply_chat_template(dialogue, tokenize=False))
+    except Exception as error:  # a template is a program that may fail in any way
+        raise CheckpointError(
+            f"{file}: the chat template must format a question and an answer without further variables, got "
+            f"{describe_error(error)}; restore the template of the published model"
+        ) from error
+    if question not in prompt or question not in whole or answer not in whole:
+        raise CheckpointError(
+            f"{file}: the chat template must write the texts of all turns, got {whole!r:.200} for {PROBE}; "
+            "restore the template of the published model"
+        )
+    rest = whole.removeprefix(prompt)
+    if prompt == silent and whole.startswith(prompt) and not rest.lstrip().startswith(answer):
+        raise CheckpointError(
+            f"{file}: the chat template must write the assistant header with add_generation_prompt, got "
+            f"{prompt!r:.200}, which an answer would not follow; restore the template of the published model"
+        )

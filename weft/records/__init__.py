@@ -22,10 +22,11 @@ from weft.records.curves import CurvePoint
 from weft.records.examples import Example, LengthSummary, Message, Question
 from weft.records.generations import Generation
 from weft.records.provenance import FileDigest, FileDigests, Provenance
-from weft.records.scores import Score, ScoredExample, Verdict
+from weft.records.scores import TIMED_OUT, Score, ScoredExample, Verdict
 from weft.records.training import JobTime, StepMetrics, Timing
 
 __all__ = [
+    "TIMED_OUT",
     "Count",
     "CurvePoint",
     "Example",

@@ -214,14 +214,6 @@ def read_lines(
     ]
 
 
-def read_objects(
-    path: Path, *, error: type[WeftError] = DataError, remedy: str = "correct the file"
-) -> list[JsonObject]:
-    """Read JSON objects of unknown form from a JSON Lines file, in file order."""
-    lines = numbered_lines(path, read_text(path, error=error, remedy=remedy))
-    return [_parse_object(line, place=place, error=error, remedy=remedy) for place, line in lines]
-
-
 def numbered_lines(path: Path, text: str) -> Iterator[tuple[str, str]]:
     """Yield the place, "FILE, line N", and the text of each line of a JSON Lines file with this text."""
     text = text.removesuffix("\n")

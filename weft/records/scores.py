@@ -10,6 +10,9 @@ from pydantic import Field, model_validator
 
 from weft.records.base import MAX_COUNT, Count, Record
 
+TIMED_OUT = "timed out"
+"""Beginning of the reason of an answer that is unscorable because a comparison took too long."""
+
 
 class Verdict(StrEnum):
     """The outcome of an example."""

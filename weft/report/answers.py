@@ -1,4 +1,7 @@
-"""Count how answers end and how Sudoku boards differ from the puzzles, and list unscorable answers."""
+"""Count how answers end and how Sudoku boards differ from the puzzles.
+
+List the answers that cannot be scored, and count those whose comparison took too long.
+"""
 
 from collections.abc import Sequence
 from typing import Any
@@ -8,9 +11,9 @@ import pandas as pd
 
 from weft.benchmarks.d1_verdicts import AGREEMENT
 from weft.config import Experiment
-from weft.records import Verdict
+from weft.records import TIMED_OUT, Verdict
 from weft.report.results import Results
-from weft.report.score_files import Floats, ScoreColumns
+from weft.report.score_files import Floats, ScoreColumns, ScoreFile
 
 ANSWER_COLUMNS = (
     "method", "dataset", "benchmark", "gen_length", "n", "accuracy", "mean_length", "median_length",
@@ -86,6 +89,29 @@ def list_unscorable(experiment: Experiment, results: Results) -> pd.DataFrame:
         if score.verdict is Verdict.UNSCORABLE
     ]
     return pd.DataFrame(rows, columns=list(UNSCORABLE_COLUMNS))
+
+
+def count_timed_out(results: Results) -> pd.DataFrame:
+    """Count the unscorable answers whose comparison took too long.
+
+    Args:
+        results: results of an experiment.
+
+    Returns:
+        A row per score file, with the columns run, benchmark, gen_length, rules and num_timed_out.
+    """
+    rows = [
+        (file.run.run_id, file.benchmark, file.gen_length, file.scoring, _count_timed_out(file))
+        for file in results.scores
+    ]
+    return pd.DataFrame(rows, columns=["run", "benchmark", "gen_length", "rules", "num_timed_out"])
+
+
+def _count_timed_out(file: ScoreFile) -> int:
+    if not file.columns.is_unscorable.any():
+        return 0  # without reading the file again
+    unscorable = (score for score in file.scores if score.verdict is Verdict.UNSCORABLE)
+    return sum(score.reason.startswith(TIMED_OUT) for score in unscorable)
 
 
 def _count(parts: Sequence[ScoreColumns]) -> dict[str, int | float | None]:

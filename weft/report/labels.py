@@ -147,6 +147,11 @@ def seconds_text(seconds: float) -> str:
     return "" if math.isnan(seconds) else f"{seconds:#.3g}".removesuffix(".")
 
 
+def unscorable_text(num_unscorable: int, num_timed_out: int) -> str:
+    """Return the number of unscorable answers, with the number of those that timed out, if there are any."""
+    return f"{num_unscorable:,}" + (f" ({num_timed_out:,} timed out)" if num_timed_out else "")
+
+
 def p_value_text(p_value: float) -> str:
     """Format a p-value with three decimals."""
     return "< 0.001" if p_value < 0.001 else f"{p_value:.3f}"

@@ -71,7 +71,10 @@ FIXED: Mapping[str, tuple[str, ...]] = {
         "(eval/parse_and_get_acc.py at commit 837888f) on the same answers; for Sudoku, the number of "
         f"correct cells must be equal. A {DASH} stands for generations on which d1's verdicts are not known.",
     ),
-    "unscorable": ("Each row is an answer without a verdict, which counts as not correct.",),
+    "unscorable": (
+        "Each row is an answer without a verdict, which counts as not correct. A comparison that timed out "
+        "exceeded a limit on processor time twice, the second time alone and under a larger limit.",
+    ),
     "ratios": (
         "The ratio of a token is the root of its entropy over the mean root in its example, "
         "r = √H / mean √H, under the base model with the whole answer masked. A token with ratio r is "

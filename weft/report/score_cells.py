@@ -21,6 +21,7 @@ from weft.report.labels import (
     percent,
     percent_interval,
     percent_spread,
+    unscorable_text,
 )
 from weft.report.published_numbers import D1, NUM_QUESTIONS, WEFT_PAPER
 
@@ -78,7 +79,10 @@ def score_cells(experiment: Experiment, frame: pd.DataFrame) -> Cells:
         **place_cells(experiment, frame),
         "n": sizes,
         "correct": frame["num_correct"].astype(str),
-        "unscorable": frame["num_unscorable"].astype(str),
+        "unscorable": [
+            unscorable_text(*counts)
+            for counts in zip(frame["num_unscorable"], frame["num_timed_out"], strict=True)
+        ],
         "accuracy, %": frame["accuracy"].map(percent),
         **({"published, %": frame["published_accuracy"].map(percent)} if is_stored else {}),
         interval_heading(experiment): format_intervals(frame),

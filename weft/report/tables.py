@@ -13,7 +13,12 @@ import pandas as pd
 
 from weft.config import BASE_RUN, Experiment, FineTuning
 from weft.records.files import write_text
-from weft.report.answers import count_answers, count_equal_verdicts, list_unscorable
+from weft.report.answers import (
+    count_answers,
+    count_equal_verdicts,
+    count_timed_out,
+    list_unscorable,
+)
 from weft.report.cells import name_custom_scoring
 from weft.report.costs import summarise_costs
 from weft.report.counterparts import TABLE_1_LENGTHS, has_paper_lengths
@@ -71,7 +76,7 @@ def _compute_table(
     if name in _MEASURED:
         return _MEASURED[name](experiment, results)
     if name in {"scores", "rules"}:
-        scores = _scores(experiment, aggregates)
+        scores = _scores(experiment, results, aggregates)
         return scores if name == "scores" else _compare_scorings(experiment, scores)
     if name in _SUMMARISED:
         return _SUMMARISED[name](experiment, aggregates[experiment.scoring[0]])
@@ -82,7 +87,7 @@ def _compute_table(
     scoring = list_headlines(experiment)[name]
     headline = _headline(experiment, aggregates[scoring].methods, scoring)
     if not experiment.trained_runs and scoring == experiment.scoring[0]:
-        scores = _scores(experiment, aggregates)
+        scores = _scores(experiment, results, aggregates)
         known = scores[scores["rules"] == scoring]
         if known["published_accuracy"].notna().any():
             row = _published_row(known, experiment.runs[0].method)
@@ -157,9 +162,12 @@ def _limit_tests(contrasts: pd.DataFrame, scoring: str) -> pd.DataFrame:
     return contrasts.assign(**tests)
 
 
-def _scores(experiment: Experiment, aggregates: Mapping[str, Aggregate]) -> pd.DataFrame:
+def _scores(experiment: Experiment, results: Results, aggregates: Mapping[str, Aggregate]) -> pd.DataFrame:
     """Return the scores by all scorings; those of stored generations include the published accuracies."""
     scores = _stack(experiment, {scoring: result.scores for scoring, result in aggregates.items()})
+    timed_out = count_timed_out(results)
+    counts = scores.merge(timed_out, how="left", validate="one_to_one")["num_timed_out"]
+    scores = scores.assign(num_timed_out=counts.to_numpy())
     if experiment.trained_runs:
         return scores
     published, model = PublishedNumbers(experiment), experiment.runs[0].method

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pandas as pd
 
 from weft.config import Experiment
-from weft.report.labels import benchmark_name
+from weft.report.labels import benchmark_name, unscorable_text
 from weft.report.tables import Tables
 
 MOST_RUNS = 5
@@ -72,7 +72,5 @@ def describe_unscorable(experiment: Experiment, tables: Tables) -> Iterator[str]
         num_unscorable, num_answers = int(scores["num_unscorable"].sum()), int(scores["n"].sum())
         if num_unscorable:
             verb = "counts" if num_unscorable == 1 else "count"
-            yield (
-                f"Of {num_answers:,} answers, {num_unscorable:,} could not be scored{by} and {verb} as not "
-                "correct."
-            )
+            count = unscorable_text(num_unscorable, int(scores["num_timed_out"].sum()))
+            yield (f"Of {num_answers:,} answers, {count} could not be scored{by} and {verb} as not correct.")

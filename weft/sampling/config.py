@@ -20,7 +20,7 @@ class SamplingConfig(SamplingOptions):
 
     gen_length: int = Field(gt=0)
     """Length of the answer, in tokens; a multiple of ``block_length``."""
-    diffusion_steps: int = Field(gt=0)
+    diffusion_steps: int = Field(gt=0, le=10**9)
     """Denoising steps over all blocks; a multiple of the number of blocks."""
     mask_token_id: int
     """Id of the mask token."""

@@ -21,10 +21,12 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from weft.axes import BatchIds, ColumnFloats, ColumnMask, Columns, TokenIds
+from weft.errors import SamplingError
 from weft.model.head import HEAD_CHUNK, LogitsFn, in_chunks
 from weft.model.key_values import BlockCache
-from weft.model.predictor import Prediction, Predictor
+from weft.model.predictor import Predictor
 from weft.sampling.config import SamplingConfig
+from weft.sampling.models import result_at
 from weft.sampling.noise import HashedNoise
 from weft.sampling.remasking import num_transfer_tokens, rank_by_confidence
 
@@ -221,6 +223,9 @@ def denoise_block(
 
     Returns:
         The canvases, the numbers of steps, and whether the assumption held.
+
+    Raises:
+        SamplingError: the model returned logits that are not numbers, or an output of another form.
     """
     config, canvas_ids = batch.config, batch.canvas_ids
     threshold = config.confidence_threshold
@@ -233,7 +238,7 @@ def denoise_block(
         columns, is_masked = masked.columns, masked.is_masked
         if config.remasking == "random":
             columns, is_masked = _draw_columns(batch, masked, steps, num_tokens, noise)
-        prediction = predict(columns, steps)
+        prediction = predict(columns, is_masked, steps)
         is_revealed = _choose_most_confident(prediction.confidence, is_masked, num_tokens, threshold)
         before = canvas_ids.gather(1, columns)
         canvas_ids.scatter_(1, columns, prediction.token_ids.where(is_revealed, before))
@@ -241,16 +246,25 @@ def denoise_block(
         if callback is not None:
             callback(BatchStep(step_in_block, columns, is_masked, prediction, is_revealed))
     # A single transfer to the host per block.
-    facts = torch.stack([masked.num_steps, masked.assumption_held.expand_as(masked.num_steps).long()], dim=1)
+    assumption_held = masked.assumption_held.expand_as(masked.num_steps)
+    facts = torch.stack([masked.num_steps, assumption_held.long(), predict.has_nan.long()], dim=1)
     rows = torch.cat([canvas_ids, facts], dim=1).tolist()
-    return BlockResult([row[:-2] for row in rows], [row[-2] for row in rows], bool(rows[0][-1]))
+    for row, sequence in zip(rows, batch.sequences, strict=True):
+        if row[-1]:
+            raise SamplingError(
+                f"the model's logits must be numbers, got NaN or infinity in block {sequence.block + 1} of "
+                f"the answer to {sequence.prompt}; check the weights of model and adapter, or use float32"
+            )
+    return BlockResult([row[:-3] for row in rows], [row[-3] for row in rows], bool(rows[0][-2]))
 
 
 def _revealing_steps(batch: CanvasBatch) -> list[tuple[int, int]]:
     """Return the number of each step that reveals tokens, and how many tokens it reveals at least."""
     config = batch.config
     if config.confidence_threshold is None:
-        num_tokens = num_transfer_tokens(config.block_length, config.steps_per_block)
+        # Further steps reveal nothing.
+        num_steps = min(config.steps_per_block, config.block_length)
+        num_tokens = num_transfer_tokens(config.block_length, num_steps)
     else:
         num_tokens = [1] * batch.num_columns  # every step reveals at least one token
     return [(step, number) for step, number in enumerate(num_tokens) if number > 0]
@@ -320,48 +334,58 @@ class _BatchPredictor:
         self.wants_entropy = wants_entropy
         self.cache = BlockCache() if batch.config.kv_cache else None
         self.window: Columns | None = None
+        # Rows for which the model returned logits that are not numbers.
+        self.has_nan = torch.zeros_like(batch.blocks, dtype=torch.bool)
 
-    def __call__(self, columns: Columns, steps: BatchIds) -> TokenPrediction:
-        """Predict the tokens at some columns."""
+    def __call__(self, columns: Columns, is_masked: ColumnMask, steps: BatchIds) -> TokenPrediction:
+        """Predict the tokens at some columns, and note which rows have logits that are not numbers."""
         select = self._token_selection(columns, steps)
         if self.batch.config.cfg_scale > 0:
-            logits = self._guided_logits(columns)
+            logits, is_nan = self._guided_logits(columns)
             parts = in_chunks(len(logits), HEAD_CHUNK)
             selected = torch.cat([select(logits[part], part) for part in parts])
         else:
             selected = self._call_model(self.batch.canvas_ids, columns, logits_fn=select)
+            # If any logit is NaN, so are all probabilities.
+            is_nan = selected[:, 1].isnan()
+        self.has_nan |= (is_nan.view_as(columns) & is_masked).any(dim=1)
         token_ids, confidence, *entropy = selected.unflatten(0, columns.shape).unbind(dim=-1)
         return TokenPrediction(token_ids.long(), confidence, entropy[0] if entropy else None)
 
-    def _call_model(self, canvas_ids: TokenIds, columns: Columns, **kwargs: Any) -> Tensor:
+    def _call_model(
+        self, canvas_ids: TokenIds, columns: Columns, logits_fn: LogitsFn | None = None
+    ) -> Tensor:
         """Run the model on the canvas or, once the cache is filled, on the window that updates it."""
         positions = self.batch.position_ids
+        extra: Any = {} if self.cache is None else {"cache": self.cache}
         if self.window is not None:
             canvas_ids, positions = canvas_ids.gather(1, self.window), positions.gather(1, self.window)
             columns = columns - self.window[:, :1]
-        if self.cache is not None:
-            kwargs["cache"] = self.cache
-        prediction: Prediction = self.model(
+        prediction = self.model(
             input_ids=canvas_ids,
             attention_mask=self.batch.is_visible,
             position_ids=positions,
             logits_positions=columns,
-            **kwargs,
+            logits_fn=logits_fn,
+            **extra,
         )
         if self.cache is not None and self.window is None:
             self.window, is_fresh = self.batch.window(getattr(self.model, "logit_shift", 0))
             self.cache.renew_at(self.window, is_fresh)
-        result = prediction.outputs if "logits_fn" in kwargs else prediction.logits
-        assert result is not None, "a Predictor returns outputs with logits_fn, and logits without it"
-        return result
+        return result_at(prediction, canvas_ids, columns, logits_fn)
 
-    def _guided_logits(self, columns: Columns) -> Float[Tensor, "tokens vocab"]:
-        """Return logits with classifier-free guidance; the unconditional pass masks the prompt."""
+    def _guided_logits(self, columns: Columns) -> tuple[Float[Tensor, "tokens vocab"], Tensor]:
+        """Return logits with classifier-free guidance, and where those of the model are not numbers.
+
+        The unconditional pass masks the prompt. A very large scale may make the sum infinite, as in the
+        published loop.
+        """
         canvas_ids, config = self.batch.canvas_ids, self.batch.config
         logits = self._call_model(canvas_ids, columns)
         without_prompt = canvas_ids.masked_fill(self.batch.is_prompt, config.mask_token_id)
         unconditional = self._call_model(without_prompt, columns)
-        return unconditional + (config.cfg_scale + 1) * (logits - unconditional)
+        is_nan = (logits.isnan() | unconditional.isnan()).any(dim=1)
+        return unconditional + (config.cfg_scale + 1) * (logits - unconditional), is_nan
 
     def _token_selection(self, columns: Columns, steps: BatchIds) -> LogitsFn:
         """Return a function from logits to token, confidence and, if requested, entropy."""

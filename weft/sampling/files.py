@@ -9,27 +9,53 @@ next settings that are finished.
 from collections.abc import Sequence
 from pathlib import Path
 
+from weft.benchmarks import SCORERS
+from weft.benchmarks.references import find_problem
 from weft.errors import SamplingError
 from weft.layout import answer_store, answer_stores
 from weft.records import Generation, Question
-from weft.records.files import LineAppender, read_lines, write_lines
+from weft.records.files import (
+    MAKE_AGAIN,
+    LineAppender,
+    numbered_lines,
+    parse_record,
+    read_text,
+    write_lines,
+)
 
 
 def read_questions(path: Path) -> dict[str, Question]:
-    """Read test questions by their ids, in file order; raise SamplingError if the file is not valid."""
+    """Read test questions by their ids, in file order; raise SamplingError if the file is not valid.
+
+    Blank lines are skipped. The scorers of the benchmark must accept the references, because a reference in
+    another form would be noticed only after all answers have been sampled.
+    """
     questions: dict[str, Question] = {}
-    for question in read_lines(path, Question, error=SamplingError):
+    text = read_text(path, error=SamplingError, remedy=MAKE_AGAIN)
+    for place, line in numbered_lines(path, text):
+        if not line.strip():
+            continue
+        question = parse_record(line, Question, place=place, error=SamplingError, remedy=MAKE_AGAIN)
+        _check_reference(question, place)
         if question.example_id in questions:
-            raise SamplingError(f"{path}: example_id must be unique, got {question.example_id!r} again")
+            raise SamplingError(f"{place}: example_id must be unique, got {question.example_id!r} again")
         try:
             question.prompt.encode()
         except UnicodeEncodeError as error:
             raise SamplingError(
-                f"{path}: prompt must be valid Unicode, got {error.object[error.start]!r} in "
+                f"{place}: prompt must be valid Unicode, got {error.object[error.start]!r} in "
                 f"{question.example_id!r}; correct the file"
             ) from error
         questions[question.example_id] = question
     return questions
+
+
+def _check_reference(question: Question, place: str) -> None:
+    """Raise SamplingError if a scorer of the question's benchmark does not accept the reference."""
+    for scorer in SCORERS.get(question.benchmark, {}).values():
+        problem = find_problem(scorer, question=question.question, reference=question.reference)
+        if problem is not None:
+            raise SamplingError(f"{place}: {problem}")
 
 
 class GenerationWriter(LineAppender[Generation]):

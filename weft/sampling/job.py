@@ -2,7 +2,7 @@
 
 import logging
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,9 +10,11 @@ from tqdm import tqdm
 from transformers import PreTrainedTokenizerBase
 
 from weft.config.sampling import Sampling
-from weft.data.encoding import encode_prompt
+from weft.config.sources import SpecialTokens
+from weft.data.context import require_room_for_answers
+from weft.data.encoding import encode_question
 from weft.errors import DataError
-from weft.model import Predictor, load_tokenizer
+from weft.model import Predictor, load_tokenizer, read_config
 from weft.provenance import digest
 from weft.records import Generation, Question
 from weft.records.files import read_lines
@@ -39,6 +41,7 @@ class SamplingJob:
         seed: training seed of the model; None for the base model.
         inputs: digests of questions and model.
         shard: the shard of the questions that the job answers.
+        special_tokens: what to do with special tokens in prompts, as the experiment says.
 
     Raises:
         SamplingError: the length does not fit the other settings.
@@ -50,6 +53,7 @@ class SamplingJob:
     seed: int | None = None
     inputs: Sequence[str] = ()
     shard: Shard = WHOLE
+    special_tokens: SpecialTokens = "error"
 
     def __post_init__(self) -> None:
         self.config(mask_token_id=0, eos_token_id=1)  # raises if the length does not fit
@@ -62,7 +66,8 @@ class SamplingJob:
     @property
     def answers_digest(self) -> str:
         """Digest of the settings, questions and model on which an answer depends; equal for all shards."""
-        return digest([self.sampling.decisive(), self.gen_length, *self.inputs])
+        rule = [] if self.special_tokens == "error" else [self.special_tokens]
+        return digest([self.sampling.decisive(), self.gen_length, *self.inputs, *rule])
 
     @property
     def digest(self) -> str:
@@ -82,7 +87,10 @@ class SamplingJob:
     def make_prompts(self, tokenizer: PreTrainedTokenizerBase, questions: Sequence[Question]) -> list[Prompt]:
         """Tokenise all questions of a file, and pad them batch by batch with ``attend_padding``."""
         prompts: Sequence[Sequence[int]] = [
-            encode_prompt(tokenizer, question.prompt, prefill=self.sampling.prefill) for question in questions
+            encode_question(
+                tokenizer, question, prefill=self.sampling.prefill, special_tokens=self.special_tokens
+            )
+            for question in questions
         ]
         if self.sampling.attend_padding:
             prompts = pad_batchwise(
@@ -92,6 +100,31 @@ class SamplingJob:
             Prompt(index, ids, key_of_name(question.example_id), question.example_id)
             for index, (ids, question) in enumerate(zip(prompts, questions, strict=True))
         ]
+
+
+def require_room(jobs: Mapping[Path, tuple[SamplingJob, Path]], base: Path) -> None:
+    """Check that the prompts of all jobs are short enough, before the first question is answered.
+
+    Args:
+        jobs: output -> job and its file of questions; jobs that are done are not checked.
+        base: checkpoint directory of the base model.
+
+    Raises:
+        SamplingError: prompt and answer of a job are together longer than the model's context.
+        CheckpointError: the directory has no valid configuration or tokenizer.
+    """
+    context: int | None = None
+    for out, (job, questions) in jobs.items():
+        rows = list(read_questions(questions).values())
+        names = [question.example_id for question in job.shard.take(rows)]
+        if is_done(job, out, names):
+            continue
+        if context is None:
+            config = read_config(base)
+            context = config.max_position_embeddings
+            tokenizer = load_tokenizer(base, mask_token_id=config.mask_token_id)
+        lengths = {prompt.name: len(prompt) for prompt in job.shard.take(job.make_prompts(tokenizer, rows))}
+        require_room_for_answers(lengths, job.gen_length, context=context, source=questions)
 
 
 def run_job(
@@ -112,7 +145,7 @@ def run_job(
     """
     rows = list(read_questions(questions).values())
     names = [question.example_id for question in job.shard.take(rows)]
-    if _is_done(job, out, names):
+    if is_done(job, out, names):
         LOG.info("%s already contains these answers", out)
         return
     writer = GenerationWriter(out, digest=job.digest)
@@ -158,7 +191,7 @@ def _answer_questions(
         writer.append(_generation(job, rows[answer.index], answer, text))
 
 
-def _is_done(job: SamplingJob, out: Path, names: Sequence[str]) -> bool:
+def is_done(job: SamplingJob, out: Path, names: Sequence[str]) -> bool:
     """Return True if the output exists and contains what this job would write."""
     try:
         generations = read_lines(out, Generation)

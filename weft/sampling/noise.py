@@ -43,7 +43,7 @@ class HashedNoise:
         return _to_uniform(self._state(keys, steps, positions, purpose=2))
 
     def _state(self, keys: BatchIds, steps: BatchIds, positions: TokenIds, *, purpose: int) -> Tensor:
-        state = _mix(keys + _signed(self.seed * _ODD + purpose))
+        state = _mix(keys + to_int64(self.seed * _ODD + purpose))
         state = _mix(state + steps)
         return _mix(state[:, None] + positions)
 
@@ -60,9 +60,9 @@ def key_of_name(name: str) -> int:
 
 def _mix(state: Int[Tensor, "*shape"]) -> Int[Tensor, "*shape"]:
     """Scramble 64-bit integers; int64 in torch wraps around as the algorithm requires."""
-    state = state + _signed(_ODD)
-    state = (state ^ _shift(state, 30)) * _signed(_FIRST)
-    state = (state ^ _shift(state, 27)) * _signed(_SECOND)
+    state = state + to_int64(_ODD)
+    state = (state ^ _shift(state, 30)) * to_int64(_FIRST)
+    state = (state ^ _shift(state, 27)) * to_int64(_SECOND)
     return state ^ _shift(state, 31)
 
 
@@ -76,6 +76,6 @@ def _shift(state: Tensor, count: int) -> Tensor:
     return (state >> count) & ((1 << (64 - count)) - 1)
 
 
-def _signed(value: int) -> int:
-    """Return the lowest 64 bits as a signed integer."""
+def to_int64(value: int) -> int:
+    """Return the lowest 64 bits of an integer as a signed integer."""
     return ((value + _SIGN) % (1 << 64)) - _SIGN

@@ -10,15 +10,37 @@ from collections.abc import Sequence
 from typing import Any
 
 from weft.config.sampling import KvCache, Remasking
-from weft.errors import SamplingError
+from weft.errors import SamplingError, explain_arguments
 from weft.model import Predictor
 from weft.sampling.config import SamplingConfig
 from weft.sampling.denoise import Prompt
-from weft.sampling.noise import HashedNoise, key_of_prompt
+from weft.sampling.noise import HashedNoise, key_of_prompt, to_int64
 from weft.sampling.padding import pad_batchwise
 from weft.sampling.stream import stream_answers
 
+OTHER_NAMES = {
+    "steps": "diffusion_steps",
+    "num_steps": "diffusion_steps",
+    "max_new_tokens": "gen_length",
+    "max_length": "gen_length",
+    "block_size": "block_length",
+    "mask_id": "mask_token_id",
+    "eos_id": "eos_token_id",
+    "cfg": "cfg_scale",
+    "guidance_scale": "cfg_scale",
+    "alg": "remasking",
+    "threshold": "confidence_threshold",
+    "use_cache": "kv_cache",
+    "dual_cache": "kv_cache",
+    "generator": "seed",
+    "prompt": "prompts",
+    "input_ids": "prompts",
+    "inputs": "prompts",
+}
+"""Names of arguments in the samplers of LLaDA, Dream, Fast-dLLM and transformers -> their names here."""
 
+
+@explain_arguments(SamplingError, OTHER_NAMES)
 def generate(
     model: Predictor,
     prompts: Sequence[Any],
@@ -31,7 +53,7 @@ def generate(
     temperature: float = 0.0,
     cfg_scale: float = 0.0,
     remasking: Remasking = "low_confidence",
-    seed: int = 0,
+    seed: int | None = 0,
     example_keys: Sequence[int] | None = None,
     batch_size: int | None = None,
     early_stop: bool = False,
@@ -42,7 +64,9 @@ def generate(
     """Sample an answer to each prompt, independently of batches and of the order of the prompts.
 
     Args:
-        model: mask predictor of `weft.model`.
+        model: mask predictor of `weft.model`, or a network that takes ``input_ids`` and further keywords and
+            returns the logits of all positions, batch x length x vocabulary; it must not attend to
+            positions where ``attention_mask`` is False.
         prompts: token ids of each prompt; any sequence of sequences of integers.
         gen_length: length of the answer, in tokens.
         block_length: length of a block, in tokens; divides ``gen_length``.
@@ -52,7 +76,7 @@ def generate(
         temperature: temperature of the Gumbel noise on the logits; 0 for no noise.
         cfg_scale: scale of classifier-free guidance, 0 for none; the unconditional pass masks the prompt.
         remasking: predictions to keep: the most confident, or those at random positions.
-        seed: seed of the random numbers, if any are needed.
+        seed: seed of the random numbers, any integer; may be None if none are needed.
         example_keys: key of the random numbers of each prompt, an integer; by default a hash of the prompt,
             so that equal prompts get equal answers.
         batch_size: sequences denoised together; by default all.
@@ -67,43 +91,86 @@ def generate(
         the mask token itself may stay masked, as in the published loop.
 
     Raises:
-        SamplingError: a setting or a prompt is not valid, or does not fit the model.
+        SamplingError: an argument is unknown, missing or not valid, or does not fit the model; or the model
+            returns logits that are not numbers.
     """
     if mask_token_id is None:
         raise SamplingError(
             "mask_token_id must be the id of the mask token, got None; use model.config.mask_token_id if the "
             "tokenizer has no mask token, such as LLaDA's"
         )
-    config = SamplingConfig(
-        gen_length=gen_length,
-        block_length=block_length,
-        diffusion_steps=diffusion_steps,
-        mask_token_id=mask_token_id,
-        eos_token_id=eos_token_id,
-        temperature=temperature,
-        cfg_scale=cfg_scale,
-        remasking=remasking,
-        early_stop=early_stop,
-        kv_cache=kv_cache,
-        confidence_threshold=confidence_threshold,
-    )
-    prompts = [_as_ids(prompt, number) for number, prompt in enumerate(prompts)]
+    settings = {
+        "gen_length": gen_length,
+        "block_length": block_length,
+        "diffusion_steps": diffusion_steps,
+        "mask_token_id": mask_token_id,
+        "eos_token_id": eos_token_id,
+        "temperature": temperature,
+        "cfg_scale": cfg_scale,
+        "remasking": remasking,
+        "early_stop": early_stop,
+        "kv_cache": kv_cache,
+        "confidence_threshold": confidence_threshold,
+    }
+    config = SamplingConfig(**{name: _as_python(value) for name, value in settings.items()})
+    noise = _make_noise(seed, config)
+    prompts = _as_prompts(prompts)
     if not prompts:
         return []
-    batch_size = len(prompts) if batch_size is None else batch_size
-    keys = [key_of_prompt(prompt) for prompt in prompts] if example_keys is None else example_keys
+    batch_size = len(prompts) if batch_size is None else _as_whole_number("batch_size", batch_size)
+    keys = [key_of_prompt(prompt) for prompt in prompts] if example_keys is None else _as_keys(example_keys)
     if len(keys) != len(prompts):
         raise SamplingError(
             f"example_keys must have one key per prompt, got {len(keys)} keys for {len(prompts)} prompts"
         )
+    if not isinstance(_as_python(attend_padding), bool):
+        raise SamplingError(f"attend_padding must be True or False, got {attend_padding!r:.60}")
     if attend_padding:
-        if eos_token_id is None:
+        if config.eos_token_id is None:
             raise SamplingError("eos_token_id must be given for attend_padding, which pads with it; got None")
-        prompts = pad_batchwise(prompts, batch_size=batch_size, pad_token_id=eos_token_id)
+        prompts = pad_batchwise(prompts, batch_size=batch_size, pad_token_id=config.eos_token_id)
     numbered = [Prompt(index, *pair) for index, pair in enumerate(zip(prompts, keys, strict=True))]
-    noise = HashedNoise(seed) if config.needs_noise else None
     answers = stream_answers(model, numbered, config, batch_size=batch_size, noise=noise)
     return [answer.token_ids for answer in sorted(answers, key=lambda answer: answer.index)]
+
+
+def _make_noise(seed: int | None, config: SamplingConfig) -> HashedNoise | None:
+    """Return the random numbers of a seed, or None if the settings use none."""
+    if seed is None and not config.needs_noise:
+        return None
+    number = _as_whole_number("seed", seed)
+    return HashedNoise(number) if config.needs_noise else None
+
+
+def _as_python(value: Any) -> Any:
+    """Return the number in a scalar of NumPy or torch; leave any other value as it is."""
+    return value.item() if getattr(value, "ndim", None) == 0 and hasattr(value, "item") else value
+
+
+def _as_whole_number(name: str, value: Any) -> int:
+    number = _as_python(value)
+    if not isinstance(number, int) or isinstance(number, bool):
+        raise SamplingError(f"{name} must be a whole number, got {value!r:.60}")
+    return number
+
+
+def _as_keys(example_keys: Any) -> list[int]:
+    """Return the keys of the random numbers, of which the lowest 64 bits are used."""
+    try:
+        keys = list(example_keys)
+    except TypeError as error:
+        raise SamplingError(f"example_keys must be a list of integers, got {example_keys!r:.60}") from error
+    return [to_int64(_as_whole_number("every key of example_keys", key)) for key in keys]
+
+
+def _as_prompts(prompts: Any) -> list[list[int]]:
+    """Return the token ids of all prompts as lists of integers."""
+    try:
+        return [_as_ids(prompt, number) for number, prompt in enumerate(prompts)]
+    except TypeError as error:
+        raise SamplingError(
+            f"prompts must be a list with the token ids of each prompt, got {prompts!r:.60}"
+        ) from error
 
 
 def _as_ids(prompt: Any, number: int) -> list[int]:

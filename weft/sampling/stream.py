@@ -23,6 +23,7 @@ from weft.sampling.denoise import (
     SequenceState,
     denoise_block,
 )
+from weft.sampling.models import find_device, require_callable
 from weft.sampling.noise import HashedNoise
 
 LOG = logging.getLogger("weft.sampling")
@@ -145,7 +146,7 @@ def _denoise_if_it_fits(
 ) -> BlockResult | None:
     """Denoise the next block without changing the sequences; return None if it does not fit into memory."""
     try:
-        batch = CanvasBatch(active, config, getattr(model, "device", torch.device("cpu")))
+        batch = CanvasBatch(active, config, find_device(model))
         return denoise_block(
             model,
             batch,
@@ -213,6 +214,7 @@ def _check_model(
     model: Predictor, config: SamplingConfig, noise: HashedNoise | None, batch_size: int
 ) -> None:
     """Raise SamplingError if the settings or the noise are not valid for the model."""
+    require_callable(model)
     if batch_size < 1:
         raise SamplingError(f"batch_size must be at least 1, got {batch_size}")
     if getattr(model, "training", False):
@@ -229,6 +231,14 @@ def _check_model(
         token_id = getattr(config, name)
         if vocab_size is not None and not 0 <= token_id < vocab_size:
             raise SamplingError(f"{name} must be from 0 to {vocab_size - 1}, got {token_id}")
+        if token_id < 0:
+            raise SamplingError(f"{name} must be at least 0, got {token_id}")
+    known_mask = _of_config(model, "mask_token_id")
+    if known_mask is not None and config.mask_token_id != known_mask:
+        raise SamplingError(
+            f"mask_token_id must be {known_mask}, the mask token in the model's configuration, got "
+            f"{config.mask_token_id}; pass model.config.mask_token_id"
+        )
 
 
 def _check_prompt(model: Predictor, prompt: Prompt, config: SamplingConfig) -> None:
@@ -254,4 +264,5 @@ def _check_prompt(model: Predictor, prompt: Prompt, config: SamplingConfig) -> N
 
 def _of_config(model: Predictor, name: str) -> int | None:
     """Return a number from the model's configuration, or None if the configuration lacks it."""
-    return getattr(getattr(model, "config", None), name, None)
+    value = getattr(getattr(model, "config", None), name, None)
+    return value if isinstance(value, int) else None

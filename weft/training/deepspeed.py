@@ -12,7 +12,6 @@ from typing import Any
 from torch import distributed
 
 from weft.config.training import Training
-from weft.errors import ConfigError
 from weft.training.environment import extensions_folder
 
 
@@ -27,7 +26,7 @@ def deepspeed_settings(training: Training, *, num_processes: int) -> dict[str, A
     return {
         "train_batch_size": training.batch_size,
         "train_micro_batch_size_per_gpu": training.micro_batch_size,
-        "gradient_accumulation_steps": accumulation_steps(training, num_processes=num_processes),
+        "gradient_accumulation_steps": training.accumulation_steps(num_processes),
         "gradient_clipping": training.max_grad_norm,
         # With this option DeepSpeed would round adapters to bf16; without it they stay in fp32. If all
         # parameters are trained, the option is safe, because DeepSpeed keeps copies of them in fp32.
@@ -37,17 +36,6 @@ def deepspeed_settings(training: Training, *, num_processes: int) -> dict[str, A
         "zero_force_ds_cpu_optimizer": False,
         "steps_per_print": 2**31,
     }
-
-
-def accumulation_steps(training: Training, *, num_processes: int) -> int:
-    """Return the number of micro-batches per process in an optimiser step, or raise a ConfigError."""
-    per_pass = training.micro_batch_size * num_processes
-    if training.batch_size % per_pass:
-        raise ConfigError(
-            f"training.batch_size={training.batch_size} must be a multiple of micro_batch_size x processes "
-            f"= {training.micro_batch_size} x {num_processes}; change the number of processes or the sizes"
-        )
-    return training.batch_size // per_pass
 
 
 def launch_arguments(job_file: Path, *, num_processes: int) -> list[str]:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import torch
 
+from weft.config.places import find_path
 from weft.errors import TrainingError
 from weft.provenance import git_state, installed_versions
 
@@ -52,4 +53,4 @@ def machine_lines(offline: list[str]) -> Iterator[str]:
     yield f"C++ compiler: {shutil.which('c++') or shutil.which('g++') or 'none'}"
     yield from (f"{name} {version}" for name, version in installed_versions().items())
     for folder in offline:
-        yield f"offline folder {folder}: {'present' if Path(folder).is_dir() else 'absent'}"
+        yield f"offline folder {folder}: {'present' if find_path(folder).is_dir() else 'absent'}"

@@ -20,7 +20,7 @@ from weft.model import load_model, load_tokenizer, save_model
 from weft.provenance import write_provenance
 from weft.records.files import atomic_directory, write_json, write_lines
 from weft.training.callbacks import BufferCallback, HistoryCallback, history_rows, timing_summary
-from weft.training.deepspeed import accumulation_steps, deepspeed_settings
+from weft.training.deepspeed import deepspeed_settings
 from weft.training.job import TrainingJob
 from weft.training.objective import ForwardProcess
 from weft.training.probe_cache import CachedUncertainty, load_or_compute, probe_examples
@@ -153,7 +153,7 @@ def training_arguments(
         output_dir=str(state),
         num_train_epochs=training.epochs,
         per_device_train_batch_size=training.micro_batch_size,
-        gradient_accumulation_steps=accumulation_steps(training, num_processes=num_processes),
+        gradient_accumulation_steps=training.accumulation_steps(num_processes),
         learning_rate=training.learning_rate,
         lr_scheduler_type=training.lr_scheduler,
         warmup_steps=training.warmup_steps,

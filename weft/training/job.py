@@ -16,8 +16,8 @@ from weft.config.methods import Method
 from weft.provenance import digest, stored_digest
 from weft.records import Record
 from weft.records.files import write_json
-from weft.training.deepspeed import accumulation_steps, launch_arguments, launch_environment, run_launcher
-from weft.training.resume import make_state_folder
+from weft.training.deepspeed import launch_arguments, launch_environment, run_launcher
+from weft.training.resume import JOB_FILE, Division, make_state_folder, require_same_division
 
 
 class TrainingJob(Record):
@@ -36,14 +36,16 @@ class TrainingJob(Record):
     out: Path
     """Directory of the adapter or checkpoint, its history and timing."""
     state: Path
-    """Directory of the checkpoints for resuming. It is not below ``out``, because Snakemake deletes the
-    outputs of an interrupted job."""
+    """Directory of the checkpoints for resuming, with this file. It is not below ``out``, because Snakemake
+    deletes the outputs of an interrupted job."""
     frozen_probe: Path
     """File with the base model's uncertainties, shared by all runs whose probes have the same inputs."""
     num_workers: int
     """Number of processes per rank that load examples."""
     device: str
     """Device of the ranks: cpu or cuda."""
+    division: Division
+    """How the work of an optimiser step is divided."""
 
     @property
     def run(self) -> Run:
@@ -78,15 +80,20 @@ def launch_training(
 
     Raises:
         ConfigError: the batch size is not a multiple of micro-batch size times ranks.
+        TrainingError: the run was interrupted, and began with another division of the work.
     """
-    accumulation_steps(experiment.training, num_processes=num_processes)
+    experiment.training.accumulation_steps(num_processes)
     method, training = experiment.methods[run.method], experiment.training
     inputs = [stored_digest(base), stored_digest(prepared)]
-    # A training may resume only with the settings, inputs and number of ranks that wrote the checkpoint.
-    settings = [method.adapt(training).model_dump(mode="json"), method.model_dump(mode="json")]
+    # A training may resume only with the settings and inputs that wrote the checkpoint. The settings that
+    # divide the work are compared one by one, so that a change of them does not delete the checkpoint.
+    adapted = method.adapt(training).model_dump(mode="json", exclude={*Division.model_fields, "save_every"})
+    settings = [adapted, method.model_dump(mode="json")]
     if experiment.learning_curve is not None:
         settings.append(experiment.learning_curve.snapshot_settings())
-    state = make_state_folder(out, digest([*settings, *inputs, num_processes]))
+    name, division = digest([*settings, *inputs]), Division.of(training, num_processes=num_processes)
+    require_same_division(layout.state_folder(out, name), division)
+    state = make_state_folder(out, name)
     # Runs share the base model's uncertainties, which do not depend on seeds and most settings.
     probe = digest([*inputs, training.max_length, training.dtype, _probe_settings(method)])
     job = TrainingJob.model_validate(
@@ -100,9 +107,10 @@ def launch_training(
             "frozen_probe": layout.frozen_probe(out, probe),
             "num_workers": num_workers,
             "device": device,
+            "division": division.as_object(),
         }
     )
-    job_file = (state / "job.json").absolute()
+    job_file = (state / JOB_FILE).absolute()
     write_json(job_file, job)
     arguments = launch_arguments(job_file, num_processes=num_processes)
     run_launcher(arguments, launch_environment(device=device, threads_per_process=threads))

@@ -8,14 +8,24 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 
 from weft.config import BASE_RUN, load_experiment, resolve_settings
+from weft.config.places import CHECKOUT, find_path, run_jobs_from_checkout
 from weft.config.stages import stage_settings
+from weft.data.context import check_before_jobs
 from weft.data.offline import find_generations
 from weft.data.tasks.examples import digest_generators
 from weft.errors import WeftError
 from weft.layout import FIGURE_FORMATS, ResultLayout, provenance_file
-from weft.provenance import file_sha256, source_digest
+from weft.provenance import digest, file_sha256, source_digest
 from weft.report.deviations import DEVIATIONS_FILE
 from weft.report.outputs import list_figures, list_tables, table_formats
+
+if re.search("[{}]", str(CHECKOUT)):
+    raise WorkflowError(
+        "the path of the checkout must not contain braces, which Snakemake takes for wildcards, got "
+        f"{CHECKOUT}; rename the folder, or move the checkout"
+    )
+
+run_jobs_from_checkout()
 
 try:
     SETTINGS = resolve_settings(
@@ -24,7 +34,13 @@ try:
         overlays=[Path(file) for file in workflow.overwrite_configfiles or []],
     )
     EXPERIMENT = load_experiment(SETTINGS.experiment)
-except WeftError as error:
+    check_before_jobs(
+        EXPERIMENT,
+        num_processes=SETTINGS.train_processes,
+        offline=SETTINGS.offline,
+        placed=ResultLayout.of(EXPERIMENT.name).base,
+    )
+except (WeftError, OSError) as error:
     raise WorkflowError(str(error)) from None
 
 IS_TRAINED = EXPERIMENT.kind == "fine-tuning"
@@ -36,7 +52,18 @@ PRETRAINING_CODE = source_digest(
     "training/muon",
     "training/pretrain",
 )
-OFFLINE = " ".join(f"--offline {shlex.quote(folder)}" for folder in SETTINGS.offline)
+
+
+# Functions, because Snakemake takes braces in a text for wildcards, and paths may contain braces.
+def experiment_file(wildcards):
+    """Return the path of the experiment file."""
+    return SETTINGS.experiment
+
+
+def offline_options(wildcards):
+    """Return the options that name the offline folders."""
+    return " ".join(f"--offline {shlex.quote(folder)}" for folder in SETTINGS.offline)
+
 
 # Wildcards of a file with a run's answers to a benchmark at a length.
 CELL = ("{run}", "{benchmark}", "{gen_length}")
@@ -122,20 +149,63 @@ def shards_of(name):
 
 def custom_files(source):
     """Return the user's files of a source, so that Snakemake detects changes in them."""
+    return [file for file in files_of(source) if not re.search("[{}]", str(file))]
+
+
+def files_of(source):
+    """Return all of the user's files of a source."""
     if getattr(source, "path", None) is None:
         return []
-    path = Path(source.path)
+    path = find_path(source.path)
     return (
         sorted([*path.glob("*.json"), *path.glob("*.safetensors")])
         if path.is_dir()
-        else path
+        else [path]
     )
+
+
+def digest_unlisted():
+    """Return a digest of the user's files with braces in their paths, which cannot be inputs of a rule.
+
+    Size and time stand for the content of model weights, which are too large to be read here.
+    """
+    sources = []
+    if IS_TRAINED:
+        sources = [
+            EXPERIMENT.base_model,
+            *EXPERIMENT.datasets.values(),
+            *EXPERIMENT.benchmarks.values(),
+        ]
+    files = {
+        file
+        for source in sources
+        for file in files_of(source)
+        if file not in custom_files(source)
+    }
+    for file in files:
+        if not file.is_file():
+            raise WorkflowError(
+                f"expected a file at {file}, got none; correct its path"
+            )
+    states = {
+        str(file): (
+            [file.stat().st_size, file.stat().st_mtime_ns]
+            if file.suffix == ".safetensors"
+            else file_sha256(file)
+        )
+        for file in files
+    }
+    return digest(states) if states else ""
+
+
+UNLISTED = digest_unlisted()
+READING_STAGES = ("questions", "examples", "base", "score")
 
 
 def custom_benchmarks():
     """Return the Python files of all custom benchmarks, which contain questions and scorer."""
     sources = EXPERIMENT.benchmarks.values() if IS_TRAINED else []
-    return [file for source in sources if (file := custom_files(source))]
+    return [file for source in sources for file in custom_files(source)]
 
 
 def generations_of_run(wildcards):
@@ -172,9 +242,13 @@ def settings_of(stage):
 
     The keys are sorted, so that a change of their order does not run the job again.
     """
-    return lambda wildcards: json.dumps(
-        stage_settings(EXPERIMENT, stage, dict(wildcards.items())), sort_keys=True
-    )
+
+    def settings(wildcards):
+        values = stage_settings(EXPERIMENT, stage, dict(wildcards.items()))
+        unlisted = UNLISTED if stage in READING_STAGES else ""
+        return json.dumps(values, sort_keys=True) + unlisted
+
+    return settings
 
 
 def generators_of(source):

@@ -11,12 +11,12 @@ rule questions:
     conda:
         "../../envs/weft.yaml"
     params:
-        file=SETTINGS.experiment,
+        file=experiment_file,
         settings=settings_of("questions"),
         generators=lambda wildcards: generators_of(
             EXPERIMENT.benchmarks[wildcards.benchmark]
         ),
-        offline=OFFLINE,
+        offline=offline_options,
     shell:
         "python -m weft data benchmark --experiment {params.file:q} --out {output} {params.offline} "
         "{wildcards.benchmark} > {log} 2>&1"
@@ -30,7 +30,7 @@ rule validation:
     conda:
         "../../envs/weft.yaml"
     params:
-        file=SETTINGS.experiment,
+        file=experiment_file,
         settings=settings_of("validation"),
         generators=lambda wildcards: generators_of(
             EXPERIMENT.benchmarks[wildcards.benchmark]
@@ -50,12 +50,12 @@ rule examples:
     conda:
         "../../envs/weft.yaml"
     params:
-        file=SETTINGS.experiment,
+        file=experiment_file,
         settings=settings_of("examples"),
         generators=lambda wildcards: generators_of(
             EXPERIMENT.datasets[wildcards.dataset]
         ),
-        offline=OFFLINE,
+        offline=offline_options,
     shell:
         "python -m weft data dataset --experiment {params.file:q} --out {output} {params.offline} "
         "{wildcards.dataset} > {log} 2>&1"
@@ -73,7 +73,7 @@ rule prepare:
     conda:
         "../../envs/weft.yaml"
     params:
-        file=SETTINGS.experiment,
+        file=experiment_file,
         settings=settings_of("prepare"),
         questions=lambda wildcards, input: options("--questions", input.questions),
     shell:
@@ -96,7 +96,7 @@ rule pretrain:
         mem_mb=4000,
         runtime="4h",
     params:
-        file=SETTINGS.experiment,
+        file=experiment_file,
         settings=settings_of("pretrain"),
         code=PRETRAINING_CODE,
         device=SETTINGS.device,
@@ -120,9 +120,9 @@ rule place_base:
     conda:
         "../../envs/weft.yaml"
     params:
-        file=SETTINGS.experiment,
+        file=experiment_file,
         settings=settings_of("base"),
-        offline=OFFLINE,
+        offline=offline_options,
         retrained=lambda wildcards, input: (
             f"--retrained {input.retrained}" if input.retrained else ""
         ),

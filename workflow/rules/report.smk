@@ -14,7 +14,7 @@ rule tables:
     conda:
         "../../envs/score.yaml"
     params:
-        file=SETTINGS.experiment,
+        file=experiment_file,
         settings=settings_of("tables"),
         code=REPORT_CODE,
         root=lambda wildcards: str(RESULTS.root),
@@ -33,7 +33,7 @@ rule figures:
     conda:
         "../../envs/score.yaml"
     params:
-        file=SETTINGS.experiment,
+        file=experiment_file,
         settings=settings_of("figures"),
         code=REPORT_CODE,
         root=lambda wildcards: str(RESULTS.root),
@@ -62,13 +62,13 @@ rule page:
     conda:
         "../../envs/score.yaml"
     params:
-        file=SETTINGS.experiment,
+        file=experiment_file,
         settings=settings_of("page"),
         deviations=(
             file_sha256(DEVIATIONS_FILE) if DEVIATIONS_FILE.exists() else "not at hand"
         ),
         code=REPORT_CODE,
-        offline=OFFLINE,
+        offline=offline_options,
         root=lambda wildcards: str(RESULTS.root),
     shell:
         "python -m weft report page --experiment {params.file:q} --figures {params.root}/figures "

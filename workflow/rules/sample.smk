@@ -22,7 +22,7 @@ rule sample:
         mem_mb=4000,
         runtime="24h",
     params:
-        file=SETTINGS.experiment,
+        file=experiment_file,
         settings=settings_of("sample"),
         device=SETTINGS.device,
         adapter=lambda wildcards, input: (
@@ -57,7 +57,7 @@ rule curve:
         mem_mb=4000,
         runtime="24h",
     params:
-        file=SETTINGS.experiment,
+        file=experiment_file,
         settings=settings_of("curve"),
         code=source_digest("benchmarks"),
         device=SETTINGS.device,

@@ -12,10 +12,10 @@ rule score:
     conda:
         "../../envs/score.yaml"
     params:
-        file=SETTINGS.experiment,
+        file=experiment_file,
         settings=settings_of("score"),
         code=source_digest("benchmarks"),
-        offline=OFFLINE,
+        offline=offline_options,
         root=lambda wildcards: str(RESULTS.root),
     shell:
         "python -m weft score-run --experiment {params.file:q} --run {wildcards.run} "

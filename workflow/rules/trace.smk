@@ -24,7 +24,7 @@ rule trace:
         mem_mb=4000,
         runtime="1h",
     params:
-        file=SETTINGS.experiment,
+        file=experiment_file,
         settings=settings_of("trace"),
         device=SETTINGS.device,
         gen_length=min(EXPERIMENT.gen_lengths),

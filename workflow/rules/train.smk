@@ -20,7 +20,7 @@ rule train:
         mem_mb=4000,
         runtime="12h",
     params:
-        file=SETTINGS.experiment,
+        file=experiment_file,
         settings=settings_of("train"),
         device=SETTINGS.device,
         cpu_threads=SETTINGS.threads_per_process,
@@ -63,7 +63,7 @@ rule probe:
         mem_mb=4000,
         runtime="2h",
     params:
-        file=SETTINGS.experiment,
+        file=experiment_file,
         settings=settings_of("probe"),
         device=SETTINGS.device,
     shell:
@@ -87,7 +87,7 @@ rule gradients:
         mem_mb=8000,
         runtime="2h",
     params:
-        file=SETTINGS.experiment,
+        file=experiment_file,
         settings=settings_of("gradients"),
         device=SETTINGS.device,
     shell:

@@ -93,6 +93,36 @@ def test_questions_of_another_form_are_refused(tmp_path):
             benchmark.list_questions()
 
 
+SCORER_OF_WEFT = """
+from weft.benchmarks.gsm8k import score_strict as score
+
+INSTRUCTION = ""
+QUESTIONS = [("3 * 6?", 18), ("3 * 7?", "21")]
+"""
+WRAPPED_SCORER = """
+from weft.benchmarks.gsm8k import score_strict
+
+INSTRUCTION = ""
+QUESTIONS = [("3 * 6?", 18), ("3 * 7?", "21")]
+
+def score(generation, *, question, reference):
+    return score_strict(generation, question=question, reference=reference)
+"""
+
+
+@pytest.mark.parametrize("text", [SCORER_OF_WEFT, WRAPPED_SCORER])
+def test_a_reference_that_the_scorer_does_not_accept_is_an_error(tmp_path, text):
+    with pytest.raises(ConfigError, match=r"mine.py: question 2: .* got '21'; .*: write 21$"):
+        load(tmp_path, text).list_questions()
+    assert len(load(tmp_path, text.replace('"21"', "21")).list_questions()) == 2
+
+
+def test_a_function_that_fails_on_an_empty_answer_does_not_make_the_questions_wrong(tmp_path):
+    for failure in ("generation[0]", "raise SystemExit(1)", "return None"):
+        text = GOOD.replace("    return Score", f"    {failure}\n    return Score")
+        assert len(load(tmp_path, text).list_questions()) == 2
+
+
 def test_too_few_questions_are_an_error(tmp_path):
     with pytest.raises(ConfigError, match=r"at least 3 .*got 2.*num_examples"):
         load(tmp_path, GOOD).list_questions(3)

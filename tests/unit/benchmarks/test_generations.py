@@ -6,6 +6,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from weft.benchmarks import find_scorer
 from weft.benchmarks.generations import read_generations
 from weft.errors import ScoringError
 from weft.records import Generation
@@ -47,6 +48,10 @@ def as_lines(*records):
     return "".join(json.dumps(record) + "\n" for record in records)
 
 
+def as_indented(record):
+    return json.dumps(record, indent=2) + "\n"
+
+
 def without(record, key):
     return {name: value for name, value in record.items() if name != key}
 
@@ -83,7 +88,14 @@ def test_a_damaged_or_foreign_file_is_an_error_that_names_file_and_place(write):
         ("[1, 2]", "line 1"),
         (line + '{"exam', "line 2"),  # cut off
         (line + '{"exam\n', "line 2"),
-        (line + "\n", "line 2"),
+        (line + "\n" + "{", "line 3"),
+        ("\n \n" + line + "\n" + line, "line 5: example_id: .*'e1'"),
+        (as_indented(RECORD) + line.replace("e1", "e2") + "{\n", "line 16: .*column 1"),
+        (as_indented(RECORD) + as_indented({**RECORD, "generation": None}), "line 14: generation: .*None"),
+        (as_indented(RECORD).strip() + as_indented(RECORD), "line 13: .*Extra data"),
+        (line.strip() + line, "line 1: .*Extra data"),
+        (f"[{line}]", "line 1: expected a JSON object"),
+        ("\n\r\n \n", "at least one"),
         (line + "[1]\n", "line 2"),
         (line + line, "line 2: example_id: .*'e1'"),
         (line.replace("gsm8k", "sudoku"), "line 1: benchmark: .*'sudoku'"),
@@ -114,10 +126,10 @@ def test_a_foreign_d1_object_is_an_error_that_names_file_and_key(write):
         ({"generations": [{**D1_ITEM, "generations": ["a"]}]}, r"generations\.0\.generations: "),
         ({**D1_OBJECT, "gen_length": "256"}, "gen_length: .*'256'"),
         ({**D1_OBJECT, "gen_length": 10**10}, "gen_length: .*1000000000"),
-        ({"results": [D1_ITEM]}, "generations: .*none"),
+        ({"results": [D1_ITEM]}, "example_id: .*none"),
     ]
     for content, message in cases:
-        with pytest.raises(ScoringError, match=f"shard.json: .*{message}"):
+        with pytest.raises(ScoringError, match=f"shard.json(, line 1)?: .*{message}"):
             read_generations(write(json.dumps(content, indent=1), "shard.json"), "gsm8k")
 
 
@@ -128,6 +140,61 @@ def test_an_object_that_is_cut_off_names_the_line_where_it_ends(write):
         line = part.count("\n") + 1
         with pytest.raises(ScoringError, match=f"generations.jsonl, line {line}: "):
             read_generations(write(part), "gsm8k")
+
+
+@pytest.mark.parametrize(
+    "write_both",
+    [
+        lambda first, second: as_lines(first) + "\r\n\n" + as_lines(second),
+        lambda first, second: as_indented(first) + as_indented(second),  # as jq writes objects
+        lambda first, second: as_indented(first) + "\n" + as_lines(second),
+    ],
+    ids=["blank lines", "indented", "first indented"],
+)
+def test_objects_may_have_blank_lines_between_them_and_be_indented(write, write_both):
+    second = {**RECORD, "example_id": "e0", "generation": "{\n}\n"}
+    read = read_generations(write(write_both(RECORD, second)), "gsm8k")
+    assert read == [Generation(**RECORD), Generation(**second)]
+
+
+@pytest.mark.parametrize(
+    ("benchmark", "right", "wrong", "message"),
+    [
+        ("gsm8k", 18.0, "18", "got '18'; .*: write 18$"),
+        ("gsm8k", 18.0, float("nan"), "NaN or Infinity, got nan"),
+        ("countdown", [[3, 4], 7], None, "got None"),
+        ("math500", r"\frac{1}{2}", 18, 'write "18"$'),
+    ],
+)
+def test_a_reference_of_another_form_is_an_error_that_names_the_place(
+    write, benchmark, right, wrong, message
+):
+    first = {**RECORD, "benchmark": benchmark, "reference": right}
+    lines = as_lines(first) + "\n" + as_lines({**first, "example_id": "e2", "reference": wrong})
+    items = [{**D1_ITEM, "ground_truth": value} for value in (right, wrong)]
+    shard = json.dumps({"generations": items})
+    for scoring in ("d1", "strict"):
+        scorer = find_scorer(benchmark, scoring)
+        with pytest.raises(ScoringError, match=f"generations.jsonl, line 3: .*{message}"):
+            read_generations(write(lines), benchmark, scorer=scorer)
+        with pytest.raises(ScoringError, match=f"shard.json: generations.1: .*{message}"):
+            read_generations(write(shard, "shard.json"), benchmark, scorer=scorer)
+    assert len(read_generations(write(lines), benchmark)) == 2, "without a scorer, none are checked"
+
+
+@pytest.mark.parametrize("scoring", ["d1", "strict"])
+def test_a_reference_that_d1_does_not_have_is_no_error(write, scoring):
+    path = write(json.dumps({"generations": [{**D1_ITEM, "ground_truth": None}]}))
+    (generation,) = read_generations(path, "gsm8k", scorer=find_scorer("gsm8k", scoring))
+    assert generation.reference is None
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.text())
+def test_no_answer_is_an_error_of_the_file(write, text):
+    for scoring in ("d1", "strict"):
+        path = write(as_lines({**RECORD, "generation": text}))
+        assert len(read_generations(path, "gsm8k", scorer=find_scorer("gsm8k", scoring))) == 1
 
 
 def test_a_pipe_is_read_once(tmp_path):
@@ -161,6 +228,9 @@ def test_a_missing_file_and_a_folder_are_errors(tmp_path):
         pytest.param(as_lines(RECORD).replace("\n", "\r\n"), id="carriage return"),
         pytest.param("\ufeff" + as_lines(RECORD), id="byte order mark"),
         pytest.param(as_lines(RECORD)[:-1], id="whole, but without a line end"),
+        pytest.param("\n" + as_lines(RECORD) + "\n \r\n", id="blank lines"),
+        pytest.param(as_indented(RECORD), id="indented"),
+        pytest.param("\n" + as_indented({"generations": [D1_ITEM]}) + "\n", id="indented form of d1"),
     ],
 )
 def test_unusual_text_is_read(write, line):

@@ -159,7 +159,6 @@ def test_strict_compares_values(answer, reference):
         ("7", "7"),
         ("<answer>7", "7"),
         (r"\boxed{" + "1+" * 500 + "1}", "501"),
-        ("", ""),
     ],
 )
 def test_strict_refuses_other_values_and_what_is_not_stated(generation, reference):
@@ -174,5 +173,7 @@ def test_strict_cannot_score_what_takes_too_long():
 
 
 def test_strict_needs_a_reference():
+    with pytest.raises(ScoringError, match="must not be blank"):
+        score_strictly(r"\boxed{7}", " ")
     with pytest.raises(ScoringError, match="must be a string"):
         score_strictly(r"\boxed{7}", None)

@@ -121,7 +121,7 @@ def test_a_failure_of_every_example_ends_the_scoring(gsm8k_file, failure):
         list(score_generations(generations, scorer=raising(failure), scoring="d1"))
 
 
-def test_a_reference_of_another_form_is_unscorable(write_generations, score_files):
+def test_a_reference_that_was_not_checked_is_unscorable(write_generations, score_files):
     path = write_generations("gsm8k", ("a", "", "18", r"\boxed{18}"))
     (score,) = score_files(path, benchmark="gsm8k")
     assert score.verdict is Verdict.UNSCORABLE

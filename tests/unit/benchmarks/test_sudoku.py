@@ -88,6 +88,8 @@ def test_a_reference_that_is_no_board_is_an_error(reference):
         score(SOLVED, reference=reference)
 
 
+ROWS = [SOLVED[start : start + 4] for start in range(0, 16, 4)]
+CELLS = [" ".join(row) for row in ROWS]
 OPEN_PUZZLE = "1200340000000000"
 OTHER_SOLUTIONS = ("1234341221434321", "1234341223414123")
 
@@ -118,10 +120,70 @@ def test_strict_reads_a_board_in_any_writing(generation):
     assert (result.extracted, result.verdict, result.weight) == (SOLVED, Verdict.CORRECT, 1)
 
 
+def draw(start, between_cells, between_rows, end):
+    return start + between_rows.join(between_cells.join(row) for row in ROWS) + end
+
+
+@pytest.mark.parametrize(
+    "drawing",
+    [
+        pytest.param(draw("| ", " | ", " |\n| ", " |"), id="bars"),
+        pytest.param("|a|b|c|d|\n|:-:|--:|---|---|\n" + draw("|", "|", "|\n|", "|"), id="Markdown"),
+        pytest.param("| |C1|C2|C3|C4|\n|-|-|-|-|-|\n" + draw("||", "|", "|\n||", "|"), id="named columns"),
+        pytest.param(draw(r"\begin{array}{|c|cc}\hline ", " & ", r" \\ \hline ", r"\end{array}"), id="array"),
+        pytest.param(draw(r"$$\begin{bmatrix}", "&", r"\\", r"\end{bmatrix}$$"), id="matrix"),
+        pytest.param(
+            draw(r"\begin{tabular}{c|c}", "&", r"\\[2pt] \cline{1-4}", r"\end{tabular}"), id="tabular"
+        ),
+        pytest.param(draw("", " &amp; ", r" \\ ", ""), id="entities"),
+        pytest.param(draw("<tr><td>", "</td><td>", "</td></tr>\n<tr><td>", "</td></tr>"), id="HTML"),
+        pytest.param(draw("((", ",", "),(", "))"), id="round brackets"),
+        pytest.param(draw("{{", ", ", "}, {", "}}"), id="braces"),
+        pytest.param(draw("", "│", "\n─┼─┼─┼─\n", ""), id="box drawing signs"),
+        pytest.param("+---+\n" + draw("| ", " ", " |\n| ", " |\n+---+"), id="a frame"),
+        pytest.param(draw("", " ", "\n-----\n", ""), id="rules"),
+        pytest.param(draw("- ", " ", "\n- ", ""), id="a list of items"),
+        pytest.param(draw("", "", ";", ""), id="semicolons"),
+        pytest.param(draw("", "", "-", ""), id="hyphens"),
+        pytest.param(draw("", "", " → ", ""), id="arrows"),
+        pytest.param(draw("", "", "<br>", ""), id="line breaks of HTML"),
+        pytest.param(draw("", "", "\\n", ""), id="escaped ends of lines"),
+        pytest.param("\n".join(f"Row {row}: {cells}" for row, cells in enumerate(CELLS, 1)), id="named rows"),
+        pytest.param("\n".join(f"{row}. {cells}" for row, cells in enumerate(CELLS, 1)), id="numbered rows"),
+        pytest.param(" ".join(f"R{row} = {cells}," for row, cells in enumerate(ROWS, 1)), id="short names"),
+        pytest.param(
+            f"First row: {ROWS[0]}, second row: {ROWS[1]}, then {ROWS[2]}{ROWS[3]}", id="half named"
+        ),
+        pytest.param("**1** 2 *3* 4\n" + "\n".join(CELLS[1:]), id="bold digits"),
+        pytest.param("１２３４３４１２２１４３４３２１", id="wide digits"),
+        pytest.param(f"\\boxed{{{SOLVED}}}", id="a box"),
+        pytest.param(f"{SOLVED} solves {PUZZLE}", id="the puzzle last"),
+        pytest.param(f"{SOLVED}\n{SOLVED}", id="twice the same"),
+        pytest.param("```\n" + "\n".join(ROWS) + "\n```", id="code"),
+    ],
+)
+def test_strict_reads_a_board_however_it_is_drawn(drawing):
+    is_half = "then" in drawing
+    assert score_strictly(f"<answer>{drawing}</answer>").extracted == (None if is_half else SOLVED)
+    assert score_strictly(f"so\n{drawing}\n").extracted == (None if is_half else SOLVED)
+
+
+def test_strict_takes_different_boards_in_tags_for_no_answer():
+    result = score_strictly(f"<answer>{SOLVED} or 1234341221434312</answer>")
+    assert (result.extracted, result.verdict, "got 2" in result.reason) == (None, Verdict.WRONG, True)
+    assert score_strictly(f"first 1234341221434312, then {SOLVED}").verdict is Verdict.CORRECT
+    assert score_strictly(f"<answer>1230341221434312 no, {SOLVED}</answer>").verdict is Verdict.CORRECT
+
+
 @pytest.mark.parametrize(
     ("generation", "board"),
     [
         pytest.param(f"<answer>{PUZZLE}</answer>", PUZZLE, id="a copy"),
+        pytest.param("<answer>1.234341221434321</answer>", None, id="a decimal"),
+        pytest.param(f"<answer>{' '.join(ROWS[:3])}</answer>", None, id="three rows"),
+        pytest.param(
+            "<answer>" + "|".join(reversed(ROWS)) + "</answer>", "4321214334121234", id="rows reversed"
+        ),
         pytest.param("<answer>1234341221434312</answer>", "1234341221434312", id="a wrong row"),
         pytest.param("<answer>2134341212434321</answer>", "2134341212434321", id="a changed given"),
         pytest.param(f"<answer>{SOLVED}1</answer>", None, id="seventeen digits"),

@@ -5,11 +5,12 @@ from pathlib import Path
 import yaml
 from typer.testing import CliRunner
 
+from weft.benchmarks import SCORERS, Score
 from weft.cli import app
 from weft.errors import WeftError
 from weft.layout import ResultLayout, provenance_file
 from weft.provenance import file_sha256
-from weft.records import Provenance
+from weft.records import TIMED_OUT, Provenance
 from weft.records.files import read_json
 
 RECORD = {
@@ -36,6 +37,27 @@ def test_scores_have_provenance(tmp_path):
     provenance = read_json(provenance_file(scores), Provenance)
     assert provenance.sha256 == file_sha256(scores)
     assert provenance.inputs == {str(generations): file_sha256(generations)}
+
+
+def test_a_reference_of_another_form_is_an_error_before_anything_is_written(tmp_path):
+    rows = [RECORD, RECORD | {"example_id": "01", "reference": "4"}]
+    (tmp_path / "g.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    arguments = ["--benchmark", "gsm8k", "--out", str(tmp_path / "s.jsonl"), str(tmp_path / "g.jsonl")]
+    result = CliRunner().invoke(app, ["score", *arguments])
+    assert isinstance(result.exception, WeftError)
+    assert "g.jsonl, line 2: a gsm8k reference must be a number or null, got '4'" in str(result.exception)
+    assert not (tmp_path / "s.jsonl").exists()
+
+
+def test_score_counts_the_answers_that_timed_out(tmp_path, monkeypatch):
+    def time_out(generation, *, question, reference):
+        reason = f"{TIMED_OUT}: it took long" if "9^9" in generation else "it failed"
+        return Score.unscorable(generation, reason=reason)
+
+    monkeypatch.setitem(SCORERS["gsm8k"], "d1", time_out)
+    rows = [RECORD | {"example_id": str(number), "generation": "9^9" * (number % 2)} for number in range(3)]
+    assert "0 correct, 3 unscorable (1 timed out) ->" in score_line(tmp_path, rows)
+    assert "0 correct, 1 unscorable ->" in score_line(tmp_path, rows[:1])
 
 
 def test_an_unknown_experiment_is_an_error_before_anything_is_written(tmp_path):
@@ -66,7 +88,8 @@ def test_score_run_scores_all_files_of_a_run_as_score_does(tmp_path):
     for name, length in itertools.product(content["benchmarks"], (32, 64)):
         answers = layout.samples("base", name, length)
         answers.parent.mkdir(parents=True, exist_ok=True)
-        answers.write_text(json.dumps(RECORD | {"benchmark": name, "reference": "4"}) + "\n")
+        reference = 4 if name == "gsm8k" else "4"
+        answers.write_text(json.dumps(RECORD | {"benchmark": name, "reference": reference}) + "\n")
     command = ["score-run", "--experiment", str(tmp_path / "tiny.yaml"), "--rules", "strict"]
     result = CliRunner().invoke(app, [*command, "--run", "base", str(tmp_path)])
     assert (result.exit_code, result.output.count("\n")) == (0, 4), result.output

@@ -50,7 +50,7 @@ def test_an_experiment_extends_one_file_that_extends_none(tmp_path, extended):
     (tmp_path / "second.yaml").write_text("extends: tiny.yaml\nname: second\n")
     file = tmp_path / "mine.yaml"
     file.write_text(yaml.safe_dump({"extends": extended, "name": "mine"}))
-    with pytest.raises(ConfigError, match=rf"mine.yaml is not valid:\n  extends: .*got {extended!r}"):
+    with pytest.raises(ConfigError, match=rf"mine.yaml is not valid:\n  line 1, extends: .*got {extended!r}"):
         load_experiment(file)
 
 
@@ -93,7 +93,8 @@ HUB_FILE = {"source": "published", "instruction": "none", "file": {"repo": 1}}
         ("training.epochs", 0, "training.epochs", "0"),
         ("training.learning_rate", float("inf"), "training.learning_rate", "inf"),
         ("training.learning_rat", 1, "training.learning_rat", "1"),
-        ("training.max_length", 9000, "max_length=256", "9000"),
+        ("training.max_length", 9000, "training.max_length must be at most 256, ", "9000"),
+        ("sampling.gen_lengths", [32, 256, 512], "sampling.gen_lengths must be below 256, ", "256, 512"),
         ("training.micro_batch_size", 5, "micro_batch_size=5", TINY["training"]["batch_size"]),
         ("training.zero_stage", 7, "training.zero_stage", "7"),
         ("training.lora.target_modules", ["nose"], "training.lora.target_modules.0", "'nose'"),
@@ -118,10 +119,10 @@ HUB_FILE = {"source": "published", "instruction": "none", "file": {"repo": 1}}
         ("benchmarks.average", CUSTOM, "benchmarks", "'average'"),
         ("benchmarks.gsm8k", CUSTOM, "benchmarks", "'gsm8k'"),
         ("benchmarks.chess", CUSTOM | {"source": "own"}, "benchmarks.chess.source", "'custom'"),
-        ("benchmarks.gsm8k", HUB_FILE, "benchmarks.gsm8k.published.file.hub.repo", "1"),
+        ("benchmarks.gsm8k", HUB_FILE, "benchmarks.gsm8k.file.repo", "1"),
         ("base_model.recipe.architecture.hidden_size", 129, "2 x num_heads", "129"),
         ("base_model.source", "ftp", "base_model.source", "'ftp'"),
-        ("base_model.shipped_sha256", "abc", "base_model.scratch.shipped_sha256", "'abc'"),
+        ("base_model.shipped_sha256", "abc", "base_model.shipped_sha256", "'abc'"),
         ("name", "other", "name: .*'tiny'", "'other'"),
         ("kind", "finetuning", "kind: .*'fine-tuning'", "'finetuning'"),
     ],
@@ -167,7 +168,7 @@ def test_all_wrong_values_are_in_one_message(tmp_path):
     [
         ("name: [", "must be YAML"),
         ("- a\n- b\n", "must be a mapping"),
-        ("name: tiny\nname: tiny\n", r"key given twice: \['name'\]"),
+        ("name: tiny\nname: tiny\n", r"tiny.yaml, line 2: key given twice: 'name', which line 1 has as well"),
     ],
 )
 def test_files_that_do_not_hold_settings_are_refused(tmp_path, text, message):
@@ -194,3 +195,105 @@ def test_published_generations_need_their_fields(tmp_path):
     (tmp_path / "d1-baselines.yaml").write_text(yaml.safe_dump(content))
     with pytest.raises(ConfigError, match=r"generations.pattern: .* got '{benchmark}.json'"):
         load_experiment(tmp_path / "d1-baselines.yaml")
+
+
+def replace_in_tiny(tmp_path, *changes, name="tiny"):
+    """Write the text of the tiny experiment with changes to a file."""
+    text = Path("experiments/tiny.yaml").read_text()
+    for old, new in changes:
+        assert old in text
+        text = text.replace(old, new, 1)
+    file = tmp_path / f"{name}.yaml"
+    file.write_text(text)
+    return file
+
+
+@pytest.mark.parametrize("name", ["2024_01", "1e5", "0x10", "007", "true", "null", "on", "2025-10-10", "1.0"])
+@pytest.mark.parametrize("quote", ["", '"'])
+def test_a_name_may_look_like_a_number(tmp_path, name, quote):
+    file = replace_in_tiny(tmp_path, ("name: tiny", f"name: {quote}{name}{quote}"), name=name)
+    assert load_experiment(file).name == name
+
+
+def test_numbers_are_texts_where_texts_are_wanted(tmp_path):
+    changes = [
+        ("  weft: {preset", "  2024_01: {preset"),
+        ("contrast: [weft, sft]", "contrast: [2024_01, sft]"),
+    ]
+    experiment = load_experiment(
+        replace_in_tiny(tmp_path, *changes, ('prefill: "<reasoning>"', "prefill: 010"))
+    )
+    assert experiment.contrast == ("2024_01", "sft")
+    assert experiment.run_ids[-1] == "2024_01-worked-seed5"
+    assert experiment.sampling.prefill == "010"
+
+
+HASH = '"487d66775dc7cce92450862dafd2c917917f6c8ff69e51661679551de5d322ee"'
+
+
+@pytest.mark.parametrize("digits", ["48" * 32, "1" * 60 + "2e17", "0" * 64])
+def test_a_hash_may_look_like_a_number(tmp_path, digits):
+    experiment = load_experiment(replace_in_tiny(tmp_path, (HASH, digits)))
+    assert experiment.base_model.shipped_sha256 == digits
+
+
+RATE = "  learning_rate: 4.0e-3"
+GSM8K = "  gsm8k: {source: generated, num_examples: 250, seed: 63}"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        (RATE, "  learning_rate: 1e–3", "line 90, training.learning_rate: .*; write a minus sign as -"),
+        (RATE, "  learning_rate: '1e-3'", "training.learning_rate: .*; write a number without quotes"),
+        (RATE, "  learning_rate: 0,001", "training.learning_rate: .*; write a decimal point"),
+        ("seeds: [1,", "seeds: [010,", "line 13, seeds.0: .*; write a number without leading zeros"),
+        ("seeds: [1,", "seeds: [1:36,", "line 13, seeds.0: expected a valid integer; got '1:36'"),
+        ("contrast: [weft, sft]", "contrast: [weft, SFT]", r"line 83, contrast must .*\['sft', 'weft'\]"),
+        ("contrast: [weft, sft]", "contrast: [on, sft]", "line 83, contrast.0: .* from on; put it in quotes"),
+        ("  worked:", "  GSM8K_train:", "line 75, datasets.GSM8K_train: .* such as 'gsm8k_train'"),
+        ("  worked:", "  my worked:", "line 75, datasets.my worked: .*letters.*'my-worked'"),
+        ("  worked:", "  a–b:", "line 75, datasets.a–b: .* such as 'a-b'"),
+        ("name: tiny", "name: Mine", "line 6, name: expected lower-case letters and digits.*; got 'Mine'"),
+        ("name: tiny", "name: other", "line 6, name: must be the name of the file, 'tiny', got 'other'"),
+        ('prefill: "<reasoning>"', "prefill: “<reasoning>”", "line 129: expected straight quotes"),
+        ('prefill: "<reasoning>"', 'prefill: "“<reasoning>”"', "line 129, sampling.prefill: must be in"),
+        ('prefill: "<reasoning>"', "prefill: no", "sampling.prefill: .*reads from no; put it in quotes"),
+        (HASH, "abc", "line 19, base_model.shipped_sha256: expected 64 hexadecimal digits"),
+        ("  use: shipped", "  path: x", "line 17, base_model.path: unknown key"),
+        (
+            GSM8K,
+            "  gsm8k: {source: published, instruction: none, file: {url: x, offline: y}}",
+            r"(?s)line 118, benchmarks.gsm8k.file.url: .*\n  benchmarks.gsm8k.file.sha256: ",
+        ),
+        (GSM8K, "  gsm8k: {source: published, instruction: none, file: 5}", "gsm8k.file: expected keys with"),
+        (GSM8K, "  gsm8k: {source: nowhere}", "line 118, benchmarks.gsm8k.source: expected one of"),
+    ],
+)  # fmt: skip
+def test_a_message_shows_the_key_as_it_stands_in_the_file_with_its_line(tmp_path, old, new, message):
+    lines = Path("experiments/tiny.yaml").read_text().splitlines()
+    first = next(number for number, line in enumerate(lines, start=1) if old in line)
+    # The numbers of lines in the messages are those of today's file.
+    message = re.sub(r"line \d+", f"line {first}", message)
+    with pytest.raises(ConfigError, match=message):
+        load_experiment(replace_in_tiny(tmp_path, (old, new)))
+
+
+def test_a_model_in_a_folder_is_named_by_its_keys_alone(tmp_path):
+    source = {"source": "path", "folder": "x"}
+    message = r"  base_model.path: this key is required, got nothing\n  line \d+, base_model.folder: "
+    with pytest.raises(ConfigError, match=message):
+        load_experiment(write(tmp_path, set_in("base_model", to=source)))
+
+
+def test_a_wrong_value_in_the_extended_file_is_placed_there(tmp_path):
+    base = replace_in_tiny(tmp_path, (RATE, "  learning_rate: fast"))
+    file = tmp_path / "mine.yaml"
+    file.write_text("extends: tiny.yaml\nname: mine\nseeds: [x]\n")
+    number = 1 + [line[:17] for line in base.read_text().splitlines()].index("  learning_rate: ")
+    with pytest.raises(ConfigError) as caught:
+        load_experiment(file)
+    assert f"  line {number} of {base}, training.learning_rate: expected a valid number; got 'fast'" in str(
+        caught.value
+    )
+    assert "  line 3, seeds.0: expected a valid integer; got 'x'" in str(caught.value)

@@ -92,7 +92,6 @@ def test_the_instruction_precedes_the_last_question(tmp_path):
         (chat(S, A), "messages", r"\['system', 'assistant'\]"),
         (chat(S), "messages", r"\['system'\]"),
         (chat(), "messages", r"\[\]"),
-        (chat(U, A, question="2+2?"), "messages", r"\['question'\]"),
         ({"messages": {"role": "user"}}, "messages", "user"),
         ({"messages": ["2+2?"]}, "messages.0", r"2\+2\?"),
         ({"messages": [{"role": "user"}]}, "messages.0.content", "none"),
@@ -102,11 +101,12 @@ def test_the_instruction_precedes_the_last_question(tmp_path):
         ({"question": "q", "answer": "\ud800"}, "answer", "ud800"),
         (chat(("user", "\udfff"), A), "messages.0.content", "udfff"),
         ({"question": "q", "answer": "4", "reasoning": ["a"]}, "reasoning", "a"),
-        ({"prompt": "q"}, "question", "none"),
+        ({"question": "q", "answer": None}, "answer", "None"),
+        ({"question": "q", "answer": "\u200b\ufeff"}, "answer", "u200b"),
     ],
 )
 def test_a_malformed_line_is_named_with_field_and_value(tmp_path, row, field, value):
-    with pytest.raises(DataError, match=f"custom.jsonl, line 2: .*{field}.*{value}.*correct the line"):
+    with pytest.raises(DataError, match=f"custom.jsonl, line 2: .*{field}.*{value}.*correct the (line|file)"):
         load_custom(tmp_path, chat(U, A), row)
 
 

@@ -1,16 +1,18 @@
+import copy
 import json
 import random
+from pathlib import Path
 
 import datasets
 import numpy as np
 import pytest
 
 from weft.data.encoding import encode_example, turn_end_id
-from weft.data.prepare import describe_summary, prepare_examples
+from weft.data.prepare import describe_summary, measure_prompts, prepare_examples
 from weft.data.tasks.examples import generate_examples
 from weft.errors import DataError
 from weft.layout import SUMMARY_FILE
-from weft.records import Example, LengthSummary
+from weft.records import Example, LengthSummary, Message, Question
 from weft.records.files import read_json
 
 
@@ -34,6 +36,62 @@ def test_prompts_without_room_are_counted(tokenizer, tmp_path):
             max_length=10,
             heldout_share=0.0,
         )
+
+
+def test_a_prompt_without_room_and_a_text_that_is_refused_are_named_by_their_place(tokenizer, tmp_path):
+    def prepare(*questions, max_length=40):
+        examples = [
+            Example(example_id=f"{n:x}", question=text, answer="4", source="s")
+            for n, text in enumerate(questions)
+        ]
+        prepare_examples(
+            examples, tokenizer, tmp_path / "p", max_length=max_length, heldout_share=0.0,
+            name_place=lambda example: f"my.jsonl, line {1 + int(example.example_id, 16)}",
+        )  # fmt: skip
+
+    with pytest.raises(DataError, match=r"got 2 longer ones, such as my.jsonl, line 2 with [0-9]+ tokens"):
+        prepare("2+2?", "1 " * 60, "2 " * 70)
+    with pytest.raises(DataError, match=r"^my.jsonl, line 3: the question must not contain special tokens"):
+        prepare("2+2?", "3+3?", "<|endoftext|>")
+
+
+def test_a_template_that_refuses_a_turn_is_named_with_the_example(tokenizer, tmp_path):
+    refusing = copy.deepcopy(tokenizer)
+    refusing.chat_template = (
+        "{% if messages[0].role == 'system' %}{{ raise_exception('System role not supported') }}{% endif %}"
+        + tokenizer.chat_template
+    )
+    history = (Message(role="system", content="Be short."),)
+    examples = [
+        Example(example_id="a", question="2+2?", answer="4", source="s"),
+        Example(example_id="b", question="2+2?", answer="4", source="s", history=history),
+    ]
+    for layout in ("exact", "d1"):
+        with pytest.raises(
+            DataError,
+            match=r"^example_id b: the chat template of .* must accept turns of \['system', 'user'.*"
+            "System role not supported",
+        ):
+            prepare_examples(
+                examples, refusing, tmp_path / "p", max_length=99, heldout_share=0.0, layout=layout
+            )
+
+
+def test_test_questions_are_checked_before_training(tokenizer):
+    texts = {"p": "2+2?", "q": "a<|mdm_mask|>"}
+    rows = [
+        Question(example_id=name, benchmark="b", question=text, prompt=text, reference=1)
+        for name, text in texts.items()
+    ]
+    source = Path("b.jsonl")
+    with pytest.raises(
+        DataError, match=r"^b.jsonl, line 2: b, example_id q: the question must not .*mdm_mask"
+    ):
+        measure_prompts(rows, tokenizer, source=source, prefill="", special_tokens="error")
+    lengths = measure_prompts(rows, tokenizer, source=source, prefill="", special_tokens="plain_text")
+    assert 0 < lengths["p"] < lengths["q"]
+    with pytest.raises(DataError, match=r"line 1: .*the prefill must not"):
+        measure_prompts(rows, tokenizer, source=source, prefill="<|eot_id|>", special_tokens="error")
 
 
 def test_no_remaining_example_is_an_error(tokenizer, tmp_path):

@@ -236,3 +236,32 @@ def test_a_copied_checkpoint_gives_the_same_logits(directory, tmp_path):
     with torch.no_grad():
         logits = [load_model(folder)(input_ids=ids).logits for folder in (directory, tmp_path / "copy")]
     assert torch.equal(*logits)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"path": None}, "path must be the path of a checkpoint directory, got NoneType"),
+        ({"path": 7}, "path must be the path .* got int"),
+        ({"path": "x", "dtype": "bfloat16"}, "dtype must be a floating-point type .* got 'bfloat16'"),
+        ({"path": "x", "dtype": torch.int8}, r"dtype must be .* got torch\.int8"),
+        ({"path": "x", "torch_dtype": torch.bfloat16}, r"no argument 'torch_dtype' \(here it is dtype\)"),
+        (
+            {"path": "x", "trust_remote_code": True},
+            r"no argument 'trust_remote_code' \(there are path, dtype",
+        ),
+        ({}, "load_model must be called with path; missing: path"),
+    ],
+    ids=str,
+)
+@pytest.mark.usefixtures("without_type_checks")
+def test_arguments_of_the_wrong_kind_are_refused(arguments, message):
+    with pytest.raises(CheckpointError, match=message):
+        load_model(**arguments)
+
+
+def test_a_configuration_with_a_byte_order_mark_is_read(formula):
+    expected = read_config(formula).to_dict()
+    file = formula / "config.json"
+    file.write_bytes(b"\xef\xbb\xbf" + file.read_bytes())
+    assert read_config(formula).to_dict() == expected

@@ -1,4 +1,5 @@
 import json
+import re
 import shutil
 
 import pytest
@@ -73,3 +74,119 @@ def test_dreams_tokenizer_is_qwens_with_further_tokens_and_no_code_of_its_own(dr
     assert tokenizer("12<|mask|>").input_ids == [16, 17, 151666]
     text = "Wörter,  it's 3.5\n\n\tx² = ½"
     assert tokenizer.decode(tokenizer(text).input_ids) == text
+
+
+HEADER = "<|start_header_id|>assistant<|end_header_id|>\n\n"
+TURNS = (
+    "{% for m in messages %}<|start_header_id|>{{ m.role }}<|end_header_id|>\n\n{{ m.content }}<|eot_id|>"
+    "{% endfor %}"
+)
+
+
+@pytest.mark.parametrize(
+    ("template", "reason"),
+    [
+        ("{% for message in messages %}", "TemplateSyntaxError"),
+        ("{{ messages[0].content", "TemplateSyntaxError"),
+        (TURNS + "{{ raise_exception('never') }}", "TemplateError: never"),
+        (TURNS + "{% for tool in tools %}{{ tool.name }}{% endfor %}", "got (UndefinedError|TypeError)"),
+        (TURNS + "{{ user.name.first }}", "UndefinedError: 'user' is undefined"),
+        (TURNS + "{{ 1 / 0 }}", "ZeroDivisionError"),
+        ("{% if messages|length != 3 %}{{ raise_exception('three turns!') }}{% endif %}", "three turns!"),
+        ("", "texts of all turns"),
+        (" \n", "texts of all turns"),
+        ("{{ bos_token }}" + HEADER, "texts of all turns"),
+        (TURNS.replace("m.content", "m.text"), "texts of all turns"),
+        (TURNS.replace("m.content", "m.content if m.role == 'user'"), "texts of all turns"),
+        (TURNS, "assistant header with add_generation_prompt"),
+        ("{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}", "assistant header"),
+    ],
+)
+def test_a_chat_template_that_cannot_be_used_is_refused_with_its_file(folder, template, reason):
+    (folder / "chat_template.jinja").write_text(template)
+    with pytest.raises(CheckpointError, match=rf"chat_template.jinja: the chat template must .*{reason}"):
+        load_tokenizer(folder)
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        TURNS + HEADER,  # LLaDA's appends the header always
+        TURNS + "{% if add_generation_prompt %}" + HEADER + "{% endif %}",
+        (TURNS + "{% if add_generation_prompt %}" + HEADER + "{% endif %}").replace("\n", "\r\n"),
+        # Plain turns without any header: an answer simply follows.
+        "{% for m in messages %}{{ m.content }}\n{% endfor %}",
+        # A template that keeps the end of an earlier answer only.
+        TURNS.replace("m.content", "m.content.split('</think>')[-1] | trim") + HEADER,
+        # A thought that the template adds to a given answer only.
+        "{% for m in messages %}{% if m.role == 'assistant' %}A: <think></think>{% else %}U: {% endif %}"
+        "{{ m.content }}\n{% endfor %}{% if add_generation_prompt %}A: {% endif %}",
+        "{% if tools is defined and tools %}{{ tools[0].name }}{% endif %}" + TURNS + HEADER,
+        TURNS.replace("{{ m.content }}", "{% generation %}{{ m.content }}{% endgeneration %}") + HEADER,
+    ],
+)
+def test_other_templates_are_accepted(folder, template):
+    (folder / "chat_template.jinja").write_text(template, newline="")
+    assert load_tokenizer(folder).chat_template
+
+
+@pytest.mark.parametrize(
+    ("named", "error"),
+    [
+        (
+            [{"name": "default", "template": TURNS + HEADER}, {"name": "tool_use", "template": "{{ x }}"}],
+            None,
+        ),
+        ([{"name": "default", "template": "{% for"}], "TemplateSyntaxError"),
+        ([{"name": "tool_use", "template": TURNS + HEADER}], "ValueError"),
+        ("{% for", "TemplateSyntaxError"),
+        (7, ""),
+    ],
+)
+def test_a_template_in_the_configuration_of_the_tokenizer_is_checked(folder, named, error):
+    (folder / "chat_template.jinja").unlink(missing_ok=True)
+    file = folder / "tokenizer_config.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"chat_template": named}))
+    if error is None:
+        load_tokenizer(folder)
+        return
+    with pytest.raises(CheckpointError, match=f"tokenizer_config.json|must contain a tokenizer.*{error}"):
+        load_tokenizer(folder)
+
+
+@pytest.mark.parametrize("name", ["tokenizer.json", "tokenizer_config.json"])
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"version": 7}', "\x00"])
+def test_a_damaged_tokenizer_is_one_error(folder, name, content):
+    (folder / name).write_text(content)
+    with pytest.raises(CheckpointError, match=re.escape(str(folder))):
+        load_tokenizer(folder)
+
+
+def test_the_model_must_have_an_embedding_for_the_padding(folder, model):
+    from weft.model.checkpoint import save_model
+
+    save_model(model, folder)
+    load_tokenizer(folder)
+    file = folder / "tokenizer_config.json"
+    tokenizer = load_tokenizer(folder)
+    tokenizer.add_special_tokens({"pad_token": "<|a new padding token|>"})
+    tokenizer.save_pretrained(folder)
+    assert file.exists()
+    with pytest.raises(CheckpointError, match=r"id of the padding token must be from 0 to 399, .* got 400"):
+        load_tokenizer(folder)
+
+
+@pytest.mark.parametrize("value", [-1, 400, 10**9, "1", 1.5, True, [1]])
+@pytest.mark.parametrize("name", ["pad_token_id", "mask_token_id"])
+def test_ids_of_tokens_in_the_configuration_are_in_the_vocabulary(folder, model, name, value):
+    from weft.model.checkpoint import read_config, save_model
+
+    save_model(model, folder)
+    file = folder / "config.json"
+    fields = json.loads(file.read_text())
+    for allowed in (None, 0, 399):
+        file.write_text(json.dumps(fields | {name: allowed}))
+        read_config(folder)
+    file.write_text(json.dumps(fields | {name: value}))
+    with pytest.raises(CheckpointError, match=rf"config.json: ids of tokens .* 0 to 399, .*{name}"):
+        read_config(folder)

@@ -2,9 +2,16 @@ from dataclasses import replace
 
 import pytest
 
-from weft.records import Verdict
-from weft.report.answers import ANSWER_COLUMNS, count_answers, count_equal_verdicts, list_unscorable
+from weft.records import TIMED_OUT, Verdict
+from weft.report.answers import (
+    ANSWER_COLUMNS,
+    count_answers,
+    count_equal_verdicts,
+    count_timed_out,
+    list_unscorable,
+)
 from weft.report.presentation import present
+from weft.report.tables import compute_tables
 
 
 def rows_of(table):
@@ -80,3 +87,20 @@ def test_answers_that_cannot_be_scored_are_listed_with_the_reason(stored, stored
     assert frame.to_numpy().tolist() == [["countdown", 128, "d1", "q0", "no reference"]]
     assert present(stored, "unscorable", frame).cells.iloc[0]["question"] == "q0"
     assert list_unscorable(stored, stored_results).empty
+
+
+def test_answers_that_timed_out_are_counted(stored, stored_results, with_scores):
+    first, *others = stored_results.scores
+    failed = {"verdict": Verdict.UNSCORABLE, "credit": 0.0}
+    reasons = f"{TIMED_OUT}: it took long", "no reference", f"it {TIMED_OUT}"
+    scores = [
+        score.model_copy(update={**failed, "reason": reason})
+        for score, reason in zip(first.scores, reasons, strict=False)
+    ]
+    changed = replace(stored_results, scores=[with_scores(first, [*scores, *first.scores[3:]]), *others])
+    assert count_timed_out(changed)["num_timed_out"].tolist() == [1, *[0] * len(others)]
+    table = compute_tables(stored, changed, ["scores"])["scores"]
+    row = table[table["num_unscorable"] > 0].iloc[0]
+    assert (row["benchmark"], row["num_unscorable"], row["num_timed_out"]) == ("countdown", 3, 1)
+    cells = present(stored, "scores", table).cells["unscorable"]
+    assert sorted(set(cells)) == ["0", "3 (1 timed out)"]

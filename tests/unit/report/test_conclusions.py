@@ -12,7 +12,7 @@ BENCHMARK = {"benchmark": "gsm8k", "p_holm": float("nan"), "conclusion": ""}
 
 
 SCORES = [
-    {"run": "base", "benchmark": name, "rules": "d1", "n": 24, "num_unscorable": 0}
+    {"run": "base", "benchmark": name, "rules": "d1", "n": 24, "num_unscorable": 0, "num_timed_out": 0}
     for name in ("sudoku", "gsm8k")
 ]
 SOURCE = {"source": "generated", "tasks": {"sudoku": 8}, "seed": 11}
@@ -145,7 +145,9 @@ def test_comparisons_with_the_base_model_are_named_where_they_are_tested(experim
 
 def agreement(stored, *cells):
     columns = ["benchmark", "gen_length", "n", "accuracy", "published_accuracy", "ci_low", "ci_high"]
-    scores = pd.DataFrame(cells, columns=columns).assign(run="published", rules="d1", num_unscorable=0)
+    scores = pd.DataFrame(cells, columns=columns).assign(
+        run="published", rules="d1", num_unscorable=0, num_timed_out=0
+    )
     return draw_conclusions(stored, {"scores": scores})
 
 
@@ -178,7 +180,9 @@ def test_the_lead_counts_the_verdicts_that_equal_those_of_d1(stored):
         rows = [("sudoku", 128, 1000, *pair) for pair in counts]
         values = ("sudoku", 128, 256, 0.117188, 0.117, 0.09, 0.14, "d1")
         names = ["benchmark", "gen_length", "n", "accuracy", "published_accuracy", "ci_low", "ci_high"]
-        known = pd.DataFrame([values], columns=[*names, "rules"]).assign(run="published", num_unscorable=0)
+        known = pd.DataFrame([values], columns=[*names, "rules"]).assign(
+            run="published", num_unscorable=0, num_timed_out=0
+        )
         tables = {"scores": known, "agreement": pd.DataFrame(rows, columns=columns)}
         return draw_conclusions(stored, tables).lead
 

@@ -11,13 +11,13 @@ from weft.report.unscorable import (
 
 
 def table(*rows):
-    columns = ["run", "benchmark", "rules", "n", "num_unscorable"]
+    columns = ["run", "benchmark", "rules", "n", "num_unscorable", "num_timed_out"]
     return pd.DataFrame(rows, columns=columns)
 
 
 def test_only_cells_without_any_verdict_are_listed(experiment):
     scores = table(
-        ("a", "sudoku", "d1", 24, 24), ("a", "gsm8k", "d1", 24, 24), ("b", "gsm8k", "d1", 24, 23)
+        ("a", "sudoku", "d1", 24, 24, 0), ("a", "gsm8k", "d1", 24, 24, 0), ("b", "gsm8k", "d1", 24, 23, 9)
     )  # fmt: skip
     assert list_failed(experiment, scores) == ["a to Sudoku 4×4, arithmetic (GSM8K rules)"]
     assert not is_without_verdict(scores)
@@ -32,7 +32,7 @@ def test_many_runs_are_counted():
 
 @pytest.mark.parametrize("scoring", [["d1"], ["d1", "strict"]])
 def test_each_scoring_has_its_sentences(describe, scoring):
-    scores = table(("a", "gsm8k", "d1", 1000, 1), ("a", "gsm8k", "strict", 1000, 1000))
+    scores = table(("a", "gsm8k", "d1", 1000, 1, 0), ("a", "gsm8k", "strict", 1000, 1000, 20))
     scores = scores[scores["rules"].isin(scoring)]
     found = list(describe_unscorable(describe(scoring=scoring), {"scores": scores}))
     if scoring == ["d1"]:
@@ -41,5 +41,6 @@ def test_each_scoring_has_its_sentences(describe, scoring):
         assert found[0].startswith("No answer of these runs could be scored under strict scoring: a to")
         assert found[1:] == [
             "Of 1,000 answers, 1 could not be scored under d1 scoring and counts as not correct.",
-            "Of 1,000 answers, 1,000 could not be scored under strict scoring and count as not correct.",
+            "Of 1,000 answers, 1,000 (20 timed out) could not be scored under strict scoring and count as "
+            "not correct.",
         ]

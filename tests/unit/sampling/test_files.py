@@ -99,3 +99,15 @@ def test_questions_are_read_in_order(tmp_path):
     path.write_text(json.dumps(QUESTION | {"example_id": "q2"}) + "\n" + json.dumps(QUESTION) + "\n")
     assert read_questions(path)["q1"] == Question(**QUESTION)
     assert list(read_questions(path)) == ["q2", "q1"]
+
+
+def test_questions_whose_references_no_scorer_accepts_are_refused_before_sampling(tmp_path):
+    path = tmp_path / "gsm8k.jsonl"
+    right = QUESTION | {"benchmark": "gsm8k"}
+    for reference, message in [("3", "got '3'; .*: write 3$"), (None, "got None"), ([3], r"got \[3\]")]:
+        wrong = right | {"example_id": "q2", "reference": reference}
+        path.write_text(f"{json.dumps(right)}\n\n{json.dumps(wrong)}\n")
+        with pytest.raises(SamplingError, match=f"gsm8k.jsonl, line 3: .*{message}"):
+            read_questions(path)
+    path.write_text(f"{json.dumps(right)}\n\n{json.dumps(wrong | {'benchmark': 'custom'})}\n\n")
+    assert list(read_questions(path)) == ["q1", "q2"]

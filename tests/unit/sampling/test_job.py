@@ -10,12 +10,12 @@ from weft.config import load_experiment
 from weft.config.sampling import Sampling
 from weft.config.sources import GeneratedBenchmark
 from weft.data.questions import generate_questions
-from weft.errors import CheckpointError, SamplingError
+from weft.errors import CheckpointError, DataError, SamplingError
 from weft.layout import answer_store
 from weft.model import load_adapter, load_model, merge_adapter
 from weft.records import Question
 from weft.records.files import write_lines
-from weft.sampling.job import SamplingJob, run_job
+from weft.sampling.job import SamplingJob, require_room, run_job
 from weft.sampling.shards import Shard, merge_shards
 
 BASE = Path("experiments/tiny-base")
@@ -129,6 +129,16 @@ def test_a_question_that_cannot_be_asked_or_written_is_refused(base, questions, 
         wrong.write_text(json.dumps(rows[0] | change) + "\n")
         with pytest.raises(SamplingError, match=r"expected|must be"):
             answer(described(), base, wrong, tmp_path / "a.jsonl")
+
+
+def test_a_special_token_in_a_question_is_refused_or_plain_text(tokenizer):
+    row = Question(example_id="q", benchmark="b", question="", prompt="a <|mdm_mask|>", reference=1)
+    with pytest.raises(DataError, match=r"b, example_id q: the question must not contain special tokens"):
+        described().make_prompts(tokenizer, [row])
+    plain = dataclasses.replace(described(), special_tokens="plain_text")
+    (prompt,) = plain.make_prompts(tokenizer, [row])
+    assert tokenizer.mask_token_id not in prompt.token_ids
+    assert plain.answers_digest != described().answers_digest
 
 
 @pytest.mark.parametrize(
@@ -277,3 +287,21 @@ def test_adapters_answer_the_same_merged_and_unmerged(base, adapter, questions, 
     ]
     texts = [[record["generation"] for record in records] for records in answers]
     assert texts[0] == texts[1] != texts[2]
+
+
+def test_a_prompt_that_is_too_long_for_a_later_length_is_found_before_the_first_answer(
+    base, questions, tmp_path
+):
+    short, long = described(gen_length=16), described(gen_length=240)
+    jobs = {tmp_path / "16": (short, questions), tmp_path / "240": (long, questions)}
+    with pytest.raises(SamplingError, match=r"prompt and answer must have at most 256 .* 240"):
+        require_room(jobs, BASE)
+    require_room({tmp_path / "16": (short, questions)}, BASE)
+
+
+def test_jobs_that_are_done_are_not_checked_again(base, questions, tmp_path):
+    job, out = described(), tmp_path / "16"
+    answer(job, base, questions, out)
+    require_room({out: (job, questions)}, tmp_path / "absent")
+    with pytest.raises(CheckpointError):
+        require_room({tmp_path / "other": (job, questions)}, tmp_path / "absent")

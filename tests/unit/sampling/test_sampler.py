@@ -105,9 +105,10 @@ def test_a_position_that_predicts_the_mask_stays_masked():
     assert generate(model, [[7]], **SMALL | {"gen_length": 2, "diffusion_steps": 1}) == [[MASK, 2]]
 
 
-def test_steps_that_reveal_nothing_do_not_call_the_model():
+@pytest.mark.parametrize("steps", [2, 7, 10**9])
+def test_steps_that_reveal_nothing_do_not_call_the_model(steps):
     model = scripted([0, 1, 2], [0.0, 3.0, 3.0])
-    generate(model, [[7]], **SMALL | {"gen_length": 2, "diffusion_steps": 7})
+    generate(model, [[7]], **SMALL | {"gen_length": 2, "diffusion_steps": steps})
     assert len(model.calls) == 2
 
 
@@ -264,18 +265,80 @@ def test_without_prompts_there_are_no_answers():
         ({"gen_length": 5}, "gen_length .* block_length=2, got 5"),
         ({"block_length": 8}, "gen_length .* block_length=8, got 4"),
         ({"diffusion_steps": 3}, "diffusion_steps .* 2, got 3"),
+        ({"diffusion_steps": 10**30}, "diffusion_steps .* less than or equal to 1000000000"),
         ({"temperature": -0.5}, "temperature .* got -0.5"),
         ({"mask_token_id": None}, "mask_token_id .* got None"),
         ({"batch_size": 0}, "batch_size .* got 0"),
         ({"batch_size": 0, "attend_padding": True, "eos_token_id": 1}, "batch_size .* got 0"),
         ({"example_keys": [1, 2]}, "example_keys .* got 2 keys for 1 prompts"),
         ({"attend_padding": True}, "eos_token_id .* got None"),
+        ({"attend_padding": "yes"}, "attend_padding must be True or False, got 'yes'"),
+        ({"early_stop": "yes"}, "early_stop .* got 'yes'"),
+        ({"gen_length": "4"}, "gen_length .* got '4'"),
+        ({"gen_length": np.float64(4)}, "gen_length .* got 4.0"),
+        ({"mask_token_id": "9"}, "mask_token_id .* got '9'"),
+        ({"mask_token_id": -1}, "mask_token_id .* got -1"),
+        ({"batch_size": "2"}, "batch_size must be a whole number, got '2'"),
+        ({"batch_size": 2.0}, "batch_size must be a whole number, got 2.0"),
+        ({"seed": "0"}, "seed must be a whole number, got '0'"),
+        ({"seed": 0.5}, "seed must be a whole number, got 0.5"),
+        ({"seed": True}, "seed must be a whole number, got True"),
+        ({"seed": [1]}, r"seed must be a whole number, got \[1\]"),
+        ({"seed": None, "temperature": 1.0}, "seed must be a whole number, got None"),
+        ({"seed": "0", "remasking": "random"}, "seed must be a whole number, got '0'"),
+        ({"example_keys": 5}, "example_keys must be a list of integers, got 5"),
+        ({"example_keys": ["a"]}, "example_keys must be a whole number, got 'a'"),
+        ({"steps": 4}, r"no argument 'steps' \(here it is diffusion_steps\)"),
+        ({"mask_id": 9}, "no argument 'mask_id' .*mask_token_id"),
+        ({"temprature": 0.0}, "no argument 'temprature' .*temperature"),
+        ({"logits_eos_inf": True}, "no argument 'logits_eos_inf' .*there are model, prompts, gen_length"),
     ],
     ids=str,
 )
+@pytest.mark.usefixtures("without_type_checks")
 def test_settings_that_do_not_fit_are_refused(change, message):
     with pytest.raises(SamplingError, match=message):
         generate(ScriptedModel(torch.zeros(5, 10)), [[1]], **SMALL | change)
+
+
+def test_an_argument_that_is_missing_or_not_named_is_explained():
+    model = ScriptedModel(torch.zeros(5, 10))
+    with pytest.raises(SamplingError, match="missing: diffusion_steps"):
+        generate(model, [[1]], gen_length=4, block_length=2, mask_token_id=MASK)
+    with pytest.raises(SamplingError, match="only model and prompts by position, got 3 arguments"):
+        generate(model, [[1]], None, **SMALL)
+
+
+@pytest.mark.parametrize("prompts", [None, 5, torch.tensor(3)], ids=str)
+@pytest.mark.usefixtures("without_type_checks")
+def test_prompts_that_are_no_list_are_refused(model, tokenizer, prompts):
+    with pytest.raises(SamplingError, match="prompts must be a list"):
+        generate(model, prompts, **settings_of(tokenizer, diffusion_steps=6))
+
+
+@pytest.mark.parametrize("make", [np.int64, np.int32, np.array, torch.tensor], ids=lambda make: make.__name__)
+@pytest.mark.usefixtures("without_type_checks")
+def test_numbers_of_numpy_and_torch_are_settings(model, tokenizer, make):
+    settings = settings_of(tokenizer, diffusion_steps=6, batch_size=2, seed=3)
+    numbers = {name: make(value) for name, value in settings.items()}
+    wanted = generate(model, PROMPTS, temperature=0.5, **settings)
+    assert generate(model, PROMPTS, temperature=np.float32(0.5), **numbers) == wanted
+
+
+@pytest.mark.usefixtures("without_type_checks")
+def test_a_seed_and_a_key_may_be_any_integer(model, tokenizer):
+    settings = settings_of(tokenizer, diffusion_steps=6, temperature=1.0)
+    answers = [generate(model, PROMPTS, seed=seed, **settings) for seed in (-1, 2**64 - 1, 10**30, 0)]
+    assert answers[0] == answers[1]
+    assert answers[0] != answers[2] != answers[3]
+    keys = [[-1, 2, 3, 4, 5], [2**64 - 1, 2, 3, 4, 5], np.array([-1, 2, 3, 4, 5])]
+    first, *others = [generate(model, PROMPTS, example_keys=given, **settings) for given in keys]
+    assert others == [first, first]
+
+
+def test_without_noise_no_seed_is_needed(model, tokenizer):
+    settings = settings_of(tokenizer, diffusion_steps=6)
+    assert generate(model, PROMPTS, seed=None, **settings) == generate(model, PROMPTS, **settings)
 
 
 def test_tokens_equal_the_published_loop(shared_data):

@@ -137,6 +137,7 @@ def test_other_errors_of_a_model_are_passed_on(model, tokenizer):
         ([1, 400], {}, "token ids .* 0 to 399, got 1 to 400 in prompt 0"),
         ([-1, 4], {}, "token ids must be from 0"),
         ([1], {"mask_token_id": 400}, "mask_token_id .* 0 to 399, got 400"),
+        ([1], {"mask_token_id": 34}, "mask_token_id must be 2, the mask token .* got 34"),
         ([1], {"temperature": 1.0}, "noise .* got None"),
         ([], {"kv_cache": "dual"}, "kv_cache, got 0 tokens in prompt 0"),
         ([MASK, 1], {"kv_cache": "prefix"}, "no mask token for a kv_cache, got 2 tokens"),
@@ -144,9 +145,10 @@ def test_other_errors_of_a_model_are_passed_on(model, tokenizer):
     ids=lambda value: str(value)[:30],
 )
 def test_invalid_prompts_are_refused_before_the_model_is_called(model, prompt, change, message):
-    cramped = Cramped(model, 0, AssertionError("asked"))
+    cramped, mask = Cramped(model, 0, AssertionError("asked")), model.config.mask_token_id
+    prompt = [mask if token == MASK else token for token in prompt]
     with pytest.raises(SamplingError, match=message):
-        answer(cramped, [prompt], config_of(**change))
+        answer(cramped, [prompt], config_of(**{"mask_token_id": mask} | change))
 
 
 @pytest.mark.parametrize(

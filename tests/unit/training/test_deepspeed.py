@@ -10,9 +10,7 @@ from pathlib import Path
 import pytest
 
 from weft.config import load_experiment
-from weft.errors import ConfigError
 from weft.training.deepspeed import (
-    accumulation_steps,
     deepspeed_settings,
     free_port,
     launch_arguments,
@@ -34,11 +32,6 @@ def test_the_global_batch_does_not_depend_on_the_processes(training, processes, 
     assert settings["gradient_accumulation_steps"] == steps
     assert settings["train_batch_size"] == training.batch_size
     assert settings["zero_optimization"]["stage"] == 2
-
-
-def test_a_batch_that_cannot_be_divided_is_refused(training):
-    with pytest.raises(ConfigError, match="micro_batch_size"):
-        accumulation_steps(training, num_processes=3)
 
 
 def devices(arguments):

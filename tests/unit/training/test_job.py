@@ -1,12 +1,15 @@
 """The job file, its state folder, and what the launcher is given."""
 
+import logging
+
 import pytest
 
 from weft.config import load_experiment
-from weft.errors import ConfigError
+from weft.errors import ConfigError, TrainingError
 from weft.records.files import read_json
 from weft.training import job as job_module
 from weft.training.job import TrainingJob, launch_training
+from weft.training.resume import latest_checkpoint
 
 
 @pytest.fixture
@@ -49,15 +52,91 @@ def test_the_ranks_read_what_the_launcher_wrote(launch, tmp_path):
     assert arguments[-1] == str(job.state / "job.json")
 
 
-@pytest.mark.parametrize("changed", [{"num_processes": 2}, {"learning_rate": 0.5}, {"method": "weft"}])
-def test_a_state_is_resumed_only_under_the_same_settings(launch, changed):
-    given = {"micro_batch_size": 4}  # which two processes can share
-    state = launch(**given)[2].state
-    (state / "checkpoint-1").mkdir()
-    assert launch(**given)[2].state == state
-    assert (state / "checkpoint-1").exists()
-    assert launch(**given | changed)[2].state != state
+GIVEN = {"micro_batch_size": 4}  # which two processes can share
+
+
+def interrupt(state, step=6):
+    """Leave what a training leaves that was killed after a checkpoint; return the checkpoint."""
+    checkpoint = state / f"checkpoint-{step}"
+    checkpoint.mkdir()
+    (checkpoint / "trainer_state.json").write_text("{}")
+    return checkpoint
+
+
+@pytest.mark.parametrize("changed", [{"learning_rate": 0.5}, {"method": "weft"}, {"epochs": 1}], ids=str)
+def test_other_settings_begin_anew_and_say_which_checkpoint_they_delete(launch, changed, caplog):
+    state = launch(**GIVEN)[2].state
+    interrupt(state)
+    assert launch(**GIVEN)[2].state == state
+    assert latest_checkpoint(state), "the same settings resume"
+    assert not caplog.records
+    with caplog.at_level(logging.WARNING, logger="weft"):
+        assert launch(**GIVEN | changed)[2].state != state
     assert not state.exists(), "the state of other settings is removed"
+    (record,) = caplog.records
+    assert "from the beginning: the checkpoint after optimiser step 6 in" in record.getMessage()
+    assert str(state) in record.getMessage()
+
+
+def test_a_state_without_a_checkpoint_is_removed_without_a_word(launch, caplog):
+    state = launch(**GIVEN)[2].state
+    launch(**GIVEN, learning_rate=0.5)
+    assert not state.exists()
+    assert not caplog.records
+
+
+@pytest.mark.parametrize(
+    ("changed", "name", "old", "new"),
+    [
+        ({"num_processes": 2}, "train_processes", 1, 2),
+        ({"micro_batch_size": 8}, "micro_batch_size", 4, 8),
+        ({"zero_stage": 1}, "zero_stage", 2, 1),
+        ({"offload_optimizer": True}, "offload_optimizer", False, True),
+        ({"gradient_checkpointing": True}, "gradient_checkpointing", False, True),
+    ],
+    ids=str,
+)
+def test_another_division_of_the_work_leaves_the_checkpoint_and_names_the_way_out(
+    launch, changed, name, old, new
+):
+    state = launch(**GIVEN)[2].state
+    checkpoint = interrupt(state)
+    with pytest.raises(TrainingError) as caught:
+        launch(**GIVEN | changed)
+    assert f"after optimiser step 6, which can be resumed only with {name}={old}, got {name}={new}; " in str(
+        caught.value
+    )
+    assert f"run it again with {name}={old} to continue, or delete {state} " in str(caught.value)
+    assert checkpoint.is_dir()
+    assert launch(**GIVEN)[2].state == state, "the first division goes on"
+    assert checkpoint.is_dir()
+
+
+def test_every_difference_of_the_division_is_named(launch):
+    interrupt(launch(**GIVEN)[2].state)
+    message = "with train_processes=1, micro_batch_size=4, got train_processes=2, micro_batch_size=2; "
+    with pytest.raises(TrainingError, match=message):
+        launch(micro_batch_size=2, num_processes=2)
+
+
+def test_another_division_is_free_before_the_first_checkpoint(launch):
+    state = launch(**GIVEN)[2].state
+    assert launch(**GIVEN, num_processes=2)[2].state == state
+
+
+def test_the_interval_of_the_checkpoints_may_change(launch):
+    state = launch(**GIVEN)[2].state
+    interrupt(state)
+    assert launch(**GIVEN, save_every=3)[2].state == state
+
+
+def test_a_checkpoint_whose_job_is_unknown_is_not_resumed(launch):
+    state = launch(**GIVEN)[2].state
+    checkpoint = interrupt(state)
+    (state / "job.json").write_text("{}")
+    with pytest.raises(TrainingError, match="does not describe the job"):
+        launch(**GIVEN)
+    assert checkpoint.is_dir()
 
 
 def test_a_state_is_resumed_only_with_the_same_inputs(launch, tmp_path):

@@ -1,0 +1,266 @@
+"""Recognise files and rows that are not in the form of weft's training data, and say how to convert them.
+
+The commands in the messages read one file and write another; they are tried in the tests.
+"""
+
+import json
+import re
+import shlex
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from weft.records import JsonObject
+
+HEAD_BYTES = 4096
+"""Number of bytes at the beginning of a file by which its format is recognised."""
+MAX_KEYS_SHOWN = 12
+
+
+@dataclass(frozen=True)
+class Format:
+    """A format that is not JSON Lines.
+
+    Attributes:
+        name: name of the format, with an article.
+        advice: what to do; ``{source}`` and ``{target}`` are replaced by paths, quoted for the shell.
+    """
+
+    name: str
+    advice: str
+
+
+def _python(code: str, files: str = "< {source} > {target}") -> str:
+    """Return the advice to convert a file by a line of Python; braces in the code are escaped."""
+    return f'convert it: python -c "{code.replace("{", "{{").replace("}", "}}")}" {files}'
+
+
+def _pandas(reader: str, files: str = "{source} {target}") -> str:
+    options = "orient='records', lines=True, double_precision=15"
+    return _python(f"import pandas, sys; pandas.{reader}.to_json(sys.argv[2], {options})", files)
+
+
+_UNPACK = "unpack it: {command} {{source}} > {{target}}"
+_LIST = "import json, sys; [print(json.dumps(row)) for row in json.load(sys.stdin){key}]"
+_CSV = _pandas("read_csv(sys.argv[1], sep=None, engine='python', dtype=str, keep_default_na=False)")
+BINARY_FORMATS = {
+    b"PAR1": Format("a Parquet file", _pandas("read_parquet(sys.argv[1])")),
+    b"ARROW1": Format("an Arrow file", _pandas("read_feather(sys.argv[1])")),
+    b"\xff\xff\xff\xff": Format(
+        "an Arrow file of the library datasets",
+        _python(
+            "import datasets, sys; datasets.Dataset.from_file(sys.argv[1]).to_json(sys.argv[2])",
+            "{source} {target}",
+        ),
+    ),
+    b"\x1f\x8b": Format("a file compressed by gzip", _UNPACK.format(command="gunzip -c <")),
+    b"BZh": Format("a file compressed by bzip2", _UNPACK.format(command="bunzip2 -c <")),
+    b"\xfd7zXZ\x00": Format("a file compressed by xz", _UNPACK.format(command="xz -dc <")),
+    b"\x28\xb5\x2f\xfd": Format("a file compressed by zstd", _UNPACK.format(command="zstd -dc <")),
+    b"PK\x03\x04": Format(
+        "a ZIP archive or an Excel workbook",
+        "unpack it (unzip {source}), or save the workbook as CSV and convert that",
+    ),
+    b"SQLite format 3\x00": Format("an SQLite database", "export its table as JSON Lines"),
+    b"\xff\xfe": Format("UTF-16 text", "convert it: iconv -f utf-16 -t utf-8 < {source} > {target}"),
+    b"\xfe\xff": Format("UTF-16 text", "convert it: iconv -f utf-16 -t utf-8 < {source} > {target}"),
+}
+"""First bytes of a file -> its format."""
+LATIN1 = "convert it: iconv -f latin1 -t utf-8 < {source} > {target}"
+"""Advice for text that is not UTF-8."""
+SAVED_DATASET = Format(
+    "a directory of the library datasets",
+    _python(
+        "import datasets, sys; datasets.load_from_disk(sys.argv[1]).to_json(sys.argv[2])", "{source} {target}"
+    ),
+)
+
+
+def recognise_path(path: Path) -> Format | None:
+    """Return the format of a file or directory by its first bytes, or None if it may be JSON Lines."""
+    if path.is_dir():
+        is_saved = (path / "state.json").exists() or (path / "dataset_info.json").exists()
+        return SAVED_DATASET if is_saved else Format("a directory", "name a file in it")
+    if not path.is_file():
+        return None
+    with path.open("rb") as file:
+        head = file.read(HEAD_BYTES)
+    for start, known in BINARY_FORMATS.items():
+        if head.startswith(start):
+            return known
+    is_text = head.lstrip().startswith(b"{") and b"\x00" not in head[:4]  # UTF-16 has NUL in its first bytes
+    if b"\x00" in head and not is_text:
+        return Format("a binary file", "convert it to JSON Lines in UTF-8")
+    return None
+
+
+def recognise_text(text: str) -> Format | None:
+    """Return the format of a text whose first line is not a JSON object, or None if it is just damaged."""
+    start = text.lstrip()[:HEAD_BYTES]
+    if start.startswith("version https://git-lfs"):
+        return Format(
+            "a pointer of Git LFS in place of the file",
+            "fetch the file itself: git lfs pull, in the repository from which it comes",
+        )
+    if re.match(r"<(!doctype|html|head|\?xml)", start, re.IGNORECASE):
+        return Format(
+            "a web page (HTML or XML)",
+            "download the file itself; on the hub, its address has /resolve/ where that of its page has "
+            "/blob/",
+        )
+    if start.startswith(("{", "[")):
+        return _recognise_json(text)
+    lines = start.splitlines() or [""]
+    if re.fullmatch(r"[\w ./\"-]+(?:[,;\t][\w ./\"-]+)+", lines[0]):
+        return Format("a table (CSV or TSV)", _CSV)
+    return None
+
+
+def _recognise_json(text: str) -> Format | None:
+    if "\r" in text and "\n" not in text and text.strip().count("\r"):
+        return Format(
+            "lines that end with a carriage return alone",
+            r"convert them: tr '\r' '\n' < {source} > {target}",
+        )
+    content = text.lstrip("\ufeff \t\r\n")
+    first_line = content.partition("\n")[0].strip()
+    try:
+        value, end = json.JSONDecoder().raw_decode(content)
+    except (ValueError, RecursionError):
+        value, end = {"{": {}, "[": []}.get(first_line), len(first_line) + 1
+    if isinstance(value, list):
+        return Format("a JSON list", _python(_LIST.format(key="")))
+    if not isinstance(value, dict) or end <= len(first_line):
+        return None
+    if (key := find_list_of_rows(value)) is not None and not content[end:].strip():
+        return list_of_rows(key)
+    return Format("JSON objects over several lines", "convert it: jq -c . {source} > {target}")
+
+
+def find_list_of_rows(row: JsonObject) -> str | None:
+    """Return the key of an object under which a list of rows lies, or None."""
+    keys = [key for key, value in row.items() if isinstance(value, list) and value]
+    is_only = len(keys) == 1 and keys[0] not in ("messages", "conversations")
+    return (
+        keys[0] if is_only and re.fullmatch(r"\w+", keys[0]) and isinstance(row[keys[0]][0], dict) else None
+    )
+
+
+def list_of_rows(key: str) -> Format:
+    """Return the format of a file with a single object that has all rows in a list."""
+    return Format(f"one JSON object with all rows under {key!r}", _python(_LIST.format(key=f"['{key}']")))
+
+
+def fill_paths(path: Path, advice: str) -> str:
+    """Return an advice with the paths of the file and of a new file, quoted for the shell."""
+    target = path if path.suffix == ".jsonl" else path.with_suffix("")  # such as train.jsonl.gz
+    if target.suffix != ".jsonl":
+        target = target.with_name(f"{target.name}.jsonl")
+    if target == path:
+        target = path.with_name(f"{path.stem}-converted.jsonl")
+    return advice.format(source=shlex.quote(str(path)), target=shlex.quote(str(target)))
+
+
+# Rows
+
+
+@dataclass(frozen=True)
+class RowForm:
+    """A form in which training examples are published.
+
+    Attributes:
+        name: name of the form.
+        fits: returns True for a row in this form.
+        expression: Python expression that converts a row ``r``.
+    """
+
+    name: str
+    fits: Callable[[JsonObject], bool]
+    expression: str
+
+
+def _keys(*names: str) -> Callable[[JsonObject], bool]:
+    return lambda row: row.keys() >= {*names}
+
+
+def _turns(key: str, *names: str) -> Callable[[JsonObject], bool]:
+    """Return a function that is True for a row with a list of turns with these keys under a key."""
+
+    def fits(row: JsonObject) -> bool:
+        turns = row.get(key)
+        if not isinstance(turns, list) or not turns:
+            return False
+        return all(isinstance(turn, dict) and turn.keys() >= {*names} for turn in turns)
+
+    return fits
+
+
+def _rename(question: str, answer: str) -> str:
+    return f"{{'question': r['{question}'], 'answer': r['{answer}']}}"
+
+
+def _join_instruction(context: str, answer: str) -> str:
+    question = rf"(r['instruction'] + '\n\n' + (r.get('{context}') or '')).strip()"
+    return f"{{'question': {question}, 'answer': r['{answer}']}}"
+
+
+def _rename_turns(key: str) -> str:
+    role = "{'human': 'user', 'gpt': 'assistant'}.get(t['from'], t['from'])"
+    return f"{{'messages': [{{'role': {role}, 'content': t['value']}} for t in r['{key}']]}}"
+
+
+is_sharegpt = _turns("messages", "from", "value")
+"""Function that is True for a row with turns in ShareGPT's form under the key ``messages``."""
+ROW_FORMS = (
+    RowForm("of Alpaca", _keys("instruction", "output"), _join_instruction("input", "output")),
+    RowForm("of Dolly", _keys("instruction", "response"), _join_instruction("context", "response")),
+    RowForm("of ShareGPT", _turns("conversations", "from", "value"), _rename_turns("conversations")),
+    RowForm("of ShareGPT", is_sharegpt, _rename_turns("messages")),
+    RowForm(
+        "of a conversation under another name",
+        _turns("conversations", "role", "content"),
+        "{'messages': r['conversations']}",
+    ),
+    RowForm(
+        "of TRL's prompt and completion",
+        lambda row: isinstance(row.get("prompt"), list) and isinstance(row.get("completion"), list),
+        "{'messages': r['prompt'] + r['completion']}",
+    ),
+    RowForm("of TRL's prompt and completion", _keys("prompt", "completion"), _rename("prompt", "completion")),
+    RowForm("of preferences (DPO)", _keys("prompt", "chosen"), _rename("prompt", "chosen")),
+    RowForm("of prompt and response", _keys("prompt", "response"), _rename("prompt", "response")),
+    RowForm("of MetaMath", _keys("query", "response"), _rename("query", "response")),
+    RowForm("of MATH and NuminaMath", _keys("problem", "solution"), _rename("problem", "solution")),
+    RowForm("of problem and answer", _keys("problem", "answer"), _rename("problem", "answer")),
+    RowForm(
+        "of s1K",
+        _keys("question", "thinking_trajectories", "attempt"),
+        "{'question': r['question'], 'reasoning': r['thinking_trajectories'][0], 'answer': r['attempt']}",
+    ),
+    RowForm("of question and solution", _keys("question", "solution"), _rename("question", "solution")),
+    RowForm("of question and response", _keys("question", "response"), _rename("question", "response")),
+    RowForm("of input and output", _keys("input", "output"), _rename("input", "output")),
+    RowForm(
+        "of question and answer, but not in small letters without spaces",
+        lambda row: {"question", "answer"} <= {key.strip().lower() for key in row},
+        "{k.strip().lower(): v for k, v in r.items()}",
+    ),
+)
+"""Forms of rows, the first of which that fits is named in messages."""
+
+
+def describe_row(path: Path, row: JsonObject) -> str:
+    """Describe a row without question and answer, or messages: its keys, its form, and what to do."""
+    names = [repr(key) for key in row][:MAX_KEYS_SHOWN]
+    shown = f"the keys {', '.join(names)}{', ...' if len(row) > len(names) else ''}" if row else "no key"
+    if (key := find_list_of_rows(row)) is not None:
+        known = list_of_rows(key)
+        return f"got {known.name}; {fill_paths(path, known.advice)}"
+    for form in ROW_FORMS:
+        if form.fits(row):
+            rows = "map(json.loads, filter(str.strip, sys.stdin))"
+            code = f"import json, sys; [print(json.dumps({form.expression})) for r in {rows}]"
+            return f"got {shown}, in the form {form.name}; {fill_paths(path, _python(code))}"
+    if set(row) == {"text"}:
+        return f"got {shown}; plain texts have no question, which fine-tuning needs"
+    return f"got {shown}; rename the keys"

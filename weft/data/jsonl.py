@@ -1,0 +1,146 @@
+"""Read JSON Lines files that people write, strictly: a doubtful line is an error with file and line.
+
+JSON that Python's parser would accept silently is refused: NaN and Infinity (which pandas writes), numbers
+that overflow, keys given twice, and lone surrogates, which no tokenizer accepts. Blank lines are skipped.
+"""
+
+import json
+import math
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from weft.data.formats import LATIN1, Format, fill_paths, recognise_path, recognise_text
+from weft.errors import DataError
+from weft.records import JsonObject
+from weft.records.files import numbered_lines, read_text
+
+SHOWN_CHARACTERS = 80
+"""Length to which a line is truncated in a message."""
+MAX_DIGITS = 4300
+"""Largest number of digits of an integer that Python converts to text."""
+BLANK = " \t\r"
+"""Characters of a blank line besides its end."""
+
+
+def read_numbered_rows(path: Path, *, remedy: str) -> Iterator[tuple[str, JsonObject]]:
+    """Yield the place, "FILE, line N", and the JSON object of each line that is not blank.
+
+    Args:
+        path: the file.
+        remedy: advice for a missing file or a malformed line.
+
+    Yields:
+        Places and objects, in file order.
+
+    Raises:
+        DataError: the file is missing or in another format, or a line is malformed.
+    """
+    text = _read_text(path, remedy=remedy)
+    is_first = True
+    for place, line in numbered_lines(path, text):
+        if not line.strip(BLANK):
+            continue
+        try:
+            row = parse_strictly(line)
+        except (ValueError, RecursionError) as error:
+            known = recognise_text(text) if is_first else None
+            if known is not None:
+                raise _wrong_format(place, path, known, remedy) from error
+            raise DataError(
+                f"{place}: expected a JSON object, got {_cut(line)} ({_explain(error)}); {remedy}"
+            ) from error
+        is_first = False
+        yield place, row
+
+
+def _read_text(path: Path, *, remedy: str) -> str:
+    known = recognise_path(path)
+    if known is not None:
+        raise _wrong_format(str(path), path, known, remedy)
+    try:
+        return read_text(path, remedy=remedy)
+    except DataError as error:
+        if isinstance(error.__cause__, UnicodeDecodeError):
+            raise DataError(f"{error}; {fill_paths(path, LATIN1)}") from error
+        raise
+
+
+def _wrong_format(place: str, path: Path, known: Format, remedy: str) -> DataError:
+    return DataError(
+        f"{place}: expected JSON Lines, got {known.name}; {fill_paths(path, known.advice)}; {remedy}"
+    )
+
+
+def parse_strictly(line: str) -> JsonObject:
+    """Return the JSON object of a line; raise ValueError or RecursionError if it is not strictly valid."""
+    value = json.loads(
+        line,
+        parse_constant=_refuse_constant,
+        parse_float=_parse_float,
+        parse_int=_parse_int,
+        object_pairs_hook=_make_object,
+    )
+    if not isinstance(value, dict):
+        raise ValueError(f"this is a {type(value).__name__}")
+    # An escape or a raw surrogate is the rare reason to look at all texts of a row.
+    if re.search(r"\\u[dD]|[\ud800-\udfff]", line):
+        _require_unicode(value)
+    return value
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON; write null or leave the key out")
+
+
+def _parse_float(digits: str) -> float:
+    number = float(digits)
+    if not math.isfinite(number):
+        raise ValueError(f"the number {digits:.40} is too large; write it as text")
+    return number
+
+
+def _parse_int(digits: str) -> int:
+    if len(digits.lstrip("-")) > MAX_DIGITS:
+        raise ValueError(f"a number of {len(digits)} digits is too long; write it as text")
+    return int(digits)
+
+
+def _make_object(pairs: list[tuple[str, Any]]) -> JsonObject:
+    row = dict(pairs)
+    if len(row) < len(pairs):
+        keys = [key for key, _ in pairs]
+        repeated = next(key for key in keys if keys.count(key) > 1)
+        raise ValueError(f"the key {_cut(repeated)} is given twice")
+    return row
+
+
+def _require_unicode(row: JsonObject) -> None:
+    """Raise ValueError if a key or a text in a row contains a lone surrogate."""
+    pending: list[tuple[str, Any]] = [("", row)]
+    while pending:
+        name, value = pending.pop()
+        if isinstance(value, dict):
+            pending += [(f"{name}.{key}", part) for key, item in value.items() for part in (key, item)]
+        elif isinstance(value, list):
+            pending += [(f"{name}.{index}", item) for index, item in enumerate(value)]
+        elif isinstance(value, str) and (match := re.search("[\ud800-\udfff]", value)):
+            raise ValueError(
+                f"{_cut(name.removeprefix('.'))} holds {match[0]!r}, half of a surrogate pair, which is "
+                "not valid Unicode"
+            )
+
+
+def _explain(error: ValueError | RecursionError) -> str:
+    if isinstance(error, RecursionError):
+        return "its brackets are nested too deep"
+    if isinstance(error, json.JSONDecodeError):
+        if error.msg == "Extra data":
+            return f"more text follows the object at column {error.colno}; each object needs its own line"
+        return f"{error.msg}, column {error.colno}"
+    return str(error)
+
+
+def _cut(text: str) -> str:
+    return repr(text) if len(text) <= SHOWN_CHARACTERS else f"{text[:SHOWN_CHARACTERS]!r}..."
