@@ -151,9 +151,6 @@ def draw(start, between_cells, between_rows, end):
         pytest.param("\n".join(f"Row {row}: {cells}" for row, cells in enumerate(CELLS, 1)), id="named rows"),
         pytest.param("\n".join(f"{row}. {cells}" for row, cells in enumerate(CELLS, 1)), id="numbered rows"),
         pytest.param(" ".join(f"R{row} = {cells}," for row, cells in enumerate(ROWS, 1)), id="short names"),
-        pytest.param(
-            f"First row: {ROWS[0]}, second row: {ROWS[1]}, then {ROWS[2]}{ROWS[3]}", id="half named"
-        ),
         pytest.param("**1** 2 *3* 4\n" + "\n".join(CELLS[1:]), id="bold digits"),
         pytest.param("１２３４３４１２２１４３４３２１", id="wide digits"),
         pytest.param(f"\\boxed{{{SOLVED}}}", id="a box"),
@@ -163,9 +160,8 @@ def draw(start, between_cells, between_rows, end):
     ],
 )
 def test_strict_reads_a_board_however_it_is_drawn(drawing):
-    is_half = "then" in drawing
-    assert score_strictly(f"<answer>{drawing}</answer>").extracted == (None if is_half else SOLVED)
-    assert score_strictly(f"so\n{drawing}\n").extracted == (None if is_half else SOLVED)
+    assert score_strictly(f"<answer>{drawing}</answer>").extracted == SOLVED
+    assert score_strictly(f"so\n{drawing}\n").extracted == SOLVED
 
 
 def test_strict_takes_different_boards_in_tags_for_no_answer():
@@ -180,6 +176,9 @@ def test_strict_takes_different_boards_in_tags_for_no_answer():
     [
         pytest.param(f"<answer>{PUZZLE}</answer>", PUZZLE, id="a copy"),
         pytest.param("<answer>1.234341221434321</answer>", None, id="a decimal"),
+        pytest.param(
+            f"<answer>First row: {ROWS[0]}, then {' '.join(ROWS[1:])}</answer>", None, id="words between"
+        ),
         pytest.param(f"<answer>{' '.join(ROWS[:3])}</answer>", None, id="three rows"),
         pytest.param(
             "<answer>" + "|".join(reversed(ROWS)) + "</answer>", "4321214334121234", id="rows reversed"
