@@ -85,6 +85,11 @@ def _count_jobs(experiment: FineTuning) -> Iterator[str]:
         yield f"  approximate sampling: {sampling.approximation}"
 
 
+def _describe_absence(path: str, kind: str) -> str:
+    """Describe what stands at a path where a file or a directory is wanted."""
+    return f"  not a {kind}: {path}" if find_path(path).exists() else f"  missing: {path}"
+
+
 def _list_needs(experiment: FineTuning, offline: Sequence[str], pins: Path | None) -> Iterator[str]:
     needs: dict[str, str] = {}  # path below the offline folders -> how the content is pinned
     base = experiment.base_model
@@ -93,7 +98,7 @@ def _list_needs(experiment: FineTuning, offline: Sequence[str], pins: Path | Non
     elif isinstance(base, ScratchModel) and base.use == "shipped":
         yield f"  base model: {base.shipped}, shipped"
     elif isinstance(base, LocalModel) and not find_path(base.path).is_dir():
-        yield f"  missing: {base.path}"
+        yield _describe_absence(base.path, "directory")
     sources = [*experiment.datasets.values(), *experiment.benchmarks.values()]
     for source in sources:
         if isinstance(source, HubData):
@@ -101,7 +106,7 @@ def _list_needs(experiment: FineTuning, offline: Sequence[str], pins: Path | Non
         elif isinstance(source, PublishedBenchmark):
             needs.update([_describe_file(source.file, pins)])
         elif isinstance(source, JsonlData | CustomBenchmark) and not find_path(source.path).is_file():
-            yield f"  missing: {source.path}"
+            yield _describe_absence(source.path, "file")
     instructions = {getattr(source, "instruction", "none") for source in sources}
     needs.update(
         {D1_TEXTS[name].offline: "pinned by hash" for name in sorted(instructions & D1_TEXTS.keys())}

@@ -41,6 +41,13 @@ def test_missing_files_of_the_user_are_listed(tmp_path):
     described = load_experiment("experiments/tiny.yaml").model_copy(update=changes)
     missing = [f"  missing: {path}" for path in (model, train)]
     assert [line for line in plan_lines(described, offline=[]) if "missing" in line] == missing
+    model.touch()
+    train.mkdir()
+    lines = [*plan_lines(described, offline=[])]
+    assert f"  not a directory: {model}" in lines
+    assert f"  not a file: {train}" in lines
+    model.unlink()
+    train.rmdir()
     model.mkdir()
     train.touch()
     assert not any("missing" in line for line in plan_lines(described, offline=[]))

@@ -40,6 +40,7 @@ _SIGNS = str.maketrans(
     | dict.fromkeys("−–—‐‑‒﹣－➖", "-")
     | dict.fromkeys("＋➕", "+")
     | dict.fromkeys("≈≃≅≡＝→⇒⟹", "=")
+    | {chr(0xFF10 + digit): str(digit) for digit in range(10)}
     | {"[": "(", "]": ")", "（": "(", "）": ")"}
 )
 _ARGUMENT = r"\{([^{}]*)\}"
@@ -59,6 +60,7 @@ _PLAIN: tuple[Step, ...] = (
         ),
         " ",
     ),
+    (re.compile(r"\{\s*\}"), ""),
     (re.compile(r"\\\{"), "("),
     (re.compile(r"\\\}"), ")"),
     # Bold type and code. A power of two numbers has the stars between them.
@@ -175,7 +177,7 @@ def _write_plainly(expression: str) -> str:
 def _read_reference(reference: Any) -> tuple[Sequence[int | float], int | float]:
     """Return the numbers and the target of a reference."""
     match reference:
-        case [[*numbers], target] if all(type(number) in (int, float) for number in (*numbers, target)):
+        case [[_, *_] as numbers, target] if all(type(value) in (int, float) for value in (*numbers, target)):
             return numbers, target
     raise ScoringError(
         f"a countdown reference must be [[numbers], target], got {reference!a:.80}; correct the reference"

@@ -57,7 +57,8 @@ def score_strict(generation: str, *, question: str, reference: Any) -> Score:
     scored. All numbers must agree, and an expression is none; of a sentence in answer tags, the last number
     is scored. The extracted number is formatted as an integer or as a fraction.
     """
-    if isinstance(reference, bool) or not isinstance(reference, int | float) or not math.isfinite(reference):
+    is_finite = math.isfinite(reference) if isinstance(reference, float) else isinstance(reference, int)
+    if isinstance(reference, bool) or not is_finite:
         raise ScoringError(
             f"a gsm8k reference must be a finite number, got {reference!a:.80}; correct the reference"
         )

@@ -207,7 +207,17 @@ def _have_same_value(stated: str, reference: str, said_words: str, wanted_words:
     pairs += [(stated, reference), (_drop_name(stated, reference), _drop_name(reference, stated))]
     if any(_squeeze(left) == _squeeze(right) for left, right in pairs):
         return True
+    if _repeats_a_value(stated, reference):
+        return False
     return _has_decimal_comma(stated, reference) or _compare(stated, reference)
+
+
+def _repeats_a_value(stated: str, reference: str) -> bool:
+    """Return True for a list such as `5, 5` beside a list of another length; math-verify compares sets."""
+    if _BRACKET.search(stated + reference) or "=" in stated:
+        return False
+    terms, wanted = (_squeeze(text).split(",") for text in (stated, reference))
+    return len(set(terms)) < len(terms) != len(wanted)
 
 
 def _has_decimal_comma(stated: str, reference: str) -> bool:

@@ -153,6 +153,7 @@ def list_of_rows(key: str) -> Format:
 
 def fill_paths(path: Path, advice: str) -> str:
     """Return an advice with the paths of the file and of a new file, quoted for the shell."""
+    path = path if path.name else path / "data.jsonl"  # "." and "/" have no name
     target = path if path.suffix == ".jsonl" else path.with_suffix("")  # such as train.jsonl.gz
     if target.suffix != ".jsonl":
         target = target.with_name(f"{target.name}.jsonl")

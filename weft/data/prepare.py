@@ -10,6 +10,7 @@ from transformers import PreTrainedTokenizerBase
 from weft.config.sources import SpecialTokens
 from weft.data.collate import PreparedExample
 from weft.data.encoding import Layout, encode_example, encode_question, turn_end_id
+from weft.data.special_tokens import guard_text
 from weft.errors import DataError
 from weft.layout import SUMMARY_FILE
 from weft.records import Example, LengthSummary, Question
@@ -104,6 +105,10 @@ def measure_prompts(
     Raises:
         DataError: a prompt contains a special token, or the chat template refuses it.
     """
+    try:
+        guard_text(tokenizer, prefill, special_tokens, part="prefill")
+    except DataError as error:
+        raise DataError(f"sampling.prefill in the experiment: {error}") from error
     lengths = {}
     for number, question in enumerate(questions, start=1):
         try:

@@ -154,6 +154,8 @@ def score_strictly(generation, reference=((3, 5, 20), 12)):
         pytest.param(r"20 - \textcolor{red}{3 - 5}", id="a colour of a difference"),
         pytest.param(r"20 \hspace{3mm} - 3 - 5", id="a space of LaTeX"),
         pytest.param(r"20 - 3 - 5 \\", id="the end of a row"),
+        pytest.param(r"20 -{} 3 - 5", id="empty braces"),
+        pytest.param("２０ - ３ - ５", id="full-width digits"),
     ],
 )
 def test_strict_takes_an_expression_in_any_writing(content):

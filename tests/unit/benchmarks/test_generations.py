@@ -163,6 +163,7 @@ def test_objects_may_have_blank_lines_between_them_and_be_indented(write, write_
         ("gsm8k", 18.0, "18", "got '18'; .*: write 18$"),
         ("gsm8k", 18.0, float("nan"), "NaN or Infinity, got nan"),
         ("countdown", [[3, 4], 7], None, "got None"),
+        ("countdown", [[3, 4], 7], [[], 0], r"got \[\[\], 0\]"),
         ("math500", r"\frac{1}{2}", 18, 'write "18"$'),
     ],
 )

@@ -3,7 +3,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from weft.benchmarks import find_scorer
-from weft.benchmarks.gsm8k import score_d1
+from weft.benchmarks.gsm8k import score_d1, score_strict
 from weft.errors import ScoringError
 from weft.records import Verdict
 
@@ -194,3 +194,9 @@ def test_d1_reads_no_negative_reference():
 @given(st.integers(-(10**12), 10**12))
 def test_strict_reads_every_integer_with_separators(number):
     assert score_strictly(f"\\boxed{{\\${number:,}}}", float(number)).verdict is Verdict.CORRECT
+
+
+def test_a_huge_reference_is_compared_exactly():
+    box = rf"\boxed{{{10**400}}}"
+    assert score_strict(box, question="", reference=10**400).verdict is Verdict.CORRECT
+    assert score_strict(box, question="", reference=10**400 + 1).verdict is Verdict.WRONG

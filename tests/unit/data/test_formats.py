@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import zipfile
+from pathlib import Path
 
 import pandas
 import pytest
@@ -71,6 +72,8 @@ def test_archives_and_directories_are_named(tmp_path):
         archive.writestr("a.jsonl", LINE)
     assert "a ZIP archive" in refuse(tmp_path / "a.zip")
     assert "got a directory; name a file in it" in refuse(tmp_path)
+    assert "got a directory" in refuse(Path())
+    assert "got a directory" in refuse(Path("/"))
     (tmp_path / "state.json").write_text("{}")
     assert "load_from_disk" in refuse(tmp_path)
 

@@ -90,7 +90,7 @@ def test_test_questions_are_checked_before_training(tokenizer):
         measure_prompts(rows, tokenizer, source=source, prefill="", special_tokens="error")
     lengths = measure_prompts(rows, tokenizer, source=source, prefill="", special_tokens="plain_text")
     assert 0 < lengths["p"] < lengths["q"]
-    with pytest.raises(DataError, match=r"line 1: .*the prefill must not"):
+    with pytest.raises(DataError, match=r"^sampling.prefill in the experiment: the prefill must not"):
         measure_prompts(rows, tokenizer, source=source, prefill="<|eot_id|>", special_tokens="error")
 
 
