@@ -1,9 +1,18 @@
 # Commands for users and for continuous integration. `make help` lists them.
 
-PYTHON ?= python3.11
 VENV := .venv
 BIN := $(CURDIR)/$(VENV)/bin
-STAMP := $(VENV)/.complete
+# The stamp names the Python of .venv. Without PYTHON=..., that one is kept; another one makes .venv anew.
+STAMP := $(firstword $(wildcard $(VENV)/.complete-*))
+ifneq ($(PYTHON),)
+  STAMP := $(VENV)/.complete-$(notdir $(PYTHON))
+else ifneq ($(STAMP),)
+  PYTHON := $(patsubst $(VENV)/.complete-%,%,$(STAMP))
+else
+  PYTHON := $(shell for name in python3.11 python3.12 python3.13; do \
+    $$name -c "" 2>/dev/null && echo $$name && exit; done; echo python3.11)
+  STAMP := $(VENV)/.complete-$(PYTHON)
+endif
 export PATH := $(BIN):$(PATH)
 PYTEST := python -m pytest -n 2 --dist worksteal
 EXPERIMENT ?= tiny
@@ -14,9 +23,17 @@ run: setup  ## set up and run the default experiment: tables, figures, report
 	snakemake --cores all --config experiment=$(EXPERIMENT)
 	@echo "open results/$(EXPERIMENT)/report/index.html"
 
-setup: $(STAMP)  ## create .venv with exactly the pinned versions
+setup: $(STAMP)  ## create .venv with exactly the pinned versions (PYTHON=python3.12 for another Python)
 
 $(STAMP): envs/weft.lock.txt envs/dev.lock.txt pyproject.toml
+	@version=$$($(PYTHON) -c "import sys; print('%d.%d' % sys.version_info[:2])" 2>/dev/null); \
+	case "$$version" in \
+	  3.11|3.12|3.13) ;; \
+	  "") echo "weft needs Python 3.11, 3.12 or 3.13, but the command $(PYTHON) does not run;" \
+	    "install one of them, or name it: make PYTHON=path/to/python3.12" >&2; exit 2 ;; \
+	  *) echo "weft needs Python 3.11, 3.12 or 3.13, but $(PYTHON) is Python $$version;" \
+	    "name another one: make PYTHON=python3.12" >&2; exit 2 ;; \
+	esac
 	$(PYTHON) -m venv --clear $(VENV)
 	pip install --quiet --disable-pip-version-check -r envs/dev.lock.txt
 	pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .

@@ -133,11 +133,42 @@ def _explain_argument(name: str, known: Sequence[str], other_names: Mapping[str,
     return f"{name!r} (here it is {meant})" if meant else f"{name!r} (there are {', '.join(known)})"
 
 
+EXTRAS = {
+    "deepspeed": "deepspeed",
+    "snakemake": "workflow",
+    "lm_eval": "eval",
+    "tensorboard": "trackers",
+    "trackio": "trackers",
+}
+"""Optional module -> extra of the package that installs it."""
+
+
+def explain_missing_module(error: ModuleNotFoundError) -> str | None:
+    """Return a message that says how to install the module that an import lacks; None for a module of weft."""
+    module = (error.name or "").partition(".")[0]
+    if module in {"", "weft"}:
+        return None
+    extra = f"[{EXTRAS[module]}]" if module in EXTRAS else ""
+    return (
+        f"this command needs the Python module {module!r}, which is not installed in {sys.prefix}; install it "
+        f"with: python -m pip install 'weft-dllm{extra}'"
+    )
+
+
 @contextmanager
 def exit_on_error() -> Iterator[None]:
-    """Print an error of weft or of the operating system as a single message and exit with code 2."""
+    """Print an error of weft or of the operating system as a single message and exit with code 2.
+
+    A package that is not installed is such an error as well.
+    """
     try:
         yield
+    except ModuleNotFoundError as error:
+        message = explain_missing_module(error)
+        if message is None:
+            raise
+        print(f"weft: error: {message}", file=sys.stderr)  # noqa: T201 - for the command line
+        sys.exit(2)
     except (WeftError, OSError) as error:  # OSError: a full disk, a file that may not be written
         text = str(error) if isinstance(error, WeftError) else describe_error(error)
         print(f"weft: error: {text}", file=sys.stderr)  # noqa: T201 - for the command line

@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 RESULTS = Path("results")
+PACKAGE = Path(__file__).resolve().parent
+SHIPPED_FILES = PACKAGE / "shipped"
+"""Folder in an installed package with the experiments, the workflow and config.yaml; absent in a checkout."""
 TABLE_FORMATS = ("csv", "md")
 FIGURE_FORMATS = ("png", "pdf", "svg")
 

@@ -21,12 +21,12 @@ from typing import Any
 
 import weft
 from weft.errors import WeftError
-from weft.layout import PROVENANCE_ENDING, digests_file, provenance_file
+from weft.layout import PACKAGE, PROVENANCE_ENDING, SHIPPED_FILES, digests_file, provenance_file
 from weft.records import FileDigest, FileDigests, Provenance
 from weft.records.base import JsonObject
 from weft.records.files import read_json, write_json
 
-PACKAGE_ROOT = Path(__file__).resolve().parent
+PACKAGE_ROOT = PACKAGE
 RECORDED_PACKAGES = (
     "torch", "transformers", "deepspeed", "peft", "accelerate", "datasets", "tokenizers", "numpy", "pandas",
     "scipy", "matplotlib", "snakemake",
@@ -145,6 +145,7 @@ def write_provenance(
         notes: further keys, as JSON.
     """
     commit, dirty = git_state()
+    rooms = {room.stem for room in PACKAGE_ROOT.iterdir()} - {SHIPPED_FILES.name}
     if result.is_dir():
         files = _digest_files(result, known={})
         write_json(digests_file(result), FileDigests(files=files))
@@ -152,7 +153,7 @@ def write_provenance(
         weft_version=weft.__version__,
         commit=commit,
         dirty=dirty,
-        source_digest=source_digest(*sorted(room.stem for room in PACKAGE_ROOT.iterdir())),
+        source_digest=source_digest(*sorted(rooms)),
         experiment=experiment,
         experiment_digest=digest(settings),
         seed=seed,
@@ -199,9 +200,13 @@ def merge_provenance(parts: Sequence[Path], result: Path) -> None:
 def git_state() -> tuple[str | None, bool | None]:
     """Return the commit of the source tree, and whether tracked files differ from it; None outside git.
 
+    An installed package has no commit, also if its environment is a folder in another repository.
+
     The documents and the stored results below ``docs`` do not count: no result depends on them, and storing a
     result changes them.
     """
+    if SHIPPED_FILES.is_dir():
+        return None, None
     status = ["git", "status", "--porcelain", "--untracked-files=no", "--", ":(top)", ":(exclude,top)docs"]
     commands = (["git", "rev-parse", "HEAD"], status)
     try:

@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 import yaml
 
+import weft
 from weft.cli.shared import OfflineOption, app, offline_folders
 from weft.config import find_experiment, load_experiment, read_settings
 from weft.data.pins import pins_path
@@ -43,11 +44,13 @@ def doctor(
         bool, typer.Option("--build", help="Compile the extension that DeepSpeed requires.")
     ] = False,
 ) -> None:
-    """Print the hardware and software of this machine."""
+    """Print the hardware and software of this machine, and where the shipped files of weft are."""
+    from weft.config.places import CHECKOUT
     from weft.training.environment import build_extensions, machine_lines
 
     if build:
         build_extensions()
+    typer.echo(f"weft {weft.__version__}, shipped files in {CHECKOUT}")
     for line in machine_lines(read_settings().offline):
         typer.echo(line)
 

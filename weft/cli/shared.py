@@ -8,20 +8,39 @@ from typing import Annotated, Any
 
 import typer
 
+import weft
 from weft.config import BASE_RUN, Experiment, FineTuning, Run, find_experiment, load_experiment, read_settings
+from weft.config.places import find_path
 from weft.errors import ConfigError
 from weft.provenance import write_provenance
 from weft.records.base import JsonObject
 
 app = typer.Typer(
-    help="Weighted entropy-driven fine-tuning of masked diffusion language models, reproduced.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,
 )
 
+
+def _print_version(is_asked: bool) -> None:
+    """Print the version and end, if ``--version`` is given."""
+    if is_asked:
+        typer.echo(f"weft {weft.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _describe(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit."),
+    ] = False,
+) -> None:
+    """Weighted entropy-driven fine-tuning of masked diffusion language models, reproduced."""
+
+
 ExperimentOption = Annotated[str, typer.Option("--experiment", help="Path or name of an experiment file.")]
-BaseOption = Annotated[Path, typer.Option(help="Checkpoint directory of the base model.")]
+BaseOption = Annotated[Path, typer.Option(callback=find_path, help="Checkpoint directory of the base model.")]
 AdapterOption = Annotated[
     Path | None,
     typer.Option(help="Result of the training run: a PEFT adapter, or a full checkpoint directory."),

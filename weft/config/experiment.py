@@ -9,6 +9,7 @@ from typing import Annotated, Literal, get_args
 from pydantic import Field, field_validator, model_validator
 
 from weft.config.methods import Method
+from weft.config.places import CHECKOUT
 from weft.config.sampling import Sampling
 from weft.config.section import Distinct, Name, Section, invalid, validate
 from weft.config.sources import (
@@ -420,9 +421,14 @@ def _read_experiment(file: Path) -> YamlFile:
         return written
     place = f"{written.place(['extends'])}extends"
     extended = written.content.pop("extends")
-    base_file = file.parent / str(extended)
-    if not isinstance(extended, str) or not base_file.is_file():
-        raise invalid(file, f"{place}: must be a file, relative to the folder of this one, got {extended!r}")
+    folders = (file.parent, CHECKOUT / "experiments")
+    base_file = next((path for folder in folders if (path := folder / str(extended)).is_file()), None)
+    if not isinstance(extended, str) or base_file is None:
+        raise invalid(
+            file,
+            f"{place}: must be a file, relative to the folder of this one, or a shipped experiment such as "
+            f"tiny.yaml, got {extended!r}",
+        )
     base = read_yaml_file(base_file)
     if "extends" in base.content:
         raise invalid(file, f"{place}: must be a file that does not extend another one, got {extended!r}")

@@ -8,8 +8,13 @@ examples, and the offline folders of config.yaml.
 import os
 from pathlib import Path
 
-CHECKOUT = Path(__file__).resolve().parents[2]
-"""Root of the repository; without the other files of the repository if only the package is installed."""
+from weft.layout import PACKAGE, SHIPPED_FILES
+
+CHECKOUT = SHIPPED_FILES if SHIPPED_FILES.is_dir() else PACKAGE.parent
+"""Root of the repository; in an installed package, the folder with copies of the files that weft uses."""
+
+JOBS_PACKAGE = Path(".snakemake/weft")
+"""Folder for a link to an installed package, beside Snakemake's own records."""
 
 
 def find_path(path: str | Path) -> Path:
@@ -45,6 +50,25 @@ def in_one_spelling(path: Path) -> Path:
 
 
 def run_jobs_from_checkout() -> None:
-    """Make the jobs of this process import weft from the checkout, whether or not it is installed."""
-    places = [str(CHECKOUT), os.environ.get("PYTHONPATH", "")]
+    """Make the jobs of this process import weft from the checkout, whether or not it is installed.
+
+    If this process runs an installed package, its jobs import this package, whatever their environment is.
+    """
+    folder = _link_package() if CHECKOUT == SHIPPED_FILES else CHECKOUT
+    places = [str(folder), os.environ.get("PYTHONPATH", "")]
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, places))
+
+
+def _link_package() -> Path:
+    """Return a folder below the working directory that contains a link to the installed package alone.
+
+    The packages beside it may not fit the Python of a job, which conda can have installed.
+    """
+    folder = Path.cwd() / JOBS_PACKAGE
+    folder.mkdir(parents=True, exist_ok=True)
+    link = folder / PACKAGE.name
+    if not link.is_symlink() or link.readlink() != PACKAGE:
+        new = folder / f".{os.getpid()}.new"
+        new.symlink_to(PACKAGE, target_is_directory=True)
+        new.replace(link)  # also if another process has made the link in between
+    return folder

@@ -14,7 +14,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from weft.config.section import Section, Sha256
 from weft.errors import DataError
-from weft.layout import lock_file
+from weft.layout import SHIPPED_FILES, lock_file
 from weft.records.files import read_text, write_json
 
 RepoType = Literal["dataset", "model"]
@@ -33,8 +33,13 @@ _PINS = TypeAdapter(dict[str, Pin])
 
 
 def pins_path(experiment_file: Path) -> Path:
-    """Return the path of an experiment's lock file: ``paper.lock.json`` for ``paper.yaml``."""
-    return experiment_file.with_name(f"{experiment_file.stem}.lock.json")
+    """Return the path of an experiment's lock file: ``paper.lock.json`` for ``paper.yaml``.
+
+    It is beside the experiment file, or in the working directory if the file is part of an installed package.
+    """
+    name = f"{experiment_file.stem}.lock.json"
+    is_installed = experiment_file.absolute().is_relative_to(SHIPPED_FILES)
+    return Path(name) if is_installed else experiment_file.with_name(name)
 
 
 def find_pin(pins: Path | None, repo_type: RepoType, repo: str, revision: str) -> Pin | None:

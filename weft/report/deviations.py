@@ -7,11 +7,11 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from weft.provenance import PACKAGE_ROOT
+from weft.config.places import CHECKOUT
 from weft.records.files import read_text
 
-DEVIATIONS_FILE = PACKAGE_ROOT.parent / "docs/deviations.md"
-"""The document in the repository; it does not exist if only the package is installed."""
+DEVIATIONS_FILE = CHECKOUT / "docs/deviations.md"
+"""The document in the repository, or its copy in an installed package."""
 ENTRY = re.compile(r"^- \*\*(\d+)\. (.+?)\.?\*\* *(.*?)(?=^- |^#|\Z)", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\[(.+?)\]\(.+?\)")
 
