@@ -10,11 +10,11 @@ from weft.config.instructions import D1_TEXTS
 from weft.config.places import find_path
 from weft.config.sources import (
     CustomBenchmark,
+    FileData,
     GeneratedData,
     HubData,
     HubFile,
     HubModel,
-    JsonlData,
     LocalModel,
     PublishedBenchmark,
     ScratchModel,
@@ -105,7 +105,9 @@ def _list_needs(experiment: FineTuning, offline: Sequence[str], pins: Path | Non
             needs.update(_describe_file(file, pins) for file in source.files)
         elif isinstance(source, PublishedBenchmark):
             needs.update([_describe_file(source.file, pins)])
-        elif isinstance(source, JsonlData | CustomBenchmark) and not find_path(source.path).is_file():
+        elif isinstance(source, FileData):
+            yield from (f"  missing: {path}" for path in source.paths if not find_path(path).exists())
+        elif isinstance(source, CustomBenchmark) and not find_path(source.path).is_file():
             yield _describe_absence(source.path, "file")
     instructions = {getattr(source, "instruction", "none") for source in sources}
     needs.update(

@@ -240,27 +240,73 @@ class HubData(Section):
     """Text that precedes every question."""
 
 
-class JsonlData(Section):
-    """Training examples of the user: JSONL with ``question`` and ``answer``, or ``messages``, on every line.
+Form = Literal["question_answer", "messages", "prompt_completion", "alpaca", "sharegpt"]
+"""Form of the rows of a training set, see docs/data.md."""
 
-    A line with question and answer may also have ``reasoning``, which is put in tags before the answer.
-    ``messages`` is a list of {role, content}: an optional system message, then user and assistant in turn.
-    The model is trained on the last turn only, which is the assistant's. Other keys are ignored, and
-    ``messages`` take precedence over a question and an answer in the same row.
-    """
+Column = Literal[
+    "question",
+    "answer",
+    "reasoning",
+    "messages",
+    "prompt",
+    "completion",
+    "instruction",
+    "input",
+    "output",
+    "conversations",
+    "system",
+]
+"""Name of a column in one of the forms."""
 
-    source: Literal["jsonl"]
-    """A file of the user."""
-    path: str = Field(min_length=1)
-    """Path of the file. A line is {question, answer, reasoning (optional)}, or {messages: [{role, content},
-    …]} of which the last turn is trained; repeated lines are left out."""
-    sha256: Sha256 | None = None
-    """SHA-256 of the file; not checked if not given."""
+
+class _Rows(Section):
+    """Keys of a training set whose rows have one of the forms of docs/data.md."""
+
+    columns: dict[Column, str] = Field(default={})
+    """Name in the form -> name of the column in the data, such as {question: problem, answer: solution}."""
+    form: Form | None = None
+    """Form of the rows; recognised from the first row if not given."""
+    num_examples: int | None = Field(default=None, gt=0)
+    """Number of examples to take from the beginning; null for all. More than there are is an error."""
     instruction: Instruction = "none"
     """Text that precedes every question, in the last user turn."""
 
 
-DataSource = Annotated[GeneratedData | HubData | JsonlData, Field(discriminator="source")]
+class FileData(_Rows):
+    """Training examples of the user, from files or from a folder of the library datasets.
+
+    A file is JSON Lines, a JSON list, Parquet, CSV or TSV, each also compressed by gzip. The form of the rows
+    (question and answer, messages, prompt and completion, Alpaca, or ShareGPT) is recognised from the first
+    row. The model is trained on the last turn only, which is the assistant's. Other columns are ignored, and
+    repeated examples are left out.
+    """
+
+    source: Literal["file", "jsonl"]
+    """Files of the user. ``jsonl`` is an earlier name, with which each row may have another form."""
+    path: str | list[str] = Field(min_length=1)
+    """Path of a file or of a folder, or paths of several, which are read in this order."""
+    split: str | None = None
+    """Split of a folder; ``train`` if not given and there are several. A slice may follow: train[:1000]."""
+    sha256: Sha256 | None = None
+    """SHA-256 of the file; not checked if not given."""
+
+    @property
+    def paths(self) -> list[str]:
+        """The paths, also if there is one only."""
+        return [self.path] if isinstance(self.path, str) else self.path
+
+    @model_validator(mode="after")
+    def _hash_of_one_file(self) -> "FileData":
+        if not all(self.paths):
+            raise ValueError("path must not be empty")
+        if self.sha256 is not None and len(self.paths) > 1:
+            raise ValueError(
+                f"sha256 is the hash of one file, but path names {len(self.paths)}; leave it out"
+            )
+        return self
+
+
+DataSource = Annotated[GeneratedData | HubData | FileData, Field(discriminator="source")]
 
 
 class GeneratedBenchmark(Section):

@@ -3,23 +3,19 @@
 import random
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated
-
-from pydantic import AfterValidator, BeforeValidator, Field
 
 from weft.config.places import find_path
-from weft.config.sources import DataSource, GeneratedData, HubData, JsonlData
-from weft.data.formats import describe_row, is_sharegpt
+from weft.config.sources import DataSource, FileData, GeneratedData, HubData
+from weft.data.forms import make_example
 from weft.data.hub import fetch_hub_file, pin_hub_file
 from weft.data.instructions import describe_instruction, find_instruction, with_instruction
 from weft.data.jsonl import read_numbered_rows
 from weft.data.offline import check_sha256
-from weft.data.rows import Loaded, describe_files, is_blank, is_unicode, read_rows, take_text
+from weft.data.rows import Loaded, describe_files, read_rows, take_text
 from weft.data.tasks.examples import generate_examples
 from weft.data.tasks.problem import join_answer
 from weft.errors import DataError
-from weft.records import Example, JsonObject, Message, Record
-from weft.records.files import validate_record
+from weft.records import Example, JsonObject, Message
 from weft.records.ids import example_id
 
 
@@ -52,7 +48,7 @@ def load_dataset(
         files = [fetch_hub_file(file, offline=offline, pins=pins) for file in source.files]
         examples = _read_hub(name, source, files, find_instruction(source.instruction, offline=offline))
     else:
-        inputs = [find_path(source.path)]
+        inputs = [find_path(path) for path in source.paths]
         read = _read_custom(name, source, offline)
         examples = list({example.example_id: example for example in read}.values())
         num_repeated = len(read) - len(examples)
@@ -106,102 +102,24 @@ def _read_hub(name: str, source: HubData, files: Sequence[Path], instruction: st
     return examples
 
 
-def _require_text(text: str) -> str:
-    if is_blank(text):
-        raise ValueError("text that is not blank")
-    if not is_unicode(text):
-        raise ValueError("text that is valid Unicode")
-    return text
-
-
-_Text = Annotated[str, AfterValidator(_require_text)]
-
-
-class _Pair(Record):
-    """A line with question and answer."""
-
-    question: _Text
-    answer: Annotated[str, Field(strict=False, coerce_numbers_to_str=True), AfterValidator(_require_text)]
-    reasoning: Annotated[_Text | None, BeforeValidator(lambda value: None if value == "" else value)] = None
-
-
-class _Turn(Message):
-    content: _Text
-
-
-def _require_alternation(turns: list[_Turn]) -> list[_Turn]:
-    roles = [turn.role for turn in turns]
-    dialogue = roles[1:] if roles[:1] == ["system"] else roles
-    if not dialogue or dialogue != ["user", "assistant"] * (len(dialogue) // 2):
-        raise ValueError(
-            "roles user and assistant in turn, after at most one system message and ending with assistant, "
-            f"not {roles}"
-        )
-    return turns
-
-
-class _Conversation(Record):
-    """A line with the turns of a conversation, the last of which is the answer to learn."""
-
-    messages: Annotated[list[_Turn], AfterValidator(_require_alternation)]
-
-
-def _read_custom(name: str, source: JsonlData, offline: Sequence[str]) -> list[Example]:
-    path = find_path(source.path)
-    if source.sha256 is not None:
-        check_sha256(path, source.sha256, name=str(path))
+def _read_custom(name: str, source: FileData, offline: Sequence[str]) -> list[Example]:
     instruction = find_instruction(source.instruction, offline=offline)
-    rows = read_numbered_rows(path, remedy=f"correct the file or datasets.{name}.path")
-    return [
-        _example(name, with_instruction(instruction, question), answer, history)
-        for history, question, answer in (
-            _read_custom_row(row, path=path, place=place) for place, row in rows
-        )
-    ]
+    remedy = f"correct the file or datasets.{name}.path"
+    examples = []
+    for path in map(find_path, source.paths):
+        if source.sha256 is not None:
+            check_sha256(path, source.sha256, name=str(path))
+        for place, row in read_numbered_rows(path, remedy=remedy):
+            example = make_example(
+                row, dataset=name, place=place, columns=source.columns, instruction=instruction
+            )
+            examples.append(example)
+    return examples
 
 
 def find_place(example: Example, sources: Mapping[str, DataSource]) -> str | None:
-    """Find the line of a custom file from which an example was read.
-
-    Args:
-        example: the example.
-        sources: the experiment's data sets.
-
-    Returns:
-        "FILE, line N"; None if the example is not from a custom file, or is no longer in it.
-    """
-    source = sources.get(example.source)
-    if not isinstance(source, JsonlData):
-        return None
-    path = Path(source.path)
-    try:
-        for place, row in read_numbered_rows(path, remedy="correct the file"):
-            history, question, answer = _read_custom_row(row, path=path, place=place)
-            turns = [(turn.role, turn.content) for turn in history]
-            is_same = turns == [(turn.role, turn.content) for turn in example.history]
-            # An instruction may precede the question.
-            if is_same and answer == example.answer and example.question.endswith(question):
-                return place
-    except DataError:  # the file has changed since it was read
-        return None
-    return None
-
-
-def _read_custom_row(row: JsonObject, *, path: Path, place: str) -> tuple[tuple[Message, ...], str, str]:
-    """Return the turns before the last question, this question, and the answer to it.
-
-    Messages take precedence over the other keys, because they are what the model is meant to read.
-    """
-    remedy = "correct the line; it must have question and answer, or messages"
-    is_conversation = row.get("messages") is not None
-    if (not is_conversation and not row.keys() >= {"question", "answer"}) or is_sharegpt(row):
-        raise DataError(f"{place}: expected question and answer, or messages, {describe_row(path, row)}")
-    if is_conversation:
-        turns = validate_record(row, _Conversation, place=place, error=DataError, remedy=remedy).messages
-        return tuple(turns[:-2]), turns[-2].content, turns[-1].content
-    pair = validate_record(row, _Pair, place=place, error=DataError, remedy=remedy)
-    answer = pair.answer if pair.reasoning is None else join_answer(pair.reasoning, pair.answer)
-    return (), pair.question, answer
+    """Return the place from which an example of the experiment's data sets was read, or None."""
+    return example.origin if example.source in sources else None
 
 
 def _example(name: str, question: str, answer: str, history: tuple[Message, ...] = ()) -> Example:

@@ -6,7 +6,7 @@ The commands in the messages read one file and write another; they are tried in 
 import json
 import re
 import shlex
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -166,102 +166,57 @@ def fill_paths(path: Path, advice: str) -> str:
 
 
 @dataclass(frozen=True)
-class RowForm:
-    """A form in which training examples are published.
+class PublishedRows:
+    """Names of the columns in which training examples are published, and which are not read by themselves.
 
     Attributes:
-        name: name of the form.
-        fits: returns True for a row in this form.
-        expression: Python expression that converts a row ``r``.
+        name: what is published so.
+        columns: name in one of the forms of docs/data.md -> name of the column.
     """
 
     name: str
-    fits: Callable[[JsonObject], bool]
-    expression: str
+    columns: Mapping[str, str]
 
 
-def _keys(*names: str) -> Callable[[JsonObject], bool]:
-    return lambda row: row.keys() >= {*names}
-
-
-def _turns(key: str, *names: str) -> Callable[[JsonObject], bool]:
-    """Return a function that is True for a row with a list of turns with these keys under a key."""
-
-    def fits(row: JsonObject) -> bool:
-        turns = row.get(key)
-        if not isinstance(turns, list) or not turns:
-            return False
-        return all(isinstance(turn, dict) and turn.keys() >= {*names} for turn in turns)
-
-    return fits
-
-
-def _rename(question: str, answer: str) -> str:
-    return f"{{'question': r['{question}'], 'answer': r['{answer}']}}"
-
-
-def _join_instruction(context: str, answer: str) -> str:
-    question = rf"(r['instruction'] + '\n\n' + (r.get('{context}') or '')).strip()"
-    return f"{{'question': {question}, 'answer': r['{answer}']}}"
-
-
-def _rename_turns(key: str) -> str:
-    role = "{'human': 'user', 'gpt': 'assistant'}.get(t['from'], t['from'])"
-    return f"{{'messages': [{{'role': {role}, 'content': t['value']}} for t in r['{key}']]}}"
-
-
-is_sharegpt = _turns("messages", "from", "value")
-"""Function that is True for a row with turns in ShareGPT's form under the key ``messages``."""
-ROW_FORMS = (
-    RowForm("of Alpaca", _keys("instruction", "output"), _join_instruction("input", "output")),
-    RowForm("of Dolly", _keys("instruction", "response"), _join_instruction("context", "response")),
-    RowForm("of ShareGPT", _turns("conversations", "from", "value"), _rename_turns("conversations")),
-    RowForm("of ShareGPT", is_sharegpt, _rename_turns("messages")),
-    RowForm(
-        "of a conversation under another name",
-        _turns("conversations", "role", "content"),
-        "{'messages': r['conversations']}",
+PUBLISHED_ROWS = (
+    PublishedRows("s1K", {"question": "question", "reasoning": "thinking_trajectories", "answer": "attempt"}),
+    PublishedRows(
+        "s1K-1.1",
+        {"question": "question", "reasoning": "deepseek_thinking_trajectory", "answer": "deepseek_attempt"},
     ),
-    RowForm(
-        "of TRL's prompt and completion",
-        lambda row: isinstance(row.get("prompt"), list) and isinstance(row.get("completion"), list),
-        "{'messages': r['prompt'] + r['completion']}",
-    ),
-    RowForm("of TRL's prompt and completion", _keys("prompt", "completion"), _rename("prompt", "completion")),
-    RowForm("of preferences (DPO)", _keys("prompt", "chosen"), _rename("prompt", "chosen")),
-    RowForm("of prompt and response", _keys("prompt", "response"), _rename("prompt", "response")),
-    RowForm("of MetaMath", _keys("query", "response"), _rename("query", "response")),
-    RowForm("of MATH and NuminaMath", _keys("problem", "solution"), _rename("problem", "solution")),
-    RowForm("of problem and answer", _keys("problem", "answer"), _rename("problem", "answer")),
-    RowForm(
-        "of s1K",
-        _keys("question", "thinking_trajectories", "attempt"),
-        "{'question': r['question'], 'reasoning': r['thinking_trajectories'][0], 'answer': r['attempt']}",
-    ),
-    RowForm("of question and solution", _keys("question", "solution"), _rename("question", "solution")),
-    RowForm("of question and response", _keys("question", "response"), _rename("question", "response")),
-    RowForm("of input and output", _keys("input", "output"), _rename("input", "output")),
-    RowForm(
-        "of question and answer, but not in small letters without spaces",
-        lambda row: {"question", "answer"} <= {key.strip().lower() for key in row},
-        "{k.strip().lower(): v for k, v in r.items()}",
-    ),
+    PublishedRows("MetaMathQA", {"question": "query", "answer": "response"}),
+    PublishedRows("OpenOrca", {"question": "question", "answer": "response", "system": "system_prompt"}),
+    PublishedRows("preferences (DPO)", {"prompt": "prompt", "completion": "chosen"}),
+    PublishedRows("prompt and response", {"question": "prompt", "answer": "response"}),
+    PublishedRows("MATH and NuminaMath", {"question": "problem", "answer": "solution"}),
+    PublishedRows("problem and answer", {"question": "problem", "answer": "answer"}),
+    PublishedRows("question and solution", {"question": "question", "answer": "solution"}),
+    PublishedRows("question and response", {"question": "question", "answer": "response"}),
+    PublishedRows("input and output", {"question": "input", "answer": "output"}),
 )
-"""Forms of rows, the first of which that fits is named in messages."""
+"""Known names of columns, the first of which that a row has are named in messages."""
 
 
-def describe_row(path: Path, row: JsonObject) -> str:
-    """Describe a row without question and answer, or messages: its keys, its form, and what to do."""
-    names = [repr(key) for key in row][:MAX_KEYS_SHOWN]
+def describe_row(row: JsonObject) -> str:
+    """Describe a row in none of the forms: its keys, and what to write in the experiment file."""
+    names = [f"{key!r:.60}" for key in row][:MAX_KEYS_SHOWN]
     shown = f"the keys {', '.join(names)}{', ...' if len(row) > len(names) else ''}" if row else "no key"
-    if (key := find_list_of_rows(row)) is not None:
-        known = list_of_rows(key)
-        return f"got {known.name}; {fill_paths(path, known.advice)}"
-    for form in ROW_FORMS:
-        if form.fits(row):
-            rows = "map(json.loads, filter(str.strip, sys.stdin))"
-            code = f"import json, sys; [print(json.dumps({form.expression})) for r in {rows}]"
-            return f"got {shown}, in the form {form.name}; {fill_paths(path, _python(code))}"
+    for known in PUBLISHED_ROWS:
+        if row.keys() >= set(known.columns.values()):
+            columns = {name: column for name, column in known.columns.items() if name != column}
+            return f"got {shown}, as in {known.name}; {_advise(columns)}"
+    plain = {str(key).strip().lower(): str(key) for key in row}
+    if {"question", "answer"} <= plain.keys():
+        return f"got {shown}; {_advise({name: plain[name] for name in ('question', 'answer')})}"
     if set(row) == {"text"}:
         return f"got {shown}; plain texts have no question, which fine-tuning needs"
-    return f"got {shown}; rename the keys"
+    return (
+        f"got {shown}; if other columns hold question and answer, name them in the experiment file, for "
+        "instance columns: {question: COLUMN, answer: COLUMN}"
+    )
+
+
+def _advise(columns: Mapping[str, str]) -> str:
+    pairs = ", ".join(f"{name}: {json.dumps(column) if column.strip() != column else column}"
+                      for name, column in columns.items())  # fmt: skip
+    return f"write columns: {{{pairs}}} in the experiment file"

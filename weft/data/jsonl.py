@@ -75,19 +75,29 @@ def _wrong_format(place: str, path: Path, known: Format, remedy: str) -> DataErr
 
 def parse_strictly(line: str) -> JsonObject:
     """Return the JSON object of a line; raise ValueError or RecursionError if it is not strictly valid."""
-    value = json.loads(
-        line,
-        parse_constant=_refuse_constant,
-        parse_float=_parse_float,
-        parse_int=_parse_int,
-        object_pairs_hook=_make_object,
-    )
+    value = parse_value(line)
     if not isinstance(value, dict):
         raise ValueError(f"this is a {type(value).__name__}")
-    # An escape or a raw surrogate is the rare reason to look at all texts of a row.
-    if re.search(r"\\u[dD]|[\ud800-\udfff]", line):
+    return value
+
+
+def parse_value(text: str) -> object:
+    """Return a JSON value; raise ValueError or RecursionError if it is not strictly valid."""
+    value = json.loads(text, cls=_StrictDecoder)
+    # An escape or a raw surrogate is the rare reason to look at all texts of a value.
+    if re.search(r"\\u[dD]|[\ud800-\udfff]", text):
         _require_unicode(value)
     return value
+
+
+class _StrictDecoder(json.JSONDecoder):
+    def __init__(self) -> None:
+        super().__init__(
+            parse_constant=_refuse_constant,
+            parse_float=_parse_float,
+            parse_int=_parse_int,
+            object_pairs_hook=_make_object,
+        )
 
 
 def _refuse_constant(name: str) -> None:
@@ -116,7 +126,7 @@ def _make_object(pairs: list[tuple[str, Any]]) -> JsonObject:
     return row
 
 
-def _require_unicode(row: JsonObject) -> None:
+def _require_unicode(row: object) -> None:
     """Raise ValueError if a key or a text in a row contains a lone surrogate."""
     pending: list[tuple[str, Any]] = [("", row)]
     while pending:

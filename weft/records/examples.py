@@ -44,6 +44,8 @@ class Example(Record):
     """Name of the data set or generator."""
     history: tuple[Message, ...] = Field(default=(), strict=False)
     """Turns before the question; they belong to the prompt."""
+    origin: str | None = None
+    """Place from which the example was read, such as "FILE, line N"; None if it was generated."""
 
     @property
     def prompt(self) -> list[Message]:

@@ -9,11 +9,11 @@ from weft.config import FineTuning
 from weft.config.sources import (
     CustomBenchmark,
     DataSource,
+    FileData,
     GeneratedBenchmark,
     GeneratedData,
     HubData,
     HubFile,
-    JsonlData,
 )
 from weft.layout import ResultLayout
 from weft.records import Example, LengthSummary, Provenance, Record
@@ -105,8 +105,8 @@ def _describe_source(source: DataSource) -> Iterator[tuple[str, str]]:
         kept = "all rows" if source.num_examples is None else f"the first {source.num_examples:,} rows"
         yield "selection", f"{kept} after a shuffle with seed {source.shuffle_seed}"
     else:
-        assert isinstance(source, JsonlData), "there are three kinds of sources"
-        yield "source", f"the file {source.path}"
+        assert isinstance(source, FileData), "there are three kinds of sources"
+        yield "source", f"the file {', '.join(source.paths)}"
         yield "licence", UNKNOWN
 
 

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from weft.config.sources import HubData, JsonlData
+from weft.config.sources import HubData, FileData
 from weft.data.datasets import find_leaks, load_dataset
 from weft.errors import DataError
 from weft.records import Example, Message
@@ -17,7 +17,7 @@ def chat(*turns, **more):
 def load_custom(tmp_path, *rows, **options):
     path = tmp_path / "custom.jsonl"
     path.write_text("\n".join(json.dumps(row) for row in rows))
-    return load_dataset("mine", JsonlData(source="jsonl", path=str(path), **options), offline=[])
+    return load_dataset("mine", FileData(source="jsonl", path=str(path), **options), offline=[])
 
 
 def load_hub(tmp_path, rows, **changes):
@@ -59,7 +59,7 @@ def test_a_pair_and_a_conversation_of_one_turn_are_the_same_example(tmp_path):
     pair = {"question": "2+2?", "answer": 4}
     (from_pair,) = load_custom(tmp_path, pair).records
     loaded = load_custom(tmp_path, chat(U, A), pair, chat(S, U, A))
-    assert loaded.records[0] == from_pair
+    assert loaded.records[0].example_id == from_pair.example_id
     assert len(loaded.records) == 2
     assert loaded.num_repeated == loaded.notes["num_repeated"] == 1
 
@@ -83,7 +83,7 @@ def test_the_instruction_precedes_the_last_question(tmp_path):
     [
         (chat(U, ("bot", "4")), "messages.1.role", "bot"),
         (chat(U, ("assistant", " ")), "messages.1.content", "' '"),
-        (chat(U, ("assistant", None)), "messages.1.content", "None"),
+        (chat(U, ("assistant", None)), "messages.1.content", "none"),
         (chat(U, (["user"], "4")), "messages.1.role", "user"),
         (chat(U, A, U), "messages", r"\['user', 'assistant', 'user'\]"),
         (chat(U, U, A), "messages", r"\['user', 'user', 'assistant'\]"),
@@ -100,8 +100,8 @@ def test_the_instruction_precedes_the_last_question(tmp_path):
         ({"question": "q", "answer": ""}, "answer", "''"),
         ({"question": "q", "answer": "\ud800"}, "answer", "ud800"),
         (chat(("user", "\udfff"), A), "messages.0.content", "udfff"),
-        ({"question": "q", "answer": "4", "reasoning": ["a"]}, "reasoning", "a"),
-        ({"question": "q", "answer": None}, "answer", "None"),
+        ({"question": "q", "answer": "4", "reasoning": ["a", "b"]}, "reasoning", "a"),
+        ({"question": "q", "answer": None}, "answer", "none"),
         ({"question": "q", "answer": "\u200b\ufeff"}, "answer", "u200b"),
     ],
 )
@@ -112,7 +112,7 @@ def test_a_malformed_line_is_named_with_field_and_value(tmp_path, row, field, va
 
 def test_a_missing_or_empty_file_is_an_error(tmp_path):
     with pytest.raises(DataError, match=r"nowhere.jsonl.*datasets.mine.path"):
-        load_dataset("mine", JsonlData(source="jsonl", path="nowhere.jsonl"), offline=[])
+        load_dataset("mine", FileData(source="jsonl", path="nowhere.jsonl"), offline=[])
     with pytest.raises(DataError, match="'mine' must have at least one example"):
         load_custom(tmp_path)
     with pytest.raises(DataError, match=f"custom.jsonl .*{'0' * 64}"):

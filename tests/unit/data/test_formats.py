@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas
 import pytest
 
-from weft.config.sources import JsonlData
+from weft.config.sources import FileData
 from weft.data.datasets import load_dataset
 from weft.errors import DataError
 
@@ -20,7 +20,7 @@ LINE = json.dumps(ROW) + "\n"
 
 
 def load(path):
-    return load_dataset("mine", JsonlData(source="jsonl", path=str(path)), offline=[]).records
+    return load_dataset("mine", FileData(source="jsonl", path=str(path)), offline=[]).records
 
 
 def refuse(path):

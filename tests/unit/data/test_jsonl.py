@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from weft.config.sources import JsonlData
+from weft.config.sources import FileData
 from weft.data.datasets import find_place, load_dataset
 from weft.data.jsonl import read_numbered_rows
 from weft.errors import DataError
@@ -82,7 +82,7 @@ def test_a_doubtful_line_is_an_error_with_file_line_and_reason(tmp_path, line, r
 def load(tmp_path, *rows, **options):
     path = tmp_path / "a.jsonl"
     path.write_text("\n".join(map(json.dumps, rows)))
-    return load_dataset("mine", JsonlData(source="jsonl", path=str(path), **options), offline=[]).records
+    return load_dataset("mine", FileData(source="jsonl", path=str(path), **options), offline=[]).records
 
 
 TURNS = [{"role": "user", "content": "2+2?"}, {"role": "assistant", "content": "<think>2+2</think>4"}]
@@ -109,12 +109,10 @@ def test_null_columns_are_absent(tmp_path):
         load(tmp_path, {"messages": None})
 
 
-def test_an_example_is_found_in_the_file_again(tmp_path):
+def test_an_example_knows_its_place(tmp_path):
     rows = [PAIR, {"messages": TURNS}, {"messages": [{"role": "system", "content": "Be short."}, *TURNS]}]
     examples = load(tmp_path, *rows, instruction="format")
-    sources = {"mine": JsonlData(source="jsonl", path=str(tmp_path / "a.jsonl"), instruction="format")}
+    sources = {"mine": FileData(source="jsonl", path=str(tmp_path / "a.jsonl"), instruction="format")}
     places = [find_place(example, sources) for example in examples]
     assert places == [f"{tmp_path / 'a.jsonl'}, line {number}" for number in (1, 2, 3)]
     assert find_place(examples[0], {}) is None
-    (tmp_path / "a.jsonl").write_text("{")
-    assert find_place(examples[0], sources) is None

@@ -1,6 +1,6 @@
 from dataclasses import replace
 
-from weft.config.sources import HubData, JsonlData
+from weft.config.sources import HubData, FileData
 from weft.records import Example
 from weft.report.data_cards import list_data_cards, show_benchmarks
 
@@ -35,7 +35,7 @@ def test_published_and_own_sets_have_their_licence_or_none(experiment, results):
     assert known["source"] == "simplescaling/s1K, data/x.parquet at main"
     assert known["licence"].startswith("Apache-2.0")
     assert known["selection"] == "the first 3,000 rows after a shuffle with seed 42"
-    own = JsonlData.model_validate({"source": "jsonl", "path": "my.jsonl"})
+    own = FileData.model_validate({"source": "jsonl", "path": "my.jsonl"})
     assert facts(experiment.model_copy(update={"datasets": {"own": own}}), results)["licence"] == "unknown"
 
 
