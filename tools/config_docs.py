@@ -35,11 +35,16 @@ The report shows `title` and `caption`; a file that extends another one should s
 ## Directories and paths
 
 `snakemake -s path/to/weft/Snakefile` and `weft` run in any directory. Results are written to `results/`
-below the working directory, or below the one given with `--directory`. Paths in an experiment, in
-`config.yaml` and on the command line are relative to it; `~` is the home directory. What the working
-directory lacks is looked up in the checkout: the files in `experiments/`, the shipped base model, the
-examples and the offline folders. `config.yaml` is always the one of the checkout, and jobs always run
-its code. A read-only checkout can therefore be used from a directory that is writable.
+below the working directory, or below the one given with `--directory`. Paths in `config.yaml` and on
+the command line are relative to it; `~` is the home directory. What the working directory lacks is
+looked up in the checkout: the files in `experiments/`, the shipped base model, the examples and the
+offline folders. `config.yaml` is always the one of the checkout, and jobs always run its code. A
+read-only checkout can therefore be used from a directory that is writable.
+
+A relative path in an experiment file (of data, of a base model, of a benchmark, or of published
+generations) is looked up first in the folder of this file, then in the folder of the file that it
+extends, and then like the others. If the working directory has another file of this name, `weft plan`
+and Snakemake say which of the two is used.
 
 An experiment is given by its name, with or without `.yaml` or `.yml`, or by its path. Names may look
 like numbers (`2024_01`, `007`, `true`). If Snakemake reads the names of two files as the same number,

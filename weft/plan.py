@@ -87,7 +87,11 @@ def _count_jobs(experiment: FineTuning) -> Iterator[str]:
 
 def _describe_absence(path: str, kind: str) -> str:
     """Describe what stands at a path where a file or a directory is wanted."""
-    return f"  not a {kind}: {path}" if find_path(path).exists() else f"  missing: {path}"
+    if find_path(path).exists():
+        return f"  not a {kind}: {path}"
+    is_relative = not find_path(path).is_absolute()
+    places = ", looked up in the folder of the experiment file and in this one" if is_relative else ""
+    return f"  missing: {path}{places}"
 
 
 def _list_needs(experiment: FineTuning, offline: Sequence[str], pins: Path | None) -> Iterator[str]:

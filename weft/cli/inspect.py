@@ -22,6 +22,7 @@ def plan(
 ) -> None:
     """Print how many jobs an experiment runs, and which files it downloads."""
     from weft.config.places import find_path
+    from weft.config.remarks import list_remarks
     from weft.data.context import check_before_jobs
     from weft.plan import plan_lines
 
@@ -36,6 +37,8 @@ def plan(
     )
     for line in plan_lines(described, offline=folders, pins=pins_path(file)):
         typer.echo(line)
+    for remark in list_remarks(described, file):
+        typer.echo(f"  warning: {remark}")
 
 
 @app.command()

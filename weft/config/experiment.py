@@ -9,7 +9,7 @@ from typing import Annotated, Literal, get_args
 from pydantic import Field, field_validator, model_validator
 
 from weft.config.methods import Method
-from weft.config.places import CHECKOUT
+from weft.config.places import CHECKOUT, UserPath
 from weft.config.sampling import Sampling
 from weft.config.section import Distinct, Name, Section, invalid, validate
 from weft.config.sources import (
@@ -339,8 +339,9 @@ class FineTuning(_AnyKind):
 class PublishedGenerations(Section):
     """A folder of generation files in the form in which d1 publishes them."""
 
-    folder: str = Field(min_length=1)
-    """Name of the folder, which lies in one of the folders of ``offline`` in config.yaml."""
+    folder: UserPath = Field(min_length=1)
+    """Path of the folder, relative to the folder of this file or to one of the folders of ``offline`` in
+    config.yaml."""
     pattern: str
     """Pattern of the file names, with the fields {benchmark}, {gen_length} and {shard}."""
     model: str

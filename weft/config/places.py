@@ -1,12 +1,16 @@
 """Where the files are that an experiment names, whatever the directory in which weft runs.
 
-Relative paths refer to the working directory, where the results are written as well. What the working
+A relative path in an experiment file is looked up in the folder of this file first (`UserPath`), and then,
+like every other path, in the working directory, where the results are written as well. What the working
 directory lacks is looked up in the checkout: the shipped experiments and their base model, config.yaml, the
 examples, and the offline folders of config.yaml.
 """
 
 import os
 from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, PlainSerializer
 
 from weft.layout import PACKAGE, SHIPPED_FILES
 
@@ -15,6 +19,52 @@ CHECKOUT = SHIPPED_FILES if SHIPPED_FILES.is_dir() else PACKAGE.parent
 
 JOBS_PACKAGE = Path(".snakemake/weft")
 """Folder for a link to an installed package, beside Snakemake's own records."""
+
+
+class FoundPath(str):
+    """A path that an experiment file gives relative to its own folder.
+
+    The text is the path from the working directory, so that `find_path` returns it. The settings on which
+    the jobs depend, and the provenance, have the path as it is written in the file.
+    """
+
+    __slots__ = ("written",)
+
+    written: str
+    """The path in the experiment file."""
+
+    def __new__(cls, path: str, written: str) -> "FoundPath":
+        """Return the path with the text that is written in the file."""
+        found = super().__new__(cls, path)
+        found.written = written
+        return found
+
+    def __getnewargs__(self) -> tuple[str, str]:  # type: ignore[override]
+        """Return the arguments that make a copy."""
+        return str(self), self.written
+
+
+def as_written(path: str) -> str:
+    """Return a path as it is written in the experiment file."""
+    return path.written if isinstance(path, FoundPath) else path
+
+
+def _look_beside(path: str, info: Any) -> str:
+    """Return the path in the folder of the experiment file, if there is a file or folder of that name.
+
+    ``info`` is pydantic's ValidationInfo, a protocol that the type checks during tests cannot resolve.
+    """
+    if not path or path.startswith("~") or Path(path).is_absolute():
+        return path
+    for folder in (info.context or {}).get("folders", ()):
+        candidate = Path(folder) / path
+        if os.path.exists(candidate):  # noqa: PTH110 - False for a name that no file can have
+            return FoundPath(str(in_one_spelling(candidate)), path)
+    return path
+
+
+UserPath = Annotated[str, AfterValidator(_look_beside), PlainSerializer(as_written)]
+"""Type of a key of an experiment that is the path of a file or folder."""
 
 
 def find_path(path: str | Path) -> Path:

@@ -61,7 +61,8 @@ def validate(
         section: class of the section.
         content: keys and values.
         origin: name of the file, for messages.
-        file: the file with its places, for line numbers in messages.
+        file: the file with its places, for line numbers in messages; relative paths are looked up in its
+            folder first.
 
     Returns:
         The section.
@@ -70,7 +71,7 @@ def validate(
         ConfigError: a value is not allowed; the message lists every such key with what was expected.
     """
     try:
-        return section.model_validate(content)
+        return section.model_validate(content, context={"folders": file.folders if file else []})
     except ValidationError as error:
         offences = error.errors(include_url=False)
         texts = _numbers_as_written(offences, content, file)

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Discriminator, Field, Tag, model_validator
 
 from weft.config.instructions import Instruction
+from weft.config.places import UserPath
 from weft.config.section import Section, Sha256
 
 SpecialTokens = Literal["error", "plain_text"]
@@ -160,7 +161,7 @@ class ScratchModel(Section):
 
     source: Literal["scratch"]
     """A model trained from scratch."""
-    shipped: str | None = None
+    shipped: UserPath | None = None
     """Folder of a checkpoint that was trained by ``recipe`` and is part of the repository."""
     shipped_sha256: Sha256 | None = None
     """SHA-256 of the checkpoint's model.safetensors."""
@@ -194,7 +195,7 @@ class LocalModel(Section):
 
     source: Literal["path"]
     """A directory."""
-    path: str = Field(min_length=1)
+    path: UserPath = Field(min_length=1)
     """Path of the directory."""
 
 
@@ -283,7 +284,7 @@ class FileData(_Rows):
 
     source: Literal["file", "jsonl"]
     """Files of the user. ``jsonl`` is an earlier name, with which each row may have another form."""
-    path: str | list[str] = Field(min_length=1)
+    path: UserPath | list[UserPath] = Field(min_length=1)
     """Path of a file or of a folder, or paths of several, which are read in this order."""
     split: str | None = None
     """Split of a folder; ``train`` if not given and there are several. A slice may follow: train[:1000]."""
@@ -341,7 +342,7 @@ class CustomBenchmark(Section):
 
     source: Literal["custom"]
     """A Python file of the user, which is run."""
-    path: str = Field(min_length=1, pattern=r"\.py$")
+    path: UserPath = Field(min_length=1, pattern=r"\.py$")
     """Path of the file, which defines INSTRUCTION, QUESTIONS and score."""
     num_examples: int | None = Field(default=None, gt=0)
     """Number of questions to take from the beginning of the file; null for all."""

@@ -74,6 +74,13 @@ class YamlFile:
     content: JsonObject
     entries: Mapping[str, _Entry]
 
+    @property
+    def folders(self) -> list[Path]:
+        """The folder of the file and, if it is another one, that of the file that it extends."""
+        return list(
+            dict.fromkeys([self.path.parent, *(entry.file.parent for entry in self.entries.values())])
+        )
+
     def over(self, other: "YamlFile") -> "YamlFile":
         """Return the content of another file, with the keys of this file in place of those of that name."""
         return YamlFile(self.path, other.content | self.content, {**other.entries, **self.entries})

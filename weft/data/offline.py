@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from weft.config.experiment import PublishedGenerations
-from weft.config.places import find_path
+from weft.config.places import FoundPath, expand_home, find_path
 from weft.errors import DataError
 from weft.provenance import file_sha256
 
@@ -33,7 +33,7 @@ def find_generations(
         source: folder and name pattern of the files.
         benchmark: value of ``{benchmark}`` in the pattern.
         gen_length: value of ``{gen_length}``, in tokens.
-        offline: folders in which the folder of the files is looked up.
+        offline: folders in which the folder of the files is looked up, unless it lies beside the experiment.
 
     Returns:
         The files, ordered by the numbers in their names.
@@ -41,7 +41,8 @@ def find_generations(
     Raises:
         DataError: the folder does not exist, or it holds no file of that name.
     """
-    folder = find_offline(source.folder, offline)
+    is_found = isinstance(source.folder, FoundPath)  # beside the experiment file
+    folder = Path(source.folder) if is_found else find_offline(str(expand_home(source.folder)), offline)
     if folder is None or not folder.is_dir():
         raise DataError(
             f"generations.folder must be a folder at {list_places(source.folder, offline)}, got none; copy "

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pydantic import NonNegativeInt
 
 from weft.config import FineTuning
+from weft.config.places import as_written
 from weft.config.sources import (
     CustomBenchmark,
     DataSource,
@@ -71,7 +72,7 @@ def show_benchmarks(experiment: FineTuning) -> PageTable:
         if isinstance(source, GeneratedBenchmark):
             place, licence = f"generated, {source.split} problems, seed {source.seed}", OWN_LICENCE
         elif isinstance(source, CustomBenchmark):
-            place, licence = source.path, UNKNOWN
+            place, licence = as_written(source.path), UNKNOWN
         elif isinstance(source.file, HubFile):
             place, licence = f"{source.file.repo}, {source.file.file}", find_licence(source.file.repo)
         else:
@@ -106,7 +107,7 @@ def _describe_source(source: DataSource) -> Iterator[tuple[str, str]]:
         yield "selection", f"{kept} after a shuffle with seed {source.shuffle_seed}"
     else:
         assert isinstance(source, FileData), "there are three kinds of sources"
-        yield "source", f"the file {', '.join(source.paths)}"
+        yield "source", f"the file {', '.join(map(as_written, source.paths))}"
         yield "licence", UNKNOWN
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 import yaml
 
 from weft.config import Experiment, FineTuning, StoredGenerations
+from weft.config.places import as_written
 from weft.config.sources import HubModel, LocalModel
 from weft.report.labels import benchmark_name, method_label
 
@@ -34,7 +35,7 @@ def _list_models(experiment: FineTuning) -> Iterator[tuple[str, str]]:
     if isinstance(source, HubModel):
         yield "base model", f"{source.repo} at {source.revision}"
     elif isinstance(source, LocalModel):
-        yield "base model", f"the checkpoint {source.path}"
+        yield "base model", f"the checkpoint {as_written(source.path)}"
     else:
         shape = source.recipe.architecture
         yield (

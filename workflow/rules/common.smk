@@ -6,9 +6,11 @@ import shlex
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
+from snakemake.logging import logger
 
 from weft.config import BASE_RUN, load_experiment, resolve_settings
 from weft.config.places import CHECKOUT, find_path, run_jobs_from_checkout
+from weft.config.remarks import list_remarks
 from weft.config.stages import stage_settings
 from weft.data.context import check_before_jobs
 from weft.data.offline import find_generations
@@ -42,6 +44,10 @@ try:
     )
 except (WeftError, OSError) as error:
     raise WorkflowError(str(error)) from None
+
+if workflow.is_main_process:  # the jobs read this file as well
+    for remark in list_remarks(EXPERIMENT, Path(SETTINGS.experiment)):
+        logger.warning(remark)
 
 IS_TRAINED = EXPERIMENT.kind == "fine-tuning"
 RESULTS = ResultLayout.of(EXPERIMENT.name)

@@ -1,9 +1,13 @@
+import copy
 import os
+import pickle
 from pathlib import Path
 
 import pytest
 
-from weft.config.places import CHECKOUT, find_path, in_one_spelling, run_jobs_from_checkout
+from weft.config import load_experiment
+from weft.config.places import CHECKOUT, as_written, find_path, in_one_spelling, run_jobs_from_checkout
+from weft.config.stages import stage_settings
 
 
 @pytest.fixture
@@ -46,3 +50,63 @@ def test_jobs_import_the_package_of_the_checkout(monkeypatch, before):
     monkeypatch.setenv("PYTHONPATH", before)
     run_jobs_from_checkout()
     assert os.environ["PYTHONPATH"].split(os.pathsep) == [str(CHECKOUT), *filter(None, [before])]
+
+
+TINY = CHECKOUT / "experiments/tiny.yaml"
+
+
+@pytest.fixture
+def own_experiment(elsewhere):
+    """An experiment with a data file beside it, in a folder below the working directory."""
+    (elsewhere / "study").mkdir()
+    file = elsewhere / "study/mine.yaml"
+    file.write_text(
+        f"extends: {os.path.relpath(TINY, file.parent)}\nname: mine\n"
+        "datasets:\n  mine: {source: jsonl, path: my/train.jsonl}\n"
+    )
+    (elsewhere / "study/my").mkdir()
+    (elsewhere / "study/my/train.jsonl").write_text("{}")
+    return Path("study/mine.yaml")
+
+
+def dataset_path(file):
+    return load_experiment(file).datasets["mine"].path
+
+
+def test_a_path_in_an_experiment_is_looked_up_beside_its_file_first(own_experiment):
+    assert find_path(dataset_path(own_experiment)) == Path("study/my/train.jsonl")
+    Path("my").mkdir()
+    Path("my/train.jsonl").touch()
+    assert find_path(dataset_path(own_experiment)) == Path("study/my/train.jsonl")
+    Path("study/my/train.jsonl").unlink()
+    assert find_path(dataset_path(own_experiment)) == Path("my/train.jsonl")
+
+
+def test_a_file_beside_the_extended_experiment_is_found(own_experiment):
+    Path("other").mkdir()
+    extending = Path("other/more.yaml")
+    extending.write_text("extends: ../study/base.yaml\nname: more\n")
+    Path("study/base.yaml").write_text(TINY.read_text().replace("shipped: experiments/", "shipped: my/"))
+    assert load_experiment(extending).base_model.shipped == "my/tiny-base"
+    Path("study/my/tiny-base").mkdir()
+    assert load_experiment(extending).base_model.shipped == "study/my/tiny-base"
+
+
+@pytest.mark.parametrize("path", ["/nowhere/x.jsonl", "~/x.jsonl", "x\0.jsonl", "x" * 5000])
+def test_other_paths_of_an_experiment_stay_as_they_are(own_experiment, path):
+    file = Path(own_experiment)
+    file.write_text(file.read_text().replace("my/train.jsonl", repr(path).replace("'", '"')))
+    assert dataset_path(file) == path
+
+
+def test_the_settings_have_the_path_as_it_is_written_whatever_the_spelling_of_the_file(own_experiment):
+    spellings = [own_experiment, own_experiment.resolve(), Path("study/../study/mine.yaml")]
+    experiments = [load_experiment(file) for file in spellings]
+    for experiment in experiments:
+        assert experiment == experiments[0]
+        assert experiment.model_dump(mode="json")["datasets"]["mine"]["path"] == "my/train.jsonl"
+        assert stage_settings(experiment, "examples", {"dataset": "mine"})["path"] == "my/train.jsonl"
+        for made in (copy.deepcopy(experiment), pickle.loads(pickle.dumps(experiment))):  # noqa: S301
+            path = made.datasets["mine"].path
+            assert (path, as_written(path)) == ("study/my/train.jsonl", "my/train.jsonl")
+    assert as_written("other.jsonl") == "other.jsonl"

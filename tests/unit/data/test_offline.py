@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 
 from weft.config import load_experiment
@@ -25,6 +27,18 @@ def test_published_generations_are_ordered_by_their_numbers(tmp_path):
     (folder / "gsm8k_instruct_256_128_1_generations.json").touch()
     files = find_generations(SOURCE, "gsm8k", 128, ["absent", str(tmp_path)])
     assert [file.name.split("_")[4] for file in files] == ["1", "2", "10"]
+
+
+def test_generations_beside_the_experiment_come_before_the_offline_folders(tmp_path):
+    file = tmp_path / "d1-baselines.yaml"
+    file.write_text(Path("experiments/d1-baselines.yaml").read_text())
+    name = "gsm8k_instruct_128_64_1_generations.json"
+    for parent in (tmp_path / "offline", tmp_path):
+        (parent / "d1_baselines").mkdir(parents=True)
+        (parent / "d1_baselines" / name).touch()
+        source = load_experiment(file).generations
+        found = find_generations(source, "gsm8k", 128, [str(tmp_path / "offline")])
+        assert found == [parent / "d1_baselines" / name]
 
 
 def test_missing_generations_are_named(tmp_path):
