@@ -1,6 +1,7 @@
 """``weft data``: test questions, training examples, and the base model."""
 
 import shutil
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -14,12 +15,13 @@ from weft.cli.shared import (
     load_fine_tuning,
     offline_folders,
     save_provenance,
+    show_remarks,
 )
-from weft.config import find_experiment
+from weft.config import FineTuning, find_experiment
 from weft.config.sources import HubModel
 from weft.data.pins import pins_path
 from weft.errors import ConfigError, DataError, find_by_name
-from weft.records import Example
+from weft.records import Example, Question
 from weft.records.files import atomic_directory, read_lines, write_lines
 
 data_app = typer.Typer(
@@ -69,6 +71,7 @@ def data_dataset(
     """Write the training examples of a data set as text."""
     from weft.data.datasets import load_dataset
 
+    show_remarks(experiment)
     described = load_fine_tuning(experiment)
     source = find_by_name("the data set", dataset, described.datasets)
     folders, pins = offline_folders(offline), pins_path(find_experiment(experiment))
@@ -89,22 +92,18 @@ def data_prepare(
 ) -> None:
     """Tokenize training examples, after checking that they contain no test question."""
     from weft.data.context import require_lengths_within, require_room_for_answers
-    from weft.data.datasets import find_leaks, find_place
-    from weft.data.prepare import describe_summary, measure_prompts, prepare_examples
+    from weft.data.prepare import describe_summary, join_places, measure_prompts, prepare_examples
     from weft.model import load_tokenizer, read_config
     from weft.sampling.files import read_questions
 
+    show_remarks(experiment)
     described, config = load_fine_tuning(experiment), read_config(base)
     require_lengths_within(described, config.max_position_embeddings, source=base)
     texts = read_lines(examples, Example)
     rows = {file: list(read_questions(file).values()) for file in questions}
-    leaked = find_leaks(texts, [row.question for file in questions for row in rows[file]])
-    if leaked and described.forbid_test_questions:
-        raise DataError(
-            f"training and test questions must differ, but {len(leaked)} examples of {examples} contain a "
-            f"test question, such as example_id {leaked[:3]}; remove them, or set "
-            "forbid_test_questions: false to count them only"
-        )
+    name_place = _places_of(texts, examples, described)
+    test_questions = [row for file in questions for row in rows[file]]
+    num_leaked = _report_leaks(texts, test_questions, name_place, is_error=described.forbid_test_questions)
     tokenizer = load_tokenizer(base, mask_token_id=config.mask_token_id)
     for file in questions:  # so that a question that cannot be asked is found before the training
         lengths = measure_prompts(
@@ -117,7 +116,6 @@ def data_prepare(
         require_room_for_answers(
             lengths, max(described.gen_lengths), context=config.max_position_embeddings, source=file
         )
-    lines = {example.example_id: number for number, example in enumerate(texts, start=1)}
     with atomic_directory(out) as folder:
         summary = prepare_examples(
             texts,
@@ -127,13 +125,55 @@ def data_prepare(
             heldout_share=described.training.heldout_share,
             layout=described.training.example_layout,
             special_tokens=described.special_tokens,
-            name_place=lambda example: (
-                find_place(example, described.datasets) or f"{examples}, line {lines[example.example_id]}"
-            ),
+            too_long=described.too_long,
+            name_place=name_place,
         )
-    notes = {"summary": summary.as_object(), "num_test_questions": len(leaked)}
+    notes = {"summary": summary.as_object(), "num_test_questions": num_leaked}
     save_provenance(out, described, inputs=[examples], notes=notes)
+    if summary.num_too_long:
+        places = join_places(summary.too_long_places, total=summary.num_too_long)
+        typer.echo(f"left out as too long for training.max_length={summary.length_limit}: {places}")
     typer.echo(f"{describe_summary(summary)} -> {out}")
+
+
+def _places_of(texts: Sequence[Example], file: Path, experiment: FineTuning) -> Callable[[Example], str]:
+    """Return a function that names the place of an example: in the user's file, or else in ``file``."""
+    from weft.data.datasets import find_place
+
+    lines = {example.example_id: number for number, example in enumerate(texts, start=1)}
+    return lambda example: (
+        find_place(example, experiment.datasets) or f"{file}, line {lines[example.example_id]}"
+    )
+
+
+def _report_leaks(
+    examples: Sequence[Example],
+    questions: Sequence[Question],
+    name_place: Callable[[Example], str],
+    *,
+    is_error: bool,
+) -> int:
+    """Name the examples that contain a test question, in an error or a message, and return their number."""
+    from weft.data.datasets import find_leaks
+    from weft.data.prepare import MAX_PLACES, join_places
+
+    ids = {*find_leaks(examples, [question.question for question in questions])}
+    leaked = [example for example in examples if example.example_id in ids]
+    if not leaked:
+        return 0
+    first = next(question for question in questions if find_leaks(leaked[:1], [question.question]))
+    places = join_places([name_place(example) for example in leaked[:MAX_PLACES]], total=len(leaked))
+    found = (
+        f"{len(leaked)} of {len(examples)} training examples contain a test question: {places} (the first "
+        f"contains {first.question.strip()!r:.80} of {first.benchmark})"
+    )
+    if is_error:
+        raise DataError(
+            f"training and test questions must differ, but {found}; remove them, or set "
+            "forbid_test_questions: false to count them only"
+        )
+    typer.echo(found)
+    return len(leaked)
 
 
 @data_app.command("base")

@@ -6,7 +6,7 @@ import typer
 import yaml
 
 import weft
-from weft.cli.shared import OfflineOption, app, offline_folders
+from weft.cli.shared import OfflineOption, app, offline_folders, show_remarks
 from weft.config import find_experiment, load_experiment, read_settings
 from weft.data.pins import pins_path
 from weft.layout import ResultLayout
@@ -22,7 +22,6 @@ def plan(
 ) -> None:
     """Print how many jobs an experiment runs, and which files it downloads."""
     from weft.config.places import find_path
-    from weft.config.remarks import list_remarks
     from weft.data.context import check_before_jobs
     from weft.plan import plan_lines
 
@@ -37,8 +36,7 @@ def plan(
     )
     for line in plan_lines(described, offline=folders, pins=pins_path(file)):
         typer.echo(line)
-    for remark in list_remarks(described, file):
-        typer.echo(f"  warning: {remark}")
+    show_remarks(experiment)
 
 
 @app.command()

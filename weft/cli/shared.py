@@ -64,6 +64,15 @@ def load_fine_tuning(name: str) -> FineTuning:
     return experiment
 
 
+def show_remarks(name: str) -> None:
+    """Print to standard error what may not be meant in an experiment, see `weft.config.remarks`."""
+    from weft.config.remarks import list_remarks
+
+    file = find_experiment(name)
+    for remark in list_remarks(load_experiment(file), file):
+        typer.echo(f"warning: {remark}", err=True)
+
+
 def require_adapter_of(run: Run, adapter: Path | None) -> None:
     """Check that an adapter is given for a fine-tuned run, and none for the base model."""
     if (adapter is None) != (run.method == BASE_RUN):

@@ -22,7 +22,7 @@ from weft.config.sources import (
     SpecialTokens,
     Task,
 )
-from weft.config.training import GradientStudy, LearningCurve, Training
+from weft.config.training import GradientStudy, LearningCurve, TooLong, Training
 from weft.config.yaml_file import YamlFile, read_yaml_file
 from weft.errors import find_by_name
 
@@ -171,6 +171,10 @@ class FineTuning(_AnyKind):
     """Special tokens of the tokenizer, such as <|mdm_mask|>, in the texts of questions, answers and prefill.
     ``error``: stop, and name the text; ``plain_text``: encode them as ordinary text. The tokens that the chat
     template writes are not concerned."""
+    too_long: TooLong = "error"
+    """Training examples that are longer than ``training.max_length``. ``error``: stop if a prompt leaves no
+    room for its answer, and name the examples; ``drop``: leave these examples out. Both truncate longer
+    answers; ``drop_truncated`` also leaves out the examples whose answers would be truncated."""
     contrast: tuple[str, str] = Field(strict=False)
     """Treatment and control: the two methods of the main paired test."""
     further_contrasts: list[Annotated[tuple[str, str], Field(strict=False)]] = Field(default=[])

@@ -1,4 +1,4 @@
-"""What an experiment says that may not be meant: valid, and so no error, but worth a look before it is run."""
+"""What an experiment says that may not be meant: valid, and so no error, but worth a look before a run."""
 
 import filecmp
 from collections.abc import Iterator
@@ -52,9 +52,10 @@ def _find_copied_caption(experiment: Experiment, file: Path) -> Iterator[str]:
         except ConfigError:  # somebody is editing it
             continue
         if differing:
+            verb = "is" if len(differing) == 1 else "are"
             yield (
                 f"{file}: the caption is that of the experiment {shipped.stem!r}, {experiment.caption!r}, "
-                f"although {' and '.join(differing)} {'is' if len(differing) == 1 else 'are'} not the same. It "
+                f"although {' and '.join(differing)} {verb} not the same. It "
                 "stands below every table and figure: write one for this experiment"
             )
             return

@@ -29,6 +29,8 @@ def _require_distinct(values: list[ValueT]) -> list[ValueT]:
 
 Distinct = AfterValidator(_require_distinct)
 """Annotation of a list whose values must differ."""
+TOP_KEYS = ("special_tokens", "too_long", "forbid_test_questions")
+"""Keys of an experiment that are looked for in its sections."""
 RENAMED = {"rules": "scoring", "own": "custom"}
 """Key or value of ``source`` in earlier versions -> its present name."""
 MAPPING_ERRORS = ("dict_type", "model_type", "model_attributes_type")
@@ -157,12 +159,19 @@ def _describe(offence: ErrorDetails, content: JsonObject, file: YamlFile | None)
     if kind == "value_error":  # the sentence of a validator, which names the value
         return f"{key}: {offence['msg'].removeprefix('Value error, ')}"
     if kind == "extra_forbidden":
-        now = RENAMED.get(str(keys[-1])) if len(keys) == 1 else None
-        return f"{key}: this key is now named {now!r}" if now else f"{key}: unknown key, got {cut(value)}"
+        return f"{key}: {_describe_unknown_key(keys, value)}"
     if is_source and value in RENAMED:
         return f"{key}: {value!r} is now named {RENAMED[value]!r}"
     expected = f"one of {offence['ctx']['expected_tags']}" if is_source else _expected(offence)
     return f"{key}: expected {expected}; got {cut(value)}{_explain(offence, keys, file)}"
+
+
+def _describe_unknown_key(keys: Keys, value: object) -> str:
+    if len(keys) == 1 and keys[0] in RENAMED:
+        return f"this key is now named {RENAMED[str(keys[0])]!r}"
+    is_misplaced = len(keys) > 1 and keys[-1] in TOP_KEYS
+    advice = "; this key stands at the top of the file, outside all sections" if is_misplaced else ""
+    return f"unknown key, got {cut(value)}{advice}"
 
 
 def _place(keys: Keys, file: YamlFile | None) -> str:

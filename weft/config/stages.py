@@ -82,6 +82,11 @@ def _special_tokens(experiment: FineTuning) -> dict[str, object]:
     return {} if is_default else _select(experiment, "special_tokens")
 
 
+def _too_long(experiment: FineTuning) -> dict[str, object]:
+    """Return what is done with too long examples; nothing for ``error``, under which it changes no result."""
+    return {} if experiment.too_long == "error" else _select(experiment, "too_long")
+
+
 def _select(section: Section, *keys: str) -> dict[str, object]:
     return {key: getattr(section, key) for key in keys}
 
@@ -93,6 +98,7 @@ TRAINING_STAGES: dict[str, Callable[[FineTuning, Wildcards], object]] = {
         **_select(experiment.training, "max_length", "heldout_share", "example_layout"),
         **_select(experiment, "forbid_test_questions"),
         **_special_tokens(experiment),
+        **_too_long(experiment),
     },
     "pretrain": lambda experiment, _: getattr(experiment.base_model, "recipe", None),
     "base": lambda experiment, _: experiment.base_model,

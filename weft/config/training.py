@@ -7,6 +7,9 @@ from pydantic import Field, model_validator
 from weft.config.section import Section
 from weft.errors import ConfigError
 
+TooLong = Literal["error", "drop", "drop_truncated"]
+"""What to do with training examples that are longer than ``max_length``."""
+
 TargetModule = Literal["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
 
 
@@ -63,7 +66,8 @@ class Training(Section):
     micro_batch_size: int = Field(gt=0)
     """Examples per forward pass of a process."""
     max_length: int = Field(gt=0)
-    """Tokens per example; longer examples are cut on the right, shorter ones are padded."""
+    """Tokens per example; longer examples are cut on the right (see also ``too_long``), shorter ones are
+    padded."""
     dtype: Literal["float32", "bfloat16"]
     """Dtype of the base model's parameters and of the forward pass; adapters are float32."""
     lora: Lora | None

@@ -1,5 +1,6 @@
 """Tokenize training examples into a data set on disk, and count what the length limit cuts off."""
 
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import numpy as np
 from transformers import PreTrainedTokenizerBase
 
 from weft.config.sources import SpecialTokens
+from weft.config.training import TooLong
 from weft.data.collate import PreparedExample
 from weft.data.encoding import Layout, encode_example, encode_question, turn_end_id
 from weft.data.special_tokens import guard_text
@@ -17,6 +19,8 @@ from weft.records import Example, LengthSummary, Question
 from weft.records.files import write_json
 
 ANSWER_TAG = "<answer>"
+MAX_PLACES = 10
+"""Number of examples that a message names."""
 
 
 def prepare_examples(
@@ -28,9 +32,13 @@ def prepare_examples(
     heldout_share: float,
     layout: Layout = "exact",
     special_tokens: SpecialTokens = "error",
+    too_long: TooLong = "error",
     name_place: Callable[[Example], str] = lambda example: f"example_id {example.example_id}",
 ) -> LengthSummary:
     """Tokenize examples and write them as an Arrow data set of `PreparedExample` rows.
+
+    Examples that are left out because they are too long are left out before others are held out, as if they
+    had been deleted from the data.
 
     Args:
         examples: the examples in training order.
@@ -40,6 +48,7 @@ def prepare_examples(
         heldout_share: share of the examples, from the first on, that is held out of training.
         layout: tokenization of prompt and answer, see `encode_example`.
         special_tokens: what to do with special tokens in the texts.
+        too_long: what to do with examples that are longer than ``max_length``.
         name_place: returns the place of an example for messages, such as "FILE, line N".
 
     Returns:
@@ -47,39 +56,83 @@ def prepare_examples(
 
     Raises:
         DataError: a text contains a special token, the chat template refuses an example, a prompt leaves no
-            room for its answer, or no example is left for training.
+            room for its answer and ``too_long`` is ``error``, or no example is left for training.
 
     Source:
         d1 @ 837888f holds out the first int(0.01 n) examples after its shuffle.
     """
-    num_heldout = int(len(examples) * heldout_share)
-    examples = examples[num_heldout:]
-    if not examples:
-        raise DataError(
-            f"at least one example must be left after holding out {heldout_share:.0%}, got none; "
-            "add examples or lower training.heldout_share"
-        )
     encoded = []
     for example in examples:
         try:
             encoded.append(encode_example(tokenizer, example, layout=layout, special_tokens=special_tokens))
         except DataError as error:
             raise DataError(f"{name_place(example)}: {error}") from error
-    too_long = [index for index, row in enumerate(encoded) if len(row["prompt_ids"]) >= max_length]
-    if too_long:
-        first = too_long[0]
+    offending = [index for index, row in enumerate(encoded) if _is_too_long(row, max_length, too_long)]
+    places = [name_place(examples[index]) for index in offending[:MAX_PLACES]]
+    if offending and too_long == "error":
+        longest = max(len(row["prompt_ids"]) for row in encoded)
         raise DataError(
             f"every prompt must be shorter than training.max_length={max_length} tokens, got "
-            f"{len(too_long)} longer ones, such as {name_place(examples[first])} with "
-            f"{len(encoded[first]['prompt_ids'])} tokens; raise max_length or remove them"
+            f"{len(offending)} of {len(examples)} that leave no room for an answer: "
+            f"{join_places(places, total=len(offending))} (the longest prompt has {longest} tokens); raise "
+            "max_length, or set too_long: drop in the experiment to leave them out"
         )
+    kept = sorted({*range(len(examples))} - {*offending})
+    num_heldout = int(len(kept) * heldout_share)
+    trained = kept[num_heldout:]
+    if not trained:
+        raise _no_example_left(len(offending), heldout_share)
+    rows = [encoded[index] for index in trained]
+    texts = [examples[index] for index in trained]
     summary = _summarise(
-        encoded, examples, tokenizer, max_length=max_length, num_heldout=num_heldout, layout=layout
+        rows, texts, tokenizer, max_length=max_length, num_heldout=num_heldout, layout=layout
     )
+    if offending:
+        left_out = {"num_too_long": len(offending), "too_long_places": tuple(places)}
+        summary = summary.model_copy(update=left_out)
     datasets.disable_progress_bars()
-    datasets.Dataset.from_list(encoded).save_to_disk(str(out))
+    datasets.Dataset.from_list(rows).save_to_disk(str(out))
     write_json(out / SUMMARY_FILE, summary)
     return summary
+
+
+def _is_too_long(row: PreparedExample, max_length: int, rule: TooLong) -> bool:
+    """Return True if a rule concerns an example: its prompt, or all of it, exceeds the limit."""
+    prompt, answer = len(row["prompt_ids"]), len(row["answer_ids"])
+    return prompt >= max_length or (rule == "drop_truncated" and prompt + answer > max_length)
+
+
+def _no_example_left(num_too_long: int, heldout_share: float) -> DataError:
+    left_out, remedy = "", ""
+    if num_too_long:
+        left_out = f"leaving out {num_too_long} that are too long and "
+        remedy = "raise training.max_length, "
+    return DataError(
+        f"at least one example must be left after {left_out}holding out {heldout_share:.0%}, got none; "
+        f"{remedy}add examples or lower training.heldout_share"
+    )
+
+
+def join_places(places: Sequence[str], *, total: int) -> str:
+    """Join places of examples for a message, those in the same file as a list of their lines.
+
+    Args:
+        places: the first places, such as "FILE, line N".
+        total: number of all places, of which the others are counted only.
+
+    Returns:
+        For example "FILE, lines 3, 17, 20 and 5 more".
+    """
+    groups: dict[str, list[str]] = {}
+    for place in places:
+        match = re.fullmatch(r"(.*, (?:line|row)) ([0-9]+)", place, flags=re.DOTALL)
+        groups.setdefault(match[1] if match else place, []).extend([match[2]] if match else [])
+    parts = [
+        f"{name}{'s' if len(numbers) > 1 else ''} {', '.join(numbers)}" if numbers else name
+        for name, numbers in groups.items()
+    ]
+    more = total - len(places)
+    return f"{'; '.join(parts)}{f' and {more} more' if more else ''}"
 
 
 def measure_prompts(
@@ -160,8 +213,9 @@ def _summarise(
 
 def describe_summary(summary: LengthSummary) -> str:
     """Return a line of text with the lengths of the examples and the share that is cut off."""
+    left_out = f", {summary.num_too_long} left out as too long" if summary.num_too_long else ""
     line = (
-        f"{summary.num_examples} examples ({summary.num_heldout} held out), "
+        f"{summary.num_examples} examples ({summary.num_heldout} held out{left_out}), "
         f"median {summary.median_length:.0f} and 95th percentile {summary.p95_length:.0f} tokens"
     )
     if not summary.num_cut_off:

@@ -106,3 +106,8 @@ class LengthSummary(Record):
     """Number of examples left out of training, from the front."""
     layout: str
     """Tokenization of prompt and answer: ``exact`` or ``d1``."""
+    num_too_long: _Number | None = None
+    """Number of examples left out because they are too long (``too_long`` in the experiment); None if there
+    are none."""
+    too_long_places: tuple[str, ...] = Field(default=(), strict=False)
+    """Files and lines of the first of them."""

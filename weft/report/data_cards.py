@@ -112,7 +112,8 @@ def _describe_source(source: DataSource) -> Iterator[tuple[str, str]]:
 
 
 def _describe_lengths(summary: LengthSummary) -> Iterator[tuple[str, str]]:
-    yield "examples", f"{summary.num_examples:,} for training, {summary.num_heldout:,} held out"
+    left_out = f", {summary.num_too_long:,} left out as too long" if summary.num_too_long else ""
+    yield "examples", f"{summary.num_examples:,} for training, {summary.num_heldout:,} held out{left_out}"
     yield (
         "length in tokens",
         f"median {summary.median_length:g}, 95th percentile {summary.p95_length:g}, "

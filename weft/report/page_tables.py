@@ -32,6 +32,7 @@ LENGTHS = {
     "num_with_answer_tag": "examples with answer tag",
     "share_answer_tag_cut_off": "of these the tag is cut off, %",
     "num_heldout": "examples held out",
+    "num_too_long": "examples left out as too long",
 }
 """Field of `weft.records.LengthSummary` -> heading of its row."""
 TEXT_HEADINGS = {

@@ -40,6 +40,17 @@ def test_a_value_that_yaml_cannot_build_is_an_error_that_names_the_file(tmp_path
         read_yaml(path)
 
 
+def test_a_key_of_the_whole_experiment_in_one_of_its_sections_is_explained():
+    class Large(Section):
+        training: Small
+
+    for key, advice in (("too_long", "; this key stands at the top of the file"), ("colour", "\n")):
+        with pytest.raises(ConfigError, match=f"training.{key}: unknown key, got 'x'{advice}"):
+            validate(Large, {"training": {"size": 1, key: "x"}}, origin="f")
+    with pytest.raises(ConfigError, match="too_long: unknown key, got 'x'\n"):
+        validate(Small, {"size": 1, "too_long": "x"}, origin="f")
+
+
 def test_an_integer_that_python_does_not_write_is_an_error(tmp_path):
     path = tmp_path / "x.yaml"
     path.write_text(f"colour: 0x{'f' * 5000}\n")

@@ -38,6 +38,17 @@ def test_an_answer_step_by_step_depends_on_what_sampling_depends_on():
     assert settings["caption"] == TINY.caption
 
 
+def test_only_the_preparation_depends_on_what_is_done_with_too_long_examples():
+    wildcards = {"run": "sft-worked-seed1", "benchmark": "sudoku", "dataset": "worked"}
+    changed = TINY.model_copy(update={"too_long": "drop"})
+    assert "too_long" not in stage_settings(TINY, "prepare", {})
+    assert stage_settings(changed, "prepare", {}) == stage_settings(TINY, "prepare", {}) | {
+        "too_long": "drop"
+    }
+    for stage in ("questions", "examples", "train", "probe", "sample", "tables"):
+        assert stage_settings(changed, stage, wildcards) == stage_settings(TINY, stage, wildcards)
+
+
 def test_every_stage_has_settings():
     wildcards = {"run": "sft-worked-seed1", "benchmark": "sudoku", "dataset": "worked", "scoring": "strict"}
     for stage in (

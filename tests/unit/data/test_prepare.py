@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from weft.data.encoding import encode_example, turn_end_id
-from weft.data.prepare import describe_summary, measure_prompts, prepare_examples
+from weft.data.prepare import describe_summary, join_places, measure_prompts, prepare_examples
 from weft.data.tasks.examples import generate_examples
 from weft.errors import DataError
 from weft.layout import SUMMARY_FILE
@@ -28,7 +28,7 @@ def test_prepared_examples_and_their_summary(tokenizer, tmp_path):
 
 
 def test_prompts_without_room_are_counted(tokenizer, tmp_path):
-    with pytest.raises(DataError, match=r"max_length=10 .*got 3 "):
+    with pytest.raises(DataError, match=r"max_length=10 .*got 3 of 3 "):
         prepare_examples(
             generate_examples({"gsm8k": 3}, seed=1),
             tokenizer,
@@ -49,10 +49,100 @@ def test_a_prompt_without_room_and_a_text_that_is_refused_are_named_by_their_pla
             name_place=lambda example: f"my.jsonl, line {1 + int(example.example_id, 16)}",
         )  # fmt: skip
 
-    with pytest.raises(DataError, match=r"got 2 longer ones, such as my.jsonl, line 2 with [0-9]+ tokens"):
+    with pytest.raises(
+        DataError,
+        match=r"got 2 of 3 that .*: my.jsonl, lines 2, 3 \(the longest prompt has [0-9]+ tokens\).*: drop",
+    ):
         prepare("2+2?", "1 " * 60, "2 " * 70)
     with pytest.raises(DataError, match=r"^my.jsonl, line 3: the question must not contain special tokens"):
         prepare("2+2?", "3+3?", "<|endoftext|>")
+
+
+@pytest.fixture
+def lengths_from_1_to_60(tokenizer):
+    """Examples in an order of 1 (short), 2 (long answer) and 3 (long prompt)."""
+    texts = {"1": ("2+2?", "4"), "2": ("2+2?", "4 " * 60), "3": ("2 " * 60, "4")}
+    order = "3123111122"
+    return order, [
+        Example(example_id=f"{place}", question=texts[kind][0], answer=texts[kind][1], source="s")
+        for place, kind in enumerate(order)
+    ]
+
+
+@pytest.mark.parametrize(("rule", "left_out"), [("drop", "3"), ("drop_truncated", "23")])
+def test_too_long_examples_are_left_out_as_if_they_had_been_deleted(
+    tokenizer, tmp_path, lengths_from_1_to_60, rule, left_out
+):
+    order, examples = lengths_from_1_to_60
+    options = {
+        "max_length": 40,
+        "heldout_share": 0.2,
+        "name_place": lambda e: f"my.jsonl, line {e.example_id}",
+    }
+    summary = prepare_examples(examples, tokenizer, tmp_path / "a", too_long=rule, **options)
+    remaining = [example for kind, example in zip(order, examples, strict=True) if kind not in left_out]
+    deleted = prepare_examples(remaining, tokenizer, tmp_path / "b", **options)
+    one, two = (datasets.load_from_disk(str(tmp_path / name)) for name in "ab")
+    assert one.to_list() == two.to_list()
+    places = [place for place, kind in enumerate(order) if kind in left_out]
+    assert summary.num_too_long == len(places) == len(order) - len(remaining)
+    assert summary.too_long_places == tuple(f"my.jsonl, line {place}" for place in places)
+    assert summary.num_heldout == int(0.2 * len(remaining))
+    assert f"held out, {len(places)} left out as too long)" in describe_summary(summary)
+    assert read_json(tmp_path / "a" / SUMMARY_FILE, LengthSummary) == summary
+    assert summary.as_object().items() >= deleted.as_object().items()
+    assert not {"num_too_long", "too_long_places"} & deleted.as_object().keys()
+
+
+def test_the_limit_itself_is_not_too_long(tokenizer, tmp_path):
+    example = Example(example_id="a", question="2+2?", answer="4 " * 9, source="s")
+    encoded = encode_example(tokenizer, example)
+    prompt, answer = len(encoded["prompt_ids"]), len(encoded["answer_ids"])
+
+    def num_left_out(max_length, rule):
+        short = Example(example_id="b", question="", answer="", source="s")
+        summary = prepare_examples(
+            [example, short], tokenizer, tmp_path / f"{max_length}{rule}", max_length=max_length,
+            heldout_share=0.0, too_long=rule,
+        )  # fmt: skip
+        return summary.num_too_long or 0
+
+    assert (num_left_out(prompt, "drop"), num_left_out(prompt + 1, "drop")) == (1, 0)
+    assert num_left_out(prompt + answer - 1, "drop_truncated") == 1
+    assert num_left_out(prompt + answer, "drop_truncated") == 0
+
+
+def test_an_error_counts_all_too_long_examples_and_names_the_first(tokenizer, tmp_path):
+    examples = [Example(example_id=f"{n:x}", question="1 " * 60, answer="4", source="s") for n in range(25)]
+    options = {"max_length": 40, "heldout_share": 0.0, "name_place": lambda example: f"{example.example_id}!"}
+    with pytest.raises(DataError, match=r"got 25 of 25 .*: 0!; 1!; .*; 9! and 15 more \("):
+        prepare_examples(examples, tokenizer, tmp_path / "p", **options)
+    with pytest.raises(DataError, match=r"leaving out 25 that are too long and holding out 0%.*max_length"):
+        prepare_examples(examples, tokenizer, tmp_path / "p", too_long="drop", **options)
+
+
+def test_held_out_examples_are_checked_as_well(tokenizer, tmp_path):
+    texts = ["<|endoftext|>", "2+2?", "3+3?"]
+    examples = [Example(example_id=text, question=text, answer="4", source="s") for text in texts]
+    with pytest.raises(DataError, match=r"^example_id <.endoftext.>: the question must not contain"):
+        prepare_examples(examples, tokenizer, tmp_path / "p", max_length=99, heldout_share=0.4)
+
+
+@pytest.mark.parametrize(
+    ("places", "total", "text"),
+    [
+        (["a.jsonl, line 3"], 1, "a.jsonl, line 3"),
+        (
+            ["a.jsonl, line 3", "b, line 1", "a.jsonl, line 17"],
+            7,
+            "a.jsonl, lines 3, 17; b, line 1 and 4 more",
+        ),
+        (["a.csv, row 3", "a.csv, row 4"], 2, "a.csv, rows 3, 4"),
+        (["example_id 31", "example_id 32"], 2, "example_id 31; example_id 32"),
+    ],
+)
+def test_places_in_the_same_file_are_joined(places, total, text):
+    assert join_places(places, total=total) == text
 
 
 def test_a_template_that_refuses_a_turn_is_named_with_the_example(tokenizer, tmp_path):

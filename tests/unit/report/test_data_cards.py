@@ -27,6 +27,9 @@ def test_a_generated_set_has_source_mix_and_lengths(experiment, results, summary
     assert known["examples"] == "1,536 for training, 8 held out"
     assert known["cut off"] == "8 examples (3.1 %) are longer than the limit of 8 tokens"
     assert "length in tokens" not in facts(experiment, results)
+    dropped = summary.model_copy(update={"num_too_long": 1234})
+    known = facts(experiment, replace(results, summaries={"worked": dropped}))
+    assert known["examples"] == "1,536 for training, 8 held out, 1,234 left out as too long"
 
 
 def test_published_and_own_sets_have_their_licence_or_none(experiment, results):

@@ -23,7 +23,11 @@ def test_quantities_that_no_data_set_has_are_left_out(summary):
     rows = {row[0]: row[1:] for row in show_lengths({"one": summary, "two": tagged}).rows}
     assert rows["examples"] == ["1,536", "1,536"]
     assert rows["of these the tag is cut off, %"] == ["", "50.0"]
-    assert "of these the tag is cut off, %" not in [row[0] for row in show_lengths({"one": summary}).rows]
+    headings = [row[0] for row in show_lengths({"one": summary}).rows]
+    assert not {"of these the tag is cut off, %", "examples left out as too long"} & {*headings}
+    dropped = summary.model_copy(update={"num_too_long": 1234})
+    rows = {row[0]: row[1:] for row in show_lengths({"one": summary, "two": dropped}).rows}
+    assert rows["examples left out as too long"] == ["", "1,234"]
 
 
 def test_results_that_were_made_in_another_way_have_their_own_row(results):

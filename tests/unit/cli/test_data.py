@@ -1,0 +1,78 @@
+import json
+
+import pytest
+from typer.testing import CliRunner
+
+from weft.cli import app
+from weft.config.places import CHECKOUT
+from weft.errors import DataError
+from weft.layout import provenance_file
+
+BASE = str(CHECKOUT / "experiments/tiny-base")
+ROWS = [{"question": f"What is 2+{n}?", "answer": f"{n + 2}"} for n in range(6)]
+
+
+@pytest.fixture
+def study(tmp_path, monkeypatch):
+    """Return a function that prepares rows by an experiment in another folder than the working directory."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "study").mkdir()
+
+    def weft(*arguments):
+        result = CliRunner().invoke(app, ["data", *map(str, arguments)])
+        if result.exception is not None and not isinstance(result.exception, SystemExit):
+            raise result.exception
+        return result
+
+    def prepare(rows, questions=("What is 1+1?",), changes=""):
+        (tmp_path / "study/train.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+        (tmp_path / "questions.jsonl").write_text(
+            "".join(
+                json.dumps({"example_id": f"{n:x}", "benchmark": "gsm8k", "question": text, "prompt": text,
+                            "reference": 2.0}) + "\n"
+                for n, text in enumerate(questions)
+            )
+        )  # fmt: skip
+        (tmp_path / "study/mine.yaml").write_text(
+            f"extends: {CHECKOUT}/experiments/tiny.yaml\nname: mine\n{changes}\n"
+            "datasets: {mine: {source: jsonl, path: train.jsonl}}\n"
+        )
+        given = ["--experiment", "study/mine.yaml"]
+        weft("dataset", *given, "--out", "examples.jsonl", "mine")
+        return weft(
+            "prepare", *given, "--examples", "examples.jsonl", "--questions", "questions.jsonl",
+            "--base", BASE, "--out", "prepared",
+        )  # fmt: skip
+
+    return prepare
+
+
+def test_test_questions_in_the_training_data_are_named_by_file_and_line(study):
+    questions = [ROWS[1]["question"], ROWS[4]["question"]]
+    with pytest.raises(
+        DataError,
+        match=r"must differ, but 2 of 6 training examples contain a test question: study/train.jsonl, lines "
+        r"2, 5 \(the first contains 'What is 2\+1\?' of gsm8k\); remove them, or",
+    ):
+        study(ROWS, questions)
+    result = study(ROWS, questions, "forbid_test_questions: false")
+    assert "\n2 of 6 training examples contain a test question: study/train.jsonl, lines 2, 5 (" in (
+        f"\n{result.stdout}"
+    )
+
+
+def test_too_long_examples_are_named_by_file_and_line_and_left_out_on_demand(study, tmp_path):
+    rows = [*ROWS[:2], {"question": "1 " * 200, "answer": "1"}, *ROWS[2:]]
+    with pytest.raises(DataError, match=r"got 1 of 7 that leave no room .*: study/train.jsonl, line 3 \("):
+        study(rows)
+    result = study(rows, changes="too_long: drop")
+    assert "left out as too long for training.max_length=62: study/train.jsonl, line 3\n" in result.stdout
+    summary = json.loads((tmp_path / "prepared/summary.json").read_text())
+    assert (summary["num_examples"], summary["num_too_long"]) == (6, 1)
+    notes = json.loads(provenance_file(tmp_path / "prepared").read_text())["notes"]
+    assert notes["summary"] == summary
+
+
+def test_a_copied_caption_is_pointed_out_when_data_are_prepared(study):
+    assert "warning: study/mine.yaml: the caption is that of the experiment 'tiny'" in study(ROWS).stderr
+    assert study(ROWS, changes="caption: mine").stderr == ""
