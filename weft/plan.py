@@ -110,7 +110,8 @@ def _list_needs(experiment: FineTuning, offline: Sequence[str], pins: Path | Non
         elif isinstance(source, PublishedBenchmark):
             needs.update([_describe_file(source.file, pins)])
         elif isinstance(source, FileData):
-            yield from (f"  missing: {path}" for path in source.paths if not find_path(path).exists())
+            absent = [path for path in source.paths if not find_path(path).exists()]
+            yield from (_describe_absence(path, "file") for path in absent)
         elif isinstance(source, CustomBenchmark) and not find_path(source.path).is_file():
             yield _describe_absence(source.path, "file")
     instructions = {getattr(source, "instruction", "none") for source in sources}

@@ -41,7 +41,7 @@ def test_missing_files_of_the_user_are_listed(tmp_path):
     described = load_experiment("experiments/tiny.yaml").model_copy(update=changes)
     missing = [f"  missing: {path}" for path in (model, train)]
     assert [line for line in plan_lines(described, offline=[]) if "missing" in line] == missing
-    relative = {"datasets": {"mine": JsonlData(source="jsonl", path="nowhere.jsonl")}}
+    relative = {"datasets": {"mine": FileData(source="file", path="nowhere.jsonl")}}
     lines = [*plan_lines(described.model_copy(update=relative), offline=[])]
     assert "  missing: nowhere.jsonl, looked up in the folder of the experiment file and in this one" in lines
     model.touch()

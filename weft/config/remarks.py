@@ -13,7 +13,7 @@ from weft.config.yaml_file import read_yaml
 from weft.errors import ConfigError
 from weft.records.base import JsonObject
 
-ORIGIN_KEYS = ("source", "path", "repo", "name", "file", "files", "folder")
+ORIGIN_KEYS = ("source", "path", "repo", "dataset", "split", "file", "files", "folder")
 """Keys of a source that tell where its content comes from; the others say how it is used."""
 MATERIAL_KEYS = ("base_model", "datasets", "generations")
 """Keys of an experiment to which a caption refers."""

@@ -69,8 +69,7 @@ def test_too_long_examples_are_named_by_file_and_line_and_left_out_on_demand(stu
     assert "left out as too long for training.max_length=62: study/train.jsonl, line 3\n" in result.stdout
     summary = json.loads((tmp_path / "prepared/summary.json").read_text())
     assert (summary["num_examples"], summary["num_too_long"]) == (6, 1)
-    notes = json.loads(provenance_file(tmp_path / "prepared").read_text())["notes"]
-    assert notes["summary"] == summary
+    assert json.loads(provenance_file(tmp_path / "prepared").read_text())["summary"] == summary
 
 
 def test_a_copied_caption_is_pointed_out_when_data_are_prepared(study):

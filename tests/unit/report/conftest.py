@@ -195,6 +195,8 @@ SUMMARY = dict.fromkeys(LengthSummary.model_fields, 8) | {
     "share_end_of_turn_cut_off": 0.0,
     "share_answer_tag_cut_off": None,
     "layout": "exact",
+    "num_too_long": None,
+    "too_long_places": (),
 }
 
 
