@@ -20,7 +20,7 @@ from weft.config.methods import Method
 from weft.config.training import Lora
 from weft.data.collate import TrainingBatch
 from weft.model import LladaConfig, LladaForMaskedDiffusion
-from weft.training.finetune import add_adapters
+from weft.training.adapters import add_adapters, lora_settings
 from weft.training.objective import ForwardProcess, add_noise, masked_token_loss, normalize_weights
 from weft.training.probe_cache import CachedUncertainty, probe_batch
 from weft.training.uniforms import KeyedUniforms
@@ -159,7 +159,7 @@ def _model(*, adapters: bool = False, checkpointing: bool = False) -> Any:
     )
     model: Any = LladaForMaskedDiffusion(config)
     if adapters:
-        model = add_adapters(model, LORA)
+        model = add_adapters(model, lora_settings(LORA))
     if checkpointing:
         model.enable_input_require_grads()
         model.activation_checkpointing_enable()

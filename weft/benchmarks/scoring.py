@@ -6,7 +6,7 @@
 import math
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from weft.benchmarks import Scorer
 from weft.benchmarks.endings import describe_ending
@@ -33,7 +33,9 @@ def score_generations(
         ConfigError: a custom benchmark's function does not return a score.
     """
     for generation in generations:
-        score = _score_or_report(scorer, generation)
+        score = score_or_report(
+            scorer, generation.generation, question=generation.question, reference=generation.reference
+        )
         about = describe_ending(generation.generation, generation.gen_length)
         if generation.num_forward is not None:
             about["num_steps"] = generation.num_forward
@@ -52,10 +54,10 @@ def score_generations(
         )
 
 
-def _score_or_report(scorer: Scorer, generation: Generation) -> Score:
-    """Score a generation, or report how the scorer failed."""
+def score_or_report(scorer: Scorer, answer: str, *, question: str, reference: Any) -> Score:
+    """Score an answer; if the scorer raises an exception, the score is unscorable and names the exception."""
     try:
-        return scorer(generation.generation, question=generation.question, reference=generation.reference)
+        return scorer(answer, question=question, reference=reference)
     except (ScoringSetupError, ConfigError):
         raise  # every further example would fail in the same way
     except (Exception, SystemExit) as error:

@@ -53,7 +53,12 @@ class Section(BaseModel):
 
 
 def validate(
-    section: type[SectionT], content: JsonObject, *, origin: str, file: YamlFile | None = None
+    section: type[SectionT],
+    content: JsonObject,
+    *,
+    origin: str,
+    file: YamlFile | None = None,
+    remedy: str = "Correct the file",
 ) -> SectionT:
     """Check the keys and values of a section.
 
@@ -65,6 +70,7 @@ def validate(
         origin: name of the file, for messages.
         file: the file with its places, for line numbers in messages; relative paths are looked up in its
             folder first.
+        remedy: what to do, for messages.
 
     Returns:
         The section.
@@ -78,17 +84,18 @@ def validate(
         offences = error.errors(include_url=False)
         texts = _numbers_as_written(offences, content, file)
         if not texts:
-            raise invalid(origin, *(_describe(offence, content, file) for offence in offences)) from error
+            described = (_describe(offence, content, file) for offence in offences)
+            raise invalid(origin, *described, remedy=remedy) from error
     changed = copy.deepcopy(content)
     for keys, text in texts.items():
         _replace(changed, keys, text)
-    return validate(section, changed, origin=origin, file=file)
+    return validate(section, changed, origin=origin, file=file, remedy=remedy)
 
 
-def invalid(origin: str | Path, *offences: str) -> ConfigError:
-    """Return the error for a file with wrong values."""
+def invalid(origin: str | Path, *offences: str, remedy: str = "Correct the file") -> ConfigError:
+    """Return the error for wrong values in a file, or in what ``origin`` names."""
     lines = "".join(f"\n  {offence}" for offence in offences)
-    return ConfigError(f"{origin} is not valid:{lines}\nCorrect the file; all keys: docs/config.md")
+    return ConfigError(f"{origin} is not valid:{lines}\n{remedy}; all keys: docs/config.md")
 
 
 def _numbers_as_written(

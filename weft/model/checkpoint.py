@@ -8,7 +8,7 @@ are read, and no code in the directory is executed.
 import functools
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -93,7 +93,13 @@ def load_model(path: str | Path, dtype: torch.dtype = torch.float32) -> Any:
     return model.eval()
 
 
-def save_model(model: Any, path: str | Path, *, max_shard_bytes: int = 5_000_000_000) -> None:
+def save_model(
+    model: Any,
+    path: str | Path,
+    *,
+    max_shard_bytes: int = 5_000_000_000,
+    parameters: Mapping[str, Tensor] | None = None,
+) -> None:
     """Write a model as a checkpoint directory in the published form of its family.
 
     `load_model` reads the directory. Tools that contain the model class (d1, Fast-dLLM) need these files and
@@ -104,11 +110,13 @@ def save_model(model: Any, path: str | Path, *, max_shard_bytes: int = 5_000_000
         model: a mask predictor without adapters.
         path: directory; created if missing. Weight files of an earlier model in it are removed.
         max_shard_bytes: size above which the weights are split into several files with an index.
+        parameters: the model's parameters in full, if the model itself has only parts of them.
     """
     folder = Path(path)
     layout = find_layout(model)
+    named = model.state_dict() if parameters is None else parameters
     folder.mkdir(parents=True, exist_ok=True)
-    tensors = {layout.to_published_name(name): tensor for name, tensor in model.state_dict().items()}
+    tensors = {layout.to_published_name(name): tensor for name, tensor in named.items()}
     save_torch_state_dict(dict(sorted(tensors.items())), folder, max_shard_size=max_shard_bytes)
     fields = layout.to_fields(model.config)
     write_text(folder / "config.json", json.dumps(fields, indent=2, sort_keys=True) + "\n")

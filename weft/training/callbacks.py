@@ -2,13 +2,15 @@
 
 import statistics
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from transformers import TrainerCallback
 
 from weft.records import StepMetrics, Timing
 from weft.training.deepspeed import unlink_shared_buffer
-from weft.training.trainer import DiffusionTrainer
+
+if TYPE_CHECKING:
+    from weft.training.trainer import DiffusionTrainer
 
 
 class HistoryCallback(TrainerCallback):
@@ -17,7 +19,7 @@ class HistoryCallback(TrainerCallback):
     The log is part of the Trainer's state, so an interrupted training keeps it when it resumes.
     """
 
-    def __init__(self, trainer: DiffusionTrainer) -> None:
+    def __init__(self, trainer: "DiffusionTrainer") -> None:
         self.trainer, self._seconds = trainer, 0.0
 
     def on_step_end(self, *_: Any, **__: Any) -> None:

@@ -3,29 +3,25 @@
 import os
 import shutil
 import time
-import warnings
 from pathlib import Path
-from typing import Any
 
 import datasets
 import torch
-from peft import LoraConfig, get_peft_model
 from transformers import TrainingArguments, set_seed
 
 from weft.config.methods import Method
-from weft.config.training import Lora, Training
-from weft.data.collate import PadToLength
+from weft.config.training import Training
 from weft.layout import HISTORY_FILE, TIMING_FILE
-from weft.model import load_model, load_tokenizer, save_model
+from weft.model import load_model, load_tokenizer
 from weft.provenance import write_provenance
 from weft.records.files import atomic_directory, write_json, write_lines
-from weft.training.callbacks import BufferCallback, HistoryCallback, history_rows, timing_summary
+from weft.training.adapters import lora_settings
+from weft.training.callbacks import BufferCallback, history_rows, timing_summary
 from weft.training.deepspeed import deepspeed_settings
 from weft.training.job import TrainingJob
-from weft.training.objective import ForwardProcess
-from weft.training.probe_cache import CachedUncertainty, load_or_compute, probe_examples
 from weft.training.resume import latest_checkpoint
-from weft.training.snapshots import SnapshotCallback, copy_snapshots, save_adapter
+from weft.training.saving import save_trained
+from weft.training.snapshots import SnapshotCallback, copy_snapshots
 from weft.training.trainer import DiffusionTrainer
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
@@ -53,7 +49,6 @@ def finetune(job: TrainingJob) -> None:
     began = time.perf_counter()
     trainer = build_trainer(job, arguments, seed=seed)
     setup_seconds = time.perf_counter() - began
-    trainer.add_callback(HistoryCallback(trainer))
     trainer.add_callback(BufferCallback())
     if (curve := job.experiment.learning_curve) is not None:
         trainer.add_callback(SnapshotCallback(trainer, job.state, curve))
@@ -84,57 +79,21 @@ def finetune(job: TrainingJob) -> None:
 
 
 def build_trainer(job: TrainingJob, arguments: TrainingArguments, *, seed: int) -> DiffusionTrainer:
-    """Load base model and examples, add adapters, and return the trainer, ready to train."""
+    """Load base model and examples, and return the trainer, ready to train."""
     training, method = job.experiment.training, job.experiment.methods[job.run.method]
+    assert arguments.data_seed == seed, "the arguments are those of the run"
     model = load_model(job.base, DTYPES[training.dtype])
-    tokenizer = load_tokenizer(job.base, mask_token_id=model.config.mask_token_id)
-    mask_token_id = tokenizer.mask_token_id
-    assert mask_token_id is not None, "load_tokenizer requires a mask token"
-    examples = datasets.load_from_disk(str(job.prepared))
-    collate = PadToLength(max_length=training.max_length, pad_token_id=tokenizer.pad_token_id)
-    cached: CachedUncertainty | None = None
-    if method.has_probe and method.probe_model == "frozen":
-        cached = load_or_compute(
-            job.frozen_probe,
-            lambda: probe_examples(
-                model.to(arguments.device),
-                examples,
-                collate,
-                method=method,
-                mask_token_id=mask_token_id,
-                batch_size=training.micro_batch_size,
-                device=arguments.device,
-            ),
-        )
-    trained: Any = model if training.lora is None else add_adapters(model, training.lora)
-    if training.gradient_checkpointing:
-        trained.enable_input_require_grads()
     return DiffusionTrainer(
-        model=trained,
+        model=model,
         args=arguments,
-        train_dataset=examples,
-        collate=collate,
-        process=ForwardProcess(method=method, t_min=training.t_min, mask_token_id=mask_token_id),
-        seed=seed,
-        batch_size=training.batch_size,
-        cached=cached,
-        probe_folder=job.state,
+        train_dataset=datasets.load_from_disk(str(job.prepared)),
+        processing_class=load_tokenizer(job.base, mask_token_id=model.config.mask_token_id),
+        method=method,
+        peft_config=None if training.lora is None else lora_settings(training.lora),
+        max_length=training.max_length,
+        t_min=training.t_min,
+        frozen_probe=job.frozen_probe,
     )
-
-
-def add_adapters(model: Any, lora: Lora) -> Any:
-    """Return a model wrapped with LoRA adapters, which are in fp32 for models of any type."""
-    settings = LoraConfig(
-        r=lora.rank,
-        lora_alpha=lora.alpha,
-        lora_dropout=lora.dropout,
-        target_modules=list(lora.target_modules),
-        bias="none",
-    )
-    with warnings.catch_warnings():
-        # PEFT warns that the base model is a directory without a public name, which is intended.
-        warnings.simplefilter("ignore", UserWarning)
-        return get_peft_model(model, settings, autocast_adapter_dtype=True)
 
 
 def training_arguments(
@@ -176,13 +135,9 @@ def training_arguments(
 
 
 def _save(trainer: DiffusionTrainer, tensors: dict[str, torch.Tensor], base: Path, out: Path) -> None:
-    """Write the adapter or the model, whose parameters are given in full."""
-    trained = trainer.accelerator.unwrap_model(trainer.model)
-    if hasattr(trained, "peft_config"):
-        save_adapter(trainer, tensors, out)
-        return
-    trained.load_state_dict(tensors, strict=True, assign=True)
-    save_model(trained, out)
-    for file in base.glob("*"):
-        if file.is_file() and not (file.name == "config.json" or ".safetensors" in file.name):
-            shutil.copyfile(file, out / file.name)
+    """Write the adapter, or the model with the other files of its base model."""
+    save_trained(trainer, tensors, out)
+    if (out / "config.json").exists():
+        for file in base.glob("*"):
+            if file.is_file() and not (file.name == "config.json" or ".safetensors" in file.name):
+                shutil.copyfile(file, out / file.name)

@@ -72,12 +72,14 @@ def probe_examples(
     return dict(gather_object(pairs))
 
 
-def load_or_compute(path: Path, compute: Callable[[], dict[int, FlatFloats]]) -> CachedUncertainty:
+def load_or_compute(
+    path: Path, compute: Callable[[], dict[int, FlatFloats]], *, is_reusable: bool = True
+) -> CachedUncertainty:
     """Load the values of a probe from a safetensors file, or compute and store them, on all ranks together.
 
-    A damaged file is replaced.
+    A damaged file is replaced, and so is one of an earlier training unless ``is_reusable``.
     """
-    values = _load(path)
+    values = _load(path) if is_reusable else None
     # The ranks must decide together: one that starts later may already find the file of another.
     if not all(gather_object([values is not None])):
         values = compute()

@@ -2,14 +2,16 @@
 
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from transformers import TrainerCallback
 
 from weft.config.training import LearningCurve
 from weft.layout import snapshot_folder
 from weft.records.files import atomic_directory
-from weft.training.trainer import DiffusionTrainer
+
+if TYPE_CHECKING:
+    from weft.training.trainer import DiffusionTrainer
 
 
 def snapshot_steps(num_steps: int, curve: LearningCurve) -> list[int]:
@@ -28,7 +30,7 @@ class SnapshotCallback(TrainerCallback):
         curve: number and spacing of the adapters to keep.
     """
 
-    def __init__(self, trainer: DiffusionTrainer, state: Path, curve: LearningCurve) -> None:
+    def __init__(self, trainer: "DiffusionTrainer", state: Path, curve: LearningCurve) -> None:
         self.trainer, self.state, self.curve = trainer, state, curve
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
@@ -44,7 +46,7 @@ class SnapshotCallback(TrainerCallback):
                 save_adapter(self.trainer, tensors, new)
 
 
-def save_adapter(trainer: DiffusionTrainer, tensors: dict[str, Any], out: Path) -> None:
+def save_adapter(trainer: "DiffusionTrainer", tensors: dict[str, Any], out: Path) -> None:
     """Write the adapter of a trained model, whose parameters are given in full."""
     trained = trainer.accelerator.unwrap_model(trainer.model)
     for settings in trained.peft_config.values():

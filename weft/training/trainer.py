@@ -1,21 +1,37 @@
 """A Hugging Face Trainer with the noise and the loss of `weft.training.objective`."""
 
 import hashlib
+import logging
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any, NoReturn, TypedDict
 
 import torch
 from torch import Tensor
 from torch.utils.data import Sampler
-from transformers import Trainer
+from transformers import (
+    EvalPrediction,
+    PreTrainedTokenizerBase,
+    Trainer,
+    TrainerCallback,
+    TrainingArguments,
+    set_seed,
+)
 
 from weft.axes import FlatFloats
-from weft.data.collate import Collate, PreparedExample, TrainingBatch, move_to_device
-from weft.errors import TrainingError
+from weft.config.sources import SpecialTokens
+from weft.data.collate import PadToLength, PreparedExample, TrainingBatch, move_to_device
+from weft.data.training_set import count_tokens, encode, is_encoded
+from weft.errors import DataError, TrainingError
+from weft.loading import load_tokenizer
 from weft.model import Predictor
 from weft.records.ids import example_key
+from weft.training.adapters import add_adapters
+from weft.training.arguments import check_arguments, check_method_arguments
+from weft.training.batch_objective import MethodLike, as_method
+from weft.training.callbacks import HistoryCallback
+from weft.training.evaluation import example_sums, mean_loss, require_live_probe
 from weft.training.metrics import metric_means
 from weft.training.objective import (
     ForwardProcess,
@@ -26,7 +42,13 @@ from weft.training.objective import (
 )
 from weft.training.order import EpochSampler, IndexedExamples
 from weft.training.probe_cache import CachedUncertainty, load_or_compute, probe_examples
+from weft.training.saving import load_for_training, save_trained
 from weft.training.uniforms import KeyedUniforms
+
+LOG = logging.getLogger(__name__)
+EVALUATION = -1
+"""Number in place of the epoch in the random numbers of an evaluation, which are always the same."""
+COLUMNS = [*PreparedExample.__annotations__]
 
 
 class MicroBatch(TypedDict):
@@ -39,42 +61,100 @@ class MicroBatch(TypedDict):
 class DiffusionTrainer(Trainer):
     """Trainer of a mask predictor with the settings of a method.
 
+    It is a ``transformers.Trainer``: optimiser, learning rate, accumulation, checkpoints and logging are set
+    by ``transformers.TrainingArguments``. Order, times and masks depend on ``args.seed`` (or ``data_seed``)
+    and on the examples, and not on the number of processes or the division of a batch.
+
     Args:
-        process: settings of the noise and the loss.
-        seed: seed of order, times and masks.
-        batch_size: examples per optimiser step, over all processes.
-        collate: function that makes a batch of prepared examples.
-        train_dataset: prepared examples.
-        cached: uncertainties of a frozen probe, for methods that have one.
-        probe_folder: folder for the values of refreshed probes, for methods that have them.
-        **kwargs: as for ``transformers.Trainer``.
+        model: a mask predictor from `weft.load_model`, or its directory or name on the hub. A model that is
+            loaded here has the stored type with ``peft_config`` and is in float32 without.
+        args: arguments of the Trainer; by default those of transformers.
+        train_dataset: rows as `weft.encode` takes them, or what it returns.
+        eval_dataset: rows for ``evaluate``, or a dictionary of several sets. Their loss is a mean per counted
+            token with the same noise in every evaluation.
+        processing_class: tokenizer from `weft.load_tokenizer`; may be left out if ``model`` is a name.
+        callbacks: as for ``transformers.Trainer``.
+        optimizers: as for ``transformers.Trainer``.
+        method: name of a preset, settings such as ``{"preset": "weft", "exponent": 0.25}``, or a `Method`.
+        peft_config: settings of new adapters, such as ``peft.LoraConfig``; None trains the parameters of the
+            model that require a gradient.
+        max_length: length to which every example is padded or cut, in tokens; by default that of the longest
+            training example, at most the context of the model. Padding is trained like the answer.
+        t_min: smallest diffusion time.
+        special_tokens: ``error`` or ``plain_text``, see `weft.encode`.
+        frozen_probe: file in which the uncertainties of a frozen probe are kept; None keeps none.
+
+    Raises:
+        ConfigError: the method is not valid.
+        DataError: a row cannot be trained.
+        TrainingError: an argument of the Trainer contradicts the method, or is not supported.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0917 - the order of the first arguments is the Trainer's
         self,
+        model: Any,
+        args: TrainingArguments | None = None,
+        train_dataset: Any = None,
+        eval_dataset: Any = None,
+        processing_class: PreTrainedTokenizerBase | None = None,
+        callbacks: list[TrainerCallback] | None = None,
+        optimizers: tuple[Any, Any] = (None, None),
         *,
-        process: ForwardProcess,
-        seed: int,
-        batch_size: int,
-        collate: Collate,
-        train_dataset: Sequence[PreparedExample],
-        cached: CachedUncertainty | None = None,
-        probe_folder: Path | None = None,
-        **kwargs: Any,
+        method: MethodLike = "weft",
+        peft_config: Any = None,
+        max_length: int | None = None,
+        t_min: float = 1e-3,
+        special_tokens: SpecialTokens = "error",
+        frozen_probe: Path | None = None,
     ) -> None:
-        self.examples = train_dataset
-        self.seed, self.batch_size = seed, batch_size
-        super().__init__(
-            train_dataset=IndexedExamples(train_dataset),
-            data_collator=collate,  # type: ignore[arg-type]
-            **kwargs,
+        args = TrainingArguments(output_dir="trainer_output") if args is None else args
+        chosen = as_method(method)
+        check_arguments(args)
+        check_method_arguments(args, chosen)
+        if eval_dataset is not None:
+            require_live_probe(chosen)
+        if isinstance(model, str | Path):
+            processing_class = load_tokenizer(model) if processing_class is None else processing_class
+            model = load_for_training(model, has_adapters=peft_config is not None)
+        self.process = ForwardProcess(
+            method=chosen, t_min=_check_t_min(t_min), mask_token_id=_mask_token(processing_class)
         )
-        self.process, self.collate, self.probe_folder = process, collate, probe_folder
+        assert processing_class is not None, "a tokenizer with a mask token"
+        self.tokenizer, self.special_tokens = processing_class, special_tokens
+        self.examples = self._encode(train_dataset)
+        context = getattr(model.config, "max_position_embeddings", None)
+        self.collate = PadToLength(
+            max_length=_longest(self.examples, context) if max_length is None else max_length,
+            pad_token_id=processing_class.pad_token_id,
+        )
+        _require_room(self.examples, self.collate.max_length)
+        self.seed = args.seed if args.data_seed is None else args.data_seed
+        self.batch_size = args.train_batch_size * args.gradient_accumulation_steps * args.world_size
+        self._cached, self._probed_epoch = self._probe_frozen(model, args, frozen_probe), -1
+        if peft_config is not None:
+            set_seed(args.seed)
+            model = add_adapters(model, peft_config)
+        if args.activation_checkpointing or args.gradient_checkpointing:
+            model.enable_input_require_grads()
+        super().__init__(
+            model=model,
+            args=args,
+            data_collator=self.collate,  # type: ignore[arg-type]
+            train_dataset=IndexedExamples(self.examples),
+            eval_dataset=self._encode_all(eval_dataset),
+            compute_metrics=self._evaluation_metrics,
+            callbacks=callbacks,
+            optimizers=optimizers,
+        )
+        # The Trainer would overwrite token ids in the configuration of the model with those of the tokenizer.
+        self.callback_handler.processing_class = processing_class
         self.metric_sums: list[Tensor] = []
         self.step_began = 0.0
         # `normalize_weights` divides the loss of a step; the Trainer only averages over its micro-batches.
         self.model_accepts_loss_kwargs = False
-        self._cached, self._probed_epoch = cached, -1
+        # Columns that the Trainer keeps; by default they are the arguments of the model.
+        self._signature_columns = COLUMNS  # type: ignore[assignment]
+        self.add_callback(HistoryCallback(self))
 
     @property
     def finished_epochs(self) -> int:
@@ -103,7 +183,7 @@ class DiffusionTrainer(Trainer):
         for number, batch in enumerate(batches):
             self._seed_dropout(f"probe/{number}")
             with self.compute_loss_context_manager():
-                uniforms = self._uniforms(batch)
+                uniforms = self._uniforms(batch, epoch=self.finished_epochs)
                 on_device = move_to_device(batch, device)
                 part = add_noise(self.model_wrapped, on_device, uniforms, self.process, cached=self._cached)
             noisy.append(part)
@@ -133,6 +213,49 @@ class DiffusionTrainer(Trainer):
             raise TrainingError(self._describe_loss(loss, token_nll, noisy))
         return loss
 
+    def get_eval_dataloader(self, eval_dataset: Any = None) -> Any:
+        """Return the batches of an evaluation set, which may be rows of text."""
+        if eval_dataset is not None and not isinstance(eval_dataset, str):
+            require_live_probe(self.process.method)
+            eval_dataset = self._encode_all(eval_dataset)
+        return super().get_eval_dataloader(eval_dataset)
+
+    def prediction_step(
+        self,
+        model: Any,
+        inputs: Any,
+        prediction_loss_only: bool,
+        ignore_keys: list[str] | None = None,
+    ) -> tuple[None, Tensor, Tensor]:
+        """Return the loss of each example of an evaluation batch and the number of tokens to divide it by."""
+        del prediction_loss_only, ignore_keys
+        batch = move_to_device(inputs, self.args.device)
+        with torch.no_grad(), self.compute_loss_context_manager():
+            uniforms = self._uniforms(batch, epoch=EVALUATION)
+            noisy = add_noise(model, batch, uniforms, self.process)
+            token_nll = masked_token_loss(model, noisy)[1]
+        return None, *example_sums(noisy, token_nll, num_examples=len(batch["example_key"]))
+
+    def predict(self, *_: Any, **__: Any) -> NoReturn:
+        """Refuse, because a mask predictor has no predictions without noise."""
+        raise TrainingError("predict is not supported; use evaluate for a loss, or weft.generate for answers")
+
+    def save_model(self, output_dir: str | None = None, _internal_call: bool = False) -> None:
+        """Write the adapter, or the whole model in its published form with the tokenizer.
+
+        `weft.load_model` reads the result. All processes call this method.
+
+        Args:
+            output_dir: directory; by default ``args.output_dir``.
+        """
+        if _internal_call:  # a checkpoint for resuming, in the form of transformers
+            super().save_model(output_dir, _internal_call=True)
+            return
+        tensors = self.accelerator.get_state_dict(self.model_wrapped)  # all ranks gather their parts
+        if self.is_world_process_zero():
+            save_trained(self, tensors, Path(output_dir or str(self.args.output_dir)))
+        self.accelerator.wait_for_everyone()
+
     def floating_point_ops(self, inputs: dict[str, Any]) -> int:
         """Return 0, because the Trainer's estimate does not include probes."""
         del inputs
@@ -144,16 +267,63 @@ class DiffusionTrainer(Trainer):
         self.metric_sums = []
         return metric_means(self.accelerator.reduce(sums, reduction="sum"))
 
-    def _uniforms(self, batch: TrainingBatch) -> KeyedUniforms:
+    def _uniforms(self, batch: TrainingBatch, *, epoch: int) -> KeyedUniforms:
+        t_sampling = self.process.method.t_sampling
+        if epoch == EVALUATION and t_sampling != "complementary":
+            t_sampling = "uniform"  # the examples of an evaluation have no index in an optimiser step
         return KeyedUniforms(
             seed=self.seed,
-            epoch=self.finished_epochs,
+            epoch=epoch,
             example_keys=batch["example_key"],
             index_in_epoch=batch["index_in_epoch"].cpu(),
             batch_size=self.batch_size,
             length=batch["clean_ids"].shape[1],
-            t_sampling=self.process.method.t_sampling,
+            t_sampling=t_sampling,
         )
+
+    def _encode(self, rows: Any) -> Sequence[PreparedExample]:
+        """Return tokenized examples; rows that are tokenized already are not changed."""
+        if rows is None:
+            raise DataError(
+                "train_dataset must be given, got None; give a datasets.Dataset or a list of rows"
+            )
+        if is_encoded(rows):
+            return rows
+        return encode(self.tokenizer, rows, special_tokens=self.special_tokens)  # type: ignore[return-value]
+
+    def _encode_all(self, rows: Any) -> Any:
+        """Return tokenized examples for evaluation, or a dictionary of such sets."""
+        if rows is None:
+            return None
+        if isinstance(rows, Mapping):
+            return {name: self._encode_all(part) for name, part in rows.items()}
+        examples = self._encode(rows)
+        _require_room(examples, self.collate.max_length)
+        return examples
+
+    def _probe_frozen(
+        self, model: Any, args: TrainingArguments, file: Path | None
+    ) -> CachedUncertainty | None:
+        """Return the uncertainties of the model as it is given, for methods with a frozen probe."""
+        method = self.process.method
+        if not method.has_probe or method.probe_model != "frozen":
+            return None
+
+        def compute() -> dict[int, FlatFloats]:
+            return probe_examples(
+                model.to(args.device),
+                self.examples,
+                self.collate,
+                method=method,
+                mask_token_id=self.process.mask_token_id,
+                batch_size=args.per_device_train_batch_size,
+                device=args.device,
+            )
+
+        return CachedUncertainty(compute()) if file is None else load_or_compute(file, compute)
+
+    def _evaluation_metrics(self, prediction: EvalPrediction) -> dict[str, float]:
+        return {"loss": mean_loss(prediction.predictions, prediction.label_ids, self.process.method)}
 
     def _seed_dropout(self, purpose: str) -> None:
         """Seed dropout with the number of the optimiser step, so that resumed runs draw the same dropout."""
@@ -166,14 +336,15 @@ class DiffusionTrainer(Trainer):
         due = self.finished_epochs - self.finished_epochs % method.refresh_epochs
         if due == self._probed_epoch:
             return
-        assert self.probe_folder is not None, "refreshed probes need probe_folder"
-        path = self.probe_folder / f"probe-epoch{due}.safetensors"
+        folder = Path(str(self.args.output_dir))
+        path = folder / f"probe-epoch{due}.safetensors"
+        is_resumed = (self.state.epoch or 0) > due
 
         def compute() -> dict[int, FlatFloats]:
-            if (self.state.epoch or 0) > due:
+            if is_resumed:
                 raise TrainingError(
                     f"resuming within an epoch requires the probe from the start of the epoch, but {path} "
-                    f"is missing; remove {self.probe_folder} to train this run from the beginning"
+                    f"is missing; remove {folder} to train this run from the beginning"
                 )
             with self.compute_loss_context_manager():
                 return probe_examples(
@@ -186,7 +357,7 @@ class DiffusionTrainer(Trainer):
                     device=self.args.device,
                 )
 
-        self._cached, self._probed_epoch = load_or_compute(path, compute), due
+        self._cached, self._probed_epoch = load_or_compute(path, compute, is_reusable=is_resumed), due
 
     def _describe_loss(self, loss: Tensor, token_nll: FlatFloats, noisy: NoisyBatch) -> str:
         """Return a message that names the examples with a loss that is not finite."""
@@ -200,4 +371,43 @@ class DiffusionTrainer(Trainer):
             f"the loss must be finite, got {loss.item()} after optimiser step {self.state.global_step} on "
             f"examples {names}; lower training.learning_rate or max_grad_norm, raise "
             "min_token_masking_rate, set max_weight, train in float32, or inspect these examples"
+        )
+
+
+def _check_t_min(t_min: float) -> float:
+    if not 0 < t_min < 1:
+        raise TrainingError(f"t_min must lie between 0 and 1, got {t_min!r}")
+    return t_min
+
+
+def _mask_token(tokenizer: PreTrainedTokenizerBase | None) -> int:
+    """Return the id of the mask token of a tokenizer."""
+    if not isinstance(tokenizer, PreTrainedTokenizerBase):
+        raise TrainingError(
+            "processing_class must be the tokenizer of the model, got "
+            f"{type(tokenizer).__name__}; load it with weft.load_tokenizer"
+        )
+    if tokenizer.mask_token_id is None or tokenizer.pad_token_id is None:
+        raise TrainingError(
+            "processing_class must have a mask token and a padding token; load it with weft.load_tokenizer, "
+            "which takes the mask token of LLaDA from the model's configuration"
+        )
+    return tokenizer.mask_token_id
+
+
+def _longest(examples: Sequence[PreparedExample], context: int | None) -> int:
+    """Return the length of the longest example, at most the context of the model, in tokens."""
+    longest = max(sum(lengths) for lengths in count_tokens(examples))
+    length = longest if context is None else min(longest, context)
+    LOG.info("every example is padded to max_length=%d tokens; the longest has %d", length, longest)
+    return length
+
+
+def _require_room(examples: Sequence[PreparedExample], max_length: int) -> None:
+    """Check before training that every prompt leaves room for its answer."""
+    long = [number for number, (prompt, _) in enumerate(count_tokens(examples)) if prompt >= max_length]
+    if long:
+        raise DataError(
+            f"every prompt must be shorter than max_length={max_length} tokens, got {len(long)} that are "
+            f"not, in rows {long[:5]}, counted from 0; raise max_length or leave these rows out"
         )

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from weft.config.sources import HubData, FileData
+from weft.config.sources import FileData, HubData
 from weft.data.datasets import find_leaks, load_dataset
 from weft.errors import DataError
 from weft.records import Example, Message

@@ -1,6 +1,6 @@
 from dataclasses import replace
 
-from weft.config.sources import HubData, FileData
+from weft.config.sources import FileData, HubData
 from weft.records import Example
 from weft.report.data_cards import list_data_cards, show_benchmarks
 

@@ -3,15 +3,12 @@ import torch
 from transformers import TrainingArguments
 
 from tests.support.models import tiny_model
-from weft.config.methods import Method
 from weft.config.training import LearningCurve, Lora
-from weft.data.collate import PadToLength
 from weft.data.encoding import encode_example
 from weft.data.tasks.examples import generate_examples
 from weft.layout import snapshot_folder
 from weft.model import load_finetuned, save_model
-from weft.training.finetune import add_adapters
-from weft.training.objective import ForwardProcess
+from weft.training.adapters import lora_settings
 from weft.training.snapshots import SnapshotCallback, copy_snapshots, snapshot_steps
 from weft.training.trainer import DiffusionTrainer
 
@@ -45,21 +42,19 @@ def trained(tokenizer, tmp_path_factory):
     examples = [encode_example(tokenizer, e) for e in generate_examples({"sudoku": 6, "gsm8k": 6}, seed=3)]
     base = tiny_model(tokenizer, seed=5)
     save_model(base, state / "base")
-    torch.manual_seed(1)
     lora = Lora(rank=2, alpha=4, dropout=0.0, target_modules=["q_proj", "down_proj"])
     trainer = DiffusionTrainer(
-        model=add_adapters(base, lora),
+        model=base,
         args=TrainingArguments(
             output_dir=str(state), num_train_epochs=2, per_device_train_batch_size=4, learning_rate=1e-2,
-            use_cpu=True, report_to=[], disable_tqdm=True, remove_unused_columns=False, save_strategy="no",
+            seed=1, use_cpu=True, report_to=[], disable_tqdm=True, remove_unused_columns=False,
+            save_strategy="no",
         ),
         train_dataset=examples,
-        collate=PadToLength(max_length=96, pad_token_id=tokenizer.pad_token_id),
-        process=ForwardProcess(
-            method=Method.model_validate({"preset": "sft"}), t_min=1e-3, mask_token_id=tokenizer.mask_token_id
-        ),
-        seed=1,
-        batch_size=4,
+        processing_class=tokenizer,
+        method="sft",
+        peft_config=lora_settings(lora),
+        max_length=96,
     )  # fmt: skip
     trainer.add_callback(SnapshotCallback(trainer, state, CURVE))
     trainer.train()

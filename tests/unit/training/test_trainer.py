@@ -5,13 +5,10 @@ import torch
 from transformers import TrainingArguments
 
 from tests.support.models import tiny_model
-from weft.config.methods import Method
-from weft.data.collate import PadToLength
 from weft.data.encoding import encode_example
 from weft.data.tasks.examples import generate_examples
 from weft.errors import TrainingError
-from weft.training.callbacks import HistoryCallback, history_rows
-from weft.training.objective import ForwardProcess
+from weft.training.callbacks import history_rows
 from weft.training.trainer import DiffusionTrainer
 
 BATCH, LENGTH = 4, 96
@@ -43,24 +40,16 @@ def make_trainer(
         remove_unused_columns=False,
         report_to=[],
         disable_tqdm=True,
+        data_seed=1,
     )
-    process = ForwardProcess(
-        method=Method.model_validate({"preset": preset} | changes),
-        t_min=1e-3,
-        mask_token_id=tokenizer.mask_token_id,
-    )
-    trainer = DiffusionTrainer(
+    return DiffusionTrainer(
         model=model,
         args=arguments,
         train_dataset=examples,
-        collate=PadToLength(max_length=LENGTH, pad_token_id=tokenizer.pad_token_id),
-        process=process,
-        seed=1,
-        batch_size=BATCH,
-        probe_folder=out,
+        processing_class=tokenizer,
+        method={"preset": preset} | changes,
+        max_length=LENGTH,
     )
-    trainer.add_callback(HistoryCallback(trainer))
-    return trainer
 
 
 def history(trainer, resume=None):
