@@ -155,7 +155,7 @@ def _denoise_if_it_fits(
             callback=None if callback is None else partial(_call_for_each_sequence, callback, batch),
         )
     except (RuntimeError, MemoryError) as error:
-        if not _is_out_of_memory(error):
+        if not is_out_of_memory(error):
             raise
         if len(active) == 1:
             raise SamplingError(
@@ -166,7 +166,7 @@ def _denoise_if_it_fits(
     return None
 
 
-def _is_out_of_memory(error: Exception) -> bool:
+def is_out_of_memory(error: Exception) -> bool:
     """Return True if memory ran out; for CPU memory torch raises a plain RuntimeError."""
     if isinstance(error, MemoryError | torch.OutOfMemoryError):
         return True

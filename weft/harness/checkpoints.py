@@ -1,0 +1,126 @@
+"""Find and load the model of an evaluation: directories on this machine, or repositories of the hub."""
+
+import logging
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from weft.config import read_settings
+from weft.config.places import find_path
+from weft.config.sources import HubModel
+from weft.data.hub import cached_commit, fetch_hub_model
+from weft.errors import ConfigError
+from weft.harness.settings import ModelArguments
+from weft.model import load_finetuned, load_tokenizer, merge_adapter, read_config
+from weft.model.checkpoint import stored_dtype
+
+LOG = logging.getLogger(__name__)
+HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
+
+
+@dataclass(frozen=True)
+class LoadedModel:
+    """A model that is ready for evaluation.
+
+    Attributes:
+        model: mask predictor, adapter included.
+        tokenizer: its tokenizer.
+        context: longest sequence of the model, in tokens.
+        dtype: type of the parameters.
+        commit: commit of the base model on the hub; None for a directory.
+        adapter_commit: commit of the adapter on the hub; None for a directory or without adapter.
+    """
+
+    model: Any
+    tokenizer: Any
+    context: int
+    dtype: torch.dtype
+    commit: str | None
+    adapter_commit: str | None
+
+
+def load(arguments: ModelArguments, device: torch.device) -> LoadedModel:
+    """Load base model, adapter and tokenizer.
+
+    Args:
+        arguments: arguments of the model.
+        device: device on which to place the model.
+
+    Returns:
+        The loaded model.
+
+    Raises:
+        ConfigError: a name is neither a directory nor the name of a repository.
+        DataError: a repository cannot be fetched.
+        CheckpointError: a directory cannot be loaded.
+    """
+    base = find_checkpoint("pretrained", arguments.pretrained, arguments.revision)
+    adapter = None
+    if arguments.adapter is not None:
+        adapter = find_checkpoint("adapter", arguments.adapter, arguments.adapter_revision)
+    dtype = choose_dtype(arguments.dtype, base, device)
+    config = read_config(base)
+    tokenizer = load_tokenizer(base, mask_token_id=config.mask_token_id)
+    model = load_finetuned(base, adapter, dtype)
+    model = (merge_adapter(model) if arguments.merge_adapter else model).to(device)
+    LOG.info("%s on %s in %s", arguments.pretrained, device, dtype)
+    return LoadedModel(
+        model=model,
+        tokenizer=tokenizer,
+        context=config.max_position_embeddings,
+        dtype=dtype,
+        commit=cached_commit(base),
+        adapter_commit=None if adapter is None else cached_commit(adapter),
+    )
+
+
+def find_checkpoint(argument: str, name: str, revision: str) -> Path:
+    """Find a checkpoint or adapter.
+
+    Args:
+        argument: name of the argument, for messages.
+        name: path of a directory, or a name on the hub as owner/name.
+        revision: commit, tag or branch on the hub.
+
+    Returns:
+        The directory; for a repository of the hub, that of an offline folder or of the hub client's cache.
+
+    Raises:
+        ConfigError: the name is neither a directory nor has the form of a name on the hub.
+        DataError: the repository cannot be fetched.
+    """
+    folder = find_path(name)
+    if folder.is_dir():
+        return folder
+    if not HUB_NAME.fullmatch(name) or folder.exists():
+        raise ConfigError(
+            f"{argument} must be a directory or a name on the hub as owner/name, got {name}; correct the path"
+        )
+    has_settings = find_path("config.yaml").is_file()  # not if only the package is installed
+    offline = read_settings().offline if has_settings else ["."]
+    return fetch_hub_model(HubModel(source="hub", repo=name, revision=revision), offline=offline)
+
+
+def choose_dtype(name: str, folder: Path, device: torch.device) -> torch.dtype:
+    """Return the type of the parameters; for ``auto``, that of the checkpoint, but float32 on a CPU."""
+    if name != "auto":
+        dtype = getattr(torch, name)
+        assert isinstance(dtype, torch.dtype), "ModelArguments allows names of types only"
+        return dtype
+    stored = stored_dtype(folder)
+    return torch.float32 if device.type == "cpu" or stored == torch.float64 else stored
+
+
+def choose_device(name: str | None) -> torch.device:
+    """Return the device of a name, by default a GPU if there is one; raise ConfigError if there is none."""
+    has_gpu = torch.cuda.is_available()
+    if name is None or name == "auto":
+        return torch.device("cuda" if has_gpu else "cpu")
+    if not re.fullmatch(r"cpu|cuda(:[0-9]+)?", name):
+        raise ConfigError(f"--device must be cpu, cuda or cuda:N, got {name!r}")
+    if name != "cpu" and not has_gpu:
+        raise ConfigError(f"--device {name} requires a GPU that torch can use, found none; use cpu")
+    return torch.device(name)

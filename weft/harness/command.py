@@ -1,0 +1,67 @@
+"""Run the command line of lm-evaluation-harness with weft's model registered."""
+
+import importlib
+import importlib.util
+import sys
+from collections.abc import Sequence
+
+from weft.errors import ConfigError
+
+MODEL_NAME = "weft"
+MODEL_CLASS = "weft.harness.lm_eval_model:WeftLM"
+OPTIONS = {"--model": "-M", "--batch_size": "-b", "--config": "-C"}
+"""Options of the harness's ``run`` -> their short forms."""
+SUBCOMMANDS = ("run", "ls", "validate")
+
+
+def run_harness(arguments: Sequence[str]) -> None:
+    """Run the harness's command line.
+
+    Args:
+        arguments: its arguments.
+
+    Raises:
+        ConfigError: the harness is not installed.
+    """
+    register()
+    from lm_eval.__main__ import cli_evaluate
+
+    sys.argv = ["weft lm-eval", *with_defaults(arguments)]
+    cli_evaluate()
+
+
+def register() -> None:
+    """Register the model in the harness; its module is imported when the model is used."""
+    if importlib.util.find_spec("lm_eval") is None:
+        raise ConfigError(
+            'lm-evaluation-harness must be installed for this command; run pip install "weft-dllm[eval]"'
+        )
+    from lm_eval.api.registry import model_registry
+
+    importlib.import_module("lm_eval.models")  # registers the harness's own models
+
+    if MODEL_NAME not in model_registry:  # a later version of the harness reads the entry point
+        model_registry.register(MODEL_NAME, target=MODEL_CLASS)
+
+
+def with_defaults(arguments: Sequence[str]) -> list[str]:
+    """Add ``--model weft`` and ``--batch_size auto`` to the arguments of a run that names neither.
+
+    Args:
+        arguments: arguments of the harness.
+
+    Returns:
+        The arguments; unchanged for other subcommands, for help, and for a run with a file of settings.
+    """
+    given = list(arguments)
+    command = given[:1] if given[:1] and given[0] in SUBCOMMANDS else []
+    rest = given[len(command) :]
+    names = {argument.split("=")[0] for argument in rest}
+    is_run = command in ([], ["run"]) and rest and not names & {"-h", "--help", "--config", "-C"}
+    if not is_run:
+        return given
+    added = []
+    for name, value in (("--model", MODEL_NAME), ("--batch_size", "auto")):
+        if not {name, OPTIONS[name]} & names:
+            added += [name, value]
+    return ["run", *added, *rest]
