@@ -55,6 +55,7 @@ rule base:
 rule models:
     input:
         MODELS,
+        PLACED,
 
 
 rule exports:
@@ -72,12 +73,21 @@ rule scores:
         SCORES,
 
 
-if IS_TRAINED:
+if IS_SAMPLED:
 
     include: "workflow/rules/data.smk"
-    include: "workflow/rules/train.smk"
     include: "workflow/rules/sample.smk"
     include: "workflow/rules/trace.smk"
+
+
+if IS_TRAINED:
+
+    include: "workflow/rules/train.smk"
+
+
+if PLACED:
+
+    include: "workflow/rules/models.smk"
 
 
 include: "workflow/rules/score.smk"

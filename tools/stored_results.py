@@ -302,7 +302,7 @@ def _place(experiment: FineTuning, run: Run) -> tuple[int, int, int]:
 
 
 def _is_main(experiment: FineTuning, run: Run) -> bool:
-    return run.method in experiment.contrast
+    return run.method in (experiment.main_contrast or ())
 
 
 def _cells(experiment: FineTuning) -> Iterator[tuple[str, int]]:
@@ -397,8 +397,8 @@ def restore_all(experiment: ExperimentOption, out: Path) -> None:
     if not described.seeds:
         raise DataError(
             f"{STORE / described.name}: expected the base model, the data sets, and the runs of "
-            f"{' and '.join(described.contrast)} with at least one seed, with the present settings, got "
-            f"fewer; run make results EXPERIMENT={described.name} first"
+            f"{' and '.join(described.main_contrast or ())} with at least one seed, with the present "
+            f"settings, got fewer; run make results EXPERIMENT={described.name} first"
         )
     restore(described, ResultLayout(out))
     content = yaml.safe_dump(described.model_dump(mode="json"), sort_keys=False)

@@ -58,6 +58,14 @@ class ResultLayout:
         """Path of the checkpoint directory of a base model that the workflow trains itself."""
         return self.root / "pretrained"
 
+    def model(self, name: str) -> Path:
+        """Return the path of the folder with a model of an evaluation: a checkpoint or an adapter."""
+        return self.root / "models" / name
+
+    def model_base(self, name: str) -> Path:
+        """Return the path of the checkpoint of a base model that only this model of an evaluation has."""
+        return self.root / "bases" / name
+
     # Training
 
     def run(self, run: str) -> Path:

@@ -5,10 +5,11 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from weft.config import Experiment, FineTuning, StoredGenerations
+from weft.config import Evaluation, Experiment, FineTuning, Sampled, StoredGenerations
 from weft.config.instructions import D1_TEXTS
 from weft.config.places import find_path
 from weft.config.sources import (
+    BaseModelSource,
     CustomBenchmark,
     FileData,
     GeneratedData,
@@ -38,11 +39,14 @@ def plan_lines(experiment: Experiment, *, offline: Sequence[str], pins: Path | N
     """
     yield f"{experiment.name}: {experiment.title}"
     yield f"  {experiment.caption}"
-    if experiment.kind == "generations":
+    if isinstance(experiment, StoredGenerations):
         yield from _list_generations(experiment, offline)
-    else:
-        yield from _count_jobs(experiment)
-        yield from _list_needs(experiment, offline, pins)
+        return
+    if isinstance(experiment, FineTuning):
+        yield from _count_trainings(experiment)
+    if experiment.benchmarks:
+        yield from _count_sampling(experiment)
+    yield from _list_needs(experiment, offline, pins)
 
 
 def _list_generations(experiment: StoredGenerations, offline: Sequence[str]) -> Iterator[str]:
@@ -55,8 +59,8 @@ def _list_generations(experiment: StoredGenerations, offline: Sequence[str]) -> 
                 yield f"  missing: {error}"
 
 
-def _count_jobs(experiment: FineTuning) -> Iterator[str]:
-    training, sampling = experiment.training, experiment.sampling
+def _count_trainings(experiment: FineTuning) -> Iterator[str]:
+    training = experiment.training
     methods, datasets = ", ".join(experiment.methods), ", ".join(experiment.datasets)
     yield f"  {len(experiment.trained_runs)} training runs: {methods} x {datasets}"
     yield f"    x seeds {experiment.seeds}; {training.epochs} epochs, {training.batch_size} examples per step"
@@ -66,12 +70,15 @@ def _count_jobs(experiment: FineTuning) -> Iterator[str]:
             size -= int(size * training.heldout_share)
             steps = training.epochs * math.ceil(size / training.batch_size)
             yield f"  {name}: {size} training examples, {steps} optimiser steps per run"
-    num_runs, num_benchmarks = len(experiment.runs), len(experiment.benchmarks)
-    yield f"  {num_runs} sampling jobs, one for each model:"
+
+
+def _count_sampling(experiment: Sampled) -> Iterator[str]:
+    sampling, num_benchmarks = experiment.sampling, len(experiment.benchmarks)
+    yield f"  {len(experiment.runs)} sampling jobs, one for each model:"
     yield f"    each answers {num_benchmarks} benchmarks at the lengths {sampling.gen_lengths};"
     tokens = f"per {sampling.tokens_per_step}" if sampling.tokens_per_step else "for one or more"
     yield f"    one forward pass {tokens} tokens"
-    if experiment.learning_curve is not None:
+    if isinstance(experiment, FineTuning) and experiment.learning_curve is not None:
         curve = experiment.learning_curve
         yield (
             f"  {len(experiment.trained_runs)} learning curves of {curve.num_points} points: "
@@ -81,6 +88,8 @@ def _count_jobs(experiment: FineTuning) -> Iterator[str]:
         f"  {len(experiment.traced_runs)} pages that show answers step by step: {num_benchmarks} questions "
         f"each, length {min(sampling.gen_lengths)}"
     )
+    for treatment, control in experiment.comparisons if isinstance(experiment, Evaluation) else []:
+        yield f"  paired test: {treatment} minus {control}"
     if sampling.approximation:
         yield f"  approximate sampling: {sampling.approximation}"
 
@@ -94,16 +103,27 @@ def _describe_absence(path: str, kind: str) -> str:
     return f"  missing: {path}{places}"
 
 
-def _list_needs(experiment: FineTuning, offline: Sequence[str], pins: Path | None) -> Iterator[str]:
+def _list_models(experiment: Sampled) -> list[BaseModelSource]:
+    """Return the sources of all models that are not trained here."""
+    if isinstance(experiment, FineTuning):
+        return [experiment.base_model]
+    models = [[model, model.base] for model in experiment.models.values()]
+    return [
+        source for pair in models for source in pair if source is not None and not isinstance(source, str)
+    ]
+
+
+def _list_needs(experiment: Sampled, offline: Sequence[str], pins: Path | None) -> Iterator[str]:
     needs: dict[str, str] = {}  # path below the offline folders -> how the content is pinned
-    base = experiment.base_model
-    if isinstance(base, HubModel):
-        needs[base.repo] = _describe_pin("model", base.repo, base.revision, pins)
-    elif isinstance(base, ScratchModel) and base.use == "shipped":
-        yield f"  base model: {base.shipped}, shipped"
-    elif isinstance(base, LocalModel) and not find_path(base.path).is_dir():
-        yield _describe_absence(base.path, "directory")
-    sources = [*experiment.datasets.values(), *experiment.benchmarks.values()]
+    for model in _list_models(experiment):
+        if isinstance(model, HubModel):
+            needs[model.repo] = _describe_pin("model", model.repo, model.revision, pins)
+        elif isinstance(model, ScratchModel) and model.use == "shipped":
+            yield f"  base model: {model.shipped}, shipped"
+        elif isinstance(model, LocalModel) and not find_path(model.path).is_dir():
+            yield _describe_absence(model.path, "directory")
+    datasets = experiment.datasets.values() if isinstance(experiment, FineTuning) else []
+    sources = [*datasets, *experiment.benchmarks.values()]
     for source in sources:
         if isinstance(source, HubData):
             needs.update(_describe_file(file, pins) for file in source.files)

@@ -1,7 +1,7 @@
 """``weft data``: test questions, training examples, and the base model."""
 
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -12,7 +12,9 @@ from weft.cli.shared import (
     OfflineOption,
     OutOption,
     app,
+    load_evaluation,
     load_fine_tuning,
+    load_sampled,
     offline_folders,
     save_provenance,
     show_remarks,
@@ -37,7 +39,7 @@ def data_benchmark(
     """Write the test questions of a benchmark."""
     from weft.data.questions import load_questions
 
-    described = load_fine_tuning(experiment)
+    described = load_sampled(experiment)
     source = find_by_name("the benchmark", benchmark, described.benchmarks)
     folders, pins = offline_folders(offline), pins_path(find_experiment(experiment))
     loaded = load_questions(benchmark, source, out, offline=folders, pins=pins)
@@ -86,9 +88,11 @@ def data_dataset(
 def data_prepare(
     experiment: ExperimentOption,
     examples: Annotated[Path, typer.Option(help="Training examples as text.")],
-    questions: Annotated[list[Path], typer.Option(help="Test questions that must not be trained on.")],
     base: Annotated[Path, typer.Option(help="Checkpoint directory with the tokenizer.")],
     out: OutOption,
+    questions: Annotated[
+        list[Path] | None, typer.Option(help="Test questions that must not be trained on.")
+    ] = None,
 ) -> None:
     """Tokenize training examples, after checking that they contain no test question."""
     from weft.data.context import require_lengths_within, require_room_for_answers
@@ -100,14 +104,14 @@ def data_prepare(
     described, config = load_fine_tuning(experiment), read_config(base)
     require_lengths_within(described, config.max_position_embeddings, source=base)
     texts = read_lines(examples, Example)
-    rows = {file: list(read_questions(file).values()) for file in questions}
+    rows = {file: list(read_questions(file).values()) for file in questions or []}
     name_place = _places_of(texts, examples, described)
-    test_questions = [row for file in questions for row in rows[file]]
+    test_questions = [row for of_file in rows.values() for row in of_file]
     num_leaked = _report_leaks(texts, test_questions, name_place, is_error=described.forbid_test_questions)
     tokenizer = load_tokenizer(base, mask_token_id=config.mask_token_id)
-    for file in questions:  # so that a question that cannot be asked is found before the training
+    for file, asked in rows.items():  # so that a question that cannot be asked is found before the training
         lengths = measure_prompts(
-            rows[file],
+            asked,
             tokenizer,
             source=file,
             prefill=described.sampling.prefill,
@@ -199,12 +203,82 @@ def data_base(
     load_tokenizer(checkpoint, mask_token_id=config.mask_token_id)
     if isinstance(source, HubModel):
         pin_hub_model(source, checkpoint, pins=pins)
-    with atomic_directory(out) as folder:
-        for file in model_files(checkpoint):
-            _link_or_copy(file, folder / file.name)
+    _place(model_files(checkpoint), out)
     origin = source.model_dump(mode="json", exclude={"recipe"})
     save_provenance(out, described, notes={"source": origin, "commit_used": cached_commit(checkpoint)})
     typer.echo(f"base model {checkpoint} -> {out}")
+
+
+@data_app.command("model")
+def data_model(
+    experiment: ExperimentOption,
+    model: Annotated[str, typer.Argument(help="Name of the model in the experiment.")],
+    out: OutOption,
+    base: Annotated[
+        Path | None, typer.Option(help="Checkpoint directory of the base model of an adapter.")
+    ] = None,
+    is_base: Annotated[
+        bool, typer.Option("--is-base", help="Provide the base model that only this model has.")
+    ] = False,
+    offline: OfflineOption = None,
+) -> None:
+    """Provide a model of an evaluation: a checkpoint, or an adapter, which is checked against its base."""
+    from weft.data.base_model import locate_base
+    from weft.data.context import require_lengths_within
+    from weft.data.hub import cached_commit, pin_hub_model
+    from weft.model import check_finetuned, load_tokenizer, read_config
+
+    described = load_evaluation(experiment)
+    chosen = find_by_name("the model", model, described.models)
+    source = described.base_source(model) if is_base else chosen
+    if source is None:
+        raise ConfigError(f"models.{model}.base must be a source for --is-base, got {chosen.base!r}")
+    pins, key = pins_path(find_experiment(experiment)), f"models.{model}{'.base' if is_base else ''}"
+    folder = locate_base(source, offline=offline_folders(offline), pins=pins, key=key)
+    files = _model_files(folder)
+    if is_base or chosen.base is None:
+        if _is_adapter(folder):
+            raise ConfigError(
+                f"{key} must be a checkpoint, got the adapter {folder}; give its base model as "
+                f"models.{model}.base"
+            )
+        config = read_config(folder)
+        require_lengths_within(described, config.max_position_embeddings, source=folder)
+        load_tokenizer(folder, mask_token_id=config.mask_token_id)
+    elif base is None:
+        raise ConfigError(f"--base must be given for {model}, which has a base model, got none")
+    else:
+        check_finetuned(base, folder)
+    if isinstance(source, HubModel):
+        pin_hub_model(source, folder, pins=pins)
+    _place(files, out)
+    origin = source.model_dump(mode="json")
+    save_provenance(out, described, notes={"source": origin, "commit_used": cached_commit(folder)})
+    typer.echo(f"model {folder} -> {out}")
+
+
+def _is_adapter(folder: Path) -> bool:
+    from weft.model.adapter_config import ADAPTER_CONFIG
+
+    return (folder / ADAPTER_CONFIG).exists()
+
+
+def _model_files(folder: Path) -> list[Path]:
+    """Return the files from which a model is loaded; beside an adapter, a run has logs and snapshots."""
+    from weft.data.hub import model_files
+    from weft.model.adapter_config import ADAPTER_CONFIG
+    from weft.model.adapters import ADAPTER_WEIGHTS
+
+    if _is_adapter(folder):
+        return [folder / name for name in (ADAPTER_CONFIG, ADAPTER_WEIGHTS)]
+    return model_files(folder)
+
+
+def _place(files: Iterable[Path], out: Path) -> None:
+    """Create a folder with the files of a checkpoint or an adapter."""
+    with atomic_directory(out) as folder:
+        for file in files:
+            _link_or_copy(file, folder / file.name)
 
 
 def _link_or_copy(source: Path, target: Path) -> None:

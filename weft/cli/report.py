@@ -14,12 +14,12 @@ from weft.cli.shared import (
     offline_folders,
     save_provenance,
 )
-from weft.config import Experiment, Run, find_experiment, load_experiment
+from weft.config import Experiment, Run, StoredGenerations, find_experiment, load_experiment
 from weft.errors import WeftError
 from weft.layout import ResultLayout
 from weft.provenance import input_digests
 from weft.records.files import read_text, write_text
-from weft.report.outputs import list_figures, list_tables
+from weft.report.outputs import list_figures, list_tables, main_table
 
 report_app = typer.Typer(help="Tables, figures and the report page.", no_args_is_help=True)
 app.add_typer(report_app, name="report")
@@ -29,7 +29,7 @@ RootArgument = Annotated[Path, typer.Argument(help="Results folder of the experi
 
 @report_app.command("tables")
 def report_tables(experiment: ExperimentOption, root: RootArgument, out: OutOption) -> None:
-    """Compute statistics from scores, write the tables, and print the headline table."""
+    """Compute statistics from scores, write the tables, and print the main one."""
     from weft.report.results import load_results
     from weft.report.tables import compute_tables, write_table
 
@@ -39,7 +39,7 @@ def report_tables(experiment: ExperimentOption, root: RootArgument, out: OutOpti
     for name, frame in tables.items():
         write_table(checked, name, frame, out)
         save_provenance(out / f"{name}.csv", checked, inputs=inputs)
-    typer.echo(read_text(out / "headline.md"), nl=False)
+    typer.echo(read_text(out / f"{main_table(checked)}.md"), nl=False)
 
 
 @report_app.command("figures")
@@ -81,14 +81,17 @@ def report_page(
     check_origin(_list_derived(checked, layout, figures), checked, inputs)
     images = {name: path.read_bytes() for name, path in paths.items()}
     tables = compute_tables(checked, results)
-    find = partial(_answer_files, checked, layout, offline)
-    answers, download = answer_source(find), out.with_name(layout.all_answers.name)
-    write_compressed_lines(download, list_rows(checked, results, answers))
-    write_text(out, render_page(checked, results, tables, images, make_browser(checked, results, answers)))
+    browser, download = None, out.with_name(layout.all_answers.name)
+    if results.scores:
+        answers = answer_source(partial(_answer_files, checked, layout, offline))
+        write_compressed_lines(download, list_rows(checked, results, answers))
+        browser = make_browser(checked, results, answers)
+    write_text(out, render_page(checked, results, tables, images, browser))
     examples = [layout.examples(name) for name in checked.dataset_names]
     texts = [path for path in (*examples, DEVIATIONS_FILE) if path.exists()]
     save_provenance(out, checked, inputs=inputs | input_digests([*paths.values(), *texts]))
-    save_provenance(download, checked, inputs=[layout.all_scores])
+    if results.scores:
+        save_provenance(download, checked, inputs=[layout.all_scores])
 
 
 def _list_derived(experiment: Experiment, layout: ResultLayout, figures: Path) -> list[Path]:
@@ -108,7 +111,7 @@ def _answer_files(
     """Return the paths of the answers of a run; an empty list if published answers are not at hand."""
     from weft.data.offline import find_generations
 
-    if experiment.kind == "fine-tuning":
+    if not isinstance(experiment, StoredGenerations):
         return [layout.samples(run.run_id, benchmark, gen_length)]
     try:
         return find_generations(experiment.generations, benchmark, gen_length, offline_folders(offline))

@@ -20,8 +20,8 @@ from weft.cli.shared import (
     app,
     choose_device,
     choose_device_of_rank,
-    load_fine_tuning,
     load_for_sampling,
+    load_sampled,
     require_adapter_of,
     save_provenance,
     show_log,
@@ -67,9 +67,9 @@ def sample(
     from weft.sampling.shards import find_rank, parse_shard
 
     show_log()
-    described = load_fine_tuning(experiment)
+    described = load_sampled(experiment)
     chosen = described.find_run(run)
-    require_adapter_of(chosen, adapter)
+    require_adapter_of(described, chosen, adapter)
     part = parse_shard(shard, os.environ)
     rank = find_rank(os.environ)
     if rank is not None and shard == "auto" and part.fill_in(out) == out:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from weft.cli.shared import ExperimentOption, OfflineOption, OutOption, app, offline_folders
-from weft.config import Experiment, find_experiment, load_experiment
+from weft.config import Experiment, StoredGenerations, find_experiment, load_experiment
 from weft.config.experiment import CUSTOM_SCORING, Scoring
 from weft.config.places import find_path
 from weft.config.sources import CustomBenchmark
@@ -64,12 +64,12 @@ def score_run(
         raise ConfigError(f"--run must be one of {described.run_ids}, got {run!r}")
     for benchmark, length in itertools.product(described.benchmark_names, described.gen_lengths):
         custom = None
-        if described.kind == "fine-tuning":
+        if isinstance(described, StoredGenerations):
+            files = find_generations(described.generations, benchmark, length, offline_folders(offline))
+        else:
             files = [layout.samples(run, benchmark, length)]
             source = described.benchmarks[benchmark]
             custom = find_path(source.path) if isinstance(source, CustomBenchmark) else None
-        else:
-            files = find_generations(described.generations, benchmark, length, offline_folders(offline))
         out = layout.scores(rules, run, benchmark, length)
         _score_files(files, benchmark, out, rules=rules, custom=custom, experiment=described)
 

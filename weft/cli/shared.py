@@ -9,7 +9,17 @@ from typing import Annotated, Any
 import typer
 
 import weft
-from weft.config import BASE_RUN, Experiment, FineTuning, Run, find_experiment, load_experiment, read_settings
+from weft.config import (
+    Evaluation,
+    Experiment,
+    FineTuning,
+    Run,
+    Sampled,
+    StoredGenerations,
+    find_experiment,
+    load_experiment,
+    read_settings,
+)
 from weft.config.places import find_path
 from weft.errors import ConfigError
 from weft.provenance import write_provenance
@@ -73,9 +83,31 @@ def show_remarks(name: str) -> None:
         typer.echo(f"warning: {remark}", err=True)
 
 
-def require_adapter_of(run: Run, adapter: Path | None) -> None:
+def load_evaluation(name: str) -> Evaluation:
+    """Load an experiment of kind ``evaluation`` by its path or name."""
+    experiment = load_experiment(find_experiment(name))
+    if not isinstance(experiment, Evaluation):
+        raise ConfigError(
+            f"experiment {experiment.name!r} must be of kind 'evaluation' for this step, got "
+            f"{experiment.kind!r}; choose another experiment"
+        )
+    return experiment
+
+
+def load_sampled(name: str) -> Sampled:
+    """Load an experiment whose answers are sampled by its path or name."""
+    experiment = load_experiment(find_experiment(name))
+    if isinstance(experiment, StoredGenerations):
+        raise ConfigError(
+            f"experiment {experiment.name!r} must be of kind 'fine-tuning' or 'evaluation' for this step, "
+            f"got {experiment.kind!r}; choose another experiment"
+        )
+    return experiment
+
+
+def require_adapter_of(experiment: Sampled, run: Run, adapter: Path | None) -> None:
     """Check that an adapter is given for a fine-tuned run, and none for the base model."""
-    if (adapter is None) != (run.method == BASE_RUN):
+    if (adapter is not None) != experiment.is_finetuned(run):
         raise ConfigError(
             f"--adapter must be given for a fine-tuned run and omitted for the base model; "
             f"got run {run.run_id!r} and adapter {adapter}"
@@ -132,7 +164,7 @@ def load_on_device(base: Path, dtype: str, device: str, threads: int, *, adapter
 
 
 def load_for_sampling(
-    experiment: FineTuning, base: Path, device: str, threads: int, *, adapter: Path | None
+    experiment: Sampled, base: Path, device: str, threads: int, *, adapter: Path | None
 ) -> Any:
     """Load a model in the experiment's sampling dtype; merge its adapter if ``merge_adapters`` is true."""
     from weft.model import merge_adapter

@@ -14,12 +14,12 @@ from weft.cli.shared import (
     DeviceOption,
     ThreadsOption,
     app,
-    load_fine_tuning,
     load_for_sampling,
+    load_sampled,
     require_adapter_of,
     save_provenance,
 )
-from weft.config import FineTuning, Run
+from weft.config import Run, Sampled
 from weft.errors import ConfigError, DataError
 from weft.layout import ResultLayout
 from weft.records import Question
@@ -58,13 +58,13 @@ def trace(
     device: DeviceOption = "auto",
 ) -> None:
     """Answer a question, and show the tokens revealed in each step with the model's confidence."""
-    described = load_fine_tuning(experiment)
+    described = load_sampled(experiment)
     if (question is None) == (not questions):
         given = "neither" if question is None else "both"
         raise ConfigError(f"either --question TEXT or --questions FILE must be given, got {given}")
     chosen = None if run is None else described.find_run(run)
     if chosen is not None:
-        require_adapter_of(chosen, adapter)
+        require_adapter_of(described, chosen, adapter)
 
     from rich.console import Console
 
@@ -105,7 +105,7 @@ def trace(
 def _write_page(
     traces: Sequence[Any],
     out: Path,
-    experiment: FineTuning,
+    experiment: Sampled,
     run: Run | None,
     *,
     model: Any,
@@ -135,7 +135,7 @@ def _write_page(
     )
 
 
-def _link_to_report(experiment: FineTuning, run: Run | None, out: Path) -> str | None:
+def _link_to_report(experiment: Sampled, run: Run | None, out: Path) -> str | None:
     """Return the link to the report if the page has its place in the experiment's results."""
     layout = ResultLayout.of(experiment.name)
     if run is None or out.resolve() != layout.trace(run.run_id).resolve():

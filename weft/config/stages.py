@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 
 from pydantic_core import to_jsonable_python
 
-from weft.config.experiment import Experiment, FineTuning
+from weft.config.experiment import Evaluation, Experiment, FineTuning, Sampled, StoredGenerations
 from weft.config.section import Section
 
 Wildcards = Mapping[str, str]
@@ -17,6 +17,8 @@ REPORT_KEYS = (
     "methods", "benchmarks", "base_model", "seeds",
 )  # fmt: skip
 """Keys of an experiment on which the labels, the order and the comparisons of the tables depend."""
+EVALUATION_KEYS = ("models", "contrasts")
+"""Further such keys, which only an evaluation has."""
 
 
 def stage_settings(experiment: Experiment, stage: str, wildcards: Wildcards) -> object:
@@ -36,7 +38,11 @@ def stage_settings(experiment: Experiment, stage: str, wildcards: Wildcards) -> 
         return experiment.model_dump(mode="json")
     if stage in ("tables", "figures"):
         return _report_settings(experiment)
-    if experiment.kind != "fine-tuning":
+    if not isinstance(experiment, StoredGenerations) and stage in SAMPLING_STAGES:
+        return to_jsonable_python(SAMPLING_STAGES[stage](experiment, wildcards))
+    if isinstance(experiment, Evaluation) and stage == "model":
+        return to_jsonable_python(experiment.models[wildcards["model"]])
+    if not isinstance(experiment, FineTuning):
         raise ValueError(f"stage must be of an experiment that trains, got {stage!r} of {experiment.name!r}")
     return to_jsonable_python(TRAINING_STAGES[stage](experiment, wildcards))
 
@@ -44,6 +50,7 @@ def stage_settings(experiment: Experiment, stage: str, wildcards: Wildcards) -> 
 def _report_settings(experiment: Experiment) -> object:
     dump = experiment.model_dump(mode="json")
     settings = {key: dump.get(key) for key in REPORT_KEYS}
+    settings |= {key: dump[key] for key in EVALUATION_KEYS if key in dump}
     if experiment.approximation is not None:
         settings["approximation"] = experiment.approximation
     return settings
@@ -76,7 +83,7 @@ def _validation_settings(experiment: FineTuning, wildcards: Wildcards) -> object
     return None if curve is None else {"source": source, **_select(curve, "num_examples", "seed")}
 
 
-def _special_tokens(experiment: FineTuning) -> dict[str, object]:
+def _special_tokens(experiment: Sampled) -> dict[str, object]:
     """Return the treatment of special tokens; nothing for ``error``, under which it changes no result."""
     is_default = experiment.special_tokens == "error"
     return {} if is_default else _select(experiment, "special_tokens")
@@ -91,8 +98,17 @@ def _select(section: Section, *keys: str) -> dict[str, object]:
     return {key: getattr(section, key) for key in keys}
 
 
-TRAINING_STAGES: dict[str, Callable[[FineTuning, Wildcards], object]] = {
+SAMPLING_STAGES: dict[str, Callable[[Sampled, Wildcards], object]] = {
     "questions": lambda experiment, wildcards: experiment.benchmarks[wildcards["benchmark"]],
+    "sample": lambda experiment, _: {**experiment.sampling.decisive(), **_special_tokens(experiment)},
+    "trace": lambda experiment, _: {
+        "sampling": experiment.sampling.decisive(),
+        **_special_tokens(experiment),
+        "caption": experiment.caption,
+    },
+}
+"""Stages of all experiments whose answers are sampled."""
+TRAINING_STAGES: dict[str, Callable[[FineTuning, Wildcards], object]] = {
     "examples": lambda experiment, wildcards: experiment.datasets[wildcards["dataset"]],
     "prepare": lambda experiment, _: {
         **_select(experiment.training, "max_length", "heldout_share", "example_layout"),
@@ -105,16 +121,11 @@ TRAINING_STAGES: dict[str, Callable[[FineTuning, Wildcards], object]] = {
     "train": _train_settings,
     "probe": lambda experiment, _: _select(experiment.training, "max_length", "micro_batch_size", "dtype"),
     "gradients": _gradient_settings,
-    "sample": lambda experiment, _: {**experiment.sampling.decisive(), **_special_tokens(experiment)},
     "validation": _validation_settings,
     "curve": lambda experiment, _: {
         "sampling": experiment.sampling.decisive(),
         **_special_tokens(experiment),
         "scoring": experiment.scoring[0],
     },
-    "trace": lambda experiment, _: {
-        "sampling": experiment.sampling.decisive(),
-        **_special_tokens(experiment),
-        "caption": experiment.caption,
-    },
 }
+"""Stages of experiments that train models."""

@@ -28,13 +28,16 @@ class _Pretrained(Record):
     recipe: JsonObject
 
 
-def locate_base(source: BaseModelSource, *, offline: Sequence[str], pins: Path | None = None) -> Path:
+def locate_base(
+    source: BaseModelSource, *, offline: Sequence[str], pins: Path | None = None, key: str = "base_model"
+) -> Path:
     """Find the base model, and download it if necessary.
 
     Args:
         source: source of the base model in the experiment.
         offline: folders searched before a download.
         pins: lock file of the experiment, see `weft.data.pins`.
+        key: place of the source in the experiment, for messages.
 
     Returns:
         The checkpoint directory of the model.
@@ -48,7 +51,7 @@ def locate_base(source: BaseModelSource, *, offline: Sequence[str], pins: Path |
     if isinstance(source, LocalModel):
         folder = find_path(source.path)
         if not folder.is_dir():
-            raise DataError(f"base_model.path must be a directory, got {source.path}; correct the path")
+            raise DataError(f"{key}.path must be a directory, got {source.path}; correct the path")
         return folder
     return _find_shipped(source)
 

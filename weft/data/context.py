@@ -3,13 +3,13 @@
 The module imports no heavy library, because the Snakefile imports it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from weft.config import Experiment, FineTuning
+from weft.config import Evaluation, Experiment, FineTuning, Sampled
 from weft.config.places import find_path
 from weft.config.section import invalid
-from weft.config.sources import HubModel, LocalModel
+from weft.config.sources import BaseModelSource, HubModel, LocalModel
 from weft.data.offline import find_offline
 from weft.errors import SamplingError, WeftError
 from weft.layout import provenance_file
@@ -40,16 +40,34 @@ def check_before_jobs(
     Raises:
         ConfigError: the processes do not divide the batch, or a length is beyond the model's context.
     """
-    if experiment.kind != "fine-tuning":
-        return
-    experiment.training.accumulation_steps(num_processes)
-    folder = _find_known_base(experiment, offline, placed)
+    if isinstance(experiment, Evaluation):
+        for source in _list_checkpoints(experiment):
+            _check_lengths(experiment, _find_known(source, offline, None))
+    if isinstance(experiment, FineTuning):
+        experiment.training.accumulation_steps(num_processes)
+        _check_lengths(experiment, _find_known(experiment.base_model, offline, placed))
+
+
+def _list_checkpoints(experiment: Evaluation) -> Iterator[BaseModelSource]:
+    """Yield the complete checkpoints of an evaluation, after checking that its local folders exist."""
+    for name, model in experiment.models.items():
+        for key, source in {f"models.{name}": model, f"models.{name}.base": model.base}.items():
+            if isinstance(source, LocalModel) and not find_path(source.path).is_dir():
+                raise invalid(
+                    f"experiment {experiment.name!r}",
+                    f"{key}.path: expected a directory; got {source.path}",
+                )
+        if not isinstance(model.base, str):
+            yield model.base or model
+
+
+def _check_lengths(experiment: Sampled, folder: Path | None) -> None:
     context = None if folder is None else read_context(folder)
     if context is not None:
         require_lengths_within(experiment, context, source=folder)
 
 
-def require_lengths_within(experiment: FineTuning, context: int, *, source: Path | None) -> None:
+def require_lengths_within(experiment: Sampled, context: int, *, source: Path | None) -> None:
     """Raise ConfigError unless the experiment's lengths are within the context of a checkpoint directory."""
     offences = experiment.lengths_beyond(context)
     if offences:
@@ -96,9 +114,8 @@ def read_context(folder: Path) -> int | None:
     return context if isinstance(context, int) and context > 0 else None
 
 
-def _find_known_base(experiment: FineTuning, offline: Sequence[str], placed: Path | None) -> Path | None:
+def _find_known(source: BaseModelSource, offline: Sequence[str], placed: Path | None) -> Path | None:
     """Return the checkpoint directory of a base model that need not be downloaded, or None."""
-    source = experiment.base_model
     if isinstance(source, LocalModel):
         return find_path(source.path)
     if isinstance(source, HubModel):

@@ -21,7 +21,7 @@ from weft.data.web import describe_failure
 from weft.errors import DataError
 from weft.provenance import file_sha256
 
-MODEL_SUFFIXES = (".json", ".safetensors", ".jinja")
+MODEL_SUFFIXES = (".json", ".safetensors", ".jinja", "merges.txt")
 """Endings of the files of a checkpoint that are used: configuration, tokenizer and weights, no code."""
 
 
@@ -93,7 +93,7 @@ def pin_hub_model(source: HubModel, folder: Path, *, pins: Path) -> None:
 
 def model_files(folder: Path) -> list[Path]:
     """Return the files of a checkpoint directory that end in `MODEL_SUFFIXES`, sorted."""
-    return sorted(file for file in folder.iterdir() if file.is_file() and file.suffix in MODEL_SUFFIXES)
+    return sorted(file for file in folder.iterdir() if file.is_file() and file.name.endswith(MODEL_SUFFIXES))
 
 
 def cached_commit(path: Path) -> str | None:

@@ -1,6 +1,13 @@
 """Mask predictors (LLaDA and Dream), their checkpoint directories, tokenizers and LoRA adapters."""
 
-from weft.model.adapters import export_adapter, finetuned_digest, load_adapter, load_finetuned, merge_adapter
+from weft.model.adapters import (
+    check_finetuned,
+    export_adapter,
+    finetuned_digest,
+    load_adapter,
+    load_finetuned,
+    merge_adapter,
+)
 from weft.model.checkpoint import load_model, read_config, save_model
 from weft.model.dream import DreamConfig, DreamForMaskedDiffusion
 from weft.model.head import LogitsFn
@@ -16,6 +23,7 @@ __all__ = [
     "LogitsFn",
     "Prediction",
     "Predictor",
+    "check_finetuned",
     "export_adapter",
     "finetuned_digest",
     "load_adapter",

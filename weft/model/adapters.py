@@ -24,6 +24,7 @@ from weft.model.checkpoint import (
     load_model,
     open_weights,
     read_config,
+    read_family,
     require_weights,
 )
 from weft.model.layout import Fields, Layout
@@ -97,6 +98,12 @@ def load_finetuned(
     folder = Path(finetuned_dir)
     if (folder / ADAPTER_CONFIG).exists():
         return load_adapter(load_model(base_dir, dtype), folder)
+    _require_same_model(base_dir, folder)
+    return load_model(folder, dtype)
+
+
+def _require_same_model(base_dir: str | Path, folder: Path) -> None:
+    """Check that a full checkpoint has the family, the vocabulary and the mask token of its base model."""
     if not (folder / "config.json").exists():
         raise CheckpointError(f"{folder} must contain {ADAPTER_CONFIG} or config.json, found neither")
     base, config = read_config(base_dir), read_config(folder)
@@ -106,7 +113,6 @@ def load_finetuned(
                 f"{folder} must have the {name} of its base model {base_dir}, got {getattr(config, name)!r} "
                 f"and {getattr(base, name)!r}"
             )
-    return load_model(folder, dtype)
 
 
 def finetuned_digest(finetuned_dir: str | Path) -> str:
@@ -117,6 +123,29 @@ def finetuned_digest(finetuned_dir: str | Path) -> str:
     files = stored_file_digests(Path(finetuned_dir))
     names = [name for name in files if name.endswith((".safetensors", ADAPTER_CONFIG, "config.json"))]
     return digest({name: files[name].sha256 for name in names})
+
+
+def check_finetuned(base_dir: str | Path, finetuned_dir: str | Path) -> None:
+    """Check that the result of a fine-tuning fits its base model, without reading the weights of the base.
+
+    Args:
+        base_dir: checkpoint directory of the base model.
+        finetuned_dir: directory of an adapter or of a full checkpoint.
+
+    Raises:
+        CheckpointError: a file is missing or malformed, or the two do not fit together.
+    """
+    folder = Path(finetuned_dir)
+    if not (folder / ADAPTER_CONFIG).exists():
+        _require_same_model(base_dir, folder)
+        return
+    layout = find_family(read_family(base_dir))
+    fields, tensors = _read_adapter(folder)
+    with torch.device("meta"):
+        model: Any = layout.model_class(read_config(base_dir))
+    ours, is_published = _by_our_modules(folder, layout, tensors)
+    _require_targets(folder, layout, fields["target_modules"], model, ours, is_published=is_published)
+    _require_shapes(folder, model, ours, rank=fields["r"])
 
 
 def merge_adapter(model: Any) -> Any:

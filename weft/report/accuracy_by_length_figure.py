@@ -13,7 +13,8 @@ from weft.report.results import Results
 
 PANEL_WIDTH, PANEL_HEIGHT = 2.3, 2.3  # inches
 MOST_METHODS = 7
-"""Largest number of methods that are drawn; if there are more, only those of the main contrast are."""
+"""Largest number of methods that are drawn; if there are more, only those of the main contrast are, or
+without one the first."""
 
 
 def draw_accuracy_by_length(experiment: Experiment, results: Results) -> Figure:
@@ -22,7 +23,8 @@ def draw_accuracy_by_length(experiment: Experiment, results: Results) -> Figure:
     datasets, benchmarks = points.names("dataset") or [None], points.names("benchmark")
     methods = points.names("method")
     if len(methods) > MOST_METHODS:
-        methods = [name for name in methods if name in {BASE_RUN, *experiment.contrasts[0]}]
+        main = {BASE_RUN, *(experiment.main_contrast or methods[:MOST_METHODS])}
+        methods = [name for name in methods if name in main]
     published = PublishedNumbers(experiment)
     size = (max(6.5, 0.6 + PANEL_WIDTH * len(benchmarks)), 1.6 + PANEL_HEIGHT * len(datasets))
     with titled_figure(experiment, results, "accuracy_by_length", size=size) as fig:
@@ -62,12 +64,14 @@ def _draw_published(
 ) -> None:
     """Draw the accuracies of d1 for the base model and for SFT."""
     dataset, benchmark = place
+    is_labelled = False
     for name in dict.fromkeys(run.method for run in experiment.runs):
         of_model = None if dataset is None or name == experiment.runs[0].method else dataset
         numbers = [published.accuracy(D1, name, (of_model, benchmark, x)) for x in experiment.gen_lengths]
         values = pd.Series(numbers).dropna() * 100
         if len(values):
-            colour = method_colour(experiment, name) if experiment.trained_runs else INK
+            colour = method_colour(experiment, name) if experiment.is_sampled else INK
             style: Options = {"color": colour, "marker": "D", "markersize": 7, "fillstyle": "none"}
-            label = "published by d1" if name == experiment.runs[0].method else None
+            label = None if is_labelled else "published by d1"
+            is_labelled = True
             ax.plot(values.index, values, linestyle="none", label=label, **style)

@@ -108,7 +108,7 @@ def _draw_benchmark(
 
 def _dot_style(experiment: Experiment, method: str) -> Options:
     """Return the style of single seeds, or of published numbers."""
-    if not experiment.trained_runs:
+    if not experiment.is_sampled:
         return {"color": INK, "marker": "D", "markersize": 5, "fillstyle": "none", "label": "as published"}
     return {"color": method_colour(experiment, method), "marker": "o", "markersize": 2.6, "alpha": 0.55}
 
@@ -116,7 +116,7 @@ def _dot_style(experiment: Experiment, method: str) -> Options:
 def _label_benchmarks(
     axes: np.ndarray, experiment: Experiment, benchmarks: list[str], *, panel_width: float
 ) -> None:
-    label = benchmark_label if experiment.trained_runs else benchmark_name
+    label = benchmark_label if experiment.is_sampled else benchmark_name
     width = max(9, int(panel_width / len(benchmarks) * 11))  # characters
     labels = [textwrap.fill(label(experiment, name), width) for name in benchmarks]
     for ax in axes.flat:

@@ -39,12 +39,12 @@ class AccuracyPoints:
 
 def collect_points(experiment: Experiment, results: Results) -> AccuracyPoints:
     """Return the points of an experiment by the first scoring, or, for stored generations, by all."""
-    return (_points if experiment.trained_runs else _stored_points)(experiment, results)
+    return (_points if experiment.is_sampled else _stored_points)(experiment, results)
 
 
 def series_label(experiment: Experiment, method: str) -> str:
     """Return the name of a method, or of a scoring of stored generations, in a legend."""
-    return method_label(method) if experiment.trained_runs else f"{method} scoring"
+    return method_label(method) if experiment.is_sampled else f"{method} scoring"
 
 
 def _points(experiment: Experiment, results: Results) -> AccuracyPoints:

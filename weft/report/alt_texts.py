@@ -52,7 +52,7 @@ def alt_text(experiment: Experiment, results: Results, tables: Tables, name: str
 
 
 def _accuracies(experiment: Experiment, _: Results, tables: Tables) -> list[str]:
-    if not experiment.trained_runs:
+    if not experiment.is_sampled:
         return _stored_accuracies(experiment, tables["scores"])
     methods = tables["methods"]
     is_shown = methods["benchmark"] == summary_benchmark(experiment)
@@ -79,8 +79,9 @@ def _stored_accuracies(experiment: Experiment, scores: pd.DataFrame) -> list[str
 
 def _differences(experiment: Experiment, _: Results, tables: Tables) -> list[str]:
     return [
-        f"{method_label(row['treatment'])} minus {method_label(row['control'])}, trained on "
-        f"{row['dataset']}, {length_text(row['gen_length'])}: "
+        f"{method_label(row['treatment'])} minus {method_label(row['control'])}"
+        f"{'' if row['dataset'] is None else ', trained on ' + row['dataset']}, "
+        f"{length_text(row['gen_length'])}: "
         f"{percent(row['difference'], is_signed=True)} points, interval "
         f"{percent_interval(row['ci_low'], row['ci_high'], is_signed=True)}"
         for row in main_rows(experiment, tables["contrasts"]).to_dict("records")

@@ -174,6 +174,9 @@ def _describe(
             "equally as possible from all benchmarks; the counts on the buttons are of the questions shown "
             "and of all."
         )
+    num_models = len({run.method for run in experiment.runs}) - len(comparisons[0].columns)
+    if not experiment.trained_runs and num_models > 0:
+        yield f"The answers of {num_models} other models are in the file with all answers only."
     num_left_out = sum(
         any(column.key not in texts.sheets for column in comparison.columns) for comparison in comparisons
     )

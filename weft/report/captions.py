@@ -45,6 +45,10 @@ CAPTIONS = {
         "The figure shows the accuracy of a single training run of each method on {questions} questions per "
         "benchmark. Bars are {level} intervals over questions."
     ),
+    "model_accuracy": (
+        "The figure shows the accuracy of each model on {questions} questions per benchmark. Bars are "
+        "{level} intervals over questions."
+    ),
     "stored_accuracy": (
         "The figure shows the accuracy of stored answers to {questions} questions per benchmark. Bars are "
         "{level} intervals by Wilson's method; they allow for the share of each benchmark's questions that "
@@ -56,6 +60,10 @@ CAPTIONS = {
         "has its own scale, and the gains of both over the base model on the right. Bars are {level} "
         "intervals over {covered}, not corrected for the number of comparisons.{markers}{effects}{band}"
     ),
+    "gains": (
+        "The figure shows the gain in accuracy over the base model. Bars are {level} intervals over "
+        "{covered}, not corrected for the number of comparisons.{markers}{band}"
+    ),
     "accuracy_by_length": (
         "The figure shows the accuracy on {questions} questions per benchmark by the length of the answers, "
         "in tokens. Bars are {level} intervals over {covered}. {published}"
@@ -65,6 +73,12 @@ CAPTIONS = {
         "the same training data and questions. Bars are {level} intervals over {covered}, not corrected "
         "for the number of comparisons. A filled point marks an average that differs from zero after Holm's "
         "correction; single benchmarks are not tested."
+    ),
+    "model_contrasts": (
+        "The figure shows the accuracy of a model minus that of the control in the heading above it, on the "
+        "same questions. Bars are {level} intervals over questions, not corrected for the number of "
+        "comparisons. A filled point marks an average, or the only benchmark, that differs from zero after "
+        "Holm's correction."
     ),
     "learning_curves": (
         "The figure shows the accuracy ({first_scoring} scoring) on {validation_questions} validation "
@@ -156,16 +170,21 @@ def figure_caption(experiment: Experiment, results: Results, name: str) -> str:
     timings = results.timings.values()
     num_seeds = len({run.seed for run in experiment.trained_runs})
     methods = getattr(experiment, "methods", {})
-    treatment, control = map(method_label, getattr(experiment, "contrast", ("", "")))
+    treatment, control = map(method_label, experiment.main_contrast or ("", ""))
     is_of_paper = isinstance(experiment, FineTuning) and is_contrast_of_the_paper(experiment)
     kind = name
     if name == "accuracy" and num_seeds < 2:
-        kind = "single_accuracy" if num_seeds else "stored_accuracy"
+        unseeded = "model_accuracy" if experiment.is_sampled else "stored_accuracy"
+        kind = "single_accuracy" if num_seeds else unseeded
+    if name == "forest" and isinstance(experiment, FineTuning) and experiment.gain_control is None:
+        kind = "gains"
+    if name == "contrasts" and not num_seeds:
+        kind = "model_contrasts"
     caption: str = CAPTIONS[kind].format(
         questions=_range(len(file.columns) for file in results.scores),
         num_seeds=num_seeds,
         level=level_text(experiment.statistics.confidence),
-        published=PUBLISHED if not num_seeds or has_published_numbers(experiment) else "",
+        published=PUBLISHED if not experiment.is_sampled or has_published_numbers(experiment) else "",
         treatment=treatment,
         control=control,
         band=BAND.format(power=100 * POWER) if num_seeds > 1 else "",
@@ -190,7 +209,8 @@ def figure_caption(experiment: Experiment, results: Results, name: str) -> str:
     if experiment.custom_benchmarks and name in WITH_CUSTOM:
         caption += f" {custom_note(experiment)}"
     if name == "learning_curves" and len(methods) > MOST_CURVES:
-        caption += OTHER_CURVES.format(num_others=len(methods) - 2)
+        num_main = len(methods.keys() & {*(experiment.main_contrast or ())})
+        caption += OTHER_CURVES.format(num_others=len(methods) - num_main)
     return caption.strip()
 
 

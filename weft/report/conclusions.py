@@ -16,7 +16,7 @@ from typing import Any
 
 import pandas as pd
 
-from weft.config import BASE_RUN, Experiment, FineTuning, StoredGenerations
+from weft.config import BASE_RUN, Experiment, FineTuning, Sampled, StoredGenerations
 from weft.report.counterparts import is_contrast_of_the_paper
 from weft.report.labels import (
     benchmark_label,
@@ -26,10 +26,11 @@ from weft.report.labels import (
     p_value_text,
     percent,
     percent_interval,
+    summary_benchmark,
 )
 from weft.report.paper_table import paper_groups
-from weft.report.presentation import length_text, main_rows
-from weft.report.published_numbers import NUM_QUESTIONS, PAPER_MODEL, published_effects
+from weft.report.presentation import at_main_length, length_text, main_rows
+from weft.report.published_numbers import MIXED, NUM_QUESTIONS, PAPER_MODEL, published_effects
 from weft.report.single_seeds import describe_single_seeds
 from weft.report.tables import Tables
 from weft.report.unscorable import describe_unscorable, is_without_verdict, join_failed, list_failed
@@ -37,6 +38,10 @@ from weft.stats import ABOVE, AVERAGE, BELOW, MIN_QUESTIONS, MIN_SEEDS, MIN_SEED
 
 MOST_EFFECTS = 4
 """Largest number of comparisons whose effects are all in the first sentence."""
+FIXED_MODELS = (
+    "The intervals cover the choice of questions. They are about these models as they are, and do not say "
+    "what another training run would give."
+)
 ROUNDING = 0.0005 + 1e-6
 """Largest rounding error, as a fraction, of a published percentage and of a number in our tables."""
 
@@ -64,66 +69,112 @@ def draw_conclusions(experiment: Experiment, tables: Tables) -> Conclusions:
         tables: its tables.
 
     Returns:
-        The sentences: for a fine-tuning, about the main contrast on the average over benchmarks; for
-        stored generations, about their agreement with the published accuracies.
+        The sentences: about the main contrast on the average over benchmarks; without any contrast, about
+        the accuracies; without benchmarks, about the number of models; and for stored generations, about
+        their agreement with the published accuracies.
     """
+    if not experiment.benchmark_names:
+        return _count_models(experiment)
     scores, warnings = tables["scores"], tuple(describe_unscorable(experiment, tables))
     if is_without_verdict(scores):
         return Conclusions("No answer could be scored, so that there is no result.", reservations=warnings)
     if isinstance(experiment, StoredGenerations):
         agreement = _agreement(experiment, tables)
         return replace(agreement, reservations=(*warnings, *agreement.reservations))
+    if experiment.main_contrast is None:
+        lead = _list_accuracies(experiment, tables)
+        return Conclusions(lead, reservations=(*warnings, FIXED_MODELS, "No models are compared."))
     compared = main_rows(experiment, tables["contrasts"])
-    main = compared[(compared[["treatment", "control"]] == list(experiment.contrast)).all(axis="columns")]
+    is_main = (compared[["treatment", "control"]] == list(experiment.main_contrast)).all(axis="columns")
+    main = compared[is_main]
     single_seeds = describe_single_seeds(experiment, tables)
     reservations = (*warnings, *single_seeds, *_reservations(experiment, compared, main))
     failed = _list_failed(experiment, scores)
     if failed and not main["conclusion"].any():
-        pair = " and ".join(method_label(name) for name in experiment.contrast)
+        pair = " and ".join(method_label(name) for name in experiment.main_contrast)
         reason = f"because no answer of {join_failed(failed)} could be scored"
         return Conclusions(f"No conclusion is drawn about {pair}, {reason}.", reservations=reservations)
     leading = _leading_rows(experiment, main)
     num_tests = int(compared["p_holm"].notna().sum())
     comparisons = tuple(
-        _Sentences(experiment, main, num_tests).compare(row) for row in main.to_dict("records")
+        _Sentences(experiment, main, num_tests).compare(row)
+        for row in (main if _has_contrast(experiment) else compared).to_dict("records")
     )
     sentences = _Sentences(experiment, leading, num_tests)
     lead = " ".join([sentences.lead(_describe_size(experiment, scores)), *sentences.detectable()])
     return Conclusions(lead, comparisons if len(comparisons) > 1 else (), reservations)
 
 
-def _list_failed(experiment: FineTuning, scores: pd.DataFrame) -> list[str]:
+def _has_contrast(experiment: Sampled) -> bool:
+    """Return True if there is a main contrast of two methods, beside which the others are secondary."""
+    return isinstance(experiment, FineTuning) and experiment.gain_control is not None
+
+
+def _count_models(experiment: Experiment) -> Conclusions:
+    """Describe an experiment that ends with trained models."""
+    number = _count(len(experiment.trained_runs), "model")
+    verb = "was" if len(experiment.trained_runs) == 1 else "were"
+    return Conclusions(
+        f"{number} {verb} trained. The experiment has no benchmarks, so that nothing was sampled or scored.",
+        reservations=("The models are in the folder runs of the results.",),
+    )
+
+
+def _list_accuracies(experiment: Sampled, tables: Tables) -> str:
+    """Return a sentence with the accuracy of each model, or with the range if there are many."""
+    rows = at_main_length(main_rows(experiment, tables["methods"]))
+    length = length_text(rows["gen_length"].iloc[0])
+    benchmark = summary_benchmark(experiment)
+    place = "average" if benchmark == AVERAGE else benchmark_label(experiment, benchmark)
+    size = f"{_describe_size(experiment, tables['scores'])}, {length}"
+    if len(rows) > MOST_EFFECTS:
+        ends = (percent(value) for value in (rows["mean"].min(), rows["mean"].max()))
+        return f"Accuracy, {place}: {' to '.join(ends)} % for {len(rows)} models ({size})."
+    level = level_text(experiment.statistics.confidence)
+    texts = [
+        f"{method_label(row['method'])} {percent(row['mean'])} % "
+        f"({percent_interval(row['ci_low'], row['ci_high']) or 'no interval'})"
+        for row in rows.to_dict("records")
+    ]
+    return f"Accuracy, {place}, with {level} intervals over questions: {'; '.join(texts)} ({size})."
+
+
+def _list_failed(experiment: Sampled, scores: pd.DataFrame) -> list[str]:
     """Return the runs of the main contrast of which no answer to a benchmark could be scored."""
-    runs = [run.run_id for run in experiment.runs if run.method in experiment.contrast]
+    runs = [run.run_id for run in experiment.runs if run.method in (experiment.main_contrast or ())]
     return list_failed(
         experiment, scores[(scores["rules"] == experiment.scoring[0]) & scores["run"].isin(runs)]
     )
 
 
-def _leading_rows(experiment: FineTuning, main: pd.DataFrame) -> pd.DataFrame:
+def _leading_rows(experiment: Sampled, main: pd.DataFrame) -> pd.DataFrame:
     """Return the rows at the lengths of the paper, if they are measured, and otherwise all."""
+    if not isinstance(experiment, FineTuning):
+        is_mix = main["gen_length"] == MIXED
+        return main[is_mix] if is_mix.any() else main
     groups = {(group.dataset, group.gen_length) for group in paper_groups(experiment)}
     places = zip(main["dataset"], main["gen_length"], strict=True)
     return main[[place in groups for place in places]]
 
 
-def _describe_size(experiment: FineTuning, scores: pd.DataFrame) -> str:
-    """Return the numbers of training seeds and questions."""
-    counts = scores[scores["run"] == BASE_RUN].groupby("benchmark")["n"].first()
+def _describe_size(experiment: Sampled, scores: pd.DataFrame) -> str:
+    """Return the numbers of training seeds, if there are any, and of questions."""
+    counts = scores[scores["run"] == experiment.run_ids[0]].groupby("benchmark")["n"].first()
     sizes = sorted(set(counts))
     if len(sizes) == 1:
         times = f"{len(counts)} × " if len(counts) > 1 else ""
         questions = f"{times}{sizes[0]:,} questions"
     else:
         questions = f"{len(counts)} benchmarks with {sizes[0]:,} to {sizes[-1]:,} questions"
-    return f"{_count(len(experiment.seeds), 'training seed')}, {questions}"
+    seeds = f"{_count(experiment.num_seeds, 'training seed')}, " if experiment.num_seeds else ""
+    return f"{seeds}{questions}"
 
 
 @dataclass(frozen=True)
 class _Sentences:
     """Sentences about rows of the main contrast, which is one of several tests."""
 
-    experiment: FineTuning
+    experiment: Sampled
     rows: pd.DataFrame
     num_tests: int
 
@@ -143,9 +194,13 @@ class _Sentences:
 
     def compare(self, row: Mapping[Hashable, Any]) -> str:
         """Return a sentence on one comparison, with its p-values."""
-        claim = f"{self._methods(row)} {self._place(row)}, {self._trained(row)}: {self._effect(row)}"
+        place = ", ".join(filter(None, [self._place(row), self._trained(row)]))
+        claim = f"{self._methods(row)} {place}: {self._effect(row)}"
         if math.isnan(row["p_value"]):
-            is_failed = len(self.experiment.seeds) > 1 and not math.isnan(row["ci_low"])
+            has_seeds = self.experiment.num_seeds >= (
+                MIN_SEEDS_OF_ONE if row["control"] == BASE_RUN else MIN_SEEDS
+            )
+            is_failed = (has_seeds or not self.experiment.num_seeds) and not math.isnan(row["ci_low"])
             return f"{claim}{', without a test, because a run could not be scored' if is_failed else ''}."
         p_values = _equation("p", row["p_value"])
         if not math.isnan(row["p_holm"]):
@@ -160,7 +215,7 @@ class _Sentences:
             correction = ", before this correction" if self.num_tests > 1 else ""
             differences = _points(smallest.min(), smallest.max())
             yield f"{what} could have detected about {differences} points{correction}."
-        if is_contrast_of_the_paper(self.experiment):
+        if isinstance(self.experiment, FineTuning) and is_contrast_of_the_paper(self.experiment):
             effects = _points(*published_effects())
             yield f"The paper reports {effects} points on average over its benchmarks, for {PAPER_MODEL}."
 
@@ -171,11 +226,13 @@ class _Sentences:
         return float(self.rows["difference"].max())
 
     def _covered(self) -> str:
-        return " over questions, for these two runs" if len(self.experiment.seeds) == 1 else ""
+        if self.experiment.num_seeds == 0:
+            return " over questions"
+        return " over questions, for these two runs" if self.experiment.num_seeds == 1 else ""
 
     def _conclusion_of_all(self) -> str:
         """Return the conclusions of the rows with the correction on which they depend."""
-        if len(self.experiment.seeds) == 1:
+        if self.experiment.num_seeds == 1:
             return "; one training seed allows no conclusion"
         if not (self.rows["conclusion"] != "").any():
             return ""
@@ -193,7 +250,8 @@ class _Sentences:
     def _trained(self, row: Mapping[Hashable, Any]) -> str:
         """Return training set and length, as far as there are several."""
         has_lengths = self.rows["gen_length"].nunique() > 1
-        return f"trained on {row['dataset']}" + (f", {length_text(row['gen_length'])}" if has_lengths else "")
+        trained = [] if row["dataset"] is None else [f"trained on {row['dataset']}"]
+        return ", ".join([*trained, *([length_text(row["gen_length"])] if has_lengths else [])])
 
     def _effect(self, row: Mapping[Hashable, Any], size: str = "") -> str:
         interval = "no interval, because there are too few questions"
@@ -225,8 +283,8 @@ def _count_conclusions(rows: pd.DataFrame) -> str:
     return ", ".join(f"{number} {side}" for side, number in counts.items() if number)
 
 
-def _reservations(experiment: FineTuning, compared: pd.DataFrame, main: pd.DataFrame) -> Iterator[str]:
-    num_seeds = len(experiment.seeds)
+def _reservations(experiment: Sampled, compared: pd.DataFrame, main: pd.DataFrame) -> Iterator[str]:
+    num_seeds = experiment.num_seeds
     if main["ci_low"].isna().all():
         yield f"Intervals and tests require at least {MIN_QUESTIONS} questions on each benchmark."
         return
@@ -238,15 +296,20 @@ def _reservations(experiment: FineTuning, compared: pd.DataFrame, main: pd.DataF
             "the base model."
         )
         return
-    yield (
-        f"The intervals cover the choice of questions and of training seeds, as far as {num_seeds} seeds can "
-        f"show it. What could have been detected is an estimate from these seeds, for a probability of "
-        f"{100 * POWER:g} %."
-    )
+    if num_seeds == 0:
+        yield f"{FIXED_MODELS} What could have been detected is for a probability of {100 * POWER:g} %."
+    else:
+        yield (
+            f"The intervals cover the choice of questions and of training seeds, as far as {num_seeds} seeds "
+            f"can show it. What could have been detected is an estimate from these seeds, for a probability "
+            f"of {100 * POWER:g} %."
+        )
+    if 0 < num_seeds < MIN_SEEDS_OF_ONE and set(main["control"]) == {BASE_RUN}:
+        yield f"A comparison with the base model is tested with at least {MIN_SEEDS_OF_ONE} training seeds."
     tested = compared[compared["p_holm"].notna()]
     averages = " of averages" if len(experiment.benchmark_names) > 1 else ""
     if main["p_value"].notna().any():
-        has_base = (tested["control"] == BASE_RUN).any()
+        has_base = _has_contrast(experiment) and (tested["control"] == BASE_RUN).any()
         included = ", those with the base model included" if has_base else ""
         yield (
             f"{_count(len(tested), 'comparison')}{averages}{included}: {_count_conclusions(tested)}, after "

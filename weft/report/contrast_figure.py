@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from weft.config import BASE_RUN, FineTuning
+from weft.config import BASE_RUN, FineTuning, Sampled
 from weft.report.drawing import INK, draw_interval, method_colour, titled_figure
 from weft.report.labels import benchmark_label, method_label
 from weft.report.presentation import length_text
@@ -23,8 +23,8 @@ Line = tuple[str | None, str]
 """Treatment and control of a row; a row without treatment is the heading of its control."""
 
 
-def draw_contrasts(experiment: FineTuning, results: Results) -> Figure:
-    """Draw the differences between methods with their intervals, by the first scoring."""
+def draw_contrasts(experiment: Sampled, results: Results) -> Figure:
+    """Draw the differences between methods, or models, with their intervals, by the first scoring."""
     contrasts = compute_tables(experiment, results, ["contrasts"])["contrasts"]
     contrasts = contrasts[contrasts["rules"] == experiment.scoring[0]]
     benchmarks = list(dict.fromkeys(contrasts["benchmark"]))
@@ -34,7 +34,8 @@ def draw_contrasts(experiment: FineTuning, results: Results) -> Figure:
     with titled_figure(experiment, results, "contrasts", size=size) as fig:
         axes = fig.subplots(len(places), len(benchmarks), squeeze=False, sharex=True, sharey=True)
         for row, (dataset, length) in zip(axes, places, strict=True):
-            is_here = (contrasts["dataset"] == dataset) & (contrasts["gen_length"] == length)
+            is_of_set = contrasts["dataset"].isna() if dataset is None else contrasts["dataset"] == dataset
+            is_here = is_of_set & (contrasts["gen_length"] == length)
             for ax, benchmark in zip(row, benchmarks, strict=True):
                 chosen = contrasts[is_here & (contrasts["benchmark"] == benchmark)]
                 if chosen.empty:  # a mix of lengths has an average only
@@ -46,7 +47,7 @@ def draw_contrasts(experiment: FineTuning, results: Results) -> Figure:
                 if len(benchmarks) > 1 and benchmark == benchmarks[-1]:
                     ax.set_facecolor(AVERAGE_BACKGROUND)
             if len(places) > 1:
-                row[0].set_ylabel(f"{dataset}, {length_text(length)}")
+                row[0].set_ylabel(", ".join(filter(None, [dataset, length_text(length)])))
         for ax in axes[-1]:
             ax.set_xlabel("points")
         for ax in axes[:, 0]:
@@ -54,19 +55,26 @@ def draw_contrasts(experiment: FineTuning, results: Results) -> Figure:
     return fig
 
 
-def list_lines(experiment: FineTuning) -> list[Line]:
+def list_lines(experiment: Sampled) -> list[Line]:
     """Return the rows of the figure: the heading of each control, followed by its contrasts."""
-    pairs = [pair for pair in experiment.contrasts if pair[1] != BASE_RUN]
+    pairs = [pair for pair in experiment.comparisons if not _is_gain(experiment, pair[1])]
     controls = list(dict.fromkeys(control for _, control in pairs))
     groups = ([pair for pair in pairs if pair[1] == control] for control in controls)
     headed = ([(None, control), *group] for control, group in zip(controls, groups, strict=True))
     return list(itertools.chain.from_iterable(headed))
 
 
-def _draw_differences(ax: Axes, experiment: FineTuning, rows: pd.DataFrame, lines: list[Line]) -> None:
-    for row in rows[rows["control"] != BASE_RUN].to_dict("records"):
+def _is_gain(experiment: Sampled, control: str) -> bool:
+    """Return True if a difference is a gain over the base model, which the forest plot shows."""
+    return isinstance(experiment, FineTuning) and control == BASE_RUN
+
+
+def _draw_differences(ax: Axes, experiment: Sampled, rows: pd.DataFrame, lines: list[Line]) -> None:
+    for row in rows.to_dict("records"):
         pair = row["treatment"], row["control"]
-        colour = method_colour(experiment, row["treatment"]) if pair == experiment.contrast else INK
+        if pair not in lines:
+            continue
+        colour = method_colour(experiment, row["treatment"]) if pair == experiment.main_contrast else INK
         difference, low, high = (100 * row[name] for name in ("difference", "ci_low", "ci_high"))
         face = colour if row["conclusion"] in {ABOVE, BELOW} else "white"
         draw_interval(ax, lines.index(pair), difference, low, high, color=colour, markerfacecolor=face)

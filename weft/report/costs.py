@@ -107,16 +107,14 @@ def summarise_costs(experiment: FineTuning, results: Results) -> pd.DataFrame:
     names = ["train_seconds", "sampling_seconds", "gpu_hours"]
     sums = timings.groupby(["method", "dataset"])[names].agg(_sum_if_known)
     costs = costs.join(sums, on=["method", "dataset"])
-    base = pd.Series({"train_seconds": 0.0, "sampling_seconds": sampling[BASE_RUN]})
+    base = pd.Series({"train_seconds": 0.0, "sampling_seconds": sampling.get(BASE_RUN, np.nan)})
     base["gpu_hours"] = base["sampling_seconds"] / 3600 if is_gpu.all() else np.nan
     totals = {name: _sum_if_known(pd.Series([*costs[name], base[name]])) for name in names}
-    rows = [
-        {"method": BASE_RUN, "num_runs": 1, **base},
-        {"method": TOTAL, "num_runs": len(experiment.runs), **totals},
-    ]
-    control = experiment.contrast[1]
+    of_base = [{"method": BASE_RUN, "num_runs": 1, **base}] if BASE_RUN in sampling else []
+    rows = [*of_base, {"method": TOTAL, "num_runs": len(experiment.runs), **totals}]
+    control = experiment.reference_method
     frame = pd.DataFrame([*costs.to_dict("records"), *(row | {"control": control} for row in rows)])
-    datasets = pd.Series([*costs["dataset"], None, None], dtype=object)  # None stays None
+    datasets = pd.Series([*costs["dataset"], *(None for _ in rows)], dtype=object)  # None stays None
     return frame.assign(dataset=datasets)[list(COST_COLUMNS)]
 
 
@@ -133,7 +131,7 @@ def compare_costs(experiment: FineTuning, timings: pd.DataFrame) -> pd.DataFrame
         with the same seed. A ratio is missing if a time is missing or the control took no time.
         operations_ratio is the ratio by `count_passes`, and probe_share the share of the probe in it.
     """
-    control = experiment.contrast[1]
+    control = experiment.reference_method
     passes = {name: count_passes(method, experiment.training) for name, method in experiment.methods.items()}
     rows = []
     for dataset in experiment.dataset_names:
@@ -162,7 +160,11 @@ def _sum_if_known(values: pd.Series) -> float:
 
 
 def time_ratio(experiment: FineTuning, timings: pd.DataFrame, dataset: str) -> float:
-    """Return the ratio of the main contrast's median seconds per step; NaN if it is not known."""
+    """Return the ratio of the main contrast's median seconds per step; NaN if it is not known.
+
+    The control of the contrast must be a method.
+    """
+    assert experiment.contrast is not None, "without a contrast there is no ratio"
     costs = compare_costs(experiment, timings)
     is_wanted = (costs["method"] == experiment.contrast[0]) & (costs["dataset"] == dataset)
     return float(costs["ratio"][is_wanted].iloc[0])

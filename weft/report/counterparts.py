@@ -9,13 +9,22 @@ The Snakefile imports this module, so it must not import heavy libraries.
 """
 
 import csv
+from collections.abc import Sequence
 from functools import cache
 from importlib import resources
 from typing import get_args
 
-from weft.config import BASE_RUN, Experiment, FineTuning
+from weft.config import BASE_RUN, Evaluation, Experiment, FineTuning, StoredGenerations
 from weft.config.methods import Method
-from weft.config.sources import HubData, HubFile, HubModel, LocalModel, PublishedBenchmark, Task
+from weft.config.sources import (
+    BaseModelSource,
+    HubData,
+    HubFile,
+    HubModel,
+    LocalModel,
+    PublishedBenchmark,
+    Task,
+)
 
 TABLE_1_LENGTHS = {"sudoku": 512, "countdown": 512, "gsm8k": 256, "math500": 256}
 """Benchmark -> inferred generation length, in tokens, in Table 1 of the paper."""
@@ -23,11 +32,26 @@ PUBLISHED_METHODS = ("sft", "weft")
 """Presets of the fine-tuned models whose accuracies are published."""
 
 
-def published_model(experiment: Experiment) -> str | None:
-    """Return the name under which results of the experiment's base model are published, if there are any."""
-    if not isinstance(experiment, FineTuning):
+def published_model(experiment: Experiment, name: str | None = None) -> str | None:
+    """Return the name under which results of a model are published, if there are any.
+
+    Args:
+        experiment: the experiment.
+        name: name of a model of an evaluation; any other experiment has a single base model.
+
+    Returns:
+        The name in ``published.csv``; None if nothing is published.
+    """
+    if isinstance(experiment, StoredGenerations):
         return _find("model", experiment.generations.model)
-    source = experiment.base_model
+    if isinstance(experiment, Evaluation):
+        model = experiment.models.get(name or "")
+        return _model_at(model) if model is not None and model.base is None else None
+    return _model_at(experiment.base_model)
+
+
+def _model_at(source: BaseModelSource) -> str | None:
+    """Return the published name of a model by the name of its repository or folder."""
     if isinstance(source, HubModel):
         return _find("model", source.repo.rsplit("/", 1)[-1])
     return (
@@ -60,7 +84,7 @@ def published_dataset(experiment: FineTuning, dataset: str) -> str | None:
 
 def published_benchmark(experiment: Experiment, benchmark: str) -> str | None:
     """Return the name of a benchmark in ``published.csv``; None for any other questions."""
-    if not isinstance(experiment, FineTuning):
+    if isinstance(experiment, StoredGenerations):
         return benchmark if benchmark in get_args(Task) else None
     source = experiment.benchmarks.get(benchmark)
     if not isinstance(source, PublishedBenchmark):
@@ -71,15 +95,16 @@ def published_benchmark(experiment: Experiment, benchmark: str) -> str | None:
 
 def is_contrast_of_the_paper(experiment: FineTuning) -> bool:
     """Return True if the main contrast is that of the paper, WeFT minus SFT."""
-    treatment, control = (published_method(experiment, name) for name in experiment.contrast)
-    return (treatment, control) == ("weft", "sft")
+    pair = experiment.main_contrast
+    return pair is not None and [published_method(experiment, name) for name in pair] == ["weft", "sft"]
 
 
 def has_published_numbers(experiment: Experiment) -> bool:
-    """Return True if there are published accuracies of the base model on a benchmark of a fine-tuning."""
+    """Return True if there are published accuracies of a model that is sampled, on one of the benchmarks."""
+    names: Sequence[str | None] = experiment.model_names or [None]
     return (
-        isinstance(experiment, FineTuning)
-        and published_model(experiment) is not None
+        experiment.is_sampled
+        and any(published_model(experiment, name) is not None for name in names)
         and any(published_benchmark(experiment, name) for name in experiment.benchmark_names)
     )
 

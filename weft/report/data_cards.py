@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from pydantic import NonNegativeInt
 
-from weft.config import FineTuning
+from weft.config import FineTuning, Sampled
 from weft.config.places import as_written
 from weft.config.sources import (
     CustomBenchmark,
@@ -64,7 +64,7 @@ def list_data_cards(experiment: FineTuning, results: Results) -> list[DataCard]:
     ]
 
 
-def show_benchmarks(experiment: FineTuning) -> PageTable:
+def show_benchmarks(experiment: Sampled) -> PageTable:
     """Return a table of the test questions: where they come from, how many there are, and their licence."""
     headings = ["benchmark", "source of the questions", "questions", "licence"]
     rows = []
@@ -88,7 +88,8 @@ def _list_facts(experiment: FineTuning, results: Results, name: str) -> Iterator
     summary = results.summaries.get(name)
     if summary is not None:
         yield from _describe_lengths(summary)
-    yield "test questions found in it", _count_test_questions(experiment, results, name)
+    if experiment.benchmarks:
+        yield "test questions found in it", _count_test_questions(experiment, results, name)
 
 
 def _describe_source(source: DataSource) -> Iterator[tuple[str, str]]:

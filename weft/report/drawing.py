@@ -116,23 +116,33 @@ def method_colour(experiment: Experiment, method: str) -> str:
     If there are more methods than colours, all methods outside the main contrast have the same colour, so
     that equal colours do not suggest that two of them belong together.
     """
-    if not experiment.contrasts:
+    if not experiment.is_sampled:
         return (CONTROL_COLOUR, TREATMENT_COLOUR)[_scoring_index(experiment, method) % 2]
-    treatment, control = experiment.contrasts[0]
-    fixed = {BASE_RUN: BASE_COLOUR, treatment: TREATMENT_COLOUR, control: CONTROL_COLOUR}
+    fixed = _fixed_styles(experiment, CONTROL_COLOUR, TREATMENT_COLOUR) | {BASE_RUN: BASE_COLOUR}
     if method in fixed:
         return fixed[method]
     others = _other_methods(experiment)
-    return MUTED_COLOUR if len(others) > len(OTHER_COLOURS) else OTHER_COLOURS[others.index(method)]
+    colours = (*_free_styles(experiment, CONTROL_COLOUR, TREATMENT_COLOUR), *OTHER_COLOURS)
+    return MUTED_COLOUR if len(others) > len(colours) else colours[others.index(method)]
 
 
 def method_marker(experiment: Experiment, method: str) -> str:
     """Return the marker of a method in all figures; for stored generations, the marker of a scoring."""
-    if not experiment.contrasts:
+    if not experiment.is_sampled:
         return (CONTROL_MARKER, TREATMENT_MARKER)[_scoring_index(experiment, method) % 2]
-    treatment, control = experiment.contrasts[0]
-    fixed = {BASE_RUN: BASE_MARKER, treatment: TREATMENT_MARKER, control: CONTROL_MARKER}
-    return fixed.get(method) or OTHER_MARKERS[_other_methods(experiment).index(method) % len(OTHER_MARKERS)]
+    fixed = _fixed_styles(experiment, CONTROL_MARKER, TREATMENT_MARKER) | {BASE_RUN: BASE_MARKER}
+    markers = (*_free_styles(experiment, CONTROL_MARKER, TREATMENT_MARKER), *OTHER_MARKERS)
+    return fixed.get(method) or markers[_other_methods(experiment).index(method) % len(markers)]
+
+
+def _fixed_styles(experiment: Experiment, control: str, treatment: str) -> dict[str, str]:
+    """Return the styles of the control and the treatment of the main contrast, if there is one."""
+    return dict(zip(experiment.main_contrast or (), (treatment, control), strict=False))
+
+
+def _free_styles(experiment: Experiment, control: str, treatment: str) -> tuple[str, ...]:
+    """Return the styles of control and treatment without a main contrast, for the first other methods."""
+    return () if experiment.main_contrast else (control, treatment)
 
 
 def _scoring_index(experiment: Experiment, scoring: str) -> int:
@@ -140,8 +150,8 @@ def _scoring_index(experiment: Experiment, scoring: str) -> int:
 
 
 def _other_methods(experiment: Experiment) -> list[str]:
-    """Return the trained methods outside the main contrast."""
-    main = {BASE_RUN, *experiment.contrasts[0]}
+    """Return the methods, or models of an evaluation, outside the main contrast."""
+    main = {BASE_RUN, *(experiment.main_contrast or ())}
     return list(dict.fromkeys(run.method for run in experiment.runs if run.method not in main))
 
 

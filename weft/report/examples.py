@@ -1,8 +1,9 @@
 """Choose the questions and answers that the page shows, and count who is right.
 
-Answers are compared for the models of the main contrast: the base model, the control and the treatment.
-Stored generations are those of a single model. Right means the verdict ``correct`` by the first scoring; an
-unscorable answer is not right.
+Answers are compared for the models of the main contrast: the base model, the control and the treatment. An
+evaluation shows the first of its models, those of the main contrast before the others. Stored generations are
+those of a single model. Right means the verdict ``correct`` by the first scoring; an unscorable answer is not
+right.
 """
 
 from collections import Counter
@@ -17,6 +18,10 @@ from weft.report.score_files import ScoreFile
 
 MAX_QUESTIONS = 1000
 """Largest number of questions that the page shows."""
+MOST_COLUMNS = 4
+"""Largest number of models whose answers stand side by side."""
+VERDICTS = {"correct": "right", "wrong": "wrong", "unscorable": "unscorable"}
+"""Verdict -> word for a button."""
 KINDS = {
     (True, False): "treatment",
     (False, True): "control",
@@ -68,7 +73,7 @@ class Comparison:
         gen_length: length of the answers, in tokens.
         seed: training seed; None for stored generations.
         columns: the runs with their scores.
-        pair: indices of treatment and control in the columns; None if there is a single run.
+        pair: indices of treatment and control in the columns; None if no runs are compared.
     """
 
     dataset: str | None
@@ -84,8 +89,8 @@ class Comparison:
             benchmark: name of the benchmark.
 
         Returns:
-            For each question ``treatment``, ``control``, ``both`` or ``neither``; if there is a single run,
-            its verdict.
+            For each question ``treatment``, ``control``, ``both`` or ``neither``; if no runs are
+            compared, the verdict of the first run.
         """
         if self.pair is None:
             return [str(verdict) for verdict in self.columns[0].files[benchmark].columns.verdicts]
@@ -101,10 +106,12 @@ class Comparison:
 
 def list_filters(experiment: Experiment) -> list[Filter]:
     """Return the choices of questions by their verdicts, in the order of the buttons."""
-    if not isinstance(experiment, FineTuning):
-        kinds = {"correct": "right", "wrong": "wrong", "unscorable": "unscorable"}
+    if experiment.main_contrast is None:
+        first, *others = list_columns(experiment)
+        of_first = f"{method_label(first)} " if others else ""
+        kinds = {kind: f"{of_first}{word}" for kind, word in VERDICTS.items()}
     else:
-        treatment, control = (method_label(name) for name in experiment.contrast)
+        treatment, control = (method_label(name) for name in experiment.main_contrast)
         kinds = {
             "treatment": f"only {treatment} right",
             "control": f"only {control} right",
@@ -115,11 +122,12 @@ def list_filters(experiment: Experiment) -> list[Filter]:
 
 
 def list_columns(experiment: Experiment) -> list[str]:
-    """Return the methods whose answers stand side by side."""
-    if not isinstance(experiment, FineTuning):
-        return [run.method for run in experiment.runs]
-    treatment, control = experiment.contrast
-    return [BASE_RUN, control, treatment]
+    """Return the methods, or models, whose answers stand side by side."""
+    treatment_last = list(reversed(experiment.main_contrast or ()))
+    if isinstance(experiment, FineTuning):
+        return list(dict.fromkeys([BASE_RUN, *treatment_last]))
+    models = [run.method for run in experiment.runs]
+    return list(dict.fromkeys([*treatment_last, *models]))[:MOST_COLUMNS]
 
 
 def list_comparisons(experiment: Experiment, results: Results) -> list[Comparison]:
@@ -131,8 +139,8 @@ def list_comparisons(experiment: Experiment, results: Results) -> list[Compariso
     datasets: Sequence[str | None] = experiment.dataset_names or [None]
     seeds: Sequence[int | None] = experiment.seeds if isinstance(experiment, FineTuning) else [None]
     methods, pair = list_columns(experiment), None
-    if isinstance(experiment, FineTuning):
-        treatment, control = experiment.contrast
+    if experiment.main_contrast is not None:
+        treatment, control = experiment.main_contrast
         pair = methods.index(treatment), methods.index(control)
     files: dict[tuple[Run, int], dict[str, ScoreFile]] = {}
     for file in results.scored_by(experiment.scoring[0]):

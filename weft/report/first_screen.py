@@ -6,13 +6,22 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from weft.config import BASE_RUN, Experiment, FineTuning
+from weft.config import BASE_RUN, Evaluation, Experiment, FineTuning
 from weft.report.counterparts import is_contrast_of_the_paper
 from weft.report.downloads import table_files
-from weft.report.labels import group_label, percent, percent_spread, summary_benchmark
+from weft.report.examples import list_columns
+from weft.report.labels import (
+    group_label,
+    level_text,
+    method_label,
+    percent,
+    percent_interval,
+    percent_spread,
+    summary_benchmark,
+)
 from weft.report.page_tables import PageTable
-from weft.report.presentation import length_text, present
-from weft.report.published_numbers import MIXED, paper_averages
+from weft.report.presentation import at_main_length, length_text, main_rows, present
+from weft.report.published_numbers import paper_averages
 from weft.report.tables import Tables
 
 OTHER_MODEL = "paper: LLaDA-8B on s1K, %"
@@ -20,7 +29,7 @@ OTHER_MODEL_NOTE = (
     " The last column shows the paper's averages, of another model on other data and questions, for the size "
     "of its gains only."
 )
-FIRST_FIGURES = ("forest", "contrasts", "accuracy")
+FIRST_FIGURES = ("forest", "contrasts", "accuracy", "training_loss")
 """Names of figures; the first one that an experiment has is shown first."""
 
 
@@ -38,9 +47,14 @@ def first_table(experiment: Experiment, tables: Tables) -> PageTable:
 
     Returns:
         For a fine-tuning, a row for the base model and for the methods of the main contrast on each
-        training set, at the lengths of the paper or, without these, at the largest length. For stored
-        generations, the headline table.
+        training set, at the lengths of the paper or, without these, at the largest length; without
+        benchmarks, the costs of the training. For an evaluation, a row for each model, at the same length.
+        For stored generations, the headline table.
     """
+    if not experiment.benchmark_names:
+        return replace(PageTable.of(present(experiment, "costs", tables["costs"])), notes="")
+    if isinstance(experiment, Evaluation):
+        return _model_averages(experiment, tables)
     if not isinstance(experiment, FineTuning):
         headline = PageTable.of(present(experiment, "headline", tables["headline"]))
         return replace(headline, notes="")
@@ -63,15 +77,39 @@ def first_table(experiment: Experiment, tables: Tables) -> PageTable:
     )
 
 
+def _model_averages(experiment: Evaluation, tables: Tables) -> PageTable:
+    """Return the accuracy of each model with its interval: the average, or that on the only benchmark."""
+    rows = at_main_length(main_rows(experiment, tables["methods"]))
+    intervals = zip(rows["ci_low"], rows["ci_high"], strict=True)
+    cells = pd.DataFrame(
+        {
+            "model": [method_label(name) for name in rows["method"]],
+            "average, %" if len(experiment.benchmark_names) > 1 else "accuracy, %": rows["mean"].map(percent),
+            f"{level_text(experiment.statistics.confidence)} interval": [
+                percent_interval(*interval) for interval in intervals
+            ],
+        }
+    )
+    number = len(experiment.benchmark_names)
+    average = f"Mean over {number} benchmarks" if number > 1 else "Accuracy on the only benchmark"
+    notes = (
+        f"{average}, {length_text(rows['gen_length'].tolist()[0])}; intervals cover the choice of questions."
+    )
+    return PageTable(
+        "Averages of the models",
+        list(cells.columns),
+        cells.to_numpy().tolist(),
+        notes,
+        table_files("methods"),
+    )
+
+
 def _main_averages(experiment: FineTuning, tables: Tables) -> pd.DataFrame:
     """Return the rows of base model, control and treatment, with the gain and the published average."""
     methods = tables["methods"]
-    is_main = methods["method"].isin([BASE_RUN, *experiment.contrast])
+    is_main = methods["method"].isin([BASE_RUN, *list_columns(experiment)])
     is_average = methods["benchmark"] == summary_benchmark(experiment)
-    rows = methods[is_main & is_average & (methods["rules"] == experiment.scoring[0])]
-    lengths = rows["gen_length"].unique().tolist()
-    length = MIXED if MIXED in lengths else max(lengths, key=int)
-    rows = rows[rows["gen_length"] == length]
+    rows = at_main_length(methods[is_main & is_average & (methods["rules"] == experiment.scoring[0])])
     keys = ["method", "dataset", "gen_length"]
     rows = rows.merge(tables["gains"][[*keys, "gain"]], on=keys, how="left")
     order = [None, *experiment.dataset_names]

@@ -2,10 +2,11 @@
 
 import math
 import textwrap
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
@@ -33,6 +34,8 @@ MOST_GROUPS = 4
 """Largest number of training sets and lengths with a row per benchmark; more have a row for each average."""
 WIDTH, ROW_HEIGHT, GROUP_HEIGHT = 9.0, 0.24, 0.55  # inches
 LABEL_WIDTH = 26  # characters
+OFFSET = 0.17
+"""Distance of the outermost of several methods from the middle of their row, in rows."""
 BAND_COLOUR = "#e0e0e0"
 PAPER_STYLE: Options = {"facecolor": "#fdf0e6", "edgecolor": "#e08a50", "linewidth": 1, "zorder": 0.5}
 AVERAGE_BACKGROUND = "#f5f5f5"
@@ -56,6 +59,8 @@ class _Row:
 def draw_forest(experiment: FineTuning, results: Results) -> Figure:
     """Draw treatment minus control on the left, and both minus the base model on the right.
 
+    If the control is the base model, there is only the right side.
+
     Each training set and length has a panel with a row per benchmark and for the average; if there are many,
     a single panel has a row for the average of each.
     """
@@ -65,22 +70,52 @@ def draw_forest(experiment: FineTuning, results: Results) -> Figure:
     panels = _list_panels(experiment)
     num_rows = sum(len(rows) for _, rows in panels)
     size = (WIDTH, 1.5 + GROUP_HEIGHT * len(panels) + ROW_HEIGHT * num_rows)
+    if experiment.gain_control is None:
+        return _draw_gains_only(experiment, results, by_cell, panels, size=size)
     with titled_figure(experiment, results, "forest", size=size) as fig:
         ratios = [len(rows) + 1 for _, rows in panels]
         grid: Options = {"height_ratios": ratios, "width_ratios": (1.15, 1), "squeeze": False}
         axes = fig.subplots(len(panels), 2, **grid)
         for (left, right), (title, rows) in zip(axes, panels, strict=True):
             _draw_contrast(left, experiment, by_cell, rows)
-            _draw_gains(right, experiment, by_cell, rows)
+            _draw_gains(right, experiment, by_cell, rows, experiment.comparisons[0])
             _label_rows(left, rows)
             _label_rows(right, rows, is_labelled=False)
             left.set_title(title, fontweight="bold")
             right.sharex(axes[0, 1])  # unlike subplots(sharex=True), this hides no labels
-        treatment, control = map(method_label, experiment.contrast)
+        treatment, control = map(method_label, experiment.comparisons[0])
         axes[-1, 0].set_xlabel(f"{treatment} minus {control}, points")
         axes[-1, 1].set_xlabel("gain over the base model, points")
         handles = [*axes[0, 1].get_legend_handles_labels()[0], *_keys(experiment, by_cell)]
         fig.legend(handles=handles, loc="outside upper right", ncols=len(handles), fontsize=8)
+    return fig
+
+
+def _draw_gains_only(
+    experiment: FineTuning,
+    results: Results,
+    by_cell: _Cells,
+    panels: list[tuple[str, list[_Row]]],
+    *,
+    size: tuple[float, float],
+) -> Figure:
+    """Draw the gains of the methods that are compared with the base model, a panel per training set."""
+    methods = [treatment for treatment, control in experiment.comparisons if control == BASE_RUN]
+    ratios = [len(rows) + 1 for _, rows in panels]
+    with titled_figure(experiment, results, "forest", size=size) as fig:
+        axes = fig.subplots(len(panels), 1, squeeze=False, sharex=True, height_ratios=ratios)[:, 0]
+        for ax, (title, rows) in zip(axes, panels, strict=True):
+            if len(methods) == 1:
+                _draw_contrast(ax, experiment, by_cell, rows)
+            else:
+                _draw_gains(ax, experiment, by_cell, rows, methods)
+            _label_rows(ax, rows)
+            ax.set_title(title, fontweight="bold")
+        treatment = f"{method_label(methods[0])}: " if len(methods) == 1 else ""
+        axes[-1].set_xlabel(f"{treatment}gain over the base model, points")
+        handles = [*axes[0].get_legend_handles_labels()[0], *_keys(experiment, by_cell)]
+        if handles:
+            fig.legend(handles=handles, loc="outside upper right", ncols=min(5, len(handles)), fontsize=8)
     return fig
 
 
@@ -114,16 +149,16 @@ def _group_titles(groups: list[Group]) -> list[str]:
 
 
 def _draw_contrast(ax: Axes, experiment: FineTuning, by_cell: _Cells, rows: list[_Row]) -> None:
-    treatment = experiment.contrast[0]
+    pair = experiment.comparisons[0]
     low, high = (100 * effect for effect in published_effects())
     for height, row in enumerate(rows):
-        numbers = by_cell[*row.cell, *experiment.contrast]
+        numbers = by_cell[*row.cell, *pair]
         detectable = 100 * numbers["minimum_detectable_difference"]
         if not math.isnan(detectable):
             ax.barh(height, 2 * detectable, left=-detectable, height=0.8, color=BAND_COLOUR, zorder=0.4)
         if row.is_average and is_contrast_of_the_paper(experiment):
             ax.barh(height, high - low, left=low, height=0.8, **PAPER_STYLE)
-        _draw_row(ax, experiment, height, numbers, treatment)
+        _draw_row(ax, experiment, height, numbers, pair[0])
         text = difference_text(numbers["difference"], numbers["ci_low"], numbers["ci_high"])
         place: Options = {"transform": ax.get_yaxis_transform(), "va": "center"}
         weight = "bold" if row.is_average else "normal"
@@ -131,8 +166,12 @@ def _draw_contrast(ax: Axes, experiment: FineTuning, by_cell: _Cells, rows: list
     ax.axvline(0, color=INK, linewidth=0.8)
 
 
-def _draw_gains(ax: Axes, experiment: FineTuning, by_cell: _Cells, rows: list[_Row]) -> None:
-    for method, offset in zip(reversed(experiment.contrast), (-0.17, 0.17), strict=True):
+def _draw_gains(
+    ax: Axes, experiment: FineTuning, by_cell: _Cells, rows: list[_Row], methods: Sequence[str]
+) -> None:
+    """Draw the gains of some methods, the last of them uppermost."""
+    offsets = np.linspace(-OFFSET, OFFSET, len(methods)).tolist()
+    for method, offset in zip(reversed(methods), offsets, strict=True):
         for height, row in enumerate(rows):
             numbers = by_cell[*row.cell, method, BASE_RUN]
             label = method_label(method) if height == 0 else None

@@ -24,7 +24,7 @@ def compute_gains(experiment: FineTuning, methods: pd.DataFrame, intervals: pd.D
         A table with the columns `GAIN_COLUMNS` and a row per method, training set and length. ``base`` and
         ``mean`` are accuracies, ``gain`` is their difference, and ``relative_gain`` is the gain divided by
         that of the control on the same training set, minus one; it is NaN for the control itself and if
-        the control gains nothing. Its interval is NaN where ``intervals`` has none.
+        the control gains nothing or is the base model. Its interval is NaN where ``intervals`` has none.
 
     Source:
         Table 1 of the paper, whose relative improvements of 39, 64 and 83 % follow from its averages by
@@ -36,7 +36,7 @@ def compute_gains(experiment: FineTuning, methods: pd.DataFrame, intervals: pd.D
     trained = averages[~is_base].reset_index(drop=True)
     trained = trained.assign(base=trained["gen_length"].map(base))
     trained["gain"] = trained["mean"] - trained["base"]
-    control = experiment.contrast[1]
+    control = experiment.gain_control
     keys = ["dataset", "gen_length"]
     of_control = trained[trained["method"] == control][[*keys, "gain"]]
     control_gain = trained[keys].merge(of_control, on=keys, how="left")["gain"]

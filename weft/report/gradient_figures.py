@@ -36,7 +36,7 @@ def draw_gradient_share(experiment: FineTuning, results: Results) -> Figure:
     ]
     num_columns = min(MOST_PANELS, len(panels))
     num_rows = math.ceil(len(panels) / num_columns)
-    control = experiment.contrast[1]
+    control = experiment.reference_method
     size = (max(6.5, 0.6 + 2.35 * num_columns), 1.9 + 2.15 * num_rows)
     with titled_figure(experiment, results, "gradient_share", size=size) as fig:
         axes = fig.subplots(num_rows, num_columns, squeeze=False, sharex=True, sharey=True)
@@ -74,7 +74,7 @@ def draw_gradient_variance(experiment: FineTuning, results: Results) -> Figure:
                 draw_interval(ax, height, value, low, high, color=colour)
                 place: Options = {"transform": ax.get_yaxis_transform(), "va": "center"}  # to the right
                 ax.text(1.01, height, f"{value:.3g}", fontsize=8, color=INK, **place)
-                if row["method"] == experiment.contrast[1]:
+                if row["method"] == experiment.reference_method:
                     ax.axvline(value, color=colour, linewidth=0.8, linestyle="--")
             ax.set_yticks(range(len(methods)), [method_label(name) for name in methods], fontsize=8.5)
             ax.set_ylim(len(methods) - 0.4, -0.6)

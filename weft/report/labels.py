@@ -91,6 +91,11 @@ def method_label(method: str) -> str:
     return METHODS.get(method, method)
 
 
+def model_heading(experiment: Experiment) -> str:
+    """Return what the rows of tables of accuracies are called: methods, or models that are only scored."""
+    return "method" if experiment.trained_runs else "model"
+
+
 def group_label(method: str, dataset: str | None) -> str:
     """Return the name of a method and its training set."""
     return method_label(method) if dataset is None else f"{method_label(method)}, {dataset}"

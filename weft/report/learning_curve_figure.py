@@ -55,7 +55,8 @@ def draw_learning_curves(experiment: FineTuning, results: Results) -> Figure:
 
 def _draw_panel(ax: Axes, experiment: FineTuning, points: pd.DataFrame) -> None:
     has_many = len(experiment.methods) > MOST_CURVES
-    others = [method for method in experiment.methods if has_many and method not in experiment.contrast]
+    main = experiment.main_contrast or ()
+    others = [method for method in experiment.methods if has_many and method not in main]
     for method in experiment.methods:
         seeds = 100 * points[points["method"] == method].pivot_table(
             index="optimizer_step", columns="seed", values="accuracy"

@@ -36,7 +36,8 @@ def first_step_at(curve: Mapping[int, float], level: float) -> float:
 def measure_speed(experiment: FineTuning, results: Results) -> pd.DataFrame:
     """Measure after how many optimiser steps each run has half of the usual gain on validation questions.
 
-    The usual gain is that of the control of the main contrast: the mean over its runs of the last point of
+    The usual gain is that of the control of the main contrast, or of the treatment if the control is the base
+    model: the mean over its runs of the last point of
     the learning curve, minus the first point, which is the base model.
 
     Args:
@@ -51,7 +52,7 @@ def measure_speed(experiment: FineTuning, results: Results) -> pd.DataFrame:
         averaged curve.
     """
     points = list_points(experiment, results)
-    control = experiment.contrast[1]
+    control = experiment.reference_method
     rows: list[dict[str, str | float]] = []
     for dataset, method, benchmark in itertools.product(
         experiment.dataset_names, experiment.methods, [*experiment.curve_benchmarks, AVERAGE]

@@ -15,6 +15,7 @@ from weft.report.labels import (
     benchmark_label,
     benchmark_name,
     method_label,
+    model_heading,
     percent,
     percent_interval,
     percent_spread,
@@ -62,7 +63,7 @@ def _speed_text(step: float, num_reaching: int, num_seeds: int) -> str:
 def answer_cells(experiment: Experiment, frame: pd.DataFrame) -> Cells:
     """Return format and length of the answers."""
     return {
-        **({"method": group_labels(frame)} if experiment.trained_runs else {"model": frame["method"]}),
+        model_heading(experiment): group_labels(frame),
         "benchmark": [benchmark_name(experiment, name) for name in frame["benchmark"]],
         "length": frame["gen_length"].astype(str),
         "answers": frame["n"].astype(str),

@@ -96,6 +96,12 @@ FIXED: Mapping[str, tuple[str, ...]] = {
 """Name of a table -> notes that do not depend on its numbers."""
 
 
+METHODS_OF_EVALUATION = (
+    "Accuracies are in percent; intervals are Wilson intervals that cover the choice of questions.",
+    "The average is the unweighted mean over the benchmarks.",
+)
+
+
 def table_notes(experiment: Experiment, name: str, frame: pd.DataFrame) -> tuple[str, ...]:
     """Return the notes on a table that is not a headline table.
 
@@ -107,12 +113,14 @@ def table_notes(experiment: Experiment, name: str, frame: pd.DataFrame) -> tuple
     Returns:
         Whole sentences.
     """
+    if name == "methods" and not experiment.trained_runs:
+        return METHODS_OF_EVALUATION
     return FIXED[name] if name in FIXED else _DEPENDING[name](experiment, frame)
 
 
 def on_headline(experiment: Experiment, scoring: str) -> tuple[str, ...]:
     """Return the notes on the headline table of a scoring."""
-    if not isinstance(experiment, FineTuning):
+    if not experiment.is_sampled:
         published = (
             " Published accuracies cover all questions of a benchmark, of which the answers here may be a "
             "part; see n in the table of scores. A cell is empty if nothing is published."
@@ -123,7 +131,7 @@ def on_headline(experiment: Experiment, scoring: str) -> tuple[str, ...]:
         )
     is_custom = len(experiment.custom_benchmarks) == len(experiment.benchmark_names)
     defined = () if is_custom else (SCORINGS[scoring],)
-    num_seeds = len(experiment.seeds)
+    num_seeds = experiment.num_seeds
     spread = (
         f"Accuracies are in percent: mean over {num_seeds} training seeds, {PLUS_MINUS} sample standard "
         "deviation. The spread covers training seeds only; intervals that also cover the choice of questions "
@@ -133,12 +141,15 @@ def on_headline(experiment: Experiment, scoring: str) -> tuple[str, ...]:
         "Accuracies are in percent, of a single training seed. Intervals over questions are in the table of "
         "scores."
     )
-    sentences = (spread if num_seeds > 1 else single, *defined)
+    fixed = "Accuracies are in percent. Intervals over questions are in the table of the models' accuracies."
+    sentences = (spread if num_seeds > 1 else single if num_seeds else fixed, *defined)
     return (*sentences, MIXED_NOTE) if has_paper_lengths(experiment) else sentences
 
 
 def _on_scores(experiment: Experiment, frame: pd.DataFrame) -> tuple[str, ...]:
     covered = "Intervals cover the choice of questions; they do not cover another training seed."
+    if not experiment.trained_runs:
+        covered = "Intervals cover the choice of questions; they are about these models as they are."
     counts = "Answers that cannot be scored count as not correct."
     if "sudoku" in experiment.benchmark_names:
         counts += (
@@ -154,8 +165,7 @@ def _on_scores(experiment: Experiment, frame: pd.DataFrame) -> tuple[str, ...]:
 
 
 def _on_contrasts(experiment: Experiment, frame: pd.DataFrame) -> tuple[str, ...]:
-    assert isinstance(experiment, FineTuning), "only a fine-tuning has contrasts"
-    if len(experiment.seeds) == 1:
+    if experiment.num_seeds == 1:
         return (
             "Intervals cover the choice of questions, which both methods share. With a single training seed "
             "they do not cover what another seed would change, so that there is neither a p-value nor a "
@@ -165,28 +175,41 @@ def _on_contrasts(experiment: Experiment, frame: pd.DataFrame) -> tuple[str, ...
         return (f"Intervals and tests require at least {MIN_QUESTIONS} questions on each benchmark.",)
     num_tests = int(frame["p_holm"].notna().sum())
     averages = " of averages" if AVERAGE in set(frame["benchmark"]) else ""
+    needed = NOT_TESTED if experiment.num_seeds else NOT_TESTED_MODELS
     single = " The rows of single benchmarks show where a difference arises and have no conclusion."
     single = single if frame["benchmark"].nunique() > 1 else ""
-    return (
+    covered = (
         "Intervals and p-values are from a t distribution and cover the choice of questions, which both "
-        "methods share, and of the training seeds of each method. The base model is a single model.",
-        f"{_count_tests(num_tests, averages)}{single}",
+        "methods share, and of the training seeds of each method. The base model is a single model."
+        if experiment.num_seeds
+        else FIXED_MODELS
+    )
+    return (
+        covered,
+        f"{_count_tests(num_tests, averages, needed)}{single}",
         "The column detectable is the difference that would be found with a probability of "
         f"{100 * POWER:g} %, before the correction.",
     )
 
 
+FIXED_MODELS = (
+    "Intervals and p-values cover the choice of questions, which both models share. They are about these two "
+    "models as they are: what another training run of either would give is not known."
+)
 NOT_TESTED = (
     f"A test requires at least {MIN_SEEDS} training seeds of each method, {MIN_SEEDS_OF_ONE} for a "
     "comparison with the base model, and runs that could be scored."
 )
 
 
-def _count_tests(num_tests: int, averages: str) -> str:
+NOT_TESTED_MODELS = "A test requires answers of both models that could be scored."
+
+
+def _count_tests(num_tests: int, averages: str, needed: str) -> str:
     if num_tests == 0:
-        return f"No comparison is tested. {NOT_TESTED}"
+        return f"No comparison is tested. {needed}"
     if num_tests == 1:
-        return f"There is one comparison{averages}, so that p, Holm is equal to p. {NOT_TESTED}"
+        return f"There is one comparison{averages}, so that p, Holm is equal to p. {needed}"
     return (
         f"There are {num_tests} comparisons{averages}; the column p, Holm is corrected for this number, and "
         "the conclusion depends on it. The intervals are not corrected."
@@ -196,7 +219,6 @@ def _count_tests(num_tests: int, averages: str) -> str:
 def _on_paper_table(experiment: Experiment, frame: pd.DataFrame) -> tuple[str, ...]:
     assert isinstance(experiment, FineTuning), "only a fine-tuning has this table"
     num_seeds = len(experiment.seeds)
-    control = method_label(experiment.contrast[1])
     spread = (
         f"mean over {num_seeds} training seeds {PLUS_MINUS} sample standard deviation"
         if num_seeds > 1
@@ -204,9 +226,7 @@ def _on_paper_table(experiment: Experiment, frame: pd.DataFrame) -> tuple[str, .
     )
     sentences = (
         f"Accuracies are in percent by the first scoring: {spread}.",
-        "The gain is the average minus that of the base model. The relative gain is (gain / gain of "
-        f"{control}) {MINUS} 1; its interval is in the table of the gains. It is in parentheses if the gain "
-        f"of {control} is not clearly above zero, because it may then have any value.",
+        f"The gain is the average minus that of the base model.{_on_relative_gain(experiment)}",
     )
     if not has_published_numbers(experiment):
         return sentences
@@ -217,8 +237,20 @@ def _on_paper_table(experiment: Experiment, frame: pd.DataFrame) -> tuple[str, .
     return (*sentences, published, *((MIXED_NOTE,) if has_paper_lengths(experiment) else ()))
 
 
+def _on_relative_gain(experiment: FineTuning) -> str:
+    """Return sentences on the relative gain, with a space before them; nothing if there is none."""
+    if experiment.gain_control is None:
+        return ""
+    control = method_label(experiment.gain_control)
+    return (
+        f" The relative gain is (gain / gain of {control}) {MINUS} 1; its interval is in the table of the "
+        f"gains. It is in parentheses if the gain of {control} is not clearly above zero, because it may "
+        "then have any value."
+    )
+
+
 def _on_seeds(experiment: Experiment, frame: pd.DataFrame) -> tuple[str, ...]:
-    treatment, control = map(method_label, experiment.contrasts[0])
+    treatment, control = map(method_label, experiment.comparisons[0])
     return (
         f"The table shows the accuracy of {treatment} minus that of {control} for runs with the same "
         "training seed, by the first scoring, and the number of questions that only one of them "
@@ -228,10 +260,15 @@ def _on_seeds(experiment: Experiment, frame: pd.DataFrame) -> tuple[str, ...]:
 
 def _on_gains(experiment: Experiment, frame: pd.DataFrame) -> tuple[str, ...]:
     assert isinstance(experiment, FineTuning), "only a fine-tuning has gains"
-    control = method_label(experiment.contrast[1])
-    return (
+    gain = (
         "The mean is over benchmarks and training seeds, by the first scoring; the gain is the mean "
-        "minus the accuracy of the base model.",
+        "minus the accuracy of the base model."
+    )
+    if experiment.gain_control is None:
+        return (gain,)
+    control = method_label(experiment.gain_control)
+    return (
+        gain,
         f"The relative gain says how much larger the gain is than that of {control} on the same training "
         f"set: (gain / gain of {control}) {MINUS} 1. Its interval covers questions and, if there are "
         "several, training seeds, and is not corrected for the number of comparisons.",
@@ -243,10 +280,11 @@ def _on_gains(experiment: Experiment, frame: pd.DataFrame) -> tuple[str, ...]:
 
 def _on_speed(experiment: Experiment, frame: pd.DataFrame) -> tuple[str, ...]:
     assert isinstance(experiment, FineTuning), "only a fine-tuning has learning curves"
+    reference = method_label(experiment.reference_method)
     return (
         "The table shows after how many optimiser steps the accuracy on validation questions first reaches "
         "the level half-way between the base model and the mean last point of "
-        f"{method_label(experiment.contrast[1])} on the same training set; a smaller number means faster "
+        f"{reference} on the same training set; a smaller number means faster "
         "learning. The level is the same for all methods. Accuracies between two points are interpolated "
         "linearly.",
         f"Each number is a mean over training seeds; a {DASH} stands for runs that do not reach the level, "

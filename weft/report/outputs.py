@@ -13,6 +13,8 @@ PAPER_TABLE = "table1"
 
 def list_headlines(experiment: Experiment) -> dict[str, str]:
     """Return the name of the headline table of each scoring; that of the first is ``headline``."""
+    if not experiment.benchmark_names:
+        return {}
     first, *further = experiment.applied_scorings
     return {"headline": first} | {f"headline_{scoring}": scoring for scoring in further}
 
@@ -20,16 +22,27 @@ def list_headlines(experiment: Experiment) -> dict[str, str]:
 def list_tables(experiment: Experiment) -> list[str]:
     """Return the names of the tables, in the order in which the page shows them."""
     headlines = list(list_headlines(experiment))
-    if not experiment.trained_runs:
+    if not experiment.is_sampled:
         agreement = ["agreement"] if "d1" in experiment.scoring else []
         return [*headlines, *agreement, "rules", "answers", "unscorable", "scores"]
     published = ["published"] if has_published_numbers(experiment) else []
+    contrasts = ["contrasts"] if experiment.comparisons else []
+    if not isinstance(experiment, FineTuning):
+        return [*headlines, *published, *contrasts, "answers", "unscorable", "methods", "scores"]
     gradients = ["gradients"] if experiment.has_gradient_study else []
+    if not experiment.benchmark_names:
+        return ["costs", *gradients, "ratios", "words"]
     curves = ["learning_curves", "learning_speed"] if experiment.curve_benchmarks else []
+    seeds = ["seeds"] if experiment.gain_control else []
     return [
-        PAPER_TABLE, *headlines, *published, "gains", "contrasts", "seeds", *curves, "costs", "answers",
+        PAPER_TABLE, *headlines, *published, "gains", *contrasts, *seeds, *curves, "costs", "answers",
         *gradients, "ratios", "words", "methods", "scores",
     ]  # fmt: skip
+
+
+def main_table(experiment: Experiment) -> str:
+    """Return the name of the table that the workflow prints: the first headline, or the costs."""
+    return next(iter(list_headlines(experiment)), "costs")
 
 
 def table_formats(name: str) -> tuple[str, ...]:
@@ -40,17 +53,23 @@ def table_formats(name: str) -> tuple[str, ...]:
 def list_figures(experiment: Experiment) -> list[str]:
     """Return the names of the figures, in the order in which the page shows them."""
     lengths = ["accuracy_by_length"] if len(experiment.gen_lengths) > 1 else []
-    if not experiment.trained_runs:
-        return ["accuracy", *lengths]
     contrasts = ["contrasts"] if has_ablations(experiment) else []
+    if not experiment.trained_runs:
+        return ["accuracy", *lengths, *contrasts]
     gradients = ["gradient_share", "gradient_variance"] if experiment.has_gradient_study else []
     curves = ["learning_curves"] if experiment.curve_benchmarks else []
+    scored = ["forest", "accuracy", *lengths, *contrasts, *curves] if experiment.benchmark_names else []
     return [
-        "forest", "accuracy", *lengths, *contrasts, *curves, "training_loss", "token_entropy",
-        "entropy_words", "word_cloud", "ratios", *gradients, "time_per_step",
+        *scored, "training_loss", "token_entropy", "entropy_words", "word_cloud", "ratios", *gradients,
+        "time_per_step",
     ]  # fmt: skip
 
 
 def has_ablations(experiment: Experiment) -> bool:
-    """Return True if the experiment has contrasts beyond those of every experiment."""
-    return isinstance(experiment, FineTuning) and bool(experiment.further_contrasts)
+    """Return True if there are comparisons beyond the main contrast and those with the base model.
+
+    All comparisons of an evaluation count, because it has no forest plot.
+    """
+    if isinstance(experiment, FineTuning):
+        return bool(experiment.benchmark_names and experiment.further_contrasts)
+    return bool(experiment.comparisons)

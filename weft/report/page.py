@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from weft.config import Experiment, FineTuning
+from weft.config import Experiment, FineTuning, StoredGenerations
 from weft.report.alt_texts import alt_text
 from weft.report.browser import Browser, trace_link
 from weft.report.captions import TITLES, figure_caption
@@ -141,7 +141,7 @@ def _figure_width(image: bytes) -> float:
 
 def _show_comparisons(experiment: Experiment, tables: Tables) -> PageTable | None:
     """Return all comparisons by the first scoring on the average, without columns of a single value."""
-    if not has_ablations(experiment):
+    if not has_ablations(experiment) or "contrasts" not in tables:
         return None
     averages = present(experiment, "contrasts", main_rows(experiment, tables["contrasts"]))
     cells = averages.cells
@@ -152,12 +152,13 @@ def _show_comparisons(experiment: Experiment, tables: Tables) -> PageTable | Non
 
 
 def _show_data(experiment: Experiment, results: Results) -> Mapping[str, PageTable | list[DataCard] | None]:
-    if not isinstance(experiment, FineTuning):
+    if isinstance(experiment, StoredGenerations):
         return {"cards": [], "lengths": None, "benchmarks": None}
+    cards = list_data_cards(experiment, results) if isinstance(experiment, FineTuning) else []
     return {
-        "cards": [_printable_card(card) for card in list_data_cards(experiment, results)],
+        "cards": [_printable_card(card) for card in cards],
         "lengths": show_lengths(results.summaries) if results.summaries else None,
-        "benchmarks": show_benchmarks(experiment),
+        "benchmarks": show_benchmarks(experiment) if experiment.benchmarks else None,
     }
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 
 import yaml
 
-from weft.config import Experiment, FineTuning, StoredGenerations
+from weft.config import Evaluation, Experiment, FineTuning, Sampled, StoredGenerations
 from weft.config.places import as_written
 from weft.config.sources import HubModel, LocalModel
 from weft.report.labels import benchmark_name, method_label
@@ -20,7 +20,23 @@ def main_settings(experiment: Experiment) -> list[tuple[str, str]]:
     """Return the names of the most important settings and their values as text."""
     if isinstance(experiment, StoredGenerations):
         return list(_list_stored(experiment))
-    return [*_list_models(experiment), *_list_training(experiment), *_list_sampling(experiment)]
+    if isinstance(experiment, Evaluation):
+        return [*_list_evaluated(experiment), *_list_sampling(experiment)]
+    sampling = _list_sampling(experiment) if experiment.benchmarks else []
+    return [*_list_models(experiment), *_list_training(experiment), *sampling]
+
+
+def _list_evaluated(experiment: Evaluation) -> Iterator[tuple[str, str]]:
+    for name, model in experiment.models.items():
+        base = model.base
+        on_base = "" if base is None else f", on {base if isinstance(base, str) else _describe_model(base)}"
+        yield f"model {name}", f"{_describe_model(model)}{on_base}"
+
+
+def _describe_model(source: HubModel | LocalModel) -> str:
+    if isinstance(source, HubModel):
+        return f"{source.repo} at {source.revision}"
+    return f"the directory {source.path}"
 
 
 def _list_stored(experiment: StoredGenerations) -> Iterator[tuple[str, str]]:
@@ -75,7 +91,7 @@ def _list_training(experiment: FineTuning) -> Iterator[tuple[str, str]]:
     )
 
 
-def _list_sampling(experiment: FineTuning) -> Iterator[tuple[str, str]]:
+def _list_sampling(experiment: Sampled) -> Iterator[tuple[str, str]]:
     sampling = experiment.sampling
     threshold = sampling.confidence_threshold
     per_step = (

@@ -47,7 +47,8 @@ def paper_latex(experiment: FineTuning, frame: pd.DataFrame, *, label: str, note
         if there are several groups.
     """
     names = accuracy_names(experiment)
-    headings = [accuracy_heading(experiment, frame, name) for name in names] + ["gain", "relative\ngain, %"]
+    gains = ["gain", *(["relative\ngain, %"] if experiment.gain_control else [])]
+    headings = [*(accuracy_heading(experiment, frame, name) for name in names), *gains]
     num_columns = 1 + len(headings)
     groups = list(frame.groupby(["dataset", "gen_length"], sort=False))
     lines = [" & ".join(["method", *map(_latex_heading, headings)]) + r" \\"]
@@ -55,7 +56,7 @@ def paper_latex(experiment: FineTuning, frame: pd.DataFrame, *, label: str, note
         lines.append(r"\midrule")
         if len(groups) > 1:
             lines.append(rf"\multicolumn{{{num_columns}}}{{l}}{{{_group_title(frame, rows)}}} \\")
-        lines += [_latex_row(row, names) for row in rows.to_dict("records")]
+        lines += [_latex_row(row, names, num_gains=len(gains)) for row in rows.to_dict("records")]
     head = LATEX_HEAD.format(
         caption=escape_latex(_latex_caption(experiment, frame)), label=label, columns="r" * len(headings)
     )
@@ -74,14 +75,14 @@ def _group_title(frame: pd.DataFrame, rows: pd.DataFrame) -> str:
     return rf"\textbf{{{escape_latex(f'{dataset}{tokens}')}}}"
 
 
-def _latex_row(row: Mapping[object, object], names: list[str]) -> str:
+def _latex_row(row: Mapping[object, object], names: list[str], *, num_gains: int) -> str:
     """Return a row; the standard deviation is a subscript, which needs less space than the text format."""
     is_published = row["source"] == PUBLISHED  # and stands below the measured row of the same method
     cells = [r"\quad published" if is_published else escape_latex(method_label(str(row["method"])))]
     for name in names:
         mean, sd = (float(str(row[f"{kind}_{name}"])) for kind in ("accuracy", "sd"))
         cells.append(percent(mean) + ("" if pd.isna(sd) else rf"$_{{\pm {percent(sd)}}}$"))
-    cells += [escape_latex(text) for text in gain_texts(row)]
+    cells += [escape_latex(text) for text in gain_texts(row)[:num_gains]]
     if is_published:
         cells = [rf"\textit{{{cell}}}" if cell else "" for cell in cells]
     return " & ".join(cells) + r" \\"

@@ -114,11 +114,11 @@ class _PaperTable:
 
         names = accuracy_names(self.experiment)
         numbers: dict[str, object] = {f"accuracy_{name}": find(name, method) for name in names}
-        control = self.experiment.contrast[1]
+        control = self.experiment.gain_control
         if method != BASE_RUN and AVERAGE in names:
-            gain, control_gain = (find(AVERAGE, name) - find(AVERAGE, BASE_RUN) for name in (method, control))
-            numbers["gain"] = gain
-            if method != control:
+            numbers["gain"] = gain = find(AVERAGE, method) - find(AVERAGE, BASE_RUN)
+            if control is not None and method != control:
+                control_gain = find(AVERAGE, control) - find(AVERAGE, BASE_RUN)
                 numbers["relative_gain"] = gain / control_gain - 1
         return numbers
 
@@ -143,7 +143,10 @@ def paper_cells(experiment: Experiment, frame: pd.DataFrame) -> dict[str, pd.Ser
         cells[accuracy_heading(experiment, frame, name)] = [
             percent_spread(row[f"accuracy_{name}"], row[f"sd_{name}"]) for row in rows
         ]
-    cells["gain, points"], cells["relative gain, %"] = map(list, zip(*map(gain_texts, rows), strict=True))
+    gains, relative = map(list, zip(*map(gain_texts, rows), strict=True))
+    cells["gain, points"] = gains
+    if experiment.gain_control is not None:
+        cells["relative gain, %"] = relative
     return cells
 
 

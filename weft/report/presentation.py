@@ -14,6 +14,7 @@ from weft.report.labels import (
     custom_note,
     full_caption,
     join_words,
+    model_heading,
     summary_benchmark,
 )
 from weft.report.outputs import PAPER_TABLE, list_headlines
@@ -129,15 +130,21 @@ def main_rows(experiment: Experiment, contrasts: pd.DataFrame) -> pd.DataFrame:
     return contrasts[is_main & (contrasts["rules"] == experiment.scoring[0])]
 
 
+def at_main_length(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows at the lengths of the paper or, without these, at the largest length."""
+    lengths = rows["gen_length"].unique().tolist()
+    return rows[rows["gen_length"] == (MIXED if MIXED in lengths else max(lengths, key=int))]
+
+
 def length_text(gen_length: int | str) -> str:
     """Format the length of answers."""
     return "lengths of the paper" if gen_length == MIXED else f"{gen_length} tokens"
 
 
 def _headline_cells(experiment: Experiment, frame: pd.DataFrame, scoring: str) -> Cells:
-    if not experiment.trained_runs:
+    if not experiment.is_sampled:
         return _stored_headline_cells(experiment, frame, scoring)
-    cells: Cells = {"method": group_labels(frame)}
+    cells: Cells = {model_heading(experiment): group_labels(frame)}
     for key, heading in headline_headings(experiment, scoring).items():
         cells[heading] = frame[key].fillna("").astype(str)
     return cells

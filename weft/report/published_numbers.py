@@ -80,7 +80,7 @@ class PublishedNumbers:
         return self._accuracies.get((source, model, published_dataset, name, str(length)), float("nan"))
 
     def _find_model(self, method: str) -> str | None:
-        base = counterparts.published_model(self._experiment)
+        base = counterparts.published_model(self._experiment, method)
         if base is None or not isinstance(self._experiment, FineTuning):
             return base
         published = counterparts.published_method(self._experiment, method)

@@ -47,7 +47,9 @@ NOT_SHOWN = ("exports", "figures", "report")
 
 @dataclass(frozen=True)
 class Results:
-    """Everything that the report shows. Stored generations have scores and provenance only.
+    """Everything that the report shows.
+
+    An evaluation has scores, provenance and traces only, and stored generations have scores and provenance.
 
     Attributes:
         scores: all score files, in the order of the tables.
@@ -147,8 +149,9 @@ def load_results(experiment: Experiment, layout: ResultLayout) -> Results:
     """
     provenance = read_provenance(experiment, layout)
     scores = list(_load_scores(experiment, layout))
+    traces = [run for run in experiment.traced_runs if layout.trace(run.run_id).is_file()]
     if not isinstance(experiment, FineTuning):
-        return Results(scores, provenance=provenance)
+        return Results(scores, provenance=provenance, traces=traces)
     run_ids = [run.run_id for run in experiment.trained_runs]
     names = experiment.dataset_names
     summaries = {name: layout.prepared(name) / SUMMARY_FILE for name in names}
@@ -167,7 +170,7 @@ def load_results(experiment: Experiment, layout: ResultLayout) -> Results:
         summaries={name: read_json(path, LengthSummary) for name, path in known.items()},
         examples={name: _load_first_example(path) for name, path in examples.items() if path.is_file()},
         provenance=provenance,
-        traces=[run for run in experiment.traced_runs if layout.trace(run.run_id).is_file()],
+        traces=traces,
     )
 
 

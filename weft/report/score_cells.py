@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from weft.config import Experiment
+from weft.config import Experiment, FineTuning
 from weft.report.cells import (
     Cells,
     format_intervals,
@@ -17,6 +17,7 @@ from weft.report.labels import (
     benchmark_label,
     benchmark_name,
     method_label,
+    model_heading,
     p_value_text,
     percent,
     percent_interval,
@@ -75,7 +76,7 @@ def score_cells(experiment: Experiment, frame: pd.DataFrame) -> Cells:
     if is_stored:
         sizes += " of " + frame["benchmark"].map(NUM_QUESTIONS).astype(str)
     return {
-        **({"model": frame["method"]} if is_stored else {"run": frame["run"]}),
+        **({"run": frame["run"]} if experiment.trained_runs else {"model": group_labels(frame)}),
         **place_cells(experiment, frame),
         "n": sizes,
         "correct": frame["num_correct"].astype(str),
@@ -91,17 +92,21 @@ def score_cells(experiment: Experiment, frame: pd.DataFrame) -> Cells:
 
 
 def method_cells(experiment: Experiment, frame: pd.DataFrame) -> Cells:
-    """Return the accuracies of the methods over training seeds."""
+    """Return the accuracies of the methods over training seeds, or of the models of an evaluation."""
+    identity = {model_heading(experiment): frame["method"].map(method_label)}
+    places, interval = place_cells(experiment, frame), {interval_heading(experiment): format_intervals(frame)}
+    if not experiment.trained_runs:
+        return {**identity, **places, "accuracy, %": frame["mean"].map(percent), **interval}
     return {
-        "method": frame["method"].map(method_label),
+        **identity,
         "training set": frame["dataset"].fillna(""),
-        **place_cells(experiment, frame),
+        **places,
         "seeds": frame["num_seeds"].astype(str),
         "mean, %": frame["mean"].map(percent),
         "sd": frame["sd"].map(percent),
         "minimum": frame["minimum"].map(percent),
         "maximum": frame["maximum"].map(percent),
-        interval_heading(experiment): format_intervals(frame),
+        **interval,
     }
 
 
@@ -112,7 +117,7 @@ def contrast_cells(experiment: Experiment, frame: pd.DataFrame) -> Cells:
         "contrast": [
             f"{method_label(treatment)} minus {method_label(control)}" for treatment, control in pairs
         ],
-        "training set": frame["dataset"],
+        **({"training set": frame["dataset"]} if experiment.trained_runs else {}),
         **place_cells(experiment, frame),
         "difference, points": [percent(value, is_signed=True) for value in frame["difference"]],
         interval_heading(experiment): format_intervals(frame, is_signed=True),
@@ -134,7 +139,9 @@ def seed_cells(experiment: Experiment, frame: pd.DataFrame) -> Cells:
         "difference, points": [percent(value, is_signed=True) for value in frame["difference"]],
         **{
             f"only {method_label(method)} correct": frame[name].astype(str)
-            for method, name in zip(experiment.contrasts[0], ("only_treatment", "only_control"), strict=True)
+            for method, name in zip(
+                experiment.comparisons[0], ("only_treatment", "only_control"), strict=True
+            )
         },
         "questions": frame["n"].astype(str),
     }
@@ -142,14 +149,20 @@ def seed_cells(experiment: Experiment, frame: pd.DataFrame) -> Cells:
 
 def gain_cells(experiment: Experiment, frame: pd.DataFrame) -> Cells:
     """Return the gains over the base model."""
-    control = experiment.contrasts[0][1]
-    return {
+    assert isinstance(experiment, FineTuning), "only a fine-tuning has gains"
+    control = experiment.gain_control
+    gains: Cells = {
         "method": group_labels(frame),
         "length": frame["gen_length"].astype(str),
         "seeds": frame["num_seeds"].astype(str),
         "base model, %": frame["base"].map(percent),
         "mean, %": frame["mean"].map(percent),
         "gain, points": [percent(value, is_signed=True) for value in frame["gain"]],
+    }
+    if control is None:
+        return gains
+    return {
+        **gains,
         "relative gain, %": [percent(value, is_signed=True) for value in frame["relative_gain"]],
         interval_heading(experiment): [
             (NO_CLEAR_GAIN if method != control else "")
@@ -166,10 +179,10 @@ def published_cells(experiment: Experiment, frame: pd.DataFrame) -> Cells:
     """Return our accuracies beside the published ones."""
     ours = zip(frame["ours"], frame["ours_sd"], strict=True)
     return {
-        "method": group_labels(frame),
+        model_heading(experiment): group_labels(frame),
         "benchmark": [benchmark_label(experiment, name) for name in frame["benchmark"]],
         "length": frame["gen_length"].astype(str),
-        "seeds": frame["num_seeds"].astype(str),
+        **({"seeds": frame["num_seeds"].astype(str)} if experiment.trained_runs else {}),
         "ours, %": [percent_spread(mean, sd) for mean, sd in ours],
         f"{WEFT_PAPER}, %": frame["weft_paper"].map(percent),
         f"{D1}, %": frame["d1"].map(percent),

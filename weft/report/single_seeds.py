@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from weft.config import FineTuning
+from weft.config import Experiment
 from weft.report.labels import percent, summary_benchmark
 from weft.report.tables import Tables
 
@@ -14,7 +14,7 @@ LEAST_DISTANCE, LEAST_RATIO = 0.02, 5
 distance is more than so many times the range of the others."""
 
 
-def describe_single_seeds(experiment: FineTuning, tables: Tables) -> Iterator[str]:
+def describe_single_seeds(experiment: Experiment, tables: Tables) -> Iterator[str]:
     """Yield a sentence for each training set and length with a seed far apart from all others.
 
     Args:

@@ -65,7 +65,7 @@ def compute_tables(
     Raises:
         ScoringError: two runs differ in their questions or in the weight of a question.
     """
-    aggregates = {name: _aggregate(experiment, results, name) for name in experiment.applied_scorings}
+    aggregates = {name: _aggregate(experiment, results, name) for name in list_headlines(experiment).values()}
     names = list_tables(experiment) if names is None else names
     return {name: _round(_compute_table(name, experiment, results, aggregates)) for name in names}
 
@@ -86,7 +86,7 @@ def _compute_table(
         return stacked if name == "methods" else _limit_tests(stacked, str(experiment.scoring[0]))
     scoring = list_headlines(experiment)[name]
     headline = _headline(experiment, aggregates[scoring].methods, scoring)
-    if not experiment.trained_runs and scoring == experiment.scoring[0]:
+    if not experiment.is_sampled and scoring == experiment.scoring[0]:
         scores = _scores(experiment, results, aggregates)
         known = scores[scores["rules"] == scoring]
         if known["published_accuracy"].notna().any():
@@ -128,10 +128,10 @@ def _round(frame: pd.DataFrame) -> pd.DataFrame:
 def _aggregate(experiment: Experiment, results: Results, scoring: str) -> Aggregate:
     return results.aggregate(
         scoring,
-        contrasts=experiment.contrasts,
+        contrasts=experiment.comparisons,
         confidence=experiment.statistics.confidence,
         mix=LengthMix(MIXED, TABLE_1_LENGTHS) if has_paper_lengths(experiment) else None,
-        num_questions=None if experiment.trained_runs else NUM_QUESTIONS,
+        num_questions=None if experiment.is_sampled else NUM_QUESTIONS,
     )
 
 
@@ -168,7 +168,7 @@ def _scores(experiment: Experiment, results: Results, aggregates: Mapping[str, A
     timed_out = count_timed_out(results)
     counts = scores.merge(timed_out, how="left", validate="one_to_one")["num_timed_out"]
     scores = scores.assign(num_timed_out=counts.to_numpy())
-    if experiment.trained_runs:
+    if experiment.is_sampled:
         return scores
     published, model = PublishedNumbers(experiment), experiment.runs[0].method
     places = zip(scores["benchmark"], scores["gen_length"], strict=True)
@@ -204,11 +204,13 @@ def _headline(experiment: Experiment, summary: pd.DataFrame, scoring: str) -> pd
 
 
 def _gains(experiment: FineTuning, aggregates: Aggregate) -> pd.DataFrame:
-    intervals = aggregates.relative_gains(experiment.contrast[1], BASE_RUN)
+    control = experiment.gain_control
+    # Without a control that is a method, no gain is relative to it, and the table of intervals is empty.
+    intervals = aggregates.relative_gains(control or BASE_RUN, BASE_RUN)
     return compute_gains(experiment, aggregates.methods, intervals)
 
 
-def _published_comparison(experiment: FineTuning, aggregates: Aggregate) -> pd.DataFrame:
+def _published_comparison(experiment: Experiment, aggregates: Aggregate) -> pd.DataFrame:
     """Return our accuracies with the published ones, as fractions."""
     summary = aggregates.methods
     published = PublishedNumbers(experiment)

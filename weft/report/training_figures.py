@@ -67,11 +67,10 @@ def draw_token_entropy(experiment: FineTuning, results: Results) -> Figure:
 
 
 def draw_time_per_step(experiment: FineTuning, results: Results) -> Figure:
-    """Draw the wall time of an optimiser step per method, with the ratio of the main contrast."""
+    """Draw the wall time of an optimiser step per method, with the ratio of the main contrast, if any."""
     timings = list_timings(experiment, results)
     methods, datasets = list(experiment.methods), experiment.dataset_names
     size = (7.0, 1.5 + len(datasets) * (0.5 + 0.42 * len(methods)))
-    treatment, control = (method_label(name) for name in experiment.contrast)
     with titled_figure(experiment, results, "time_per_step", size=size) as fig:
         axes = fig.subplots(len(datasets), 1, squeeze=False, sharex=True)[:, 0]
         for ax, dataset in zip(axes, datasets, strict=True):
@@ -82,10 +81,12 @@ def draw_time_per_step(experiment: FineTuning, results: Results) -> Figure:
             ax.grid(visible=False, axis="y")
             ax.invert_yaxis()
             ax.set_xlim(0, 1.18 * timings["seconds_per_step"].max())
-            place = "" if len(datasets) == 1 else f"{dataset}: "
-            ratio = time_ratio(experiment, timings, dataset)
-            shown = "not known" if np.isnan(ratio) else f"{ratio:.2f}"
-            ax.set_title(f"{place}{treatment} / {control}: {shown}")
+            title = [] if len(datasets) == 1 else [dataset]
+            if experiment.contrast is not None and experiment.gain_control is not None:
+                ratio = time_ratio(experiment, timings, dataset)
+                shown = "not known" if np.isnan(ratio) else f"{ratio:.2f}"
+                title.append(f"{' / '.join(map(method_label, experiment.contrast))}: {shown}")
+            ax.set_title(": ".join(title))
         axes[-1].set_xlabel("seconds per optimiser step")
     return fig
 

@@ -19,7 +19,7 @@ from weft.errors import WeftError
 from weft.layout import FIGURE_FORMATS, ResultLayout, provenance_file
 from weft.provenance import digest, file_sha256, source_digest
 from weft.report.deviations import DEVIATIONS_FILE
-from weft.report.outputs import list_figures, list_tables, table_formats
+from weft.report.outputs import list_figures, list_tables, main_table, table_formats
 
 if re.search("[{}]", str(CHECKOUT)):
     raise WorkflowError(
@@ -49,7 +49,8 @@ if workflow.is_main_process:  # the jobs read this file as well
     for remark in list_remarks(EXPERIMENT, Path(SETTINGS.experiment)):
         logger.warning(remark)
 
-IS_TRAINED = EXPERIMENT.kind == "fine-tuning"
+IS_SAMPLED = EXPERIMENT.is_sampled
+IS_TRAINED = bool(EXPERIMENT.trained_runs)
 RESULTS = ResultLayout.of(EXPERIMENT.name)
 PRETRAINING_CODE = source_digest(
     "data/pretraining",
@@ -84,6 +85,7 @@ def any_of(names):
 wildcard_constraints:
     run=any_of(EXPERIMENT.run_ids),
     dataset=any_of(EXPERIMENT.dataset_names),
+    model=any_of(EXPERIMENT.model_names),
     benchmark=any_of(EXPERIMENT.benchmark_names),
     scoring=any_of(EXPERIMENT.scoring),
     gen_length=r"\d+",
@@ -95,6 +97,8 @@ QUESTIONS = [RESULTS.questions(name) for name in EXPERIMENT.benchmark_names]
 VALIDATION = [RESULTS.validation(name) for name in EXPERIMENT.curve_benchmarks]
 PREPARED = [RESULTS.prepared(name) for name in EXPERIMENT.dataset_names]
 MODELS = [RESULTS.run(run.run_id) for run in EXPERIMENT.trained_runs]
+PLACED = [RESULTS.model(name) for name in EXPERIMENT.model_names]
+BASE_MODEL = getattr(EXPERIMENT, "base_model", None)
 EXPORTS = [RESULTS.export(run.run_id) for run in EXPERIMENT.trained_runs]
 CELLS = [
     (run, benchmark, gen_length)
@@ -127,9 +131,30 @@ CURVES = (
 TRACES = [RESULTS.trace(run.run_id) for run in EXPERIMENT.traced_runs]
 
 
+def base_of(wildcards):
+    """Return the checkpoint that gives a run its tokenizer and base weights."""
+    if IS_TRAINED:
+        return RESULTS.base
+    return base_of_adapter(wildcards.run) or RESULTS.model(wildcards.run)
+
+
+def base_of_adapter(model):
+    """Return the checkpoint on which a model of an evaluation is based; nothing for a complete checkpoint."""
+    base = EXPERIMENT.models[model].base
+    if base is None:
+        return []
+    return (
+        RESULTS.model(base) if isinstance(base, str) else RESULTS.model_base(model)
+    )
+
+
 def adapter_of(wildcards):
-    """Return the result of the run's training; nothing for the base model."""
-    return [] if wildcards.run == BASE_RUN else RESULTS.run(wildcards.run)
+    """Return what a run adds to its base: the result of its training, or an adapter; nothing for a base."""
+    if not EXPERIMENT.is_finetuned(EXPERIMENT.find_run(wildcards.run)):
+        return []
+    return (
+        RESULTS.run(wildcards.run) if IS_TRAINED else RESULTS.model(wildcards.run)
+    )
 
 
 def prepared_of(wildcards):
@@ -177,11 +202,11 @@ def digest_unlisted():
     """
     sources = []
     if IS_TRAINED:
-        sources = [
-            EXPERIMENT.base_model,
-            *EXPERIMENT.datasets.values(),
-            *EXPERIMENT.benchmarks.values(),
-        ]
+        sources = [BASE_MODEL, *EXPERIMENT.datasets.values()]
+    for model in EXPERIMENT.models.values() if PLACED else []:
+        sources += [model, model.base]
+    if IS_SAMPLED:
+        sources += EXPERIMENT.benchmarks.values()
     files = {
         file
         for source in sources
@@ -205,25 +230,25 @@ def digest_unlisted():
 
 
 UNLISTED = digest_unlisted()
-READING_STAGES = ("questions", "examples", "base", "score")
+READING_STAGES = ("questions", "examples", "base", "model", "score")
 
 
 def custom_benchmarks():
     """Return the Python files of all custom benchmarks, which contain questions and scorer."""
-    sources = EXPERIMENT.benchmarks.values() if IS_TRAINED else []
+    sources = EXPERIMENT.benchmarks.values() if IS_SAMPLED else []
     return [file for source in sources for file in custom_files(source)]
 
 
 def generations_of_run(wildcards):
     """Return all generations to score: those of a run, or published files."""
-    if IS_TRAINED:
+    if IS_SAMPLED:
         return expand(cells_of_run(RESULTS.samples(*CELL)), run=wildcards.run)
     return published_generations()
 
 
 def answers_of_experiment(wildcards):
     """Return the answers of all runs, or published files."""
-    if IS_TRAINED:
+    if IS_SAMPLED:
         return [RESULTS.samples(*cell) for cell in CELLS]
     return published_generations()
 

@@ -107,10 +107,10 @@ rule pretrain:
 
 rule place_base:
     input:
-        local=custom_files(EXPERIMENT.base_model),
+        local=custom_files(BASE_MODEL),
         retrained=(
             RESULTS.pretrained
-            if getattr(EXPERIMENT.base_model, "use", "") == "retrained"
+            if getattr(BASE_MODEL, "use", "") == "retrained"
             else []
         ),
     output:

@@ -18,9 +18,10 @@ rule tables:
         settings=settings_of("tables"),
         code=REPORT_CODE,
         root=lambda wildcards: str(RESULTS.root),
+        main=RESULTS.table(main_table(EXPERIMENT), "md"),
     shell:
         "python -m weft report tables --experiment {params.file:q} --out {params.root}/tables {params.root} "
-        "> {log} 2>&1 && cat {params.root}/tables/headline.md"
+        "> {log} 2>&1 && cat {params.main}"
 
 
 rule figures:
@@ -56,7 +57,7 @@ rule page:
             caption="../report/page.rst",
             labels={"page": "all results"},
         ),
-        answers=RESULTS.all_answers,
+        answers=RESULTS.all_answers if SCORES else [],
     log:
         RESULTS.log("page"),
     conda:

@@ -6,7 +6,7 @@
 rule sample:
     input:
         questions=QUESTIONS,
-        base=RESULTS.base,
+        base=base_of,
         adapter=adapter_of,
     output:
         records=cells_of_run(RESULTS.samples(*CELL)),

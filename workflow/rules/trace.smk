@@ -5,7 +5,7 @@
 rule trace:
     input:
         questions=QUESTIONS,
-        base=RESULTS.base,
+        base=base_of,
         adapter=adapter_of,
     output:
         report(

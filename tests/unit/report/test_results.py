@@ -231,7 +231,7 @@ def test_times_of_sampling_are_loaded_where_snakemake_wrote_them(experiment, lay
 
 
 def test_aggregates_are_computed_once(experiment, results):
-    options = {"contrasts": experiment.contrasts, "confidence": 0.95}
+    options = {"contrasts": experiment.comparisons, "confidence": 0.95}
     first = results.aggregate("d1", **options)
     assert results.aggregate("d1", **options) is first
     assert results.aggregate("d1", **options | {"confidence": 0.9}) is not first
