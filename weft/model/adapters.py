@@ -168,7 +168,14 @@ def merge_adapter(model: Any) -> Any:
         raise CheckpointError(f"the adapter must have finite weights: {error}") from error
 
 
-def export_adapter(adapter_dir: str | Path, out: str | Path, *, family: str) -> int:
+def export_adapter(
+    adapter_dir: str | Path,
+    out: str | Path,
+    *,
+    family: str,
+    base_name: str | None = None,
+    base_commit: str | None = None,
+) -> int:
     """Write an adapter with the published module names, for PEFT on the published model class.
 
     In LLaDA, ``ff_out`` is the name of both ``down_proj`` and the output head. If ``down_proj`` is among the
@@ -179,6 +186,9 @@ def export_adapter(adapter_dir: str | Path, out: str | Path, *, family: str) -> 
         adapter_dir: the adapter, in Llama's names.
         out: directory; created if missing.
         family: ``llada`` or ``dream``.
+        base_name: repository or folder of the base model, from which PEFT's automatic classes load it; None
+            keeps the name in the adapter's configuration.
+        base_commit: commit of the repository; None for no particular one.
 
     Returns:
         The number of adapted modules.
@@ -207,6 +217,8 @@ def export_adapter(adapter_dir: str | Path, out: str | Path, *, family: str) -> 
         "inference_mode": True,
         "target_modules": _describe_targets(folder, published.values()),
     }
+    if base_name is not None:
+        written |= {"base_model_name_or_path": base_name, "revision": base_commit}
     write_text(target / ADAPTER_CONFIG, json.dumps(written, indent=2, sort_keys=True) + "\n")
     return len(ours)
 

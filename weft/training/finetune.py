@@ -13,8 +13,11 @@ from weft.config.methods import Method
 from weft.config.training import Training
 from weft.layout import HISTORY_FILE, TIMING_FILE
 from weft.model import load_model, load_tokenizer
+from weft.model.checkpoint import read_family
 from weft.provenance import write_provenance
 from weft.records.files import atomic_directory, write_json, write_lines
+from weft.sharing.card import write_run_card
+from weft.sharing.facts import describe_run
 from weft.training.adapters import lora_settings
 from weft.training.callbacks import BufferCallback, history_rows, timing_summary
 from weft.training.deepspeed import deepspeed_settings
@@ -61,6 +64,7 @@ def finetune(job: TrainingJob) -> None:
         )
         with atomic_directory(job.out) as folder:
             _save(trainer, tensors, job.base, folder)
+            write_run_card(folder, describe_run(job.experiment, run, job.base), family=read_family(job.base))
             copy_snapshots(job.state, folder)
             write_lines(folder / HISTORY_FILE, history_rows(log))
             write_json(folder / TIMING_FILE, timing)

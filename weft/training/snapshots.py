@@ -53,6 +53,7 @@ def save_adapter(trainer: "DiffusionTrainer", tensors: dict[str, Any], out: Path
         # PEFT would write the set in random order.
         settings.target_modules = sorted(settings.target_modules)
     trained.save_pretrained(out, state_dict=tensors, safe_serialization=True)
+    (out / "README.md").unlink(missing_ok=True)  # PEFT's template, in which nothing is filled in
 
 
 def copy_snapshots(state: Path, out: Path) -> None:
