@@ -297,8 +297,8 @@ def _describe_results(card: ModelCard) -> str:
 
 
 def _with_interval(measured: Measured) -> str:
-    low, high = percent(measured.low), percent(measured.high)
-    return percent(measured.accuracy) + (f" [{low}, {high}]" if low and high else "")
+    accuracy, low, high = percent(measured.accuracy), measured.low, measured.high
+    return accuracy if low is None or high is None else f"{accuracy} [{percent(low)}, {percent(high)}]"
 
 
 def _describe_loading(card: ModelCard) -> Iterator[str]:

@@ -23,13 +23,13 @@ class Measured:
 
     Attributes:
         accuracy: the accuracy.
-        low: lower end of the interval.
-        high: upper end of the interval.
+        low: lower end of the interval; None without an interval.
+        high: upper end of the interval; None without an interval.
     """
 
     accuracy: float
-    low: float
-    high: float
+    low: float | None
+    high: float | None
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,8 @@ def _cell(row: Mapping[str, str]) -> tuple[str, str, str]:
 
 
 def _measured(row: Mapping[str, str]) -> Measured:
-    return Measured(*(float(row[name]) for name in ("accuracy", "ci_low", "ci_high")))
+    low, high = (float(row[name]) if row[name] else None for name in ("ci_low", "ci_high"))
+    return Measured(float(row["accuracy"]), low, high)
 
 
 def _result(row: Mapping[str, str], facts: RunFacts, base: Measured | None) -> Result:
