@@ -17,7 +17,7 @@ export PATH := $(BIN):$(PATH)
 PYTEST := python -m pytest -n 2 --dist worksteal
 EXPERIMENT ?= tiny
 
-.PHONY: run setup test test-slow check format same-results bench plan base results results-tables doctor config-docs clean help
+.PHONY: run setup test test-slow check format same-results bench plan base results results-tables doctor config-docs docs clean help
 
 run: setup  ## set up and run the default experiment: tables, figures, report
 	snakemake --cores all --config experiment=$(EXPERIMENT)
@@ -46,7 +46,7 @@ test: setup  ## set up and run the tests (under ten minutes)
 test-slow: setup  ## run the slow tests: pretraining, the whole workflow, interruptions
 	python -m pytest -m slow
 
-check: setup  ## check format, lint, docstrings, types, imports and the workflow
+check: setup  ## check format, lint, docstrings, types, imports, the workflow and the site
 	ruff format --check .
 	ruff check .
 	pydoclint --quiet weft perf
@@ -54,6 +54,7 @@ check: setup  ## check format, lint, docstrings, types, imports and the workflow
 	lint-imports --no-cache
 	snakefmt --check Snakefile workflow
 	snakemake --lint
+	python -m mkdocs build --strict
 
 format: setup  ## format Python and Snakemake files
 	ruff format .
@@ -99,6 +100,10 @@ doctor: setup  ## print versions, devices, compiler and local data
 
 config-docs: setup  ## write docs/config.md from the settings' descriptions
 	python -m tools.config_docs > docs/config.md
+
+docs: setup  ## build the documentation site into site/, with warnings as errors
+	python -m mkdocs build --strict
+	@echo "open site/index.html"
 
 clean:  ## remove results and Snakemake's records, but keep the environment
 	rm -rf results/*/ .snakemake
