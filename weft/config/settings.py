@@ -67,6 +67,9 @@ def resolve_settings(merged: Mapping[str, object], *, default: Path, overlays: S
     An experiment file may be given with ``--configfile``. Snakemake merges its keys into config.yaml; they
     are removed here, and the file becomes the experiment, so that the keys of two experiments never mix.
 
+    A workflow that uses weft as a module hands over a ``config`` of its own. Keys that it lacks have the values
+    of config.yaml.
+
     Args:
         merged: Snakemake's ``config``.
         default: config.yaml.
@@ -78,7 +81,7 @@ def resolve_settings(merged: Mapping[str, object], *, default: Path, overlays: S
     Raises:
         ConfigError: a key is unknown, a value is not allowed, or the experiment does not exist.
     """
-    content = dict(merged)
+    content = read_yaml(default) | dict(merged)
     for overlay in overlays:
         keys = read_yaml(overlay)
         if "kind" in keys or "name" in keys:  # an experiment file
