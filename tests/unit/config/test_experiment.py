@@ -69,7 +69,10 @@ def test_both_kinds_of_experiment_describe_themselves():
     assert tiny.benchmark_names == stored.benchmark_names == ["sudoku", "countdown", "gsm8k", "math500"]
     assert [run.run_id for run in tiny.trained_runs] == tiny.run_ids[1:]
     assert (stored.run_ids, stored.trained_runs, stored.traced_runs) == (["published"], [], [])
-    assert (tiny.comparisons, stored.comparisons) == ([("weft", "sft"), ("sft", "base"), ("weft", "base")], [])
+    assert (tiny.comparisons, stored.comparisons) == (
+        [("weft", "sft"), ("sft", "base"), ("weft", "base")],
+        [],
+    )
     assert (tiny.num_questions("gsm8k"), stored.num_questions("gsm8k")) == (250, None)
 
 
