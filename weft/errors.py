@@ -144,14 +144,14 @@ EXTRAS = {
 
 
 def explain_missing_module(error: ModuleNotFoundError) -> str | None:
-    """Return a message that says how to install the module that an import lacks; None for a module of weft."""
+    """Return a message that says how to install the module that an import lacks; None for one of weft."""
     module = (error.name or "").partition(".")[0]
     if module in {"", "weft"}:
         return None
     extra = f"[{EXTRAS[module]}]" if module in EXTRAS else ""
     return (
-        f"this command needs the Python module {module!r}, which is not installed in {sys.prefix}; install it "
-        f"with: python -m pip install 'weft-dllm{extra}'"
+        f"this command needs the Python module {module!r}, which is not installed in {sys.prefix}; "
+        f"install it with: python -m pip install 'weft-dllm{extra}'"
     )
 
 

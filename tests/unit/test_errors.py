@@ -43,3 +43,24 @@ def test_explained_arguments_reach_the_function():
 def test_arguments_that_a_function_does_not_take_are_explained(args, kwargs, message):
     with pytest.raises(errors.SamplingError, match=message):
         draw(*args, **kwargs)
+
+
+@pytest.mark.parametrize(
+    ("module", "install"),
+    [
+        ("deepspeed.launcher", "'weft-dllm[deepspeed]'"),
+        ("trackio", "'weft-dllm[trackers]'"),
+        ("torch", "'weft-dllm'"),
+    ],
+)
+def test_a_module_that_is_not_installed_is_named_with_its_extra(capsys, module, install):
+    with pytest.raises(SystemExit, match="2"), errors.exit_on_error():
+        raise ModuleNotFoundError(f"No module named {module!r}", name=module)
+    message = capsys.readouterr().err
+    assert message.startswith(f"weft: error: this command needs the Python module {module.split('.')[0]!r}")
+    assert message.endswith(f"python -m pip install {install}\n")
+
+
+def test_a_missing_module_of_weft_is_not_explained_away():
+    with pytest.raises(ModuleNotFoundError), errors.exit_on_error():
+        raise ModuleNotFoundError("No module named 'weft.nothing'", name="weft.nothing")

@@ -18,29 +18,28 @@ OPTIONS_WITH_JOBS = ("--cores", "-c", "--jobs", "-j", "--executor", "-e", "--pro
 """Options of Snakemake that say how many jobs run at once, or that name a profile which may say so."""
 
 
-@app.command(
-    "run",
-    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
-    options_metavar="",
-)
+@app.command("run", context_settings={"ignore_unknown_options": True}, options_metavar="")
 def run_workflow(
-    context: typer.Context,
     experiment: Annotated[str, typer.Argument(help="Path or name of an experiment file.")],
+    arguments: Annotated[
+        list[str] | None, typer.Argument(metavar="ARGUMENTS", help="Targets and options of Snakemake.")
+    ] = None,
 ) -> None:
     """Run an experiment with Snakemake, on all cores unless an option says otherwise.
 
-    What follows the experiment is handed to Snakemake: targets such as "figures", and options such as "-n",
-    "--cores 4" or "--config device=cuda". Results are written below the working directory.
+    What follows the experiment is handed to Snakemake, such as the target "figures" or "--cores 4". Results
+    are written below the working directory.
     """
     if experiment.startswith("-"):
         raise typer.BadParameter(f"the experiment comes before the options of Snakemake, got {experiment!r}")
-    if not _has_option(context.args, DIRECTORY_OPTIONS):
+    given = arguments or []
+    if not _has_option(given, DIRECTORY_OPTIONS):
         find_experiment(experiment)
     from snakemake import cli
 
     # The rules call ``python``, which has to be the one that runs this command.
     os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
-    sys.argv = ["snakemake", *snakemake_arguments(experiment, context.args)]
+    sys.argv = ["snakemake", *snakemake_arguments(experiment, given)]
     cli.main()
 
 

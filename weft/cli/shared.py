@@ -32,11 +32,12 @@ app = typer.Typer(
 )
 
 
-def _print_version(is_asked: bool) -> None:
+def _print_version(is_asked: bool) -> bool:
     """Print the version and end, if ``--version`` is given."""
     if is_asked:
         typer.echo(f"weft {weft.__version__}")
         raise typer.Exit
+    return is_asked
 
 
 @app.callback()

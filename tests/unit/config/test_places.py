@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from weft.config import load_experiment
+from weft.config import load_experiment, places
 from weft.config.places import CHECKOUT, as_written, find_path, in_one_spelling, run_jobs_from_checkout
 from weft.config.stages import stage_settings
 
@@ -49,6 +49,25 @@ def test_jobs_import_the_package_of_the_checkout(monkeypatch, before):
     monkeypatch.setenv("PYTHONPATH", before)
     run_jobs_from_checkout()
     assert os.environ["PYTHONPATH"].split(os.pathsep) == [str(CHECKOUT), *filter(None, [before])]
+
+
+def test_jobs_of_an_installed_package_import_it_without_its_neighbours(elsewhere, monkeypatch):
+    package = elsewhere / "site-packages/weft"
+    (package / "shipped").mkdir(parents=True)
+    (package.parent / "numpy").mkdir()
+    monkeypatch.setattr(places, "PACKAGE", package)
+    for name in ("CHECKOUT", "SHIPPED_FILES"):
+        monkeypatch.setattr(places, name, package / "shipped")
+    for _ in range(2):  # an earlier run has made the link
+        monkeypatch.setenv("PYTHONPATH", "")
+        run_jobs_from_checkout()
+        folder = Path(os.environ["PYTHONPATH"])
+        assert [path.name for path in folder.iterdir()] == ["weft"]
+        assert (folder / "weft").resolve() == package
+    moved = package.rename(elsewhere / "weft")
+    monkeypatch.setattr(places, "PACKAGE", moved)
+    run_jobs_from_checkout()
+    assert (folder / "weft").resolve() == moved
 
 
 TINY = CHECKOUT / "experiments/tiny.yaml"

@@ -1,8 +1,10 @@
 import json
 import multiprocessing
+from pathlib import Path
 
 import pytest
 
+from weft.data import pins as pins_module
 from weft.data.pins import add_pin, find_pin, pins_path
 from weft.errors import DataError
 
@@ -23,6 +25,12 @@ def pin_many(pins, worker, start):
 
 def test_the_lock_file_stands_beside_the_experiment(tmp_path):
     assert pins_path(tmp_path / "my.paper.yaml") == tmp_path / "my.paper.lock.json"
+
+
+def test_the_lock_file_of_an_installed_experiment_stands_in_the_working_directory(tmp_path, monkeypatch):
+    monkeypatch.setattr(pins_module, "SHIPPED_FILES", tmp_path / "shipped")
+    assert pins_path(tmp_path / "shipped/experiments/paper.yaml") == Path("paper.lock.json")
+    assert pins_path(tmp_path / "mine.yaml") == tmp_path / "mine.lock.json"
 
 
 def test_a_pin_is_found_by_type_repository_and_revision(tmp_path):
