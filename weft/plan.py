@@ -130,7 +130,7 @@ def _list_needs(experiment: Sampled, offline: Sequence[str], pins: Path | None) 
         elif isinstance(source, PublishedBenchmark):
             needs.update([_describe_file(source.file, pins)])
         elif isinstance(source, FileData):
-            absent = [path for path in source.paths if not find_path(path).exists()]
+            absent = [path for path in source.path if not find_path(path).exists()]
             yield from (_describe_absence(path, "file") for path in absent)
         elif isinstance(source, CustomBenchmark) and not find_path(source.path).is_file():
             yield _describe_absence(source.path, "file")

@@ -80,7 +80,9 @@ def data_dataset(
     loaded = load_dataset(dataset, source, offline=folders, pins=pins)
     write_lines(out, loaded.records)
     save_provenance(out, described, inputs=loaded.inputs, notes=loaded.notes)
-    repeated = f" ({loaded.num_repeated} repeated lines left out)" if loaded.num_repeated else ""
+    for line in loaded.report:
+        typer.echo(f"{dataset}: {line}")
+    repeated = f" ({loaded.num_repeated} repeated rows left out)" if loaded.num_repeated else ""
     typer.echo(f"{dataset}: {len(loaded.records)} examples{repeated} -> {out}")
 
 

@@ -37,6 +37,8 @@ MAPPING_ERRORS = ("dict_type", "model_type", "model_attributes_type")
 """Pydantic's names of offences of a value that is no mapping."""
 FILE_KINDS = ("web", "hub")
 """Tags of the two kinds of files, which differ in their keys."""
+HUB_KINDS = ("hub_dataset", "hub_files")
+"""Tags of the two kinds of training sets on the hub, which follow the tag ``hub``."""
 
 
 class Section(BaseModel):
@@ -129,6 +131,8 @@ def _keys_in_file(location: Sequence[str | int], content: JsonObject) -> tuple[s
     value: Any = content
     is_tagged = False
     for position, key in enumerate(location):
+        if key in HUB_KINDS:
+            continue
         is_last = position == len(location) - 1
         is_tag = not is_tagged and _is_tag(key, value, is_last=is_last)
         if key == "[key]" or is_tag:

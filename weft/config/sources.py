@@ -1,12 +1,14 @@
 """Sources of base models, training examples and test questions."""
 
+import re
 from typing import Annotated, Any, Literal
 
-from pydantic import Discriminator, Field, Tag, model_validator
+from pydantic import BeforeValidator, Discriminator, Field, Tag, field_validator, model_validator
 
 from weft.config.instructions import Instruction
 from weft.config.places import UserPath
 from weft.config.section import Section, Sha256
+from weft.config.splits import Split, check_split, parse_split
 
 SpecialTokens = Literal["error", "plain_text"]
 """What to do with special tokens, such as the mask token, in the texts of questions and answers."""
@@ -217,7 +219,7 @@ class GeneratedData(Section):
 
 
 class HubData(Section):
-    """Published reasoning traces."""
+    """Published reasoning traces, by the files that hold them."""
 
     source: Literal["hub"]
     """Files on the Hugging Face hub."""
@@ -273,6 +275,10 @@ class _Rows(Section):
     """Text that precedes every question, in the last user turn."""
 
 
+def _as_list(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
 class FileData(_Rows):
     """Training examples of the user, from files or from a folder of the library datasets.
 
@@ -284,30 +290,89 @@ class FileData(_Rows):
 
     source: Literal["file", "jsonl"]
     """Files of the user. ``jsonl`` is an earlier name, with which each row may have another form."""
-    path: UserPath | list[UserPath] = Field(min_length=1)
-    """Path of a file or of a folder, or paths of several, which are read in this order."""
+    path: Annotated[list[UserPath], BeforeValidator(_as_list)]
+    """Path of a file or of a folder, or a list of paths, which are read in this order."""
     split: str | None = None
-    """Split of a folder; ``train`` if not given and there are several. A slice may follow: train[:1000]."""
+    """Split of a folder, with or without a range of rows, such as train[:1000]; ``train`` or the only one if
+    none is given."""
     sha256: Sha256 | None = None
     """SHA-256 of the file; not checked if not given."""
 
-    @property
-    def paths(self) -> list[str]:
-        """The paths, also if there is one only."""
-        return [self.path] if isinstance(self.path, str) else self.path
-
     @model_validator(mode="after")
     def _hash_of_one_file(self) -> "FileData":
-        if not all(self.paths):
-            raise ValueError("path must not be empty")
-        if self.sha256 is not None and len(self.paths) > 1:
-            raise ValueError(
-                f"sha256 is the hash of one file, but path names {len(self.paths)}; leave it out"
-            )
+        if not self.path or not all(self.path):
+            raise ValueError(f"path must name a file, got {self.path}")
+        if self.sha256 is not None and len(self.path) > 1:
+            raise ValueError(f"sha256 is the hash of one file, but path names {len(self.path)} files")
         return self
 
+    @field_validator("split")
+    @classmethod
+    def _split_is_readable(cls, split: str | None) -> str | None:
+        return check_split(split)
 
-DataSource = Annotated[GeneratedData | HubData | FileData, Field(discriminator="source")]
+
+class HubDataset(_Rows):
+    """A data set on the hub, by its name.
+
+    The files of the split are found as the library datasets finds them, and read like files of the user. No
+    code of the repository is run.
+    """
+
+    source: Literal["hub"]
+    """A data set on the Hugging Face hub."""
+    dataset: str = Field(min_length=1)
+    """Repository as owner/name. A split may follow, as in owner/name[train] or owner/name[train:1000]."""
+    config: str | None = None
+    """Configuration (subset) of the data set; the default one if not given."""
+    split: str | None = None
+    """Split, with or without a range of rows, such as train[:1000]; ``train`` or the only one if none is
+    given."""
+    revision: str = Field(default="main", min_length=1)
+    """Commit, tag or branch. Its commit at first use is recorded in NAME.lock.json and used from then on."""
+    sha256: dict[str, Sha256] = Field(default={})
+    """File -> SHA-256; for other files the hash at first use is recorded, and checked from then on."""
+
+    @property
+    def repo(self) -> str:
+        """The repository as owner/name."""
+        return self.dataset.partition("[")[0]
+
+    @property
+    def rows(self) -> Split:
+        """The split and the range of its rows."""
+        _, bracket, inner = self.dataset.partition("[")
+        text = inner.removesuffix("]") if bracket else self.split
+        return parse_split(text) if text else Split()
+
+    @model_validator(mode="after")
+    def _dataset_is_readable(self) -> "HubDataset":
+        match = re.fullmatch(r"[\w.-]+/[\w.-]+(\[(.+)\])?", self.dataset)
+        if match is None:
+            raise ValueError(f"dataset must be owner/name or owner/name[train:1000], got {self.dataset!r}")
+        check_split(match[2])
+        if match[2] and self.split:
+            raise ValueError(f"split must not be given if dataset has one, got {self.split!r}")
+        return self
+
+    @field_validator("split")
+    @classmethod
+    def _split_is_readable(cls, split: str | None) -> str | None:
+        return check_split(split)
+
+
+def _kind_of_hub_data(value: Any) -> str:
+    has_files = "files" in value if isinstance(value, dict) else isinstance(value, HubData)
+    return "hub_files" if has_files else "hub_dataset"
+
+
+AnyHubData = Annotated[
+    Annotated[HubDataset, Tag("hub_dataset")] | Annotated[HubData, Tag("hub_files")],
+    Discriminator(_kind_of_hub_data),
+]
+"""The files of the key ``files`` if it is given, and otherwise a data set by its name."""
+
+DataSource = Annotated[GeneratedData | AnyHubData | FileData, Field(discriminator="source")]
 
 
 class GeneratedBenchmark(Section):

@@ -1,21 +1,19 @@
-"""Fine-tuning sets as text examples: generated, from the hub, or from a custom JSON Lines file."""
+"""Fine-tuning sets as text examples: generated, from the hub, or from files of the user."""
 
 import random
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from weft.config.places import find_path
-from weft.config.sources import DataSource, FileData, GeneratedData, HubData
-from weft.data.forms import make_example
+from weft.config.sources import DataSource, FileData, GeneratedData, HubData, HubFile
 from weft.data.hub import fetch_hub_file, pin_hub_file
 from weft.data.instructions import describe_instruction, find_instruction, with_instruction
-from weft.data.jsonl import read_numbered_rows
-from weft.data.offline import check_sha256
+from weft.data.row_sets import read_row_set
 from weft.data.rows import Loaded, describe_files, read_rows, take_text
 from weft.data.tasks.examples import generate_examples
 from weft.data.tasks.problem import join_answer
 from weft.errors import DataError
-from weft.records import Example, JsonObject, Message
+from weft.records import Example, JsonObject
 from weft.records.ids import example_id
 
 
@@ -24,8 +22,8 @@ def load_dataset(
 ) -> Loaded[Example]:
     """Load the examples of a fine-tuning set. Files from the hub are pinned once they have been read.
 
-    If a custom file repeats an example, only the first copy is kept: the noise depends on the example, so
-    all copies would be masked at the same positions. Published data sets are not changed.
+    If rows repeat an example, only the first copy is kept: the noise depends on the example, so all copies
+    would be masked at the same positions. Published reasoning traces (``files``) are not changed.
 
     Args:
         name: name of the data set in the experiment.
@@ -39,30 +37,33 @@ def load_dataset(
     Raises:
         DataError: a file is missing, unreachable, damaged or malformed, or no example is left.
     """
+    pinned: list[HubFile] = []
     files: list[Path] = []
     inputs: list[Path] = []
+    report: Sequence[str] = ()
     num_repeated = 0
     if isinstance(source, GeneratedData):
         examples = generate_examples(source.tasks, seed=source.seed, is_checked=source.checked_steps)
     elif isinstance(source, HubData):
+        pinned = source.files
         files = [fetch_hub_file(file, offline=offline, pins=pins) for file in source.files]
         examples = _read_hub(name, source, files, find_instruction(source.instruction, offline=offline))
     else:
-        inputs = [find_path(path) for path in source.paths]
-        read = _read_custom(name, source, offline)
-        examples = list({example.example_id: example for example in read}.values())
-        num_repeated = len(read) - len(examples)
+        found = read_row_set(name, source, offline=offline, pins=pins)
+        examples, report = found.examples, found.report
+        num_repeated = found.num_rows - len(examples)
+        pinned, files = [file for file, _ in found.files], [path for _, path in found.files]
+        inputs = [find_path(path) for path in source.path] if isinstance(source, FileData) else []
     if not examples:
         raise DataError(f"data set {name!r} must have at least one example, got none; check its source")
-    if isinstance(source, HubData):
-        for file, path in zip(source.files, files, strict=True):
-            pin_hub_file(file, path, pins=pins)
+    for file, path in zip(pinned, files, strict=True):
+        pin_hub_file(file, path, pins=pins)
     notes: JsonObject = {
         "files": describe_files(files),
         "instruction": describe_instruction(getattr(source, "instruction", "none")),
         "num_repeated": num_repeated,
     }
-    return Loaded(records=examples, inputs=inputs, notes=notes, num_repeated=num_repeated)
+    return Loaded(records=examples, inputs=inputs, notes=notes, num_repeated=num_repeated, report=report)
 
 
 def find_leaks(examples: Iterable[Example], questions: Collection[str]) -> list[str]:
@@ -98,31 +99,17 @@ def _read_hub(name: str, source: HubData, files: Sequence[Path], instruction: st
             trajectory = trajectory.strip().removeprefix(source.trajectory_prefix).strip()
             attempt = attempt.strip()
         question = with_instruction(instruction, question)
-        examples.append(_example(name, question, join_answer(trajectory, attempt)))
-    return examples
-
-
-def _read_custom(name: str, source: FileData, offline: Sequence[str]) -> list[Example]:
-    instruction = find_instruction(source.instruction, offline=offline)
-    remedy = f"correct the file or datasets.{name}.path"
-    examples = []
-    for path in map(find_path, source.paths):
-        if source.sha256 is not None:
-            check_sha256(path, source.sha256, name=str(path))
-        for place, row in read_numbered_rows(path, remedy=remedy):
-            example = make_example(
-                row, dataset=name, place=place, columns=source.columns, instruction=instruction
-            )
-            examples.append(example)
+        answer = join_answer(trajectory, attempt)
+        identity = example_id(name, question, answer)
+        examples.append(Example(example_id=identity, question=question, answer=answer, source=name))
+    if source.num_examples is not None and len(examples) < source.num_examples:
+        raise DataError(
+            f"datasets.{name}.num_examples must be at most the number of rows with an answer, got "
+            f"{source.num_examples} for {len(examples)} of {len(rows)} rows; lower it or leave it out"
+        )
     return examples
 
 
 def find_place(example: Example, sources: Mapping[str, DataSource]) -> str | None:
     """Return the place from which an example of the experiment's data sets was read, or None."""
     return example.origin if example.source in sources else None
-
-
-def _example(name: str, question: str, answer: str, history: tuple[Message, ...] = ()) -> Example:
-    optional = {"history": history} if history else {}  # an empty history is not written
-    identity = example_id(name, question, answer, history)
-    return Example(example_id=identity, question=question, answer=answer, source=name, **optional)

@@ -15,6 +15,8 @@ from weft.records import JsonObject
 HEAD_BYTES = 4096
 """Number of bytes at the beginning of a file by which its format is recognised."""
 MAX_KEYS_SHOWN = 12
+PARQUET, GZIP = b"PAR1", b"\x1f\x8b"
+"""First bytes of files of these formats."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,7 @@ _UNPACK = "unpack it: {command} {{source}} > {{target}}"
 _LIST = "import json, sys; [print(json.dumps(row)) for row in json.load(sys.stdin){key}]"
 _CSV = _pandas("read_csv(sys.argv[1], sep=None, engine='python', dtype=str, keep_default_na=False)")
 BINARY_FORMATS = {
-    b"PAR1": Format("a Parquet file", _pandas("read_parquet(sys.argv[1])")),
+    PARQUET: Format("a Parquet file", _pandas("read_parquet(sys.argv[1])")),
     b"ARROW1": Format("an Arrow file", _pandas("read_feather(sys.argv[1])")),
     b"\xff\xff\xff\xff": Format(
         "an Arrow file of the library datasets",
@@ -53,7 +55,7 @@ BINARY_FORMATS = {
             "{source} {target}",
         ),
     ),
-    b"\x1f\x8b": Format("a file compressed by gzip", _UNPACK.format(command="gunzip -c <")),
+    GZIP: Format("a file compressed by gzip", _UNPACK.format(command="gunzip -c <")),
     b"BZh": Format("a file compressed by bzip2", _UNPACK.format(command="bunzip2 -c <")),
     b"\xfd7zXZ\x00": Format("a file compressed by xz", _UNPACK.format(command="xz -dc <")),
     b"\x28\xb5\x2f\xfd": Format("a file compressed by zstd", _UNPACK.format(command="zstd -dc <")),
@@ -68,23 +70,20 @@ BINARY_FORMATS = {
 """First bytes of a file -> its format."""
 LATIN1 = "convert it: iconv -f latin1 -t utf-8 < {source} > {target}"
 """Advice for text that is not UTF-8."""
-SAVED_DATASET = Format(
-    "a directory of the library datasets",
-    _python(
-        "import datasets, sys; datasets.load_from_disk(sys.argv[1]).to_json(sys.argv[2])", "{source} {target}"
-    ),
-)
 
 
 def recognise_path(path: Path) -> Format | None:
     """Return the format of a file or directory by its first bytes, or None if it may be JSON Lines."""
     if path.is_dir():
-        is_saved = (path / "state.json").exists() or (path / "dataset_info.json").exists()
-        return SAVED_DATASET if is_saved else Format("a directory", "name a file in it")
+        return Format("a directory", "name a file in it")
     if not path.is_file():
         return None
     with path.open("rb") as file:
-        head = file.read(HEAD_BYTES)
+        return recognise_head(file.read(HEAD_BYTES))
+
+
+def recognise_head(head: bytes) -> Format | None:
+    """Return the format of a file by its first bytes, or None if it may be JSON Lines."""
     for start, known in BINARY_FORMATS.items():
         if head.startswith(start):
             return known
@@ -133,7 +132,7 @@ def _recognise_json(text: str) -> Format | None:
     if not isinstance(value, dict) or end <= len(first_line):
         return None
     if (key := find_list_of_rows(value)) is not None and not content[end:].strip():
-        return list_of_rows(key)
+        return Format(f"one JSON object with all rows under {key!r}", _python(_LIST.format(key=f"['{key}']")))
     return Format("JSON objects over several lines", "convert it: jq -c . {source} > {target}")
 
 
@@ -144,11 +143,6 @@ def find_list_of_rows(row: JsonObject) -> str | None:
     return (
         keys[0] if is_only and re.fullmatch(r"\w+", keys[0]) and isinstance(row[keys[0]][0], dict) else None
     )
-
-
-def list_of_rows(key: str) -> Format:
-    """Return the format of a file with a single object that has all rows in a list."""
-    return Format(f"one JSON object with all rows under {key!r}", _python(_LIST.format(key=f"['{key}']")))
 
 
 def fill_paths(path: Path, advice: str) -> str:
@@ -219,4 +213,4 @@ def describe_row(row: JsonObject) -> str:
 def _advise(columns: Mapping[str, str]) -> str:
     pairs = ", ".join(f"{name}: {json.dumps(column) if column.strip() != column else column}"
                       for name, column in columns.items())  # fmt: skip
-    return f"write columns: {{{pairs}}} in the experiment file"
+    return f"write columns: {{{pairs}}} for this data set in the experiment file"

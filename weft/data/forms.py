@@ -28,6 +28,8 @@ from weft.records.ids import example_id
 REMEDY = "correct the file"
 TURNS = ("messages", "conversations", "conversation")
 """Columns with the turns of a conversation."""
+OTHER_NAMES = ("conversation", "context", "response", "history")
+"""Columns beside those of the forms that are read under their own names."""
 ROLES = {
     "system": "system",
     "developer": "system",
@@ -147,12 +149,14 @@ def describe_columns(row: JsonObject, form: Form, columns: Mapping[Column, str])
     present = _standardise(row, columns)
     needed, others = _NAMES[form]
     used = [name for name in get_args(Column) if name in present and name in needed | others | columns.keys()]
-    return ", ".join(f"{name} ({columns[name]})" if name in columns else name for name in used)
+    return ", ".join(
+        name if columns.get(name, name) == name else f"{name} ({columns[name]})" for name in used
+    )
 
 
 def _standardise(row: JsonObject, columns: Mapping[Column, str]) -> JsonObject:
     """Return the values of a row that are not null, under the names that the forms have."""
-    named = {**row, **{name: row.get(column) for name, column in columns.items()}}
+    named: JsonObject = {**row, **{str(name): row.get(column) for name, column in columns.items()}}
     given = {name: value for name, value in named.items() if value is not None}
     for name in TURNS:
         if isinstance(given.get(name), str) and str(given[name]).lstrip().startswith("["):

@@ -12,22 +12,89 @@ within about 23 seconds. It keeps no partial file when its process ends.
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
-from weft.config.sources import HubFile, HubModel
-from weft.data.offline import check_sha256, find_offline, list_places
-from weft.data.pins import add_pin, find_pin
+from weft.config.sources import HubDataset, HubFile, HubModel
+from weft.data.folders import CARD, list_names
+from weft.data.offline import check_sha256, explain_renewal, find_offline, list_places
+from weft.data.pins import Pin, add_pin, find_pin
 from weft.data.web import describe_failure
 from weft.errors import DataError
 from weft.provenance import file_sha256
+from weft.records.files import read_text
 
 MODEL_SUFFIXES = (".json", ".safetensors", ".jinja", "merges.txt")
 """Endings of the files of a checkpoint that are used: configuration, tokenizer and weights, no code."""
 
 
-def fetch_hub_file(source: HubFile, *, offline: Sequence[str], pins: Path | None = None) -> Path:
+@dataclass(frozen=True)
+class HubListing:
+    """The files of a data set on the hub or in an offline folder.
+
+    Attributes:
+        names: paths of all files in the repository.
+        card: text of its README.md, or an empty text.
+        commit: commit of the repository; None for an offline folder.
+    """
+
+    names: Sequence[str]
+    card: str
+    commit: str | None
+
+
+def list_hub_dataset(source: HubDataset, *, offline: Sequence[str], pins: Path | None = None) -> HubListing:
+    """List the files of a data set in an offline folder, or at its pinned commit on the hub.
+
+    If the hub cannot be reached, the files count that were used before, if they are in the client's cache.
+    """
+    folder = find_offline(source.repo, offline)
+    if folder is not None:
+        return HubListing(list_names(folder), _read_card(folder / CARD), None)
+    from huggingface_hub import HfApi, hf_hub_download
+
+    pin = find_pin(pins, "dataset", source.repo, source.revision)
+    revision = pin.commit if pin else source.revision
+    try:
+        with _hub_errors(f"data set {source.repo} at {revision}", source.repo, offline):
+            info = HfApi().dataset_info(source.repo, revision=revision)
+            names = [file.rfilename for file in info.siblings or []]
+            commit = info.sha or revision
+            card = ""
+            if CARD in names:
+                card = hf_hub_download(source.repo, CARD, revision=commit, repo_type="dataset")
+    except DataError:
+        cached = None if pin is None else _list_cached(source.repo, pin)
+        if cached is None:
+            raise
+        return cached
+    return HubListing(names, _read_card(Path(card)) if card else "", commit)
+
+
+def _read_card(path: Path) -> str:
+    return read_text(path, remedy=explain_renewal(path)) if path.is_file() else ""
+
+
+def _list_cached(repo: str, pin: Pin) -> HubListing | None:
+    """Return the pinned files if all of them are in the client's cache."""
+    from huggingface_hub import try_to_load_from_cache
+
+    found = {
+        name: try_to_load_from_cache(repo, name, revision=pin.commit, repo_type="dataset")
+        for name in (CARD, *pin.files)
+    }
+    card = found.pop(CARD)
+    if not found or not all(isinstance(path, str) for path in found.values()):
+        return None
+    return HubListing([*found], _read_card(Path(card)) if isinstance(card, str) else "", pin.commit)
+
+
+def fetch_hub_file(
+    source: HubFile, *, offline: Sequence[str], pins: Path | None = None, commit: str | None = None
+) -> Path:
     """Return the path of a file of a data set, in an offline folder or in the hub client's cache.
 
+    A file that is not pinned is requested at ``commit``, if it is given, and otherwise at its revision.
     The hash of the file is compared with the hash in the experiment, in the lock file or on the hub.
     A DataError is raised if it differs, or if the file is neither offline nor reachable.
     """
@@ -37,7 +104,7 @@ def fetch_hub_file(source: HubFile, *, offline: Sequence[str], pins: Path | None
     if path is None:
         from huggingface_hub import hf_hub_download
 
-        revision = pin.commit if pin else source.revision
+        revision = pin.commit if pin else commit or source.revision
         with _hub_errors(f"{source.file} of data set {source.repo} at {revision}", name, offline):
             path = Path(hf_hub_download(source.repo, source.file, revision=revision, repo_type="dataset"))
     if source.sha256 is not None:

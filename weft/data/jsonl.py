@@ -22,6 +22,8 @@ MAX_DIGITS = 4300
 """Largest number of digits of an integer that Python converts to text."""
 BLANK = " \t\r"
 """Characters of a blank line besides its end."""
+_BLANK = re.compile(r"[ \t\r\n]*")
+_SURROGATE = re.compile(r"\\u[dD]|[\ud800-\udfff]")
 
 
 def read_numbered_rows(path: Path, *, remedy: str) -> Iterator[tuple[str, JsonObject]]:
@@ -37,7 +39,20 @@ def read_numbered_rows(path: Path, *, remedy: str) -> Iterator[tuple[str, JsonOb
     Raises:
         DataError: the file is missing or in another format, or a line is malformed.
     """
-    text = _read_text(path, remedy=remedy)
+    known = recognise_path(path)
+    if known is not None:
+        raise wrong_format(str(path), path, known, remedy=remedy)
+    try:
+        text = read_text(path, remedy=remedy)
+    except DataError as error:
+        if isinstance(error.__cause__, UnicodeDecodeError):
+            raise DataError(f"{error}; {fill_paths(path, LATIN1)}") from error
+        raise
+    yield from number_lines(path, text, remedy=remedy)
+
+
+def number_lines(path: Path, text: str, *, remedy: str) -> Iterator[tuple[str, JsonObject]]:
+    """Yield place and object of each line of JSON Lines that is not blank; see `read_numbered_rows`."""
     is_first = True
     for place, line in numbered_lines(path, text):
         if not line.strip(BLANK):
@@ -47,7 +62,7 @@ def read_numbered_rows(path: Path, *, remedy: str) -> Iterator[tuple[str, JsonOb
         except (ValueError, RecursionError) as error:
             known = recognise_text(text) if is_first else None
             if known is not None:
-                raise _wrong_format(place, path, known, remedy) from error
+                raise wrong_format(place, path, known, remedy=remedy) from error
             raise DataError(
                 f"{place}: expected a JSON object, got {_cut(line)} ({_explain(error)}); {remedy}"
             ) from error
@@ -55,21 +70,59 @@ def read_numbered_rows(path: Path, *, remedy: str) -> Iterator[tuple[str, JsonOb
         yield place, row
 
 
-def _read_text(path: Path, *, remedy: str) -> str:
-    known = recognise_path(path)
-    if known is not None:
-        raise _wrong_format(str(path), path, known, remedy)
-    try:
-        return read_text(path, remedy=remedy)
-    except DataError as error:
-        if isinstance(error.__cause__, UnicodeDecodeError):
-            raise DataError(f"{error}; {fill_paths(path, LATIN1)}") from error
-        raise
+def number_items(path: Path, text: str, *, remedy: str) -> Iterator[tuple[str, JsonObject]]:
+    """Yield the place, "FILE, row N", and the object of each item of a JSON list.
+
+    Args:
+        path: the file.
+        text: its content, which begins with a bracket.
+        remedy: advice for a malformed item.
+
+    Yields:
+        Places and objects, in file order.
+
+    Raises:
+        DataError: an item is malformed, or more text follows the list.
+    """
+    decoder = _StrictDecoder()
+    position, number = _skip_blank(text, text.index("[") + 1), 0
+    is_open = text[position : position + 1] != "]"
+    while is_open:
+        number += 1
+        place = f"{path}, row {number}"
+        try:
+            row, end = decoder.raw_decode(text, position)
+            if not isinstance(row, dict):
+                raise ValueError(f"this is a {type(row).__name__}")
+            _check_surrogates(row, text, position, end)
+            after = _skip_blank(text, end)
+            if text[after : after + 1] not in (",", "]"):
+                raise json.JSONDecodeError("Expecting ',' or ']'", text, after)
+        except (ValueError, RecursionError) as error:
+            shown = _cut(text[position : position + SHOWN_CHARACTERS + 1])
+            raise DataError(
+                f"{place}: expected a JSON object in a list, got {shown} ({_explain(error)}); {remedy}"
+            ) from error
+        yield place, row
+        is_open = text[after] == ","
+        position = _skip_blank(text, after + 1) if is_open else after
+    end = _skip_blank(text, position + 1)
+    if end < len(text):
+        shown = _cut(text[end : end + SHOWN_CHARACTERS + 1])
+        raise DataError(f"{path}: expected the end of the file after the JSON list, got {shown}; {remedy}")
 
 
-def _wrong_format(place: str, path: Path, known: Format, remedy: str) -> DataError:
+def _skip_blank(text: str, position: int) -> int:
+    match = _BLANK.match(text, position)
+    return match.end() if match else position
+
+
+def wrong_format(
+    place: str, path: Path, known: Format, *, expected: str = "JSON Lines", remedy: str
+) -> DataError:
+    """Return the error for a file in a format that is not read, with the command that converts it."""
     return DataError(
-        f"{place}: expected JSON Lines, got {known.name}; {fill_paths(path, known.advice)}; {remedy}"
+        f"{place}: expected {expected}, got {known.name}; {fill_paths(path, known.advice)}; {remedy}"
     )
 
 
@@ -84,10 +137,14 @@ def parse_strictly(line: str) -> JsonObject:
 def parse_value(text: str) -> object:
     """Return a JSON value; raise ValueError or RecursionError if it is not strictly valid."""
     value = json.loads(text, cls=_StrictDecoder)
-    # An escape or a raw surrogate is the rare reason to look at all texts of a value.
-    if re.search(r"\\u[dD]|[\ud800-\udfff]", text):
-        _require_unicode(value)
+    _check_surrogates(value, text, 0, len(text))
     return value
+
+
+def _check_surrogates(value: object, text: str, start: int, end: int) -> None:
+    # An escape or a raw surrogate is the rare reason to look at all texts of a value.
+    if _SURROGATE.search(text, start, end):
+        _require_unicode(value)
 
 
 class _StrictDecoder(json.JSONDecoder):
@@ -148,7 +205,8 @@ def _explain(error: ValueError | RecursionError) -> str:
     if isinstance(error, json.JSONDecodeError):
         if error.msg == "Extra data":
             return f"more text follows the object at column {error.colno}; each object needs its own line"
-        return f"{error.msg}, column {error.colno}"
+        line = f"line {error.lineno}, " if error.lineno > 1 else ""
+        return f"{error.msg}, {line}column {error.colno}"
     return str(error)
 
 

@@ -34,12 +34,14 @@ class Loaded(Generic[RecordT]):
         inputs: local files from which they were read.
         notes: further entries of the provenance.
         num_repeated: number of repeated examples that were left out.
+        report: what was recognised in the data, as lines of text.
     """
 
     records: list[RecordT]
     inputs: Sequence[Path] = ()
     notes: JsonObject = field(default_factory=dict)
     num_repeated: int = 0
+    report: Sequence[str] = ()
 
 
 def read_rows(path: Path) -> list[JsonObject]:

@@ -180,11 +180,18 @@ def _read_whole_lines(path: Path, kind: type[RecordT]) -> tuple[list[RecordT], i
 def read_text(path: Path, *, error: type[WeftError] = DataError, remedy: str = "check the path") -> str:
     """Read a UTF-8 text file, with or without a byte order mark."""
     try:
-        return path.read_bytes().decode("utf-8-sig", "surrogatepass")
+        content = path.read_bytes()
     except FileNotFoundError as cause:
         raise error(f"{path}: expected a file, got none; {remedy}") from cause
     except OSError as cause:
         raise error(f"{path}: expected a readable file, got {cause.strerror}; {remedy}") from cause
+    return decode_text(content, path, error=error, remedy=remedy)
+
+
+def decode_text(content: bytes, path: Path, *, error: type[WeftError] = DataError, remedy: str) -> str:
+    """Decode the content of a UTF-8 text file, with or without a byte order mark."""
+    try:
+        return content.decode("utf-8-sig", "surrogatepass")
     except UnicodeDecodeError as cause:
         line = cause.object.count(b"\n", 0, cause.start) + 1
         raise error(f"{path}, line {line}: expected UTF-8 text, got byte {cause.object[cause.start]:#04x}; "

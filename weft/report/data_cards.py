@@ -108,7 +108,7 @@ def _describe_source(source: DataSource) -> Iterator[tuple[str, str]]:
         yield "selection", f"{kept} after a shuffle with seed {source.shuffle_seed}"
     else:
         assert isinstance(source, FileData), "there are three kinds of sources"
-        yield "source", f"the file {', '.join(map(as_written, source.paths))}"
+        yield "source", f"the file {', '.join(map(as_written, source.path))}"
         yield "licence", UNKNOWN
 
 

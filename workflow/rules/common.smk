@@ -187,12 +187,24 @@ def files_of(source):
     """Return all of the user's files of a source."""
     if getattr(source, "path", None) is None:
         return []
+    if isinstance(source.path, list):
+        return [
+            file for path in source.path for file in training_files(find_path(path))
+        ]
     path = find_path(source.path)
     return (
         sorted([*path.glob("*.json"), *path.glob("*.safetensors")])
         if path.is_dir()
         else [path]
     )
+
+
+def training_files(path):
+    """Return a file with training data, or the files in a folder with training data."""
+    if not path.is_dir():
+        return [path]
+    files = (file for file in path.rglob("*") if file.is_file())
+    return sorted(file for file in files if not file.name.startswith("."))
 
 
 def digest_unlisted():
