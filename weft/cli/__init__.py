@@ -3,13 +3,27 @@
 Subcommands import heavy libraries inside their functions, so that commands without a model start quickly.
 """
 
-from weft.cli import curve, data, export, inspect, lm_eval, report, run, sample, score, trace, train
+from weft.cli import (
+    curve,
+    data,
+    data_show,
+    export,
+    inspect,
+    lm_eval,
+    report,
+    run,
+    sample,
+    score,
+    trace,
+    train,
+)
 from weft.cli.shared import app
 
 __all__ = [
     "app",
     "curve",
     "data",
+    "data_show",
     "export",
     "inspect",
     "lm_eval",

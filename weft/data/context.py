@@ -42,10 +42,10 @@ def check_before_jobs(
     """
     if isinstance(experiment, Evaluation):
         for source in _list_checkpoints(experiment):
-            _check_lengths(experiment, _find_known(source, offline, None))
+            _check_lengths(experiment, find_known_base(source, offline, None))
     if isinstance(experiment, FineTuning):
         experiment.training.accumulation_steps(num_processes)
-        _check_lengths(experiment, _find_known(experiment.base_model, offline, placed))
+        _check_lengths(experiment, find_known_base(experiment.base_model, offline, placed))
 
 
 def _list_checkpoints(experiment: Evaluation) -> Iterator[BaseModelSource]:
@@ -114,8 +114,18 @@ def read_context(folder: Path) -> int | None:
     return context if isinstance(context, int) and context > 0 else None
 
 
-def _find_known(source: BaseModelSource, offline: Sequence[str], placed: Path | None) -> Path | None:
-    """Return the checkpoint directory of a base model that need not be downloaded, or None."""
+def find_known_base(source: BaseModelSource, offline: Sequence[str], placed: Path | None) -> Path | None:
+    """Find a base model if it need not be downloaded.
+
+    Args:
+        source: its source in the experiment.
+        offline: folders that are searched for it before a download.
+        placed: the base model as an earlier run of the workflow placed it, if it exists.
+
+    Returns:
+        The checkpoint directory; None for a model that would be downloaded, and for one that is trained from
+        scratch, of which the recipe tells the lengths.
+    """
     if isinstance(source, LocalModel):
         return find_path(source.path)
     if isinstance(source, HubModel):
