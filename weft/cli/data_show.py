@@ -1,5 +1,6 @@
 """``weft data show``: one training example as the model gets it."""
 
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,7 +14,7 @@ from weft.config import FineTuning, Method, find_experiment
 from weft.config.methods import PRESETS
 from weft.config.places import find_path
 from weft.config.section import validate
-from weft.config.sources import DataSource, FileData, ScratchModel
+from weft.config.sources import DataSource, FileData, HubDataset, ScratchModel
 from weft.data.pins import pins_path
 from weft.errors import ConfigError, DataError, find_by_name
 from weft.layout import ResultLayout
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
     from weft.data.rows import Loaded
 
 SHIPPED_BASE = Path("experiments/tiny-base")
+HUB_NAME = r"[\w.-]+/[\w.-]+(\[.+\])?"
+"""Pattern of the name of a data set on the hub, which may be followed by a split."""
+FILE_ENDINGS = (".jsonl", ".json", ".csv", ".tsv", ".parquet", ".gz", ".arrow", ".txt")
 METHODS = ("sft", "weft")
 MAX_WEIGHTS = 2 * 2**30
 """Size of the weights, in bytes, from which on the rates are computed only on demand."""
@@ -33,7 +37,11 @@ PIPE_WIDTH = 10_000
 @data_app.command("show")
 def data_show(
     file: Annotated[
-        Path | None, typer.Argument(help="File of training examples; by default that of the experiment.")
+        Path | None,
+        typer.Argument(
+            help="File or folder of training examples, or owner/name of a data set on the hub; by default "
+            "that of the experiment."
+        ),
     ] = None,
     experiment: Annotated[
         str | None,
@@ -111,6 +119,7 @@ def data_show(
     console = Console(highlight=False, markup=False, emoji=False, width=width)
     heading = [
         _describe(loaded, example, name, index),
+        *loaded.report[:1],
         f"base model: {folder}; layout: {layout}; at most {limit} tokens",
     ]
     print_example(console, view, heading=heading, seed=seed, has_all=has_all)
@@ -139,7 +148,7 @@ def _find_source(
     if file is None:
         return named[0]
     for name, source in named:
-        if isinstance(source, FileData) and any(_is_same(file, path) for path in source.paths):
+        if isinstance(source, FileData) and any(_is_same(file, path) for path in source.path):
             return name, source
     name, source = named[0]
     if isinstance(source, FileData):  # another file with the same columns and instruction
@@ -147,16 +156,16 @@ def _find_source(
     return file.stem, _make_source(file, [])
 
 
-def _make_source(file: Path, columns: Sequence[str]) -> FileData:
+def _make_source(file: Path, columns: Sequence[str]) -> FileData | HubDataset:
+    """Return the source of a file or folder, or of a data set on the hub, such as owner/name[train:100]."""
     pairs = [column.partition("=") for column in columns]
     if not all(name and equals and column for name, equals, column in pairs):
         raise ConfigError(f"--column must be NAME=COLUMN, such as question=problem, got {list(columns)}")
-    content = {
-        "source": "file",
-        "path": [str(file)],
-        "columns": {name: column for name, _, column in pairs},
-    }
-    return validate(FileData, content, origin="--column")
+    content = {"columns": {name: column for name, _, column in pairs}}
+    is_hub = not file.exists() and file.suffix not in FILE_ENDINGS
+    if is_hub and re.fullmatch(HUB_NAME, str(file)):
+        return validate(HubDataset, {"source": "hub", "dataset": str(file), **content}, origin="--column")
+    return validate(FileData, {"source": "file", "path": [str(file)], **content}, origin="--column")
 
 
 def _is_same(file: Path, path: str) -> bool:

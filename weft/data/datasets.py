@@ -55,7 +55,8 @@ def load_dataset(
         pinned, files = [file for file, _ in found.files], [path for _, path in found.files]
         inputs = [find_path(path) for path in source.path] if isinstance(source, FileData) else []
     if not examples:
-        raise DataError(f"data set {name!r} must have at least one example, got none; check its source")
+        read = f" in {', '.join(map(str, inputs or files))}" if inputs or files else ""
+        raise DataError(f"data set {name!r} must have at least one example, got none{read}; check its source")
     for file, path in zip(pinned, files, strict=True):
         pin_hub_file(file, path, pins=pins)
     notes: JsonObject = {

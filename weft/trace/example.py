@@ -125,10 +125,11 @@ def view_example(
     parts: list[Part] = [part for part, count in kinds for _ in range(count)]
     parts[max_length:] = ["cut off"] * len(parts[max_length:])
     ids += [tokenizer.pad_token_id] * num_padding
+    parts += ["padding"] * num_padding
     view = ExampleView(
         token_ids=ids,
         texts=_decode_each(tokenizer, ids, boundary),
-        parts=[*parts, *["padding"] * num_padding],
+        parts=parts,
         boundary=boundary,
         max_length=max_length,
         t=t,

@@ -113,7 +113,9 @@ def test_a_malformed_line_is_named_with_field_and_value(tmp_path, row, field, va
 def test_a_missing_or_empty_file_is_an_error(tmp_path):
     with pytest.raises(DataError, match=r"nowhere.jsonl.*datasets.mine.path"):
         load_dataset("mine", FileData(source="jsonl", path="nowhere.jsonl"), offline=[])
-    with pytest.raises(DataError, match="'mine' must have at least one example"):
+    with pytest.raises(
+        DataError, match=r"'mine' must have at least one example, got none in .*custom.jsonl; check"
+    ):
         load_custom(tmp_path)
     with pytest.raises(DataError, match=f"custom.jsonl .*{'0' * 64}"):
         load_custom(tmp_path, chat(U, A), sha256="0" * 64)
