@@ -89,5 +89,5 @@ def masked_bound(log_prob: TokenFloats, is_masked: TokenMask) -> BatchFloats:
     Returns:
         L / l * sum of the log-probabilities of the l masked tokens, for each row.
     """
-    weight = is_masked.shape[1] / is_masked.sum(dim=1)
+    weight = is_masked.shape[1] / is_masked.sum(dim=1).to(log_prob.dtype)
     return torch.where(is_masked, log_prob, 0).sum(dim=1) * weight

@@ -26,8 +26,12 @@ def run_harness(arguments: Sequence[str]) -> None:
     register()
     from lm_eval.__main__ import cli_evaluate
 
-    sys.argv = ["weft lm-eval", *with_defaults(arguments)]
-    cli_evaluate()
+    before = sys.argv
+    sys.argv = ["weft lm-eval", *with_defaults(arguments)]  # the only way to give it arguments
+    try:
+        cli_evaluate()
+    finally:
+        sys.argv = before
 
 
 def register() -> None:
