@@ -22,6 +22,7 @@ ROOMS_WITH_MIRROR = (
     "config",
     "data",
     "diffusion",
+    "harness",
     "model",
     "report",
     "sampling",

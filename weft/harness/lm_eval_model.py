@@ -51,10 +51,9 @@ class WeftLM(LM):
     def __init__(self, **arguments: object) -> None:
         super().__init__()
         self.arguments = read_model_arguments(arguments)
-        self.accelerator = _join_processes()
-        if self.accelerator is None:
-            self._device = choose_device(self.arguments.device)
-        else:
+        self._device = choose_device(self.arguments.device)
+        self.accelerator = _join_processes(self._device)
+        if self.accelerator is not None:
             self._device = self.accelerator.device
             self._rank = self.accelerator.process_index
             self._world_size = self.accelerator.num_processes
@@ -292,10 +291,10 @@ def _name(request: Instance) -> str:
     return f"document {request.doc_id} of {request.task_name}"
 
 
-def _join_processes() -> Any:
-    """Return the connection to the other processes of ``accelerate launch``; None for a single process."""
+def _join_processes(device: torch.device) -> Any:
+    """Connect to the processes that ``accelerate launch`` or torchrun started; None for a single process."""
     if int(os.environ.get("WORLD_SIZE", "1")) < 2:
         return None
     from accelerate import Accelerator
 
-    return Accelerator()
+    return Accelerator(cpu=device.type == "cpu")

@@ -165,3 +165,25 @@ def test_a_single_process_gathers_its_own_values(language_model):
     assert language_model.all_gather(value) is value
     assert language_model.gather_object("x") == ["x"]
     language_model.barrier()
+
+
+def test_several_processes_share_the_requests(monkeypatch):
+    class Two:
+        device, process_index, num_processes = torch.device("cpu"), 1, 2
+
+        def __init__(self, cpu):
+            assert cpu
+
+        def gather(self, tensor):
+            return torch.cat([tensor, tensor])
+
+        def wait_for_everyone(self):
+            self.has_waited = True
+
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setattr("accelerate.Accelerator", Two)
+    second = make()
+    assert (second.rank, second.world_size) == (1, 2)
+    assert second.all_gather(torch.tensor([3])).tolist() == [3, 3]
+    second.barrier()
+    assert second.accelerator.has_waited

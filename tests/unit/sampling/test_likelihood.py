@@ -1,5 +1,6 @@
 import itertools
 import math
+from pathlib import Path
 
 import pytest
 import torch
@@ -7,6 +8,7 @@ import torch
 from tests.support.models import ScriptedModel
 from tests.unit.sampling.conftest import PROMPTS
 from weft.errors import SamplingError
+from weft.model import load_model, load_tokenizer
 from weft.sampling import generate
 from weft.sampling.denoise import Prompt
 from weft.sampling.likelihood import (
@@ -190,3 +192,26 @@ def test_settings_out_of_range_are_errors(model, settings, message):
 def test_a_mask_in_the_answer_is_an_error(model):
     with pytest.raises(SamplingError, match="must not contain the mask token"):
         likelihoods(model, pairs_of([[1]], [[MASK]]))
+
+
+def test_shared_masks_make_the_difference_between_two_answers_more_accurate():
+    base = Path(__file__).resolve().parents[3] / "experiments/tiny-base"
+    model, tokenizer = load_model(base), load_tokenizer(base)
+    turns = [{"role": "user", "content": "What is 45 plus 11?"}]
+    text = tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
+    prompt = tokenizer(text, add_special_tokens=False)["input_ids"]
+    answers = [
+        tokenizer(f"<reasoning>45+11={total}</reasoning>", add_special_tokens=False)["input_ids"]
+        for total in (56, 63)
+    ]
+
+    def spread(keys_of_options):
+        pairs = [
+            Continuation(Prompt(2 * number + option, prompt, keys[option]), answers[option])
+            for number, keys in enumerate(keys_of_options)
+            for option in range(2)
+        ]
+        found = likelihoods(model, pairs, mask=tokenizer.mask_token_id, enumerate_short=False, batch_size=64)
+        return torch.tensor([found[index] - found[index + 1] for index in range(0, len(found), 2)]).std()
+
+    assert spread([(key, key) for key in range(20)]) < spread([(key, key + 100) for key in range(20)]) / 2
