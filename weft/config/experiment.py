@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, get_args
 from pydantic import Field, field_validator, model_validator
 
 from weft.config.methods import Method
-from weft.config.models import AnyCheckpoint, EvaluatedModel
+from weft.config.models import EvaluatedModel
 from weft.config.places import CHECKOUT, UserPath
 from weft.config.sampling import Sampling
 from weft.config.section import Distinct, Name, Section, invalid, validate
@@ -20,6 +20,8 @@ from weft.config.sources import (
     CustomBenchmark,
     DataSource,
     GeneratedBenchmark,
+    HubModel,
+    LocalModel,
     ScratchModel,
     SpecialTokens,
     Task,
@@ -492,7 +494,7 @@ class Evaluation(_SampledKind):
         """Return True if a model has a base model."""
         return self.models[run.method].base is not None
 
-    def base_source(self, model: str) -> AnyCheckpoint | None:
+    def base_source(self, model: str) -> HubModel | LocalModel | None:
         """Return the source of a base model that is not one of the models; None if there is none."""
         base = self.models[model].base
         return None if isinstance(base, str) else base

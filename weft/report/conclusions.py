@@ -116,7 +116,10 @@ def _count_models(experiment: Experiment) -> Conclusions:
     verb = "was" if len(experiment.trained_runs) == 1 else "were"
     return Conclusions(
         f"{number} {verb} trained. The experiment has no benchmarks, so that nothing was sampled or scored.",
-        reservations=("The models are in the folder runs of the results.",),
+        reservations=(
+            "The models are in the folder runs of the results. The workflow's target exports writes them in "
+            "the published form of their family.",
+        ),
     )
 
 

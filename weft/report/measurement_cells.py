@@ -2,13 +2,14 @@
 
 import pandas as pd
 
-from weft.config import Experiment
+from weft.config import BASE_RUN, Experiment
 from weft.report.cells import (
     Cells,
     format_known,
     group_labels,
     short_labels,
 )
+from weft.report.costs import TOTAL
 from weft.report.labels import (
     DASH,
     MINUS,
@@ -85,13 +86,17 @@ def cost_cells(experiment: Experiment, frame: pd.DataFrame) -> Cells:
     """Return the costs of training and sampling."""
     ranges = zip(frame["ratio_low"], frame["ratio_high"], strict=True)
     control = method_label(frame["control"].iloc[0])
+    relative: Cells = {
+        f"relative to {control}": format_known(frame["ratio"], "{:.2f}".format),
+        "range over seeds": ["" if pd.isna(low) else f"{low:.2f} to {high:.2f}" for low, high in ranges],
+        "operations, relative": format_known(frame["operations_ratio"], "{:.2f}".format),
+    }
+    num_methods = len({*frame["method"]} - {BASE_RUN, TOTAL})
     return {
         "method": short_labels(frame),
         "runs": frame["num_runs"].astype(str),
         "seconds per step": format_known(frame["seconds_per_step"], seconds_text),
-        f"relative to {control}": format_known(frame["ratio"], "{:.2f}".format),
-        "range over seeds": ["" if pd.isna(low) else f"{low:.2f} to {high:.2f}" for low, high in ranges],
-        "operations, relative": format_known(frame["operations_ratio"], "{:.2f}".format),
+        **(relative if num_methods > 1 else {}),
         "of these probe, %": format_known(frame["probe_share"], percent),
         "training, s": format_known(frame["train_seconds"], "{:,.0f}".format),
         "sampling, s": format_known(frame["sampling_seconds"], "{:,.0f}".format),

@@ -77,6 +77,8 @@ def present(experiment: Experiment, name: str, frame: pd.DataFrame) -> Table:
         sentences = notes.on_headline(experiment, scoring)
     else:
         subject, make_cells = _PRESENTATIONS[name]
+        if experiment.model_names:
+            subject = SUBJECTS_OF_MODELS.get(name, subject)
         shown = name_custom_scoring(experiment, frame)
         cells, sentences = make_cells(experiment, shown), notes.table_notes(experiment, name, shown)
     if experiment.custom_benchmarks and (scoring is not None or "benchmark" in frame):
@@ -161,6 +163,11 @@ def _stored_headline_cells(experiment: Experiment, frame: pd.DataFrame, scoring:
     return cells
 
 
+SUBJECTS_OF_MODELS = {
+    "scores": "scores of every model",
+    "methods": "accuracy of every model, averages included",
+}
+"""Name of a table of an evaluation -> its subject."""
 _PRESENTATIONS: Mapping[str, tuple[str, Callable[[Experiment, pd.DataFrame], Cells]]] = {
     PAPER_TABLE: ("accuracy and gain", paper_cells),
     "scores": ("accuracy of every run", score_cells.score_cells),
