@@ -4,6 +4,7 @@ Subcommands import heavy libraries inside their functions, so that commands with
 """
 
 from weft.cli import (
+    chat,
     curve,
     data,
     data_show,
@@ -21,6 +22,7 @@ from weft.cli.shared import app
 
 __all__ = [
     "app",
+    "chat",
     "curve",
     "data",
     "data_show",

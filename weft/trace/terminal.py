@@ -47,7 +47,7 @@ def print_trace(console: Console, trace: Trace, *, every: int = 1) -> None:
             not contain them.
     """
     console.print(_head(console, trace))
-    widths = [max(1, cell_len(_fit(console, trace.sign(token_id)))) for token_id in trace.token_ids]
+    widths = [max(1, cell_len(fit_encoding(console, trace.sign(token_id)))) for token_id in trace.token_ids]
     canvases, seen = trace.canvases(), 0
     for number, step in enumerate(trace.steps):
         is_shown = (number + 1) % every == 0 or number + 1 == len(trace.steps)
@@ -63,7 +63,7 @@ def print_trace(console: Console, trace: Trace, *, every: int = 1) -> None:
 
 def print_answer(console: Console, trace: Trace) -> None:
     """Print the text of the answer only."""
-    console.print(Text(_fit(console, visible(trace.answer, keep="\n"))), soft_wrap=True)
+    console.print(Text(fit_encoding(console, visible(trace.answer, keep="\n"))), soft_wrap=True)
 
 
 def _head(console: Console, trace: Trace) -> Group:
@@ -76,8 +76,8 @@ def _head(console: Console, trace: Trace) -> Group:
         legend.append_text(Text(", ").join(levels))
     else:
         legend.append("^")
-    legend.append(_fit(console, f"   {MASK} mask   {LINE_END} line end   {END_SIGN} end of text"))
-    question = Text(_fit(console, visible(trace.question.question.rstrip("\n"), keep="\n")))
+    legend.append(fit_encoding(console, f"   {MASK} mask   {LINE_END} line end   {END_SIGN} end of text"))
+    question = Text(fit_encoding(console, visible(trace.question.question.rstrip("\n"), keep="\n")))
     return Group(Text("Question", "bold"), question, Text(), settings, legend)
 
 
@@ -90,7 +90,7 @@ def _step_line(console: Console, trace: Trace, number: int, step: StepOutput) ->
     for index in kept[:MAX_LISTED]:
         line.append("  ", "not bold")
         style = f"not bold {_style(step.confidence[index])}"
-        line.append(_fit(console, f"{trace.label(step.token_ids[index]).strip()} "), style)
+        line.append(fit_encoding(console, f"{trace.label(step.token_ids[index]).strip()} "), style)
         line.append(f"{step.confidence[index]:.2f}", "not bold dim")
     if len(kept) > MAX_LISTED:
         line.append(f"  and {len(kept) - MAX_LISTED} more", "not bold dim")
@@ -105,7 +105,7 @@ def _canvas_lines(
     line, marks = Text(" " * INDENT), " " * INDENT
     for column, token_id in enumerate(canvas):
         text, style = _cell(trace, trace.tokens[column], token_id, widths[column], column in fresh)
-        text = _fit(console, text)
+        text = fit_encoding(console, text)
         mark = ("^" if column in fresh else " ") * cell_len(text)
         while text:
             left = room + INDENT - line.cell_len
@@ -151,11 +151,11 @@ def _style(confidence: float | None) -> str:
 
 def _foot(console: Console, trace: Trace) -> Text:
     foot = Text("\nAnswer\n", "bold")
-    foot.append(_fit(console, visible(trace.answer, keep="\n").rstrip("\n")), "not bold")
+    foot.append(fit_encoding(console, visible(trace.answer, keep="\n").rstrip("\n")), "not bold")
     least = sorted(trace.in_order, key=lambda token: token.confidence or 0.0)[:NUM_LEAST_CONFIDENT]
     if least:
         foot.append("\nLeast confident: ", "bold")
-        foot.append(_fit(console, "; ".join(_described(trace, token) for token in least)), "not bold")
+        foot.append(fit_encoding(console, "; ".join(_described(trace, token) for token in least)), "not bold")
     if trace.ended_early:
         filled = sum(token.step is None for token in trace.tokens)
         foot.append(f"\nEnded early: {filled} positions after the end were filled in.", "not bold")
@@ -168,7 +168,7 @@ def _described(trace: Trace, token: TracedToken) -> str:
     return f"{name} ({token.confidence:.2f}, {token.entropy:.2f} nats, step {token.step + 1})"
 
 
-def _fit(console: Console, text: str) -> str:
+def fit_encoding(console: Console, text: str) -> str:
     """Return text that the console's encoding can show, so that its width is known."""
     fitting = text.translate(_replacements(console.encoding))
     return fitting.encode(console.encoding, "replace").decode(console.encoding)
