@@ -209,3 +209,9 @@ def lock_file(out: Path) -> Path:
 def frozen_probe(run_folder: Path, digest: str) -> Path:
     """Return the path of the base model's uncertainties, shared by all runs whose inputs have this digest."""
     return run_folder.parent / ".probes" / f"{digest}.safetensors"
+
+
+def tracker_folder(run_folder: Path, tracker: str) -> Path:
+    """Return the path of the files of a tracker that keeps them on this machine, for all runs."""
+    folder = run_folder.parent
+    return (folder.parent if folder.name == "runs" else folder) / "trackers" / tracker

@@ -18,6 +18,7 @@ from weft.cli.shared import (
     save_provenance,
     show_log,
 )
+from weft.config.settings import Tracker
 from weft.errors import ConfigError
 from weft.records.files import atomic_file
 
@@ -44,13 +45,16 @@ def train(
     processes: Annotated[int, typer.Option(min=1, help="DeepSpeed ranks on this machine.")] = 1,
     threads: ThreadsOption = 1,
     workers: Annotated[int, typer.Option(min=0, help="Processes that load examples, per rank.")] = 0,
+    report_to: Annotated[Tracker, typer.Option(help="Tracker that shows the progress.")] = "none",
     device: DeviceOption = "auto",
 ) -> None:
     """Fine-tune a model on ranks that are started by DeepSpeed's launcher."""
     from weft.data.context import read_context, require_lengths_within
     from weft.training.job import launch_training
+    from weft.training.trackers import require_tracker
 
     show_log()
+    require_tracker(report_to)
     described = load_fine_tuning(experiment)
     context = read_context(base)
     if context is not None:
@@ -65,6 +69,7 @@ def train(
         num_workers=workers,
         threads=threads,
         device=choose_device(device),
+        report_to=report_to,
     )
 
 

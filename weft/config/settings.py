@@ -17,6 +17,7 @@ EXPERIMENTS = Path("experiments")
 CONFIG_FILE = Path("config.yaml")
 ENDINGS = (".yaml", ".yml")
 """Endings of experiment files."""
+Tracker = Literal["none", "trackio", "tensorboard", "wandb", "mlflow"]
 
 
 class Settings(Section):
@@ -36,6 +37,8 @@ class Settings(Section):
     of a single job."""
     threads_per_process: int = Field(gt=0)
     """CPU threads of a model process."""
+    report_to: Tracker = "none"
+    """Tracker that shows the progress of training runs, see docs/trackers.md. Results do not depend on it."""
 
     def gpus(self, processes: int) -> int:
         """Return the number of GPUs that a job with this many processes occupies; does not import torch."""

@@ -25,6 +25,7 @@ from weft.training.job import TrainingJob
 from weft.training.resume import latest_checkpoint
 from weft.training.saving import save_trained
 from weft.training.snapshots import SnapshotCallback, copy_snapshots
+from weft.training.trackers import add_tracker
 from weft.training.trainer import DiffusionTrainer
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
@@ -53,6 +54,7 @@ def finetune(job: TrainingJob) -> None:
     trainer = build_trainer(job, arguments, seed=seed)
     setup_seconds = time.perf_counter() - began
     trainer.add_callback(BufferCallback())
+    add_tracker(trainer, job)
     if (curve := job.experiment.learning_curve) is not None:
         trainer.add_callback(SnapshotCallback(trainer, job.state, curve))
     trainer.train(resume_from_checkpoint=latest_checkpoint(job.state))

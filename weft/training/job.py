@@ -13,6 +13,7 @@ from pydantic import ConfigDict
 from weft import layout
 from weft.config.experiment import FineTuning, Run
 from weft.config.methods import Method
+from weft.config.settings import Tracker
 from weft.provenance import digest, stored_digest
 from weft.records import Record
 from weft.records.files import write_json
@@ -46,6 +47,8 @@ class TrainingJob(Record):
     """Device of the ranks: cpu or cuda."""
     division: Division
     """How the work of an optimiser step is divided."""
+    report_to: Tracker = "none"
+    """Tracker that shows the progress; it changes no result."""
 
     @property
     def run(self) -> Run:
@@ -64,6 +67,7 @@ def launch_training(
     num_workers: int,
     threads: int,
     device: str,
+    report_to: Tracker = "none",
 ) -> None:
     """Train a run on several ranks that DeepSpeed's launcher starts, and wait for their end.
 
@@ -77,6 +81,7 @@ def launch_training(
         num_workers: processes per rank that load examples.
         threads: CPU threads of each rank.
         device: cpu or cuda.
+        report_to: tracker that shows the progress.
 
     Raises:
         ConfigError: the batch size is not a multiple of micro-batch size times ranks.
@@ -108,6 +113,7 @@ def launch_training(
             "num_workers": num_workers,
             "device": device,
             "division": division.as_object(),
+            "report_to": report_to,
         }
     )
     job_file = (state / JOB_FILE).absolute()

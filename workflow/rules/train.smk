@@ -17,6 +17,7 @@ rule train:
     resources:
         gpu=SETTINGS.gpus(SETTINGS.train_processes),
         processes=SETTINGS.train_processes,
+        report_to=SETTINGS.report_to,
         mem_mb=4000,
         runtime="12h",
     params:
@@ -27,7 +28,7 @@ rule train:
     shell:
         "python -m weft train --experiment {params.file:q} --run {wildcards.run} --base {input.base} "
         "--prepared {input.prepared} --processes {resources.processes} --threads {params.cpu_threads} "
-        "--device {params.device} --out {output} > {log} 2>&1"
+        "--device {params.device} --report-to {resources.report_to} --out {output} > {log} 2>&1"
 
 
 rule export:
