@@ -5,6 +5,7 @@ Each metric is a ratio of two sums and is described in `weft.records.StepMetrics
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -86,7 +87,7 @@ def metric_means(sums: Tensor) -> dict[str, float | None]:
     return {name: above / below if below else None for name, (above, below) in ratios}
 
 
-def tracked_values(entry: Mapping[str, float | None], *, tokens_per_step: int) -> dict[str, float]:
+def tracked_values(entry: Mapping[str, Any], *, tokens_per_step: int) -> dict[str, float]:
     """Return the values of `TRACKED` that are defined in an entry of the Trainer's log.
 
     Args:

@@ -147,10 +147,8 @@ class TrackerCallback(TrainerCallback):
         """Pass the metrics of an optimiser step, which the log already contains, to the tracker."""
         if self.inner is None or "loss" not in (kwargs.get("logs") or {}):
             return
-        inner, values = (
-            self.inner,
-            tracked_values(state.log_history[-1], tokens_per_step=self.tokens_per_step),
-        )
+        inner = self.inner
+        values = tracked_values(state.log_history[-1], tokens_per_step=self.tokens_per_step)
         self._attempt(lambda: inner.on_log(args, state, control, **kwargs | {"logs": values}))
 
     def on_train_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
