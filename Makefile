@@ -98,8 +98,9 @@ results-tables: setup  ## make tables, figures and page of an experiment from do
 doctor: setup  ## print versions, devices, compiler and local data
 	python -m weft doctor
 
-config-docs: setup  ## write docs/config.md from the settings' descriptions
+config-docs: setup  ## write docs/config.md and the schema of config.yaml from the settings' descriptions
 	python -m tools.config_docs > docs/config.md
+	python -m tools.config_schema > workflow/schemas/config.schema.yaml
 
 docs: setup  ## build the documentation site into site/, with warnings as errors
 	python -m mkdocs build --strict
