@@ -88,6 +88,9 @@ class Installed:
 def light(wheel, tmp_path_factory):
     """The wheel with the packages for scores and report only; there is no torch."""
     folder = tmp_path_factory.mktemp("light")
+    git = ["git", "-C", folder, "-c", "user.name=a", "-c", "user.email=a@b"]
+    subprocess.run([*git, "init", "--quiet"], check=True)  # somebody's repository
+    subprocess.run([*git, "commit", "--quiet", "--allow-empty", "--message", "a"], check=True)
     installed = Installed(folder, wheel)
     (folder / "packages").mkdir()
     link_packages(light_distributions(), folder / "packages")

@@ -21,16 +21,14 @@ def plan(
     offline: OfflineOption = None,
 ) -> None:
     """Print how many jobs an experiment runs, and which files it downloads."""
-    from weft.config.places import find_path
     from weft.data.context import check_before_jobs
     from weft.plan import plan_lines
 
-    file, folders, settings = find_experiment(experiment), offline_folders(offline), find_path("config.yaml")
+    file, folders = find_experiment(experiment), offline_folders(offline)
     described = load_experiment(file)
-    num_processes = read_settings(settings).train_processes if settings.is_file() else 1
     check_before_jobs(
         described,
-        num_processes=num_processes,
+        num_processes=read_settings().train_processes,
         offline=folders,
         placed=ResultLayout.of(described.name).base,
     )
