@@ -15,6 +15,7 @@ MAX_COLUMNS = 100
 FILE_LAYER = "weft/records/files.py"
 OTHER_WRITERS = {
     "weft/benchmarks/symbolic_process.py": "opens the null device to silence the libraries",
+    "weft/config/places.py": "links the installed package for its jobs",
     "weft/data/web.py": "streams a download into an atomic file",
 }
 OLD_NAMES = frozenset(
