@@ -88,7 +88,7 @@ def _read_configs(card: str, place: str) -> dict[str, dict[str, object]]:
     for entry in entries if isinstance(entries, list) else []:
         if isinstance(entry, dict) and isinstance(entry.get("config_name"), str):
             configs[entry["config_name"]] = {key: entry[key] for key in CONFIG_KEYS if key in entry}
-    for text in _texts(list(configs.values())):
+    for text in _texts(list(configs.values()), place):
         if "://" in text or not _is_inside(text):
             raise DataError(
                 f"{place}: {CARD} must name files of the data set itself, got {text!r:.80}; "
@@ -97,16 +97,20 @@ def _read_configs(card: str, place: str) -> dict[str, dict[str, object]]:
     return configs
 
 
-def _texts(value: object) -> Iterator[str]:
+def _texts(value: object, place: str) -> Iterator[str]:
     """Yield all texts in nested lists and mappings."""
     pending, seen = [value], set()
     while pending:
         item = pending.pop()
         if isinstance(item, str):
             yield item
-        elif id(item) not in seen:  # YAML may refer to the same list many times
+        elif isinstance(item, dict | list):
+            if id(item) in seen:  # a few such references may stand for billions of texts
+                raise DataError(
+                    f"{place}: {CARD} must not refer to the same YAML list twice; name the files to read"
+                )
             seen.add(id(item))
-            pending += item.values() if isinstance(item, dict) else item if isinstance(item, list) else []
+            pending += item.values() if isinstance(item, dict) else item
 
 
 def _choose_config(configs: dict[str, dict[str, object]], wanted: str | None, place: str) -> str | None:

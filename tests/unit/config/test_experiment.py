@@ -300,3 +300,47 @@ def test_a_wrong_value_in_the_extended_file_is_placed_there(tmp_path):
         caught.value
     )
     assert "  line 3, seeds.0: expected a valid integer; got 'x'" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ({"source": "hub", "dataset": "gsm8k"}, "datasets.mine: dataset must be owner/name or owner/name"),
+        (
+            {"source": "hub", "dataset": "a/b[train[:200%]]"},
+            r"a split must have at most 100%, got 'train\[:200%\]'",
+        ),
+        ({"source": "hub", "dataset": "a/b[train:"}, "dataset must be owner/name"),
+        (
+            {"source": "hub", "dataset": "a/b[train]", "split": "test"},
+            "split must not be given if dataset has one",
+        ),
+        (
+            {"source": "hub", "dataset": "a/b", "split": "train+test"},
+            "datasets.mine.split: a split must have a form",
+        ),
+        ({"source": "hub"}, "datasets.mine.dataset: this key is required"),
+        ({"source": "hub", "files": []}, "datasets.mine.question: this key is required"),
+        ({"source": "hub", "dataset": "a/b", "colums": {}}, "datasets.mine.colums: unknown key"),
+        ({"source": "file", "path": []}, "path must name a file"),
+        ({"source": "file", "path": ["a", ""]}, r"path must name a file, got \['a', ''\]"),
+        ({"source": "file", "path": 3}, "datasets.mine.path: expected a valid list; got 3"),
+        ({"source": "file", "path": ["a", "b"], "sha256": "0" * 64}, "sha256 is the hash of one file"),
+        ({"source": "file", "path": "a", "columns": {"qestion": "q"}}, "datasets.mine.columns.qestion"),
+    ],
+)
+def test_a_wrong_training_set_is_named_by_its_keys(tmp_path, source, message):
+    with pytest.raises(ConfigError, match=message):
+        load_experiment(write(tmp_path, set_in("datasets", to={"mine": source})))
+
+
+def test_a_training_set_on_the_hub_has_its_split_beside_or_behind_its_name(tmp_path):
+    behind, beside = (
+        load_experiment(write(tmp_path, set_in("datasets", to={"mine": {"source": "hub", **keys}}))).datasets[
+            "mine"
+        ]
+        for keys in ({"dataset": "a/b[test:5]"}, {"dataset": "a/b", "split": "test[:5]"})
+    )
+    assert behind.rows == beside.rows
+    assert behind.repo == beside.repo == "a/b"
+    assert behind.rows.name == "test"

@@ -148,6 +148,17 @@ def test_the_shuffle_is_seeded_and_comes_before_the_cut(tmp_path):
     assert [example.question for example in first] != [str(n) for n in range(5)]
 
 
+def test_more_examples_than_hub_rows_are_an_error(tmp_path):
+    rows = [{"question": str(n), "thinking": "t</think>a", "attempt": "a"} for n in range(3)]
+    assert len(load_hub(tmp_path, rows, num_examples=3)) == 3
+    with pytest.raises(DataError, match=r"datasets.s.num_examples must be at most .*got 4 for 3 of 3 rows"):
+        load_hub(tmp_path, rows, num_examples=4)
+    unfinished = [*rows, {"question": "q", "thinking": "endless", "attempt": "a"}]
+    fields = {"attempt": "thinking", "split_trajectory_at": "</think>"}
+    with pytest.raises(DataError, match=r"got 4 for 3 of 4 rows"):
+        load_hub(tmp_path, unfinished, num_examples=4, **fields)
+
+
 @pytest.mark.parametrize(
     ("question", "leaks"),
     [("And 3+3?", True), ("What is 2+2? ", True), ("4", False), ("Be short.", False), ("2+3?", False)],

@@ -10,20 +10,29 @@ from pathlib import Path
 
 import pandas
 import pytest
+import yaml
 
 from weft.config.sources import FileData
 from weft.data.datasets import load_dataset
+from weft.data.jsonl import read_numbered_rows
 from weft.errors import DataError
 
 ROW = {"question": "2+2?", "answer": "4"}
 LINE = json.dumps(ROW) + "\n"
 
 
-def load(path):
-    return load_dataset("mine", FileData(source="jsonl", path=str(path)), offline=[]).records
+def load(path, **options):
+    return load_dataset("mine", FileData(source="file", path=str(path), **options), offline=[]).records
 
 
 def refuse(path):
+    """Return the message of the reader of published files, which expects JSON Lines."""
+    with pytest.raises(DataError) as caught:
+        list(read_numbered_rows(path, remedy="correct the file"))
+    return str(caught.value)
+
+
+def refuse_row(path):
     with pytest.raises(DataError) as caught:
         load(path)
     return str(caught.value)
@@ -74,8 +83,6 @@ def test_archives_and_directories_are_named(tmp_path):
     assert "got a directory; name a file in it" in refuse(tmp_path)
     assert "got a directory" in refuse(Path())
     assert "got a directory" in refuse(Path("/"))
-    (tmp_path / "state.json").write_text("{}")
-    assert "load_from_disk" in refuse(tmp_path)
 
 
 @pytest.mark.parametrize("name", ["a.json", "my data's.json"])
@@ -84,7 +91,6 @@ def test_archives_and_directories_are_named(tmp_path):
     [
         json.dumps([ROW]),
         json.dumps([ROW], indent=2),
-        json.dumps({"data": [ROW]}),
         json.dumps({"version": 1, "train": [ROW]}, indent=1),
     ],
 )
@@ -120,55 +126,57 @@ def test_a_parquet_file_is_converted(tmp_path):
     assert convert(tmp_path / "a.parquet") == [("2+2?", "4"), ("a", "b")]
 
 
-SHAREGPT = [{"from": "human", "value": "2+2?"}, {"from": "gpt", "value": "4"}]
 TURNS = [{"role": "user", "content": "2+2?"}, {"role": "assistant", "content": "4"}]
 
 
 @pytest.mark.parametrize(
-    ("row", "form", "question"),
+    ("row", "form"),
     [
-        ({"instruction": "Add.", "input": "2+2", "output": "4"}, "Alpaca", "Add.\n\n2+2"),
-        ({"instruction": "2+2?", "input": "", "output": "4", "text": "x"}, "Alpaca", "2+2?"),
-        ({"instruction": "2+2?", "context": None, "response": "4"}, "Dolly", "2+2?"),
-        ({"id": 1, "conversations": SHAREGPT}, "ShareGPT", "2+2?"),
-        ({"messages": SHAREGPT}, "ShareGPT", "2+2?"),
-        ({"conversations": TURNS}, "a conversation under another name", "2+2?"),
-        ({"prompt": "2+2?", "completion": "4"}, "TRL", "2+2?"),
-        ({"prompt": TURNS[:1], "completion": TURNS[1:]}, "TRL", "2+2?"),
-        ({"prompt": "2+2?", "chosen": "4", "rejected": "5"}, "DPO", "2+2?"),
-        ({"prompt": "2+2?", "response": "4"}, "prompt and response", "2+2?"),
-        ({"query": "2+2?", "response": "4"}, "MetaMath", "2+2?"),
-        ({"problem": "2+2?", "solution": "4", "answer": "5"}, "MATH", "2+2?"),
-        ({"problem": "2+2?", "answer": "4"}, "problem and answer", "2+2?"),
-        ({"question": "2+2?", "solution": "4"}, "question and solution", "2+2?"),
-        ({"question": "2+2?", "response": "4"}, "question and response", "2+2?"),
-        ({"input": "2+2?", "output": "4"}, "input and output", "2+2?"),
-        ({"Question": "2+2?", " answer ": "4"}, "small letters", "2+2?"),
+        ({"prompt": "2+2?", "chosen": "4", "rejected": "5"}, "preferences (DPO)"),
+        ({"prompt": TURNS[:1], "chosen": TURNS[1:], "rejected": TURNS[1:]}, "preferences (DPO)"),
+        ({"prompt": "2+2?", "response": "4"}, "prompt and response"),
+        ({"query": "2+2?", "response": "4"}, "MetaMathQA"),
+        ({"problem": "2+2?", "solution": "4", "answer": "5"}, "MATH and NuminaMath"),
+        ({"problem": "2+2?", "answer": "4"}, "problem and answer"),
+        ({"question": "2+2?", "solution": "4"}, "question and solution"),
+        ({"question": "2+2?", "response": "4"}, "question and response"),
+        ({"system_prompt": "", "question": "2+2?", "response": "4"}, "OpenOrca"),
+        ({"input": "2+2?", "output": "4"}, "input and output"),
+        ({"Question": "2+2?", " answer ": "4"}, None),
     ],
 )
-def test_rows_of_other_projects_are_converted(tmp_path, row, form, question):
+def test_the_columns_of_other_projects_are_named(tmp_path, row, form):
     path = tmp_path / "a.jsonl"
     path.write_text(json.dumps(row) + "\n\n")
-    message = refuse(path)
+    message = refuse_row(path)
     assert f"{path}, line 1: expected question and answer, or messages, got the keys" in message
-    assert form in message
-    assert convert(path) == [(question, "4")]
+    assert form is None or f", as in {form}; " in message
+    columns = yaml.safe_load(re.search(r"write columns: (\{.*?\}) for this data set", message)[1])
+    (example,) = load(path, columns=columns)
+    assert (example.question, example.answer, example.history) == ("2+2?", "4", ())
 
 
-def test_reasoning_of_s1k_is_kept(tmp_path):
-    row = {"question": "2+2?", "solution": "4", "thinking_trajectories": ["two and two"], "attempt": "4"}
+@pytest.mark.parametrize("prefix", ["", "deepseek_"])
+def test_reasoning_of_s1k_is_kept(tmp_path, prefix):
+    names = (
+        ("deepseek_thinking_trajectory", "deepseek_attempt")
+        if prefix
+        else ("thinking_trajectories", "attempt")
+    )
+    row = {"question": "2+2?", "solution": "4", names[0]: "two and two", names[1]: "4"}
     (tmp_path / "a.jsonl").write_text(json.dumps(row))
-    answer = "<reasoning>two and two</reasoning>\n<answer>4</answer>"
-    assert convert(tmp_path / "a.jsonl") == [("2+2?", answer)]
+    columns = yaml.safe_load(re.search(r"columns: (\{.*?\})", refuse_row(tmp_path / "a.jsonl"))[1])
+    (example,) = load(tmp_path / "a.jsonl", columns=columns)
+    assert example.answer == "<reasoning>two and two</reasoning>\n<answer>4</answer>"
 
 
 def test_unknown_rows_show_their_keys(tmp_path):
     path = tmp_path / "a.jsonl"
     for row, text in (
         ({"text": "once"}, "got the keys 'text'; plain texts have no question"),
-        ({"frage": "?", "antwort": "!"}, "got the keys 'frage', 'antwort'; rename the keys"),
-        ({}, "got no key; rename the keys"),
-        ({f"k{n}": n for n in range(20)}, "'k11', ...; rename the keys"),
+        ({"frage": "?", "antwort": "!"}, "got the keys 'frage', 'antwort'; if other columns hold question"),
+        ({}, "got no key; if other columns"),
+        ({f"k{n}": n for n in range(20)}, "'k11', ...; if other columns"),
     ):
         path.write_text(json.dumps(row))
-        assert text in refuse(path)
+        assert text in refuse_row(path)

@@ -386,3 +386,125 @@ def test_the_offline_mode_of_the_client_is_named(monkeypatch, tmp_path):
 def test_the_commit_is_read_from_the_path_in_the_cache():
     assert cached_commit(Path("cache/models--a--b/snapshots/0123abcd/config.json")) == "0123abcd"
     assert cached_commit(Path("offline/a/b/config.json")) is None
+
+
+# Data sets by their name
+
+
+def pairs(*questions):
+    return "".join(json.dumps({"question": q, "answer": "4"}) + "\n" for q in questions).encode()
+
+
+@pytest.fixture
+def named(hub, describe, tmp_path):
+    """Write an experiment with a data set of two splits and three files by its name."""
+    for name, content in (
+        ("data/train-0.jsonl", pairs("1+3?", "2+2?")),
+        ("data/train-1.jsonl", pairs("5-1?")),
+        ("data/test-0.jsonl", pairs("8/2?")),
+        ("README.md", b"---\nlicense: mit\n---\n"),
+        ("script.py", b"raise SystemExit"),
+    ):
+        hub.put("datasets/owner/named", name, content)
+
+    def write(dataset="owner/named", **more):
+        content = yaml.safe_load((tmp_path / "mine.yaml").read_text())
+        content["datasets"] = {"set": {"source": "hub", "dataset": dataset, **more}}
+        (tmp_path / "mine.yaml").write_text(yaml.safe_dump(content))
+
+    write()
+    return write
+
+
+def examples(tmp_path):
+    return [json.loads(line) for line in (tmp_path / "out").read_text().splitlines()]
+
+
+def test_a_data_set_is_read_and_pinned_by_its_name(hub, online, named, weft, lock, tmp_path):
+    code, output = weft("dataset", "set")
+    assert code == 0
+    assert "set: rows in the form question_answer: question, answer\n" in output
+    assert "the first example, owner/named/data/train-0.jsonl, line 1:\n" in output
+    assert [example["question"] for example in examples(tmp_path)] == ["1+3?", "2+2?", "5-1?"]
+    assert examples(tmp_path)[2]["origin"] == "owner/named/data/train-1.jsonl, line 1"
+    pin = json.loads(lock.read_text())["datasets/owner/named@main"]
+    assert pin["commit"] == COMMIT
+    assert list(pin["files"]) == ["data/train-0.jsonl", "data/train-1.jsonl"]
+    hub.put("datasets/owner/named", "data/train-2.jsonl", pairs("0+4?"), commit=NEXT_COMMIT)
+    (tmp_path / "cache").rename(tmp_path / "old cache")
+    assert weft("dataset", "set")[0] == 0
+    assert len(examples(tmp_path)) == 3
+    assert not hub.fetched("script.py")
+
+
+@pytest.mark.parametrize(
+    ("options", "questions", "files"),
+    [
+        ({"dataset": "owner/named[train:1]"}, ["1+3?"], ["data/train-0.jsonl"]),
+        ({"dataset": "owner/named[train[:2]]"}, ["1+3?", "2+2?"], ["data/train-0.jsonl"]),
+        ({"split": "train[2:]"}, ["5-1?"], ["data/train-0.jsonl", "data/train-1.jsonl"]),
+        ({"split": "train[:34%]"}, ["1+3?"], ["data/train-0.jsonl", "data/train-1.jsonl"]),
+        ({"num_examples": 2}, ["1+3?", "2+2?"], ["data/train-0.jsonl"]),
+        ({"split": "test"}, ["8/2?"], ["data/test-0.jsonl"]),
+    ],
+)
+def test_only_the_files_of_the_rows_are_downloaded(
+    hub, online, named, weft, lock, tmp_path, options, questions, files
+):
+    named(**options)
+    assert weft("dataset", "set")[0] == 0
+    assert [example["question"] for example in examples(tmp_path)] == questions
+    assert list(json.loads(lock.read_text())["datasets/owner/named@main"]["files"]) == files
+    assert [name for name in hub.files["datasets/owner/named"][COMMIT] if hub.fetched(name)] == [
+        *files,
+        "README.md",
+    ]
+
+
+def test_pinned_files_in_the_cache_need_no_hub(online, named, weft, lock, tmp_path):
+    assert weft("dataset", "set")[0] == 0
+    first = (tmp_path / "out").read_bytes()
+    online("http://127.0.0.1:9")
+    assert weft("dataset", "set")[0] == 0
+    assert (tmp_path / "out").read_bytes() == first
+    lock.unlink()
+    code, output = weft("dataset", "set")
+    assert code == 2
+    assert "data set owner/named at main cannot be downloaded" in output
+
+
+def test_a_data_set_in_an_offline_folder_is_found_by_its_name(named, weft, tmp_path):
+    folder = tmp_path / "offline/owner/named"
+    folder.mkdir(parents=True)
+    (folder / "train.csv").write_text("question,answer\n2+2?,4\n")
+    named("owner/named[train:1]")
+    assert weft("dataset", "set")[0] == 0
+    assert examples(tmp_path)[0]["origin"] == "owner/named/train.csv, line 2"
+    named(sha256={"train.csv": "0" * 64})
+    assert "train.csv must have sha256 000" in weft("dataset", "set")[1]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (
+            {"dataset": "owner/nothing"},
+            "data set owner/nothing at main cannot be downloaded: the repository does",
+        ),
+        ({"revision": "v9"}, "has no such revision"),
+        ({"split": "dev"}, "data set owner/named: split must be one of ['test', 'train'], got dev"),
+        ({"config": "main"}, "config must be left out"),
+        ({"dataset": "owner/named[train:4]"}, "data set owner/named: split expected at least 4 rows, got 3"),
+        ({"num_examples": 4}, "datasets.set.num_examples must be at most"),
+        (
+            {"columns": {"answer": "solution"}},
+            "train-0.jsonl, line 1: columns.answer must be the name of a column",
+        ),
+    ],
+)
+def test_what_a_data_set_does_not_have_is_named(online, named, weft, lock, options, message):
+    named(**options)
+    code, output = weft("dataset", "set")
+    assert code == 2
+    assert message in output.replace("\n", " ")
+    assert not lock.exists()
