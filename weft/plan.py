@@ -14,6 +14,7 @@ from weft.config.sources import (
     FileData,
     GeneratedData,
     HubData,
+    HubDataset,
     HubFile,
     HubModel,
     LocalModel,
@@ -127,6 +128,8 @@ def _list_needs(experiment: Sampled, offline: Sequence[str], pins: Path | None) 
     for source in sources:
         if isinstance(source, HubData):
             needs.update(_describe_file(file, pins) for file in source.files)
+        elif isinstance(source, HubDataset):
+            needs[source.repo] = _describe_pin("dataset", source.repo, source.revision, pins)
         elif isinstance(source, PublishedBenchmark):
             needs.update([_describe_file(source.file, pins)])
         elif isinstance(source, FileData):

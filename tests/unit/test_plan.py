@@ -1,5 +1,5 @@
 from weft.config import load_experiment
-from weft.config.sources import FileData, LocalModel
+from weft.config.sources import FileData, HubDataset, LocalModel
 from weft.data.pins import add_pin
 from weft.plan import plan_lines
 
@@ -82,3 +82,15 @@ def test_an_offline_copy_is_listed_with_its_pin(tmp_path):
     (tmp_path / S1K).parent.mkdir(parents=True)
     (tmp_path / S1K).touch()
     assert f"found: {tmp_path / S1K} (main, not pinned" in plan("paper", offline=[str(tmp_path)])
+
+
+def test_a_data_set_of_the_hub_is_listed_by_its_repository(tmp_path):
+    source = HubDataset.model_validate({"source": "hub", "dataset": "owner/set[train:10]"})
+    described = load_experiment("experiments/tiny.yaml").model_copy(update={"datasets": {"mine": source}})
+    pins = tmp_path / "mine.lock.json"
+    text = "\n".join(plan_lines(described, offline=[], pins=pins))
+    assert "to download: owner/set (main, not pinned: commit and hashes are recorded at first use)" in text
+    add_pin(pins, "dataset", "owner/set", "main", commit="a" * 40, files={"train.csv": "1" * 64})
+    (tmp_path / "owner/set").mkdir(parents=True)
+    text = "\n".join(plan_lines(described, offline=[str(tmp_path)], pins=pins))
+    assert f"found: {tmp_path}/owner/set (main is commit aaaaaaaa by {pins}, pinned by hashes)" in text

@@ -14,6 +14,7 @@ from weft.config.sources import (
     GeneratedBenchmark,
     GeneratedData,
     HubData,
+    HubDataset,
     HubFile,
 )
 from weft.layout import ResultLayout
@@ -106,10 +107,23 @@ def _describe_source(source: DataSource) -> Iterator[tuple[str, str]]:
         yield "licence", "; ".join(licences)
         kept = "all rows" if source.num_examples is None else f"the first {source.num_examples:,} rows"
         yield "selection", f"{kept} after a shuffle with seed {source.shuffle_seed}"
+    elif isinstance(source, HubDataset):
+        configuration = f", configuration {source.config}" if source.config else ""
+        split = f", {source.split}" if source.split else ""
+        yield "source", f"{source.dataset}{configuration}{split} at {source.revision}"
+        yield "licence", find_licence(source.repo)
+        yield from _describe_number(source.num_examples)
     else:
-        assert isinstance(source, FileData), "there are three kinds of sources"
-        yield "source", f"the file {', '.join(map(as_written, source.path))}"
+        assert isinstance(source, FileData), "there are four kinds of sources"
+        files, split = "file" if len(source.path) == 1 else "files", f" ({source.split})" if source.split else ""
+        yield "source", f"the {files} {', '.join(map(as_written, source.path))}{split}"
         yield "licence", UNKNOWN
+        yield from _describe_number(source.num_examples)
+
+
+def _describe_number(number: int | None) -> Iterator[tuple[str, str]]:
+    if number is not None:
+        yield "selection", f"the first {number:,} examples"
 
 
 def _describe_lengths(summary: LengthSummary) -> Iterator[tuple[str, str]]:

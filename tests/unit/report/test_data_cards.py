@@ -1,6 +1,6 @@
 from dataclasses import replace
 
-from weft.config.sources import FileData, HubData
+from weft.config.sources import FileData, HubData, HubDataset
 from weft.records import Example
 from weft.report.data_cards import list_data_cards, show_benchmarks
 
@@ -40,6 +40,24 @@ def test_published_and_own_sets_have_their_licence_or_none(experiment, results):
     assert known["selection"] == "the first 3,000 rows after a shuffle with seed 42"
     own = FileData.model_validate({"source": "jsonl", "path": "my.jsonl"})
     assert facts(experiment.model_copy(update={"datasets": {"own": own}}), results)["licence"] == "unknown"
+
+
+def test_sets_by_name_and_from_several_files_are_described(experiment, results):
+    named = {
+        "source": "hub",
+        "dataset": "simplescaling/s1K[train:500]",
+        "config": "default",
+        "num_examples": 400,
+    }
+    known = facts(
+        experiment.model_copy(update={"datasets": {"s": HubDataset.model_validate(named)}}), results
+    )
+    assert known["source"] == "simplescaling/s1K[train:500], configuration default at main"
+    assert known["licence"].startswith("Apache-2.0")
+    assert known["selection"] == "the first 400 examples"
+    files = FileData.model_validate({"source": "file", "path": ["a.csv", "b"], "split": "test"})
+    known = facts(experiment.model_copy(update={"datasets": {"f": files}}), results)
+    assert known["source"] == "the files a.csv, b (test)"
 
 
 def test_the_number_of_test_questions_comes_from_the_provenance_of_the_prepared_set(experiment, results):
