@@ -169,16 +169,16 @@ def _report_leaks(
         return 0
     first = next(question for question in questions if find_leaks(leaked[:1], [question.question]))
     places = join_places([name_place(example) for example in leaked[:MAX_PLACES]], total=len(leaked))
-    found = (
+    sentence = (
         f"{len(leaked)} of {len(examples)} training examples contain a test question: {places} (the first "
         f"contains {first.question.strip()!r:.80} of {first.benchmark})"
     )
     if is_error:
         raise DataError(
-            f"training and test questions must differ, but {found}; remove them, or set "
+            f"training and test questions must differ, but {sentence}; remove them, or set "
             "forbid_test_questions: false to count them only"
         )
-    typer.echo(found)
+    typer.echo(sentence)
     return len(leaked)
 
 

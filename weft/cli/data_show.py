@@ -165,12 +165,16 @@ def _make_source(file: Path, columns: Sequence[str]) -> FileData | HubDataset:
     is_hub = not file.exists() and file.suffix not in FILE_ENDINGS
     if is_hub and re.fullmatch(HUB_NAME, str(file)):
         return validate(HubDataset, {"source": "hub", "dataset": str(file), **content}, origin="--column")
+    if not file.exists():
+        raise ConfigError(
+            f"FILE must be a file, a folder or owner/name on the hub, got {str(file)!r}, not found"
+        )
     return validate(FileData, {"source": "file", "path": [str(file)], **content}, origin="--column")
 
 
 def _is_same(file: Path, path: str) -> bool:
-    found = find_path(path)
-    return file.exists() and found.exists() and file.samefile(found)
+    other = find_path(path)
+    return file.exists() and other.exists() and file.samefile(other)
 
 
 def _find_base(given: Path | None, experiment: FineTuning | None, offline: Sequence[str]) -> Path:
@@ -224,6 +228,6 @@ def _has_rates(folder: Path, limit: int, config: Any, wanted: bool | None) -> bo
 
 
 def _find_methods(names: Sequence[str], experiment: FineTuning | None) -> Mapping[str, Method]:
-    own = experiment.methods if experiment is not None else {}
+    methods = experiment.methods if experiment is not None else {}
     presets = {name: Method.model_validate({"preset": name}) for name in PRESETS}
-    return {name: find_by_name("--method", name, {**presets, **own}) for name in names}
+    return {name: find_by_name("--method", name, {**presets, **methods}) for name in names}

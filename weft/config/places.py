@@ -35,9 +35,9 @@ class FoundPath(str):
 
     def __new__(cls, path: str, written: str) -> "FoundPath":
         """Return the path with the text that is written in the file."""
-        found = super().__new__(cls, path)
-        found.written = written
-        return found
+        text = super().__new__(cls, path)
+        text.written = written
+        return text
 
     def __getnewargs__(self) -> tuple[str, str]:  # type: ignore[override]
         """Return the arguments that make a copy."""

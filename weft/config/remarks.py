@@ -67,11 +67,11 @@ def _words(caption: str) -> str:
 
 def _list_differences(experiment: Experiment, shipped: Experiment) -> list[str]:
     """Return the keys whose content comes from elsewhere than in the shipped experiment."""
-    own, other = experiment.model_dump(mode="json"), shipped.model_dump(mode="json")
+    content, other = experiment.model_dump(mode="json"), shipped.model_dump(mode="json")
     return [
         key
         for key in MATERIAL_KEYS
-        if any(origin not in _list_origins(other.get(key)) for origin in _list_origins(own.get(key)))
+        if any(origin not in _list_origins(other.get(key)) for origin in _list_origins(content.get(key)))
     ]
 
 

@@ -24,6 +24,8 @@ SHOWN: dict[Part, tuple[int, int]] = {
 """Part -> number of its first and of its last tokens in the table."""
 STYLES: dict[Part, str] = {"prompt": "dim", "answer": "green", "padding": "dim", "cut off": "red"}
 INDENT = "  "
+TOKEN_WIDTH = 24
+"""Width of the column with the texts of the tokens in a terminal."""
 
 
 def print_example(
@@ -42,7 +44,7 @@ def print_example(
         _print(console, Text(line, "bold"))
     sections: list[tuple[str, str, Part]] = [
         ("Prompt", "never masked", "prompt"),
-        ("Answer", "masked and trained", "answer"),
+        ("Answer", f"from position {view.boundary} on, masked and trained", "answer"),
         ("Cut off", "beyond the limit and not trained", "cut off"),
     ]
     for title, meaning, part in sections:
@@ -94,8 +96,11 @@ def _print_masks(console: Console, view: ExampleView, name: str, masked: MaskedB
 
 def _make_table(view: ExampleView, *, has_all: bool, is_plain: bool) -> Table:
     table = Table(box=None if is_plain else box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
-    for heading in ("position", "id", "token", "part"):
-        table.add_column(heading, justify="right" if heading in ("position", "id") else "left", no_wrap=True)
+    widest = None if is_plain else TOKEN_WIDTH
+    table.add_column("position", justify="right", no_wrap=True)
+    table.add_column("id", justify="right", no_wrap=True, min_width=6)
+    table.add_column("token", max_width=widest, no_wrap=True)
+    table.add_column("part", no_wrap=True, min_width=7)
     for name, masked in view.masks.items():
         table.add_column(name, justify="center")
         if masked.uncertainty:
@@ -109,7 +114,7 @@ def _make_table(view: ExampleView, *, has_all: bool, is_plain: bool) -> Table:
             table.add_row("…", "", row)
         if row == view.boundary - 1:
             table.add_section()
-            table.add_row("", "", f"--- boundary: the answer begins at position {view.boundary} ---")
+            table.add_row("", "", "--- boundary ---")
             table.add_section()
     return table
 
@@ -122,7 +127,7 @@ def _list_rows(view: ExampleView, *, has_all: bool) -> Iterator[int | str]:
             yield from positions
             continue
         yield from positions[:first]
-        yield f"{len(positions) - first - last} more, shown with --all"
+        yield f"{len(positions) - first - last} more (--all)"
         yield from positions[-last:]
 
 

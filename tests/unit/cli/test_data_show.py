@@ -38,7 +38,7 @@ def test_an_example_of_a_file_is_shown_with_the_shipped_model(show):
     assert text.startswith("train.jsonl, line 5: example 2 (counted from 0) of 6 in 'train'\n")
     assert "question_answer" in text
     assert "tiny-base; layout: exact; at most 40 tokens" in text
-    assert "\n\nAnswer: 2 tokens, masked and trained\n  4<|eot_id|>\n" in text
+    assert "\n\nAnswer: 2 tokens, from position 21 on, masked and trained\n  4<|eot_id|>\n" in text
     assert "Masked by weft at t = 0.5 with seed 1: " in text
     assert show("train.jsonl", "--index", -1).startswith("train.jsonl, line 11: example 5 ")
 
@@ -99,7 +99,7 @@ def test_wrong_options_are_explained(show, arguments, message):
 
 
 def test_a_missing_file_and_a_text_that_cannot_be_encoded_are_named(show, tmp_path):
-    with pytest.raises(DataError, match=r"nowhere.jsonl: expected a file, got none"):
+    with pytest.raises(ConfigError, match=r"FILE must be a file, .*, got 'nowhere.jsonl', not found"):
         show("nowhere.jsonl")
     (tmp_path / "bad.jsonl").write_text(json.dumps({"question": "a <|mdm_mask|>", "answer": "b"}))
     with pytest.raises(DataError, match=r"^bad.jsonl, line 1: the question must not contain special tokens"):

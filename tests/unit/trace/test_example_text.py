@@ -27,12 +27,12 @@ def view(**changes):
     return ExampleView(**{**values, **changes})
 
 
-def printed(shown, *, is_terminal=False, **options):
+def printed(shown, *, is_terminal=False, width=200, **options):
     console = Console(
         file=io.StringIO(),
         highlight=False,
         markup=False,
-        width=200,
+        width=width,
         force_terminal=is_terminal,
         legacy_windows=False,
     )
@@ -45,21 +45,23 @@ def test_a_pipe_gets_plain_text_with_a_row_per_token():
     text = "\n".join(lines)
     assert lines[0] == "x.jsonl, line 1"
     assert "Prompt: 1 tokens, never masked\n  2 \n" in text
-    assert "Answer: 2 tokens, masked and trained\n  a\\x1b[2J b\n" in text
+    assert "Answer: 2 tokens, from position 1 on, masked and trained\n  a\\x1b[2J b\n" in text
     assert "Masked by sft at t = 0.5 with seed 3: 2 of 2 tokens of the answer, 0 of 1 of the padding" in text
     assert "  ▒ b\n" in text
     rows = [line.split() for line in lines[lines.index("Tokens") + 1 :]]
     assert rows[0] == ["position", "id", "token", "part", "sft", "weft", "rate", "H,", "nats"]
     assert rows[1] == ["0", "10", "2␣↵", "prompt"]
-    assert " ".join(rows[2]) == "--- boundary: the answer begins at position 1 ---"
+    assert " ".join(rows[2]) == "--- boundary ---"
     assert rows[3] == ["1", "11", "a\\x1b[2J", "answer", "▒", "▒", "0.900", "2.500"]
     assert rows[4] == ["2", "12", "␣b", "answer", "▒", "0.100", "0.250"]
     assert rows[5] == ["3", "1", "<|endoftext|>", "padding", "▒", "0.500"]
     assert not any(line != line.rstrip() for line in lines if "|" in line)
 
 
-def test_a_terminal_gets_styles():
-    assert "\x1b[" in printed(view(), is_terminal=True)
+def test_a_terminal_of_80_columns_gets_styles_and_has_room_for_all_columns():
+    text = printed(view(), is_terminal=True, width=80)
+    assert "\x1b[" in text
+    assert all(number in text for number in ("0.900", "2.500", "--- boundary ---", "padding"))
     assert "\x1b" not in printed(view())
 
 
@@ -69,7 +71,7 @@ def test_the_middle_of_a_long_part_is_left_out(has_all, number):
     shown = view(token_ids=list(range(101)), texts=texts, parts=parts, max_length=101, masks={})
     text = printed(shown, has_all=has_all)
     assert sum(line.split()[-1:] == ["answer"] for line in text.splitlines()) == number
-    assert ("68 more, shown with --all" in text) == (not has_all)
+    assert ("68 more (--all)" in text) == (not has_all)
 
 
 def test_what_is_missing_is_said():
