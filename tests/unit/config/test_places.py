@@ -88,7 +88,8 @@ def own_experiment(elsewhere):
 
 
 def dataset_path(file):
-    return load_experiment(file).datasets["mine"].path
+    (path,) = load_experiment(file).datasets["mine"].path
+    return path
 
 
 def test_a_path_in_an_experiment_is_looked_up_beside_its_file_first(own_experiment):
@@ -122,8 +123,8 @@ def test_the_settings_have_the_path_as_it_is_written_whatever_the_spelling_of_th
     experiments = [load_experiment(file) for file in spellings]
     for experiment in experiments:
         assert experiment == experiments[0]
-        assert experiment.model_dump(mode="json")["datasets"]["mine"]["path"] == "my/train.jsonl"
-        assert stage_settings(experiment, "examples", {"dataset": "mine"})["path"] == "my/train.jsonl"
-        path = copy.deepcopy(experiment).datasets["mine"].path
+        assert experiment.model_dump(mode="json")["datasets"]["mine"]["path"] == ["my/train.jsonl"]
+        assert stage_settings(experiment, "examples", {"dataset": "mine"})["path"] == ["my/train.jsonl"]
+        (path,) = copy.deepcopy(experiment).datasets["mine"].path
         assert (path, as_written(path)) == ("study/my/train.jsonl", "my/train.jsonl")
     assert as_written("other.jsonl") == "other.jsonl"
