@@ -105,7 +105,7 @@ def find_checkpoint(path: str | Path, *, revision: str | None = None) -> Path:
             "not exist; correct the path"
         )
     source = HubModel(source="hub", repo=str(path), revision=revision or "main")
-    found = fetch_hub_model(source, offline=["."])
-    if revision is None and (commit := cached_commit(found)) is not None:
+    checkout = fetch_hub_model(source, offline=["."])
+    if revision is None and (commit := cached_commit(checkout)) is not None:
         LOG.warning("%s: using commit %s; give revision=%r to use it again", path, commit, commit)
-    return found
+    return checkout

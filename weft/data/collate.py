@@ -1,8 +1,8 @@
 """Collate prepared examples into the padded tensors of a training batch, without any noise."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import NotRequired, TypedDict
+from typing import NotRequired, Protocol, TypedDict, runtime_checkable
 
 import torch
 
@@ -31,6 +31,23 @@ class PreparedExample(TypedDict):
     source: NotRequired[str]
     index_in_epoch: NotRequired[int]
     is_pad_row: NotRequired[bool]
+
+
+@runtime_checkable
+class Examples(Protocol):
+    """Tokenized examples in training order: a list or a `datasets.Dataset`, which is not a ``Sequence``."""
+
+    def __len__(self) -> int:
+        """Return the number of examples."""
+        ...
+
+    def __getitem__(self, index: int, /) -> PreparedExample:
+        """Return an example."""
+        ...
+
+    def __iter__(self) -> Iterator[PreparedExample]:
+        """Iterate over the examples."""
+        ...
 
 
 class TrainingBatch(TypedDict):

@@ -10,7 +10,7 @@ from pyarrow import compute
 from transformers import PreTrainedTokenizerBase
 
 from weft.config.sources import SpecialTokens
-from weft.data.collate import PreparedExample
+from weft.data.collate import Examples, PreparedExample
 from weft.data.encoding import Layout, encode_example
 from weft.data.forms import make_example
 from weft.errors import DataError
@@ -94,7 +94,7 @@ def is_encoded(rows: Any) -> bool:
     return is_list and all(isinstance(row, Mapping) and columns <= row.keys() for row in rows)
 
 
-def count_tokens(examples: Any) -> Iterator[tuple[int, int]]:
+def count_tokens(examples: Examples) -> Iterator[tuple[int, int]]:
     """Yield the lengths of prompt and answer of tokenized rows, in order."""
     if not isinstance(examples, datasets.Dataset):
         yield from ((len(row["prompt_ids"]), len(row["answer_ids"])) for row in examples)

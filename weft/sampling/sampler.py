@@ -14,7 +14,7 @@ from weft.errors import SamplingError, explain_arguments
 from weft.model import Predictor
 from weft.sampling.config import SamplingConfig
 from weft.sampling.denoise import Prompt
-from weft.sampling.noise import HashedNoise, key_of_prompt, to_int64
+from weft.sampling.noise import HashedNoise, key_of_name, key_of_prompt, to_int64
 from weft.sampling.padding import pad_batchwise
 from weft.sampling.stream import stream_answers
 
@@ -54,7 +54,7 @@ def generate(
     cfg_scale: float = 0.0,
     remasking: Remasking = "low_confidence",
     seed: int | None = 0,
-    example_keys: Sequence[int] | None = None,
+    example_keys: Sequence[int | str] | None = None,
     batch_size: int | None = None,
     early_stop: bool = False,
     attend_padding: bool = False,
@@ -77,8 +77,8 @@ def generate(
         cfg_scale: scale of classifier-free guidance, 0 for none; the unconditional pass masks the prompt.
         remasking: predictions to keep: the most confident, or those at random positions.
         seed: seed of the random numbers, any integer; may be None if none are needed.
-        example_keys: key of the random numbers of each prompt, an integer; by default a hash of the prompt,
-            so that equal prompts get equal answers.
+        example_keys: key of the random numbers of each prompt, an integer or a name, as the workflow uses the
+            ``example_id``; by default a hash of the prompt, so that equal prompts get equal answers.
         batch_size: sequences denoised together; by default all.
         early_stop: end an answer with the block of its first end-of-text token; exact up to that token.
         attend_padding: pad the prompts of each batch on the left with end-of-text tokens that are attended
@@ -160,7 +160,12 @@ def _as_keys(example_keys: Any) -> list[int]:
         keys = list(example_keys)
     except TypeError as error:
         raise SamplingError(f"example_keys must be a list of integers, got {example_keys!r:.60}") from error
-    return [to_int64(_as_whole_number("every key of example_keys", key)) for key in keys]
+    return [
+        key_of_name(key)
+        if isinstance(key, str)
+        else to_int64(_as_whole_number("every key of example_keys", key))
+        for key in keys
+    ]
 
 
 def _as_prompts(prompts: Any) -> list[list[int]]:

@@ -54,9 +54,9 @@ def check_method_arguments(args: TrainingArguments, method: Method) -> None:
         TrainingError: they differ.
     """
     for name in ("learning_rate", "max_grad_norm"):
-        own, given = getattr(method, name), getattr(args, name)
-        if own is not None and own != given:
+        its, given = getattr(method, name), getattr(args, name)
+        if its is not None and its != given:
             raise TrainingError(
-                f"the method's {name} must be that of the Trainer's arguments, got {own} and {given}; set "
-                f"TrainingArguments({name}={own}), or leave it out of the method"
+                f"the method's {name} must be that of the Trainer's arguments, got {its} and {given}; set "
+                f"TrainingArguments({name}={its}), or leave it out of the method"
             )

@@ -6,13 +6,13 @@ and micro-batches therefore have the same number of rows, and the loss does not 
 processes and micro-batches.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import torch
 from torch.utils.data import Dataset, Sampler
 
-from weft.data.collate import PreparedExample
+from weft.data.collate import Examples, PreparedExample
 
 
 class EpochIndex(NamedTuple):
@@ -58,7 +58,7 @@ class EpochSampler(Sampler[EpochIndex]):
 class IndexedExamples(Dataset[PreparedExample]):
     """Training set of prepared examples with their indices in the order of the epoch."""
 
-    def __init__(self, examples: Sequence[PreparedExample]) -> None:
+    def __init__(self, examples: Examples) -> None:
         self.examples = examples
 
     def __len__(self) -> int:

@@ -5,7 +5,7 @@ data or other settings use another file. Each rank probes its part of the exampl
 """
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from safetensors.torch import load_file, save_file
 
 from weft.axes import BatchIds, FlatFloats, TokenFloats, TokenMask
 from weft.config.methods import Method
-from weft.data.collate import Collate, PreparedExample, TrainingBatch, move_to_device
+from weft.data.collate import Collate, Examples, TrainingBatch, move_to_device
 from weft.model import Predictor
 from weft.records.files import atomic_file
 from weft.training.probe import has_token_rate, probe_uncertainty
@@ -50,7 +50,7 @@ def probe_batch(
 
 def probe_examples(
     predictor: Predictor,
-    examples: Sequence[PreparedExample],
+    examples: Examples,
     collate: Collate,
     *,
     method: Method,

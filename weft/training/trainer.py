@@ -3,7 +3,7 @@
 import hashlib
 import logging
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NoReturn, TypedDict
 
@@ -21,7 +21,7 @@ from transformers import (
 
 from weft.axes import FlatFloats
 from weft.config.sources import SpecialTokens
-from weft.data.collate import PadToLength, PreparedExample, TrainingBatch, move_to_device
+from weft.data.collate import Examples, PadToLength, PreparedExample, TrainingBatch, move_to_device
 from weft.data.training_set import count_tokens, encode, is_encoded
 from weft.errors import DataError, TrainingError
 from weft.loading import load_tokenizer
@@ -31,6 +31,7 @@ from weft.training.adapters import add_adapters
 from weft.training.arguments import check_arguments, check_method_arguments
 from weft.training.batch_objective import MethodLike, as_method
 from weft.training.callbacks import HistoryCallback
+from weft.training.clipping import clip_gradients
 from weft.training.evaluation import example_sums, mean_loss, require_live_probe
 from weft.training.metrics import metric_means
 from weft.training.objective import (
@@ -267,6 +268,17 @@ class DiffusionTrainer(Trainer):
         self.metric_sums = []
         return metric_means(self.accelerator.reduce(sums, reduction="sum"))
 
+    def _clip_grad_norm(self, model: torch.nn.Module) -> Tensor:
+        """Clip the gradients and return their norm, with the rounding of DeepSpeed's ZeRO.
+
+        Torch rounds the factor in another way. A training without DeepSpeed would then leave the history of
+        the workflow within some steps.
+        """
+        if self.is_deepspeed_enabled:
+            return super()._clip_grad_norm(model)
+        self.accelerator.unscale_gradients()
+        return clip_gradients(model, max_norm=float(self.args.max_grad_norm))
+
     def _uniforms(self, batch: TrainingBatch, *, epoch: int) -> KeyedUniforms:
         t_sampling = self.process.method.t_sampling
         if epoch == EVALUATION and t_sampling != "complementary":
@@ -281,7 +293,7 @@ class DiffusionTrainer(Trainer):
             t_sampling=t_sampling,
         )
 
-    def _encode(self, rows: Any) -> Sequence[PreparedExample]:
+    def _encode(self, rows: Any) -> Examples:
         """Return tokenized examples; rows that are tokenized already are not changed."""
         if rows is None:
             raise DataError(
@@ -289,7 +301,7 @@ class DiffusionTrainer(Trainer):
             )
         if is_encoded(rows):
             return rows
-        return encode(self.tokenizer, rows, special_tokens=self.special_tokens)  # type: ignore[return-value]
+        return encode(self.tokenizer, rows, special_tokens=self.special_tokens)
 
     def _encode_all(self, rows: Any) -> Any:
         """Return tokenized examples for evaluation, or a dictionary of such sets."""
@@ -395,7 +407,7 @@ def _mask_token(tokenizer: PreTrainedTokenizerBase | None) -> int:
     return tokenizer.mask_token_id
 
 
-def _longest(examples: Sequence[PreparedExample], context: int | None) -> int:
+def _longest(examples: Examples, context: int | None) -> int:
     """Return the length of the longest example, at most the context of the model, in tokens."""
     longest = max(sum(lengths) for lengths in count_tokens(examples))
     length = longest if context is None else min(longest, context)
@@ -403,7 +415,7 @@ def _longest(examples: Sequence[PreparedExample], context: int | None) -> int:
     return length
 
 
-def _require_room(examples: Sequence[PreparedExample], max_length: int) -> None:
+def _require_room(examples: Examples, max_length: int) -> None:
     """Check before training that every prompt leaves room for its answer."""
     long = [number for number, (prompt, _) in enumerate(count_tokens(examples)) if prompt >= max_length]
     if long:
