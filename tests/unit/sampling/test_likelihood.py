@@ -129,6 +129,13 @@ def test_answers_of_equal_length_to_a_prompt_share_their_masks_and_other_prompts
     assert float(weights.sum()) == pytest.approx(1)
 
 
+def test_masks_of_answers_of_similar_length_to_a_prompt_are_similar():
+    config = LikelihoodConfig(mc_num=200, seed=0, mask_token_id=MASK)
+    long, short, other = (choose_masks(length, key, config)[0] for length, key in ((13, 5), (12, 5), (12, 6)))
+    assert (long[:, :12] == short).float().mean() > 0.9
+    assert (long[:, :12] == other).float().mean() < 0.75
+
+
 def test_short_answers_are_enumerated_if_that_needs_no_more_draws():
     def number(length, **settings):
         config = LikelihoodConfig(**{"mc_num": 7, "seed": 0, "mask_token_id": MASK} | settings)
