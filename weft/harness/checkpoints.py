@@ -18,6 +18,8 @@ from weft.model import load_finetuned, load_tokenizer, merge_adapter, read_confi
 from weft.model.checkpoint import stored_dtype
 
 LOG = logging.getLogger(__name__)
+HARNESS_DEVICE = "cuda:0"
+"""Device that the harness passes if none is given."""
 HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
 
 
@@ -115,12 +117,26 @@ def choose_dtype(name: str, folder: Path, device: torch.device) -> torch.dtype:
 
 
 def choose_device(name: str | None) -> torch.device:
-    """Return the device of a name, by default a GPU if there is one; raise ConfigError if there is none."""
+    """Return the device of a name.
+
+    Args:
+        name: cpu, cuda, cuda:N, or auto or None for a GPU if there is one. The harness passes
+            `HARNESS_DEVICE` unless another is given, so without a GPU this name stands for the CPU.
+
+    Returns:
+        The device.
+
+    Raises:
+        ConfigError: the name is unknown, or names a GPU that torch cannot use.
+    """
     has_gpu = torch.cuda.is_available()
     if name is None or name == "auto":
         return torch.device("cuda" if has_gpu else "cpu")
     if not re.fullmatch(r"cpu|cuda(:[0-9]+)?", name):
         raise ConfigError(f"--device must be cpu, cuda or cuda:N, got {name!r}")
+    if name == HARNESS_DEVICE and not has_gpu:
+        LOG.warning("torch can use no GPU on this machine; the model runs on the CPU")
+        return torch.device("cpu")
     if name != "cpu" and not has_gpu:
         raise ConfigError(f"--device {name} requires a GPU that torch can use, found none; use cpu")
     return torch.device(name)

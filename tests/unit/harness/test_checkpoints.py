@@ -58,9 +58,12 @@ def test_the_type_of_the_checkpoint_is_kept_on_a_gpu(monkeypatch):
     assert choose_dtype("auto", BASE, torch.device("cpu")) == torch.float32
 
 
-def test_devices(monkeypatch):
+def test_devices(monkeypatch, caplog):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     assert choose_device(None) == choose_device("cpu") == torch.device("cpu")
+    assert not caplog.records
+    assert choose_device("cuda:0") == torch.device("cpu")  # what the harness passes if nothing is given
+    assert "no GPU" in caplog.text
     with pytest.raises(ConfigError, match="requires a GPU"):
         choose_device("cuda")
     with pytest.raises(ConfigError, match="must be cpu, cuda or cuda:N, got 'mps'"):

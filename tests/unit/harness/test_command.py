@@ -107,7 +107,7 @@ def test_the_harness_evaluates_two_installed_tasks_on_local_questions(tmp_path, 
     run_harness(
         [
             *("--model_args", f"pretrained={base},gen_length=32,mc_num=8"),
-            *("--tasks", "local_gsm8k,local_arc", "--include_path", str(tmp_path), "--device", "cpu"),
+            *("--tasks", "local_gsm8k,local_arc", "--include_path", str(tmp_path)),
             *("--output_path", str(tmp_path / "out"), "--log_samples", "--apply_chat_template"),
         ]
     )
