@@ -15,7 +15,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from weft.config.experiment import FineTuning, StoredGenerations
+from weft.config.experiment import Evaluation, FineTuning, StoredGenerations
 from weft.config.settings import Settings
 
 HEAD = """# Settings
@@ -69,6 +69,7 @@ def render_settings() -> str:
     roots: list[tuple[str, type[BaseModel]]] = [
         ("config.yaml: run settings", Settings),
         ("Experiment file of kind `fine-tuning`", FineTuning),
+        ("Experiment file of kind `evaluation`", Evaluation),
         ("Experiment file of kind `generations`", StoredGenerations),
     ]
     parts, seen = [HEAD], set[type[BaseModel]]()

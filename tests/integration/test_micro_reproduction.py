@@ -9,9 +9,10 @@ import time
 from pathlib import Path
 
 import pytest
+import yaml
 
 from weft.provenance import file_sha256
-from weft.records import CurvePoint
+from weft.records import CurvePoint, Generation
 from weft.records.files import read_lines
 
 pytestmark = pytest.mark.slow
@@ -20,7 +21,7 @@ MICRO = f"experiment={REPOSITORY / 'tests' / 'workflow' / 'micro.yaml'}"
 TRAIN = "results/micro/runs/weft-worked-seed1"
 
 
-def command(directory, *arguments, processes=1, shards=1):
+def command(directory, *arguments, processes=1, shards=1, experiment=MICRO):
     own = Path("examples/custom_benchmark.py")
     if not (directory / own).exists():
         (directory / own).parent.mkdir(exist_ok=True)
@@ -28,8 +29,8 @@ def command(directory, *arguments, processes=1, shards=1):
     return [
         sys.executable, "-m", "snakemake", "--snakefile", str(REPOSITORY / "Snakefile"),
         "--directory", str(directory),
-        "--cores", "2", "--rerun-incomplete", *arguments, "--config", MICRO, f"train_processes={processes}",
-        f"sample_shards={shards}",
+        "--cores", "2", "--rerun-incomplete", *arguments, "--config", experiment,
+        f"train_processes={processes}", f"sample_shards={shards}",
     ]  # fmt: skip
 
 
@@ -172,3 +173,43 @@ def test_a_killed_training_resumes_to_the_same_bytes(finished, tmp_path):
     snapshots = [f"snapshots/{step}/adapter_model.safetensors" for step in (4, 8, 12)]
     for name in ("adapter_model.safetensors", "history.jsonl", *snapshots):
         assert (tmp_path / TRAIN / name).read_bytes() == (finished / TRAIN / name).read_bytes(), name
+
+
+EVALUATION = {
+    "name": "placed",
+    "kind": "evaluation",
+    "title": "A base model and the adapter that was trained on it",
+    "caption": "A test of the workflow; its numbers mean nothing.",
+    "models": {
+        "base": {"source": "path", "path": "results/micro/base"},
+        "tuned": {"source": "path", "path": TRAIN, "base": "base"},
+    },
+    "contrasts": [["tuned", "base"]],
+}
+
+
+def test_an_evaluation_of_the_trained_adapter_gives_the_answers_and_scores_of_its_training(
+    finished, tmp_path
+):
+    for part in ("base", f"runs/{Path(TRAIN).name}"):
+        shutil.copytree(finished / "results/micro" / part, tmp_path / "results/micro" / part)
+    micro = yaml.safe_load((REPOSITORY / "tests/workflow/micro.yaml").read_text())
+    shared = {key: micro[key] for key in ("sampling", "statistics")} | {"scoring": ["d1"]}
+    shared["benchmarks"] = {"sudoku": micro["benchmarks"]["sudoku"]}
+    (tmp_path / "placed.yaml").write_text(yaml.safe_dump(EVALUATION | shared))
+    target = "results/placed/tables/contrasts.csv"
+    result = run(tmp_path, target, experiment=f"experiment={tmp_path / 'placed.yaml'}")
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert (tmp_path / target).read_text().splitlines()[1].startswith(",sudoku,32,d1,tuned,base,1,1,")
+    assert {path.name for path in (tmp_path / "results/placed/models/tuned").glob("[!.]*")} == {
+        "adapter_config.json", "adapter_model.safetensors",
+    }  # fmt: skip
+    for name, trained in (("base", "base"), ("tuned", Path(TRAIN).name)):
+        answers = [
+            [(row.example_id, row.generation) for row in read_lines(folder / "sudoku/32.jsonl", Generation)]
+            for folder in (
+                tmp_path / "results/placed/samples" / name,
+                finished / "results/micro/samples" / trained,
+            )
+        ]
+        assert answers[0] == answers[1], name

@@ -57,6 +57,47 @@ def test_the_whole_grid_is_planned(snakemake, name, expected):
     assert "pretrain" not in jobs(result.stdout)
 
 
+EVALUATION = {
+    "name": "models",
+    "kind": "evaluation",
+    "title": "Models",
+    "caption": "Models.",
+    "models": {
+        "tiny": {"source": "path", "path": "experiments/tiny-base"},
+        "one": {"source": "path", "path": "one", "base": "tiny"},
+        "two": {"source": "path", "path": "two", "base": {"source": "path", "path": "experiments/tiny-base"}},
+    },
+}
+
+
+def test_an_evaluation_places_every_model_and_trains_none(snakemake, tmp_path):
+    tiny = yaml.safe_load((REPOSITORY / "experiments" / "tiny.yaml").read_text())
+    shared = {key: tiny[key] for key in ("benchmarks", "sampling", "scoring", "statistics")}
+    (tmp_path / "models.yaml").write_text(yaml.safe_dump(EVALUATION | shared))
+    missing = snakemake("-n", "--config", f"experiment={tmp_path / 'models.yaml'}")
+    assert "models.one.path: expected a directory; got one" in missing.stdout
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+    result = snakemake("-n", "--quiet", "rules", "--config", f"experiment={tmp_path / 'models.yaml'}")
+    assert jobs(result.stdout) == {
+        "all": 1, "questions": 4, "place_model": 3, "place_model_base": 1, "sample": 3, "score": 6,
+        "trace": 3, "tables": 1, "figures": 1, "page": 1, "total": 24,
+    }, result.stdout  # fmt: skip
+
+
+def test_a_fine_tuning_without_benchmarks_ends_with_models_and_a_page(snakemake, tmp_path):
+    content = yaml.safe_load((REPOSITORY / "experiments" / "tiny.yaml").read_text())
+    for key in ("contrast", "benchmarks", "sampling", "scoring", "statistics", "learning_curve"):
+        del content[key]
+    content["seeds"] = [1]
+    (tmp_path / "tiny.yaml").write_text(yaml.safe_dump(content))
+    result = snakemake("-n", "--quiet", "rules", "--config", f"experiment={tmp_path / 'tiny.yaml'}")
+    assert jobs(result.stdout) == {
+        "all": 1, "place_base": 1, "examples": 1, "prepare": 1, "probe": 1, "train": 2, "tables": 1,
+        "figures": 1, "page": 1, "total": 10,
+    }, result.stdout  # fmt: skip
+
+
 def test_shards_are_separate_jobs(snakemake):
     result = snakemake("-n", "--quiet", "rules", "--config", experiment("tiny"), "sample_shards=3")
     assert result.returncode == 0, result.stderr

@@ -126,7 +126,7 @@ def _count_models(experiment: Experiment) -> Conclusions:
 def _list_accuracies(experiment: Sampled, tables: Tables) -> str:
     """Return a sentence with the accuracy of each model, or with the range if there are many."""
     rows = at_main_length(main_rows(experiment, tables["methods"]))
-    length = length_text(rows["gen_length"].iloc[0])
+    length = length_text(rows["gen_length"].tolist()[0])
     benchmark = summary_benchmark(experiment)
     place = "average" if benchmark == AVERAGE else benchmark_label(experiment, benchmark)
     size = f"{_describe_size(experiment, tables['scores'])}, {length}"

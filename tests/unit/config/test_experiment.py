@@ -27,7 +27,9 @@ def set_in(*path, to):
     return edit
 
 
-@pytest.mark.parametrize("name", ["tiny", "paper", "ablations", "few-shot", "learning-rates", "d1-baselines"])
+@pytest.mark.parametrize(
+    "name", ["tiny", "paper", "ablations", "few-shot", "learning-rates", "d1-baselines", "published-s1k"]
+)
 def test_shipped_experiments_are_valid(name):
     assert load_experiment(f"experiments/{name}.yaml").name == name
 
@@ -76,6 +78,95 @@ def test_both_kinds_of_experiment_describe_themselves():
     assert (tiny.num_questions("gsm8k"), stored.num_questions("gsm8k")) == (250, None)
 
 
+EVALUATION = {
+    "name": "tiny",
+    "kind": "evaluation",
+    "title": "Models",
+    "caption": "Models.",
+    "models": {
+        "one": {"source": "hub", "repo": "a/b", "revision": "main"},
+        "two": {"source": "path", "path": "two", "base": "one"},
+        "three": {
+            "source": "path",
+            "path": "x",
+            "base": {"source": "hub", "repo": "a/c", "revision": "main"},
+        },
+    },
+    **{key: TINY[key] for key in ("benchmarks", "sampling", "scoring", "statistics")},
+}
+
+
+def evaluation(tmp_path, edit=lambda content: None):
+    content = yaml.safe_load(yaml.safe_dump(EVALUATION))
+    edit(content)
+    (tmp_path / "tiny.yaml").write_text(yaml.safe_dump(content, sort_keys=False))
+    return load_experiment(tmp_path / "tiny.yaml")
+
+
+def test_an_evaluation_has_a_run_per_model_and_knows_their_bases(tmp_path):
+    described = evaluation(tmp_path, set_in("contrasts", to=[["two", "one"]]))
+    assert described.run_ids == described.model_names == ["one", "two", "three"]
+    assert (described.trained_runs, described.num_seeds) == ([], 0)
+    assert [described.is_finetuned(run) for run in described.runs] == [False, True, True]
+    sources = [described.base_source(name) for name in described.model_names]
+    assert [getattr(source, "repo", None) for source in sources] == [None, None, "a/c"]
+    assert (described.main_contrast, described.comparisons) == (("two", "one"), [("two", "one")])
+    assert evaluation(tmp_path).main_contrast is None
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "message"),
+    [
+        ("kind", "evaluate", "kind: expected one of .*'evaluation', .*; got 'evaluate'"),
+        ("models", {}, "models: expected"),
+        ("models.two.base", "nobody", r"models.two.base must be .*\['one'\], got 'nobody'"),
+        ("models.one.base", "two", r"models.one.base must be a source, or .*\[\], got 'two'"),
+        ("models.two.base", {"source": "hub", "repo": "a/b"}, "two.base.revision: this key is required"),
+        ("models.two.base", {"repo": "a/b"}, "models.two.base.source: this key is required"),
+        ("models.two.base", 3, "models.two.base: expected keys with values; got 3"),
+        ("contrasts", [["two", "four"]], r"contrasts\[0\] must name two of the models .*'four'"),
+        ("contrasts", [["two", "two"]], r"contrasts\[0\] must name two of the models"),
+        ("contrasts", [["two", "one"], ["one", "two"]], r"contrasts\[1\] .*\('one', 'two'\) again"),
+        ("benchmarks", {}, "benchmarks: expected"),
+        ("sampling", None, "sampling: expected"),
+        ("seeds", [1], "seeds: unknown key"),
+    ],
+)  # fmt: skip
+def test_a_wrong_value_of_an_evaluation_is_named(tmp_path, place, value, message):
+    with pytest.raises(ConfigError, match=message):
+        evaluation(tmp_path, set_in(*place.split("."), to=value))
+
+
+def test_the_contrast_may_be_omitted_or_with_the_base_model(tmp_path):
+    def pairs(contrast, **changes):
+        described = load_experiment(
+            write(tmp_path, lambda content: content.update(contrast=contrast, **changes))
+        )
+        return described.comparisons, described.reference_method, described.gain_control
+
+    assert pairs(["weft", "base"]) == ([("weft", "base")], "weft", None)
+    assert pairs(["weft", "sft"])[1:] == ("sft", "sft")
+    assert pairs(None) == ([("sft", "base"), ("weft", "base")], "sft", None)
+    assert pairs(None, further_contrasts=[["weft", "sft"]])[0][-1] == ("weft", "sft")
+    traced = load_experiment(write(tmp_path, set_in("contrast", to=None))).traced_runs
+    assert [run.method for run in traced] == ["base", "sft"]
+
+
+@pytest.mark.parametrize("benchmarks", [None, {}])
+def test_without_benchmarks_a_fine_tuning_needs_no_sampling_or_scoring(tmp_path, benchmarks):
+    def edit(content):
+        for key in ("sampling", "scoring", "statistics", "forbid_test_questions", "learning_curve"):
+            del content[key]
+        content["benchmarks"] = benchmarks
+
+    described = load_experiment(write(tmp_path, edit))
+    assert described.run_ids == [run.run_id for run in described.trained_runs]
+    assert (described.comparisons, described.traced_runs) == ([], [])
+    assert load_experiment(write(tmp_path, edit)).model_dump() == described.model_dump()
+    with pytest.raises(ConfigError, match="sampling: this key is required"):
+        load_experiment(write(tmp_path, lambda content: content.pop("sampling")))
+
+
 def test_runs_are_the_base_and_the_whole_grid():
     experiment = load_experiment("experiments/tiny.yaml")
     runs = experiment.run_ids
@@ -116,7 +207,7 @@ HUB_FILE = {"source": "published", "instruction": "none", "file": {"repo": 1}}
         ("further_contrasts", [["sft", "base"]], r"further_contrasts\[0\]", r"\('sft', 'base'\) again"),
         ("further_contrasts", [["base", "weft"]], r"further_contrasts\[0\]", r"\('base', 'weft'\)"),
         ("further_contrasts", [["weft", "weft"]], r"further_contrasts\[0\]", r"\('weft', 'weft'\)"),
-        ("contrast", ["sft", "base"], "contrast must name two", r"\('sft', 'base'\)"),
+        ("contrast", ["base", "sft"], "contrast must name two", r"\('base', 'sft'\)"),
         ("benchmarks.chess", SOURCE, "benchmarks", "'chess'"),
         ("benchmarks.chess", {}, "benchmarks.chess.source", "nothing"),
         ("benchmarks.average", CUSTOM, "benchmarks", "'average'"),

@@ -1,3 +1,5 @@
+import pytest
+
 from weft.config import FineTuning, load_experiment
 from weft.config.stages import stage_settings
 
@@ -99,3 +101,15 @@ def test_scoring_depends_on_its_rules():
     assert stage_settings(TINY, "score", {"scoring": "d1"}) != stage_settings(
         TINY, "score", {"scoring": "strict"}
     )
+
+
+def test_a_model_of_an_evaluation_depends_on_its_own_source_only():
+    described = load_experiment("experiments/published-s1k.yaml")
+    settings = stage_settings(described, "model", {"model": "dream"})
+    assert settings["repo"] == "Dream-org/Dream-v0-Instruct-7B"
+    assert settings["base"] is None
+    assert stage_settings(described, "sample", {})["block_length"] == 32
+    assert {"models", "contrasts"} <= set(stage_settings(described, "tables", {}))
+    assert not {"models", "contrasts"} & set(stage_settings(TINY, "tables", {}))
+    with pytest.raises(ValueError, match="stage must be of an experiment that trains, got 'train'"):
+        stage_settings(described, "train", {})
