@@ -18,6 +18,27 @@ def test_the_papers_grid_is_counted():
     assert "to download: GSAI-ML/LLaDA-8B-Instruct" in text
 
 
+def test_the_models_and_tests_of_an_evaluation_are_listed(tmp_path):
+    text = plan("published-s1k")
+    assert "4 sampling jobs, one for each model" in text
+    assert "paired test: dream-s1k minus dream" in text
+    assert "to download: OnAnOrange/Dream-7B-Instruct-s1k-sft (main, not pinned" in text
+    assert "training" not in text.split("minus dream")[1]
+    described = load_experiment("experiments/published-s1k.yaml")
+    base = LocalModel(source="path", path=str(tmp_path / "none"))
+    models = {"tuned": described.models["dream"].model_copy(update={"base": base})}
+    changed = described.model_copy(update={"models": models, "contrasts": []})
+    assert f"missing: {tmp_path / 'none'}" in "\n".join(plan_lines(changed, offline=[]))
+
+
+def test_without_benchmarks_nothing_is_sampled():
+    described = load_experiment("experiments/tiny.yaml")
+    alone = described.model_copy(update={"benchmarks": {}, "learning_curve": None})
+    text = "\n".join(plan_lines(alone, offline=[]))
+    assert "10 training runs" in text
+    assert "sampling" not in text
+
+
 def test_approximate_sampling_is_named():
     described = load_experiment("experiments/tiny.yaml")
     modes = {"kv_cache": "dual", "confidence_threshold": 0.9, "tokens_per_step": None}

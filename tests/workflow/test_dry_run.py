@@ -74,8 +74,6 @@ def test_an_evaluation_places_every_model_and_trains_none(snakemake, tmp_path):
     tiny = yaml.safe_load((REPOSITORY / "experiments" / "tiny.yaml").read_text())
     shared = {key: tiny[key] for key in ("benchmarks", "sampling", "scoring", "statistics")}
     (tmp_path / "models.yaml").write_text(yaml.safe_dump(EVALUATION | shared))
-    missing = snakemake("-n", "--config", f"experiment={tmp_path / 'models.yaml'}")
-    assert "models.one.path: expected a directory; got one" in missing.stdout
     for name in ("one", "two"):
         (tmp_path / name).mkdir()
     result = snakemake("-n", "--quiet", "rules", "--config", f"experiment={tmp_path / 'models.yaml'}")

@@ -2,8 +2,9 @@ import json
 from pathlib import Path
 
 import pytest
+import yaml
 
-from weft.config import load_experiment
+from weft.config import Evaluation, load_experiment
 from weft.config.sources import HubModel, LocalModel
 from weft.data.context import check_before_jobs, read_context, require_room_for_answers
 from weft.errors import ConfigError, SamplingError
@@ -84,6 +85,33 @@ def test_processes_that_do_not_divide_the_batch_are_refused(num_processes, batch
     with pytest.raises(ConfigError, match=message):
         check(experiment, num_processes)
     check(experiment, batch_size // 16)
+
+
+def evaluation(tmp_path, **models):
+    tiny = yaml.safe_load(Path("experiments/tiny.yaml").read_text())
+    content = {"name": "mine", "kind": "evaluation", "title": "Models", "caption": "Models."}
+    content |= {key: tiny[key] for key in ("benchmarks", "sampling", "scoring", "statistics")}
+    content["models"] = {
+        name: {"source": "path", "path": str(path)} | further for name, (path, further) in models.items()
+    }
+    return Evaluation.model_validate(content | {"sampling": tiny["sampling"] | {"gen_lengths": [64]}})
+
+
+def test_each_checkpoint_of_an_evaluation_has_its_own_context(folder, tmp_path):
+    large = tmp_path / "large"
+    large.mkdir()
+    (large / "config.json").write_text('{"model_type": "Dream", "max_position_embeddings": 4096}')
+    check(evaluation(tmp_path, large=(large, {})))
+    with pytest.raises(ConfigError, match=rf"(?s)model {folder} is not valid.*must be below 64") as caught:
+        check(evaluation(tmp_path, large=(large, {}), small=(folder, {})))
+    assert "training.max_length" not in str(caught.value)
+    base = {"source": "path", "path": str(folder)}
+    with pytest.raises(ConfigError, match="must be below 64"):
+        check(evaluation(tmp_path, tuned=(large, {"base": base})))
+    with pytest.raises(ConfigError, match=r"models.tuned.base.path: expected a directory; got nowhere"):
+        check(evaluation(tmp_path, tuned=(large, {"base": base | {"path": "nowhere"}})))
+    with pytest.raises(ConfigError, match=r"models.one.path: expected a directory; got nowhere"):
+        check(evaluation(tmp_path, one=("nowhere", {})))
 
 
 def test_stored_generations_need_neither_model_nor_processes():

@@ -298,6 +298,24 @@ def test_a_model_is_fetched_without_code_and_pinned(
     assert pinned["files"].keys() == names
 
 
+def test_a_model_of_an_evaluation_is_fetched_with_its_merges_and_pinned(
+    hub, online, weft, lock, tmp_path, model_on_hub
+):
+    hub.put("owner/model", "merges.txt", b"a b\n")  # without which Dream's tokenizer cannot be loaded
+    tiny = yaml.safe_load(Path("experiments/tiny.yaml").read_text())
+    content = {"name": "mine", "kind": "evaluation", "title": "Models", "caption": "Models."}
+    content |= {key: tiny[key] for key in ("benchmarks", "sampling", "scoring", "statistics")}
+    content["models"] = {"one": {"source": "hub", "repo": "owner/model", "revision": "main"}}
+    (tmp_path / "mine.yaml").write_text(yaml.safe_dump(content))
+    code, output = weft("model", "one")
+    assert code == 0, output
+    assert (tmp_path / "out/merges.txt").read_bytes() == b"a b\n"
+    pinned = json.loads(lock.read_text())["models/owner/model@main"]
+    assert {"merges.txt", "model.safetensors"} <= pinned["files"].keys()
+    recorded = json.loads((tmp_path / "out.provenance.json").read_text())
+    assert (recorded["source"]["repo"], recorded["commit_used"]) == ("owner/model", COMMIT)
+
+
 def test_code_that_somebody_else_put_into_the_cache_is_not_copied(
     hub, online, describe, weft, tmp_path, model_on_hub
 ):

@@ -10,7 +10,14 @@ from torch import nn
 from tests.support.models import tiny_dream, tiny_model
 from weft.errors import CheckpointError
 from weft.model import load_model, save_model
-from weft.model.adapters import export_adapter, finetuned_digest, load_adapter, load_finetuned, merge_adapter
+from weft.model.adapters import (
+    check_finetuned,
+    export_adapter,
+    finetuned_digest,
+    load_adapter,
+    load_finetuned,
+    merge_adapter,
+)
 
 QKV = ["q_proj", "k_proj", "v_proj"]
 ALL = [*QKV, "o_proj", "gate_proj", "up_proj", "down_proj"]
@@ -321,3 +328,25 @@ def test_an_adapter_trained_again_in_place_is_read_whole(tokenizer, tmp_path):
     (tmp_path / "new").replace(file)
     assert torch.equal(logits_of(held), before)
     assert not torch.equal(logits_of(load_adapter(tiny_model(tokenizer), tmp_path)), before)
+
+
+@pytest.mark.parametrize("family", MAKERS)
+def test_an_adapter_is_checked_against_its_base_without_the_weights_of_the_base(family, tokenizer, tmp_path):
+    base, folder = tmp_path / "base", tmp_path / "adapter"
+    save_model(MAKERS[family](tokenizer), base)
+    write_adapter(family, tokenizer, folder, QKV)
+    (base / "model.safetensors").unlink()
+    check_finetuned(base, folder)
+    tensors = load_file(folder / "adapter_model.safetensors")
+    name = next(key for key in tensors if "lora_A" in key)
+    save_file(tensors | {name: torch.zeros(3, 5)}, folder / "adapter_model.safetensors")
+    with pytest.raises(CheckpointError, match="the adapter was trained on another model"):
+        check_finetuned(base, folder)
+
+
+def test_a_full_checkpoint_must_be_of_the_family_of_its_base(tokenizer, tmp_path):
+    for family, make in MAKERS.items():
+        save_model(make(tokenizer), tmp_path / family)
+    check_finetuned(tmp_path / "dream", tmp_path / "dream")
+    with pytest.raises(CheckpointError, match="must have the model_type of its base model"):
+        check_finetuned(tmp_path / "llada", tmp_path / "dream")
