@@ -26,6 +26,7 @@ ROOMS_WITH_MIRROR = (
     "model",
     "report",
     "sampling",
+    "sharing",
     "stats",
     "training",
 )

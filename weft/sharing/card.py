@@ -11,10 +11,10 @@ from typing import Literal
 
 from huggingface_hub import EvalResult, ModelCardData
 
-import weft
 from weft.config.methods import NEEDS, PRESETS
 from weft.records import JsonObject
 from weft.records.files import write_json, write_text
+from weft.report.downloads import load_bibtex
 from weft.report.labels import join_words, method_label, percent
 from weft.report.licences import UNKNOWN, find_licence
 from weft.sharing.facts import FACTS_FILE, RunFacts
@@ -27,23 +27,6 @@ Form = Literal["run", "adapter", "checkpoint"]
 """How the weights are stored. run: as ``weft train`` writes them; adapter: a LoRA adapter with the published
 names of the modules; checkpoint: a whole model in the published form."""
 FAMILIES = {"llada": "LLaDA", "dream": "Dream"}
-
-CITATION = f"""\
-```bibtex
-@article{{xu2025weft,
-  title   = {{{PAPER}}},
-  author  = {{Xu, Guowei and Xu, Wenxin and Zhao, Jiawang and Ma, Kaisheng}},
-  journal = {{arXiv preprint arXiv:2509.20863}},
-  year    = {{2025}}
-}}
-@software{{weft,
-  title   = {{weft: a reproduction of weighted entropy-driven fine-tuning for masked diffusion language
-             models}},
-  author  = {{The weft authors}},
-  year    = {{2026}},
-  version = {{{weft.__version__}}}
-}}
-```"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,7 +119,7 @@ def render_card(card: ModelCard) -> str:
         "## Licence",
         _describe_licence(card),
         "## Citation",
-        CITATION,
+        _code("bibtex", load_bibtex().strip()),
     ]
     return f"---\n{_metadata(card).to_yaml()}\n---\n\n" + "\n\n".join(parts) + "\n"
 
@@ -347,7 +330,8 @@ def _peft_example(card: ModelCard) -> str:
         "from peft import PeftModel\n"
         "from transformers import AutoModel\n\n"
         f'base = AutoModel.from_pretrained("{repository}"{revision}, dtype=torch.bfloat16,\n'
-        "                                 trust_remote_code=True)\n"
+        "                                 "
+        "trust_remote_code=True)\n"
         f'model = PeftModel.from_pretrained(base, "{card.name if "/" in card.name else "FOLDER"}")'
     )
 

@@ -58,7 +58,7 @@ def test_the_commit_of_the_base_is_that_of_its_provenance_or_its_revision(
 def test_no_place_on_this_machine_is_published(experiment, tmp_path):
     changed = with_sources(
         experiment,
-        base={"source": "path", "path": "/home/someone/models/mine"},
+        base={"source": "path", "path": "/srv/someone/models/mine"},
         data={"source": "jsonl", "path": "~/secret/data.jsonl"},
     )
     text = json.dumps(facts_of(changed, tmp_path).as_object())
