@@ -2,7 +2,7 @@
 
 import shutil
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -10,9 +10,10 @@ from weft.cli.shared import BaseOption, OutOption, app, load_fine_tuning, show_l
 from weft.errors import ConfigError
 from weft.provenance import write_provenance
 from weft.records.files import atomic_directory
-from weft.sharing.facts import REPOSITORY, RunFacts, describe_run, read_facts
-from weft.sharing.hub import push_folder, require_upload
-from weft.sharing.results import read_results
+from weft.sharing.hub import push_folder, require_repository, require_token
+
+if TYPE_CHECKING:
+    from weft.sharing.facts import RunFacts
 
 Form = Literal["checkpoint", "adapter"]
 
@@ -53,10 +54,13 @@ def export(
     """
     from weft.model.checkpoint import read_family
     from weft.sharing.card import ModelCard, write_card
+    from weft.sharing.results import read_results
 
     show_log()
-    _check(base, finetuned, out, form, base_name)
-    token = None if push is None else require_upload(push)
+    _check(base, finetuned, out, form)
+    for option, repository in {"--base-name": base_name, "--push": push}.items():
+        require_repository(option, repository)
+    token = None if push is None else require_token()
     family, facts = read_family(base), _find_facts(base, finetuned, experiment)
     card = ModelCard(
         name=push or out.resolve().name,
@@ -88,19 +92,19 @@ def export(
         typer.echo(f"uploaded -> {push_folder(out, push, token=token, private=private)}")
 
 
-def _check(base: Path, finetuned: Path | None, out: Path, form: Form, base_name: str | None) -> None:
+def _check(base: Path, finetuned: Path | None, out: Path, form: Form) -> None:
     """Check the options before any work is done."""
     for source in [base, *([finetuned] if finetuned else [])]:
         if out.resolve() in (source.resolve(), *source.resolve().parents):
             raise ConfigError(f"--out must not contain an input, got {out} with {source}; choose another")
     if form == "adapter" and finetuned is None:
         raise ConfigError("--finetuned must be given with --form adapter, got none")
-    if base_name is not None and not REPOSITORY.fullmatch(base_name):
-        raise ConfigError(f"--base-name must be a repository as OWNER/NAME, got {base_name!r}")
 
 
-def _find_facts(base: Path, finetuned: Path | None, experiment: str | None) -> RunFacts | None:
+def _find_facts(base: Path, finetuned: Path | None, experiment: str | None) -> "RunFacts | None":
     """Return what a model was trained from: as its folder says, or as an experiment says."""
+    from weft.sharing.facts import describe_run, read_facts
+
     facts = None if finetuned is None else read_facts(finetuned)
     if facts is not None or finetuned is None or experiment is None:
         return facts

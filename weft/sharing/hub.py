@@ -12,20 +12,31 @@ HIDDEN = [".*", "**/.*"]
 """Files that are not uploaded: hidden files, such as those that an interrupted process leaves."""
 
 
-def require_upload(repository: str) -> str:
-    """Check name and token before any work is done.
+def require_repository(option: str, repository: str | None) -> None:
+    """Check the name of a repository that an option gives, if it is given.
 
     Args:
+        option: name of the option.
         repository: repository as owner/name.
+
+    Raises:
+        ConfigError: the name is not valid.
+    """
+    if repository is not None and not REPOSITORY.fullmatch(repository):
+        raise ConfigError(
+            f"{option} must be a repository as OWNER/NAME, got {repository!r}; correct the name"
+        )
+
+
+def require_token() -> str:
+    """Return the token for uploads, before any work is done.
 
     Returns:
         The token.
 
     Raises:
-        ConfigError: the name is not valid, or there is no token.
+        ConfigError: there is no token.
     """
-    if not REPOSITORY.fullmatch(repository):
-        raise ConfigError(f"--push must be a repository as OWNER/NAME, got {repository!r}; correct the name")
     token = os.environ.get(TOKEN, "").strip()
     if not token:
         raise ConfigError(
@@ -62,8 +73,8 @@ def push_folder(folder: Path, repository: str, *, token: str, private: bool) -> 
             ignore_patterns=HIDDEN,
         )
     except Exception as error:  # the client passes on errors of several libraries
-        cause = "" if error.__cause__ is None else f" ({describe_error(error.__cause__)})"
-        text = f"{describe_error(error)}{cause}".replace(token, "***")
+        texts = [describe_error(reason) for reason in (error, error.__cause__) if reason is not None]
+        text = " because of ".join(dict.fromkeys(texts)).replace(token, "***")
         raise DataError(
             f"{folder} is complete, but cannot be uploaded to {repository}: {_explain(error)}{text}; "
             "correct the cause and give the same command again"

@@ -15,7 +15,7 @@ from tests.unit.sharing.upload_hub import TOKEN, UploadHub, upload_handler
 from weft.cli import app
 from weft.errors import ConfigError, DataError
 from weft.model import save_model
-from weft.sharing.hub import push_folder, require_upload
+from weft.sharing.hub import push_folder, require_repository
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore::UserWarning", "ignore::FutureWarning", "ignore:Use .content=:DeprecationWarning"
@@ -111,7 +111,7 @@ def test_name_and_token_are_checked_before_any_work(folders, monkeypatch):
     assert "HF_TOKEN" in str(result.exception)
     for name in ("mine", "me/mine/yours", "me/", "../mine"):
         with pytest.raises(ConfigError, match="OWNER/NAME"):
-            require_upload(name)
+            require_repository("--push", name)
     assert not out.exists()
 
 
