@@ -107,6 +107,15 @@ def test_shards_are_separate_jobs(snakemake):
     assert "sample_shards: expected greater than 0" in snakemake("-n", "--config", "sample_shards=0").stdout
 
 
+def test_the_tracker_is_handed_to_the_trainings_without_being_tracked(snakemake):
+    target = "results/tiny/runs/weft-worked-seed1"
+    result = snakemake("-n", "-p", target, "--config", experiment("tiny"), "report_to=trackio")
+    assert f"--report-to trackio --out {target}" in result.stdout, result.stderr
+    rule = (REPOSITORY / "workflow/rules/train.smk").read_text().split("rule ")[1]
+    params = rule.partition("params:")[2].partition("shell:")[0]
+    assert "report_to" not in params, "a change of a parameter would train every run again"
+
+
 def test_an_experiment_file_may_be_given_as_configfile(snakemake):
     result = snakemake("-n", "--quiet", "rules", "--configfile", REPOSITORY / "experiments" / "paper.yaml")
     assert jobs(result.stdout)["sample"] == 7, result.stderr

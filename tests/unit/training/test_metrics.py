@@ -1,10 +1,13 @@
+import re
+from pathlib import Path
+
 import pytest
 import torch
 
 from tests.support.batches import MASK, batch, method, noisy_batch, random_model, uniforms
 from tests.support.uniforms import GivenUniforms
 from weft.records import StepMetrics
-from weft.training.metrics import METRICS, metric_means
+from weft.training.metrics import METRICS, TRACKED, metric_means, tracked_values
 from weft.training.probe import probe_uncertainty
 
 
@@ -45,3 +48,23 @@ def test_rates_and_uncertainties_are_averaged_over_the_tokens_with_a_rate():
         noisy_batch(random_model(), method(min_token_masking_rate=1 - 2.0**-10)).metric_sums
     )
     assert metrics["bounded_share"] == 1
+
+
+def test_the_page_lists_what_trackers_show_with_its_units():
+    page = Path("docs/trackers.md").read_text("utf-8")
+    rows = re.findall(r"^\| `([a-z_]+)` \| (.+?) \| (.+?) \|$", page, flags=re.MULTILINE)
+    assert [row for row in rows if len(row) == 3][-len(TRACKED) :] == [
+        (metric.name, metric.unit, metric.meaning) for metric in TRACKED
+    ]
+
+
+def test_trackers_show_all_metrics_of_the_training_history():
+    names = {metric.name for metric in TRACKED}
+    assert set(StepMetrics.model_fields) - {"optimizer_step"} < names
+
+
+def test_undefined_values_are_not_shown():
+    entry = {"loss": 2.0, "grad_norm": None, "seconds": 0.5, "step": 7}
+    values = {"loss": 2.0, "seconds_per_step": 0.5, "tokens_per_second": 40.0}
+    assert tracked_values(entry, tokens_per_step=20) == values
+    assert tracked_values({"loss": 1}, tokens_per_step=20) == {"loss": 1.0}
