@@ -3,7 +3,7 @@
 # everything, is tested there; this file is only checked for the files and the command that it names.
 #
 #   docker build --tag weft .
-#   docker run --rm --volume "$PWD:/work" weft snakemake --snakefile /opt/weft/Snakefile --cores all
+#   docker run --rm --volume "$PWD:/project" weft snakemake --snakefile /opt/weft/Snakefile --cores all
 
 FROM python:3.11-bookworm
 
@@ -12,7 +12,7 @@ WORKDIR /opt/weft
 COPY . .
 RUN make setup PYTHON=python3.11
 
-# Results are written to /work, which the user mounts; a user without a home directory writes caches to /tmp.
+# Results are written to /project, which the user mounts; a user without a home directory writes caches to /tmp.
 ENV PATH=/opt/weft/.venv/bin:$PATH HOME=/tmp
-WORKDIR /work
+WORKDIR /project
 CMD ["weft", "--help"]
