@@ -142,7 +142,7 @@ def list_decisions() -> str:
 def describe_commands() -> str:
     """Return a page with the help texts of all subcommands of `weft`, as Typer writes them."""
     command = [sys.executable, "-m", "typer", "weft.cli", "utils", "docs", "--name", "weft"]
-    text = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=True).stdout
+    text = subprocess.run(command, cwd=REPOSITORY, stdout=subprocess.PIPE, text=True, check=True).stdout
     text = SUMMARIES.sub("", text).replace("&#x27;", "'")
     return "# Command line\n\n" + text.partition("\n")[2]
 
