@@ -70,8 +70,8 @@ def resolve_settings(merged: Mapping[str, object], *, default: Path, overlays: S
     An experiment file may be given with ``--configfile``. Snakemake merges its keys into config.yaml; they
     are removed here, and the file becomes the experiment, so that the keys of two experiments never mix.
 
-    A workflow that uses weft as a module hands over a ``config`` of its own. Keys that it lacks have the values
-    of config.yaml.
+    A workflow that uses weft as a module hands over a ``config`` of its own. Keys that it lacks have the
+    values of config.yaml.
 
     Args:
         merged: Snakemake's ``config``.

@@ -115,7 +115,10 @@ def _describe_source(source: DataSource) -> Iterator[tuple[str, str]]:
         yield from _describe_number(source.num_examples)
     else:
         assert isinstance(source, FileData), "there are four kinds of sources"
-        files, split = "file" if len(source.path) == 1 else "files", f" ({source.split})" if source.split else ""
+        files, split = (
+            "file" if len(source.path) == 1 else "files",
+            f" ({source.split})" if source.split else "",
+        )
         yield "source", f"the {files} {', '.join(map(as_written, source.path))}{split}"
         yield "licence", UNKNOWN
         yield from _describe_number(source.num_examples)
