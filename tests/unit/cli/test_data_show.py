@@ -20,8 +20,8 @@ def show(tmp_path, monkeypatch):
     (tmp_path / "mine.yaml").write_text(
         f"extends: {SHIPPED}/tiny.yaml\nname: mine\ncaption: c\n"
         "datasets:\n"
-        "  mine: {source: file, path: train.jsonl, columns: {question: answer, answer: question}}\n"
         "  worked: {source: generated, seed: 1, tasks: {gsm8k: 3}}\n"
+        "  mine: {source: file, path: train.jsonl, columns: {question: answer, answer: question}}\n"
     )
 
     def show(*arguments):
@@ -44,13 +44,13 @@ def test_an_example_of_a_file_is_shown_with_the_shipped_model(show):
 
 
 def test_the_settings_of_an_experiment_are_used(show):
-    for arguments in (["--experiment", "mine.yaml"], ["--experiment", "mine.yaml", "train.jsonl"]):
-        text = show(*arguments, "--method", "sft")
+    for chosen in (["--dataset", "mine"], ["train.jsonl"]):
+        text = show("--experiment", "mine.yaml", *chosen, "--method", "sft")
         assert "in 'mine'\n" in text
         assert "at most 62 tokens" in text
         assert "  What is 2+0?<|eot_id|>" in text  # the experiment maps the columns
         assert "Masked by weft" not in text
-    assert "in 'worked'\n" in show("--experiment", "mine.yaml", "--dataset", "worked", "--method", "sft")
+    assert "in 'worked'\n" in show("--experiment", "mine.yaml", "--method", "sft")
 
 
 def test_columns_are_mapped_without_an_experiment(show):

@@ -29,15 +29,18 @@ def test_published_generations_are_ordered_by_their_numbers(tmp_path):
     assert [file.name.split("_")[4] for file in files] == ["1", "2", "10"]
 
 
-def test_generations_beside_the_experiment_come_before_the_offline_folders(tmp_path):
-    file = tmp_path / "d1-baselines.yaml"
-    file.write_text(Path("experiments/d1-baselines.yaml").read_text())
+def test_generations_beside_the_experiment_come_before_the_offline_folders(tmp_path, monkeypatch):
+    content = Path("experiments/d1-baselines.yaml").read_text()
+    monkeypatch.chdir(tmp_path)
+    file = Path("study/d1-baselines.yaml")
+    file.parent.mkdir()
+    file.write_text(content)
     name = "gsm8k_instruct_128_64_1_generations.json"
-    for parent in (tmp_path / "offline", tmp_path):
+    for parent in (Path("offline"), Path("study")):
         (parent / "d1_baselines").mkdir(parents=True)
         (parent / "d1_baselines" / name).touch()
         source = load_experiment(file).generations
-        found = find_generations(source, "gsm8k", 128, [str(tmp_path / "offline")])
+        found = find_generations(source, "gsm8k", 128, ["offline"])
         assert found == [parent / "d1_baselines" / name]
 
 
