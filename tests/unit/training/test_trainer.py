@@ -2,12 +2,16 @@ import json
 
 import pytest
 import torch
+from datasets import Dataset
 from transformers import TrainingArguments
 
 from tests.support.models import tiny_model
+from weft.data.collate import PadToLength
 from weft.data.encoding import encode_example
 from weft.data.tasks.examples import generate_examples
-from weft.errors import TrainingError
+from weft.data.training_set import encode
+from weft.errors import TrainingError, WeftError
+from weft.training.batch_objective import objective
 from weft.training.callbacks import history_rows
 from weft.training.trainer import DiffusionTrainer
 
@@ -151,3 +155,126 @@ def test_the_log_survives_as_json(tokenizer, examples, tmp_path):
     rows = history(make_trainer(tokenizer, examples, tmp_path, epochs=1))
     assert json.loads(json.dumps(rows)) == rows
     assert rows[0]["mean_uncertainty"] > 0
+
+
+ROWS = [{"prompt": f"What is {n}+{n + 3}?", "answer": f"{2 * n + 3}"} for n in range(10)]
+
+
+def make_plain(
+    tokenizer, out, *, rows=ROWS, model=None, preset="weft", max_length=40, eval_rows=None, **changes
+):
+    """A trainer with little more than the defaults of transformers."""
+    given = {"max_steps": 2, "per_device_train_batch_size": 4, "save_strategy": "no", "learning_rate": 1e-2}
+    return DiffusionTrainer(
+        tiny_model(tokenizer, seed=5) if model is None else model,
+        TrainingArguments(str(out), use_cpu=True, report_to=[], logging_steps=1, **(given | changes)),
+        rows,
+        eval_rows,
+        processing_class=tokenizer,
+        method=preset,
+        max_length=max_length,
+    )
+
+
+def losses(trainer):
+    return [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
+
+
+@pytest.mark.parametrize("form", [list, Dataset.from_list])
+def test_rows_of_text_and_default_arguments_train_as_encoded_rows(tokenizer, tmp_path, form):
+    trainers = [make_plain(tokenizer, tmp_path, rows=rows) for rows in (form(ROWS), encode(tokenizer, ROWS))]
+    for trainer in trainers:
+        trainer.train()
+    assert losses(trainers[0]) == losses(trainers[1])
+    assert trainers[0].state.log_history[0]["mean_uncertainty"] > 0
+
+
+def test_the_objective_is_that_of_a_step_of_the_trainer(tokenizer, tmp_path):
+    trainer = make_plain(tokenizer, tmp_path, rows=ROWS[:4], max_steps=1, seed=3)
+    trainer.train()
+    collate = PadToLength(max_length=40, pad_token_id=tokenizer.pad_token_id)
+    batch = collate(encode(tokenizer, ROWS[:4]).to_list())
+    loss = objective(tiny_model(tokenizer, seed=5), batch, seed=3).loss
+    assert loss.item() == pytest.approx(losses(trainer)[0], rel=1e-5)
+
+
+def test_the_length_is_by_default_that_of_the_longest_example(tokenizer, tmp_path):
+    longest = max(len(row["prompt_ids"]) + len(row["answer_ids"]) for row in encode(tokenizer, ROWS))
+    assert make_plain(tokenizer, tmp_path, max_length=None).collate.max_length == longest
+
+
+def test_max_steps_ends_a_training_and_resuming_goes_on_to_the_bit(tokenizer, tmp_path):
+    settings = {"max_steps": 4, "lr_scheduler_type": "constant", "save_strategy": "steps", "save_steps": 2}
+    whole, first = (make_plain(tokenizer, tmp_path / name, **settings) for name in ("whole", "first"))
+    whole.train()
+    first.args.max_steps = 2
+    first.train()
+    resumed = make_plain(tokenizer, tmp_path / "first", **settings)
+    resumed.train(resume_from_checkpoint=True)
+    assert losses(resumed) == losses(whole)
+    assert len(losses(whole)) == 4
+
+
+def test_the_evaluation_does_not_depend_on_its_batches(tokenizer, tmp_path):
+    results = [
+        make_plain(tokenizer, tmp_path, eval_rows=ROWS[:7], per_device_eval_batch_size=size).evaluate()
+        for size in (1, 3, 7)
+    ]
+    assert [result["eval_loss"] for result in results] == pytest.approx(
+        [results[0]["eval_loss"]] * 3, rel=1e-5
+    )
+
+
+def test_other_sets_are_evaluated_as_text_or_by_name(tokenizer, tmp_path):
+    trainer = make_plain(tokenizer, tmp_path, eval_rows={"a": ROWS[:4], "b": ROWS[4:]})
+    named = trainer.evaluate()
+    assert trainer.evaluate(ROWS[:4])["eval_loss"] == named["eval_a_loss"] != named["eval_b_loss"]
+
+
+def test_the_best_model_is_loaded_at_the_end(tokenizer, tmp_path):
+    trainer = make_plain(
+        tokenizer, tmp_path, eval_rows=ROWS[:5], max_steps=3, learning_rate=0.3, load_best_model_at_end=True,
+        eval_strategy="steps", eval_steps=1, save_strategy="steps", save_steps=1, greater_is_better=True,
+    )  # fmt: skip
+    trainer.train()
+    measured = [entry["eval_loss"] for entry in trainer.state.log_history if "eval_loss" in entry]
+    assert len(set(measured)) == 3
+    assert trainer.evaluate()["eval_loss"] == max(measured) != measured[-1]
+
+
+def test_values_of_a_refreshed_probe_in_a_folder_that_is_used_again_are_not_taken(tokenizer, tmp_path):
+    fresh = make_plain(tokenizer, tmp_path / "fresh", preset="weft-refreshed")
+    fresh.train()
+    make_plain(tokenizer, tmp_path, model=tiny_model(tokenizer, seed=6), preset="weft-refreshed").train()
+    again = make_plain(tokenizer, tmp_path, preset="weft-refreshed")
+    again.train()
+    assert losses(again) == losses(fresh)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"rows": None}, "train_dataset must be given"),
+        (
+            {"max_length": 5},
+            r"shorter than max_length=5 tokens, got 10 that are not, in rows \[0, 1, 2, 3, 4\]",
+        ),
+        ({"preset": "weft-frozen", "eval_rows": ROWS}, "whose probe model is 'frozen'"),
+        ({"preset": "wft"}, "method is not valid"),
+        ({"rows": [{"text": "a"}]}, "row 0: .*expected question and answer"),
+    ],
+    ids=str,
+)
+def test_mistakes_are_named_before_the_training(tokenizer, tmp_path, changes, message):
+    with pytest.raises(WeftError, match=message):
+        make_plain(tokenizer, tmp_path, **changes)
+
+
+def test_a_tokenizer_is_required_for_a_loaded_model(tokenizer, tmp_path):
+    with pytest.raises(TrainingError, match="processing_class must be the tokenizer of the model"):
+        DiffusionTrainer(tiny_model(tokenizer), TrainingArguments(str(tmp_path), use_cpu=True), ROWS)
+
+
+def test_there_is_nothing_to_predict(tokenizer, tmp_path):
+    with pytest.raises(TrainingError, match=r"use evaluate for a loss, or weft\.generate"):
+        make_plain(tokenizer, tmp_path).predict(ROWS)
