@@ -6,7 +6,7 @@ module does not import the harness.
 
 import difflib
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal, TypeVar
 
@@ -15,6 +15,7 @@ from pydantic import Field, ValidationError, model_validator
 from weft.config.sampling import KvCache, Remasking
 from weft.config.section import Section
 from weft.errors import ConfigError, SamplingError
+from weft.records import JsonObject
 from weft.sampling.config import SamplingConfig
 
 LOG = logging.getLogger(__name__)
@@ -151,7 +152,7 @@ class GenerationRequest:
     until: tuple[str, ...]
 
 
-def read_model_arguments(given: Mapping[str, object]) -> ModelArguments:
+def read_model_arguments(given: JsonObject) -> ModelArguments:
     """Check the arguments of the model.
 
     Args:
@@ -175,7 +176,7 @@ def read_model_arguments(given: Mapping[str, object]) -> ModelArguments:
 
 
 def read_generation(
-    arguments: ModelArguments, given: Mapping[str, object], *, mask_token_id: int, eos_token_id: int | None
+    arguments: ModelArguments, given: JsonObject, *, mask_token_id: int, eos_token_id: int | None
 ) -> GenerationRequest:
     """Combine the arguments of the model with those of a task.
 
@@ -258,7 +259,7 @@ def _texts(name: str, value: object) -> tuple[str, ...]:
     return tuple(text for text in texts if text)
 
 
-def _drop_what_has_no_effect(values: dict[str, object], temperature: float) -> None:
+def _drop_what_has_no_effect(values: JsonObject, temperature: float) -> None:
     """Remove arguments whose values change nothing, and refuse those that would change the answers."""
     for name, neutral in {**WITHOUT_EFFECT, **NEUTRAL}.items():
         if name not in values:
@@ -278,9 +279,9 @@ def _whole_number(name: str, value: object) -> int:
     return value
 
 
-def _renamed(values: Mapping[str, object]) -> dict[str, object]:
+def _renamed(values: JsonObject) -> JsonObject:
     """Return the arguments under the names that they have here."""
-    renamed: dict[str, object] = {}
+    renamed: JsonObject = {}
     for name, value in values.items():
         ours = OTHER_NAMES.get(name, name)
         if ours in renamed:
@@ -289,7 +290,7 @@ def _renamed(values: Mapping[str, object]) -> dict[str, object]:
     return renamed
 
 
-def _check(section: type[SectionT], values: Mapping[str, object], *, origin: str) -> SectionT:
+def _check(section: type[SectionT], values: JsonObject, *, origin: str) -> SectionT:
     """Check arguments; the message names every argument with what was expected."""
     try:
         return section.model_validate(dict(values))
