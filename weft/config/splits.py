@@ -33,6 +33,12 @@ class Split:
     def take(self, rows: Iterable[RowT]) -> Iterator[RowT]:
         """Yield the rows of the range; no row behind the range is read, unless a percentage is asked for.
 
+        Args:
+            rows: all rows of the split.
+
+        Yields:
+            The rows in the range.
+
         Raises:
             ValueError: there are fewer rows than the range has.
         """

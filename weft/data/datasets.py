@@ -49,10 +49,10 @@ def load_dataset(
         files = [fetch_hub_file(file, offline=offline, pins=pins) for file in source.files]
         examples = _read_hub(name, source, files, find_instruction(source.instruction, offline=offline))
     else:
-        found = read_row_set(name, source, offline=offline, pins=pins)
-        examples, report = found.examples, found.report
-        num_repeated = found.num_rows - len(examples)
-        pinned, files = [file for file, _ in found.files], [path for _, path in found.files]
+        row_set = read_row_set(name, source, offline=offline, pins=pins)
+        examples, report = row_set.examples, row_set.report
+        num_repeated = row_set.num_rows - len(examples)
+        pinned, files = [file for file, _ in row_set.files], [path for _, path in row_set.files]
         inputs = [find_path(path) for path in source.path] if isinstance(source, FileData) else []
     if not examples:
         read = f" in {', '.join(map(str, inputs or files))}" if inputs or files else ""

@@ -12,6 +12,7 @@ from pathlib import Path, PurePosixPath
 
 from weft.data.row_files import choose_split
 from weft.errors import DataError, describe_error
+from weft.records.files import write_text
 
 CARD = "README.md"
 READABLE = (".parquet", ".jsonl", ".json", ".csv", ".tsv")
@@ -138,7 +139,7 @@ def _resolve(
             (root / name).touch()
         if config is not None:
             block = yaml.safe_dump({"configs": [configs[config]]})
-            (root / CARD).write_text(f"---\n{block}---\n", encoding="utf-8")
+            write_text(root / CARD, f"---\n{block}---\n")
         try:
             builder = datasets.load_dataset_builder(str(root), name=config, cache_dir=f"{temporary}/cache")
         except Exception as error:  # the library raises errors of many types
@@ -147,8 +148,8 @@ def _resolve(
                 f"{place}: expected files in a layout of the library datasets, got {message:.300}; name the "
                 "files to read"
             ) from error
-        found = builder.config.data_files or {}
+        files_by_split = builder.config.data_files or {}
         return {
             str(split): [Path(file).relative_to(root).as_posix() for file in files]
-            for split, files in found.items()
+            for split, files in files_by_split.items()
         }

@@ -258,62 +258,62 @@ def _add_system(
 
 
 def _read_turns(
-    turns: object, where: str, place: str, *, names: tuple[str, str] = ("role", "content")
+    turns: object, field: str, place: str, *, names: tuple[str, str] = ("role", "content")
 ) -> list[Message]:
     if not isinstance(turns, list):
-        _refuse(place, where, f"a list of turns with {names[0]} and {names[1]}", turns)
-    read = [_read_turn(turn, f"{where}.{index}", place, names) for index, turn in enumerate(turns)]
+        _refuse(place, field, f"a list of turns with {names[0]} and {names[1]}", turns)
+    read = [_read_turn(turn, f"{field}.{index}", place, names) for index, turn in enumerate(turns)]
     roles = [turn.role for turn in read]
     dialogue = roles[1:] if roles[:1] == ["system"] else roles
     if not dialogue or dialogue != ["user", "assistant"] * (len(dialogue) // 2):
         raise DataError(
-            f"{place}: {where}: expected roles user and assistant in turn, after at most one system message "
+            f"{place}: {field}: expected roles user and assistant in turn, after at most one system message "
             f"and ending with assistant, got {roles!s:.300}; {REMEDY}"
         )
-    reasoning = _find_reasoning(turns[-1], f"{where}.{len(turns) - 1}", place)
+    reasoning = _find_reasoning(turns[-1], f"{field}.{len(turns) - 1}", place)
     if reasoning is not None:
         read[-1] = _assistant(join_answer(reasoning, read[-1].content))
     return read
 
 
-def _read_turn(turn: object, where: str, place: str, names: tuple[str, str]) -> Message:
+def _read_turn(turn: object, field: str, place: str, names: tuple[str, str]) -> Message:
     if not isinstance(turn, dict):
-        _refuse(place, where, f"a turn with {names[0]} and {names[1]}", turn)
+        _refuse(place, field, f"a turn with {names[0]} and {names[1]}", turn)
     role = turn.get(names[0])
     calls = next((key for key in TOOL_CALLS if turn.get(key)), None)
     if role in TOOL_ROLES or calls is not None:
-        key = calls or names[0]
+        cause = calls or names[0]
         raise DataError(
-            f"{place}: {where}.{key}: expected a turn without tools, got {_show(turn[key])}; weft trains "
+            f"{place}: {field}.{cause}: expected a turn without tools, got {_show(turn[cause])}; weft trains "
             "no calls of tools: leave the conversation out, or write call and result as texts of assistant "
             "and the user"
         )
     if not isinstance(role, str) or role not in ROLES:
-        _refuse(place, f"{where}.{names[0]}", f"one of {list(ROLES)}", role)
-    content = _join_parts(turn.get(names[1]), f"{where}.{names[1]}", place)
+        _refuse(place, f"{field}.{names[0]}", f"one of {list(ROLES)}", role)
+    content = _join_parts(turn.get(names[1]), f"{field}.{names[1]}", place)
     return Message.model_validate({"role": ROLES[role], "content": content})
 
 
-def _join_parts(content: object, where: str, place: str) -> str:
+def _join_parts(content: object, field: str, place: str) -> str:
     """Return the text of a turn, which may be a list of parts {type: text, text: ...}; a line for each."""
     if not isinstance(content, list):
-        return _require_text(content, where, place)
+        return _require_text(content, field, place)
     texts = []
     for index, part in enumerate(content):
         if not isinstance(part, dict) or part.get("type") != "text":
             kind = part.get("type") if isinstance(part, dict) else part
-            _refuse(place, f"{where}.{index}", "a part of type text, the only type that weft trains", kind)
+            _refuse(place, f"{field}.{index}", "a part of type text, the only type that weft trains", kind)
         text = part.get("text")
-        texts.append(text if text == "" else _require_text(text, f"{where}.{index}.text", place))
-    return _require_text("\n".join(texts), where, place)
+        texts.append(text if text == "" else _require_text(text, f"{field}.{index}.text", place))
+    return _require_text("\n".join(texts), field, place)
 
 
-def _find_reasoning(turn: JsonObject, where: str, place: str) -> str | None:
+def _find_reasoning(turn: JsonObject, field: str, place: str) -> str | None:
     """Return the reasoning that a turn holds beside its content."""
-    found = {key: turn[key] for key in REASONING if turn.get(key) not in (None, "")}
-    texts = {_require_text(value, f"{where}.{key}", place) for key, value in found.items()}
+    given = {key: turn[key] for key in REASONING if turn.get(key) not in (None, "")}
+    texts = {_require_text(value, f"{field}.{key}", place) for key, value in given.items()}
     if len(texts) > 1:
-        _refuse(place, where, f"one reasoning, which differs in {list(found)}", sorted(texts)[0])
+        _refuse(place, field, f"one reasoning, which differs in {list(given)}", sorted(texts)[0])
     return texts.pop() if texts else None
 
 
@@ -328,26 +328,26 @@ def _assistant(text: str) -> Message:
 # Texts
 
 
-def _require_answer(value: object, where: str, place: str) -> str:
+def _require_answer(value: object, field: str, place: str) -> str:
     """Return an answer, which may also be a number."""
     is_number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-    return str(value) if is_number else _require_text(value, where, place)
+    return str(value) if is_number else _require_text(value, field, place)
 
 
-def _require_text(value: object, where: str, place: str) -> str:
+def _require_text(value: object, field: str, place: str) -> str:
     if isinstance(value, float) and math.isnan(value):
-        _refuse(place, where, "text", "NaN, a missing value of pandas")
+        _refuse(place, field, "text", "NaN, a missing value of pandas")
     if not isinstance(value, str):
-        _refuse(place, where, "text", value)
+        _refuse(place, field, "text", value)
     if is_blank(value):
-        _refuse(place, where, "text that is not blank", value)
+        _refuse(place, field, "text that is not blank", value)
     if not is_unicode(value):
-        _refuse(place, where, "text that is valid Unicode", value)
+        _refuse(place, field, "text that is valid Unicode", value)
     return value
 
 
-def _refuse(place: str, where: str, expected: str, value: object) -> NoReturn:
-    raise DataError(f"{place}: {where}: expected {expected}, got {_show(value)}; {REMEDY}")
+def _refuse(place: str, field: str, expected: str, value: object) -> NoReturn:
+    raise DataError(f"{place}: {field}: expected {expected}, got {_show(value)}; {REMEDY}")
 
 
 def _show(value: object) -> str:

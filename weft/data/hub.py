@@ -79,14 +79,14 @@ def _list_cached(repo: str, pin: Pin) -> HubListing | None:
     """Return the pinned files if all of them are in the client's cache."""
     from huggingface_hub import try_to_load_from_cache
 
-    found = {
+    paths = {
         name: try_to_load_from_cache(repo, name, revision=pin.commit, repo_type="dataset")
         for name in (CARD, *pin.files)
     }
-    card = found.pop(CARD)
-    if not found or not all(isinstance(path, str) for path in found.values()):
+    card = paths.pop(CARD)
+    if not paths or not all(isinstance(path, str) for path in paths.values()):
         return None
-    return HubListing([*found], _read_card(Path(card)) if isinstance(card, str) else "", pin.commit)
+    return HubListing([*paths], _read_card(Path(card)) if isinstance(card, str) else "", pin.commit)
 
 
 def fetch_hub_file(

@@ -28,10 +28,11 @@ MAX_FIELD_CHARACTERS = 64 * 2**20
 BATCH_ROWS = 256
 """Rows of a Parquet file that are converted at a time."""
 CHUNK_BYTES = 2**20
-_Rows = Iterator[tuple[str, JsonObject]]
+Row = tuple[str, JsonObject]
+"""Place of a row, and the row."""
 
 
-def read_row_file(path: Path, *, wanted: Collection[str], remedy: str) -> _Rows:
+def read_row_file(path: Path, *, wanted: Collection[str], remedy: str) -> Iterator[Row]:
     """Yield the place and the row of each row of a file; the format is recognised by its content.
 
     Args:
@@ -71,7 +72,7 @@ def read_row_file(path: Path, *, wanted: Collection[str], remedy: str) -> _Rows:
         yield from _read_objects(path, text, wanted, remedy)
 
 
-def read_saved(folder: Path, *, split: str | None, wanted: Collection[str], remedy: str) -> _Rows:
+def read_saved(folder: Path, *, split: str | None, wanted: Collection[str], remedy: str) -> Iterator[Row]:
     """Yield the place and the row of each row of a folder that ``datasets.save_to_disk`` has written.
 
     Args:
@@ -155,7 +156,7 @@ def _decode(content: bytes, path: Path, remedy: str) -> str:
         raise DataError(f"{error}; {fill_paths(path, LATIN1)}") from error
 
 
-def _read_objects(path: Path, text: str, wanted: Collection[str], remedy: str) -> _Rows:
+def _read_objects(path: Path, text: str, wanted: Collection[str], remedy: str) -> Iterator[Row]:
     """Read JSON Lines, or the list in a single object that holds all rows, such as {"data": [...]}."""
     try:
         whole = parse_strictly(text) if text.count("\n{") == 0 else {}
@@ -172,11 +173,11 @@ def _read_objects(path: Path, text: str, wanted: Collection[str], remedy: str) -
         yield place, row
 
 
-def _read_csv(path: Path, text: str, delimiter: str | None, remedy: str) -> _Rows:
+def _read_csv(path: Path, text: str, delimiter: str | None, remedy: str) -> Iterator[Row]:
     csv.field_size_limit(MAX_FIELD_CHARACTERS)  # the limit of all readers in this process
     header = text.split("\n", 1)[0]
-    found = next((mark for mark in ",;\t" if mark in header), ",")
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter or found, strict=True)
+    guessed = next((mark for mark in ",;\t" if mark in header), ",")
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter or guessed, strict=True)
     names: list[str] = []
     line = 1
     try:
@@ -198,7 +199,7 @@ def _read_csv(path: Path, text: str, delimiter: str | None, remedy: str) -> _Row
         raise DataError(f"{path}, line {line}: expected a row of CSV, got {error}; {remedy}") from error
 
 
-def _read_parquet(path: Path, content: bytes | None, wanted: Collection[str], remedy: str) -> _Rows:
+def _read_parquet(path: Path, content: bytes | None, wanted: Collection[str], remedy: str) -> Iterator[Row]:
     import pyarrow as pa
     import pyarrow.parquet
 

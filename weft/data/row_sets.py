@@ -16,7 +16,7 @@ from weft.data.forms import OTHER_NAMES, describe_columns, make_example, recogni
 from weft.data.hub import fetch_hub_file, list_hub_dataset
 from weft.data.instructions import find_instruction
 from weft.data.offline import check_sha256, explain_renewal
-from weft.data.row_files import is_saved, read_row_file, read_saved
+from weft.data.row_files import Row, is_saved, read_row_file, read_saved
 from weft.errors import DataError
 from weft.records import Example, JsonObject
 from weft.records.files import read_text
@@ -25,8 +25,6 @@ MAX_ROWS = 20_000_000
 """Rows that are read at most; a small compressed file may pretend to have any number."""
 SHOWN_CHARACTERS = 160
 """Length to which the texts of the first example are shortened when they are shown."""
-Row = tuple[str, JsonObject]
-"""Place of a row, and the row."""
 
 
 @dataclass
@@ -66,49 +64,49 @@ def read_row_set(
         DataError: a file is missing, unreachable, damaged or malformed, or there are fewer than
             ``num_examples`` examples.
     """
-    found = RowSet()
+    row_set = RowSet()
     if isinstance(source, HubDataset):
-        rows = _hub_rows(source, found, offline=offline, pins=pins)
+        rows = _hub_rows(source, row_set, offline=offline, pins=pins)
     else:
         rows = _file_rows(source, remedy=f"correct the file or datasets.{name}.path")
     _read_examples(
-        name, source, rows, found, instruction=find_instruction(source.instruction, offline=offline)
+        name, source, rows, row_set, instruction=find_instruction(source.instruction, offline=offline)
     )
-    if source.num_examples is not None and len(found.examples) < source.num_examples:
+    if source.num_examples is not None and len(row_set.examples) < source.num_examples:
         raise DataError(
             f"datasets.{name}.num_examples must be at most the number of different examples, got "
-            f"{source.num_examples} for {len(found.examples)} examples in {found.num_rows} rows; lower it or "
-            "leave it out"
+            f"{source.num_examples} for {len(row_set.examples)} examples in {row_set.num_rows} rows; lower "
+            "it or leave it out"
         )
-    return found
+    return row_set
 
 
 def _read_examples(
-    name: str, source: FileData | HubDataset, rows: Iterator[Row], found: RowSet, *, instruction: str
+    name: str, source: FileData | HubDataset, rows: Iterator[Row], row_set: RowSet, *, instruction: str
 ) -> None:
     """Add the examples of the rows, until there are as many as the experiment takes."""
     examples: dict[str, Example] = {}
     form: Form | None = None
     for place, row in rows:
-        found.num_rows += 1
-        if found.num_rows > MAX_ROWS:
+        row_set.num_rows += 1
+        if row_set.num_rows > MAX_ROWS:
             raise DataError(
                 f"{place}: expected at most {MAX_ROWS:,} rows, got more; set num_examples or split"
             )
         if form is None:  # each row of ``jsonl`` may have another form
             form = recognise_form(row, place=place, columns=source.columns, form=source.form)
-            found.form = found.form or form
+            row_set.form = row_set.form or form
         example = make_example(
             row, dataset=name, place=place, form=form, columns=source.columns, instruction=instruction
         )
         if not examples:
-            found.report = _describe(row, example, form, source)
+            row_set.report = _describe(row, example, form, source)
         examples.setdefault(example.example_id, example)
         if source.source == "jsonl":
             form = None
         if len(examples) == source.num_examples:
             break
-    found.examples = list(examples.values())
+    row_set.examples = list(examples.values())
 
 
 def _describe(row: JsonObject, example: Example, form: Form, source: FileData | HubDataset) -> list[str]:
@@ -157,7 +155,7 @@ def _folder_rows(folder: Path, split: Split, wanted: frozenset[str], remedy: str
 
 
 def _hub_rows(
-    source: HubDataset, found: RowSet, *, offline: Sequence[str], pins: Path | None
+    source: HubDataset, row_set: RowSet, *, offline: Sequence[str], pins: Path | None
 ) -> Iterator[Row]:
     split, place = source.rows, f"data set {source.repo}"
     listing = list_hub_dataset(source, offline=offline, pins=pins)
@@ -169,7 +167,7 @@ def _hub_rows(
                 repo=source.repo, file=name, revision=source.revision, sha256=source.sha256.get(name)
             )
             path = fetch_hub_file(file, offline=offline, pins=pins, commit=listing.commit)
-            found.files.append((file, path))
+            row_set.files.append((file, path))
             for row_place, row in read_row_file(path, wanted=_wanted(source), remedy=explain_renewal(path)):
                 yield row_place.replace(str(path), f"{source.repo}/{name}", 1), row
 
