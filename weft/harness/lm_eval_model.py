@@ -19,6 +19,7 @@ from weft.errors import ConfigError, SamplingError
 from weft.harness.checkpoints import choose_device, load
 from weft.harness.settings import GenerationRequest, read_generation, read_model_arguments
 from weft.harness.texts import choose_template, cut_answer, encode, encode_pair, format_chat
+from weft.records import JsonObject
 from weft.sampling.config import SamplingConfig
 from weft.sampling.denoise import Prompt
 from weft.sampling.likelihood import (
@@ -229,7 +230,7 @@ class WeftLM(LM):
         if self.accelerator is not None:
             self.accelerator.wait_for_everyone()
 
-    def _generation_request(self, given: Mapping[str, object]) -> GenerationRequest:
+    def _generation_request(self, given: JsonObject) -> GenerationRequest:
         return read_generation(
             self.arguments,
             given,
