@@ -185,8 +185,8 @@ def _find_base(given: Path | None, experiment: FineTuning | None, offline: Seque
         return given
     known = None
     if experiment is not None:
-        known = find_known_base(experiment.base_model, offline, ResultLayout.of(experiment.name).base)
         source = experiment.base_model
+        known = find_known_base(source, offline, ResultLayout.of(experiment.name).base)
         if isinstance(source, ScratchModel) and source.shipped is not None:
             known = find_path(source.shipped)
     folder = known or find_path(SHIPPED_BASE)

@@ -15,7 +15,7 @@ from weft.records.base import JsonObject
 
 ORIGIN_KEYS = ("source", "path", "repo", "dataset", "split", "file", "files", "folder")
 """Keys of a source that tell where its content comes from; the others say how it is used."""
-MATERIAL_KEYS = ("base_model", "datasets", "generations")
+MATERIAL_KEYS = ("base_model", "datasets", "models", "generations")
 """Keys of an experiment to which a caption refers."""
 
 
