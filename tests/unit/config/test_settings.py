@@ -135,3 +135,9 @@ def test_offline_folders_may_be_given_with_commas(elsewhere):
     assert resolve(offline="a, b,c").offline == ["a", "b", "c"]
     Path("a,b").mkdir()
     assert resolve(offline="a,b").offline == ["a,b"]
+
+
+def test_keys_that_a_module_lacks_have_the_values_of_config_yaml():
+    settings = resolve_settings({"experiment": "tiny", "sample_shards": 4}, default=DEFAULT, overlays=[])
+    assert settings.sample_shards == 4
+    assert settings.offline == read_settings(DEFAULT).offline
