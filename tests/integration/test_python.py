@@ -50,6 +50,29 @@ trainer.train()
 trainer.save_model("under-deepspeed")
 """
 
+RANKS = """
+import json
+import datasets
+import weft
+from peft import LoraConfig
+from transformers import TrainingArguments
+
+arguments = TrainingArguments(
+    "ranks", per_device_train_batch_size=2, gradient_accumulation_steps=2, num_train_epochs=2, seed=1,
+    learning_rate=4e-3, logging_steps=1, use_cpu=True, save_strategy="no",
+)
+modules = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
+rows = datasets.load_dataset("json", data_files="rows.jsonl", split="train")
+adapters = LoraConfig(r=16, lora_alpha=32, target_modules=modules)
+few = rows.select(range(7))
+trainer = weft.DiffusionTrainer("base", arguments, rows, few, peft_config=adapters, max_length=64)
+before = trainer.evaluate()["eval_loss"]
+trainer.train()
+if trainer.is_world_process_zero():
+    with open("ranks.json", "w") as file:
+        json.dump([before, [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]], file)
+"""
+
 
 def run(*command, cwd, **environment):
     result = subprocess.run(
@@ -175,3 +198,18 @@ def test_the_tokens_are_those_of_the_workflow_with_the_same_seed(names, workflow
     )
     assert tokenizer.batch_decode(ids) == [row["generation"] for row in expected]
     assert len(set(tokenizer.batch_decode(ids))) > 1
+
+
+def test_two_processes_without_deepspeed_train_and_evaluate_as_one(names, workflow):
+    (workflow / "ranks.py").write_text(RANKS)
+    run(
+        sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", 2, "--master_port", free_port(),
+        "ranks.py", cwd=workflow, OMP_NUM_THREADS="1",
+    )  # fmt: skip
+    evaluated, losses = json.loads((workflow / "ranks.json").read_text())
+    expected = [entry["loss"] for entry in names["trainer"].state.log_history if "loss" in entry]
+    assert losses[:10] == pytest.approx(expected[:10], rel=1e-3)  # rounding grows with the steps
+    trainer = weft.DiffusionTrainer(
+        str(BASE), names["arguments"], names["train"], list(names["train"])[:7], max_length=64
+    )
+    assert evaluated == pytest.approx(trainer.evaluate()["eval_loss"], rel=1e-5)

@@ -1,5 +1,6 @@
 """The interface of `import weft`, and the examples of docs/python.md."""
 
+import pydoc
 import re
 import subprocess
 import sys
@@ -20,6 +21,12 @@ def test_all_names_can_be_imported_and_are_listed_and_described():
     assert set(weft.__all__) <= set(dir(weft))
     described = set(re.findall(r"^(\w+)  +", weft.__doc__ or "", flags=re.MULTILINE))
     assert described == set(weft.__all__) == set(re.findall(r"`weft\.(\w+)`", PAGE)) & set(weft.__all__)
+
+
+def test_help_shows_the_interface():
+    shown = pydoc.plain(pydoc.render_doc(weft))
+    assert "class DiffusionTrainer" in shown
+    assert "objective(model" in shown
 
 
 def test_an_unknown_name_is_an_attribute_error():

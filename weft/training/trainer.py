@@ -248,6 +248,7 @@ class DiffusionTrainer(Trainer):
 
         Args:
             output_dir: directory; by default ``args.output_dir``.
+            _internal_call: set by the Trainer when it writes a checkpoint for resuming.
         """
         if _internal_call:  # a checkpoint for resuming, in the form of transformers
             super().save_model(output_dir, _internal_call=True)

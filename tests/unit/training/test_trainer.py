@@ -3,6 +3,7 @@ import json
 import pytest
 import torch
 from datasets import Dataset
+from peft import LoraConfig
 from transformers import TrainingArguments
 
 from tests.support.models import tiny_model
@@ -161,7 +162,16 @@ ROWS = [{"prompt": f"What is {n}+{n + 3}?", "answer": f"{2 * n + 3}"} for n in r
 
 
 def make_plain(
-    tokenizer, out, *, rows=ROWS, model=None, preset="weft", max_length=40, eval_rows=None, **changes
+    tokenizer,
+    out,
+    *,
+    rows=ROWS,
+    model=None,
+    preset="weft",
+    max_length=40,
+    eval_rows=None,
+    peft_config=None,
+    **changes,
 ):
     """A trainer with little more than the defaults of transformers."""
     given = {"max_steps": 2, "per_device_train_batch_size": 4, "save_strategy": "no", "learning_rate": 1e-2}
@@ -172,6 +182,7 @@ def make_plain(
         eval_rows,
         processing_class=tokenizer,
         method=preset,
+        peft_config=peft_config,
         max_length=max_length,
     )
 
@@ -249,6 +260,17 @@ def test_values_of_a_refreshed_probe_in_a_folder_that_is_used_again_are_not_take
     again = make_plain(tokenizer, tmp_path, preset="weft-refreshed")
     again.train()
     assert losses(again) == losses(fresh)
+
+
+@pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated:FutureWarning")
+def test_new_adapters_depend_on_the_seed_of_the_arguments_only(tokenizer, tmp_path):
+    weights = []
+    for number, seed in enumerate([3, 3, 4]):
+        torch.manual_seed(number)
+        trainer = make_plain(tokenizer, tmp_path, peft_config=LoraConfig(r=2), seed=seed)
+        weights.append([p.clone() for name, p in trainer.model.named_parameters() if "lora_A" in name])
+    assert all(torch.equal(a, b) for a, b in zip(weights[0], weights[1], strict=True))
+    assert not any(torch.equal(a, b) for a, b in zip(weights[0], weights[2], strict=True))
 
 
 @pytest.mark.parametrize(
