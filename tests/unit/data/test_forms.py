@@ -72,7 +72,7 @@ def make(row, **options):
         ({"conversations": sharegpt(("human", Q), ("gpt", A))}, "sharegpt", [("user", Q), A]),
         ({"messages": sharegpt(("user", Q), ("assistant", A))}, "sharegpt", [("user", Q), A]),
         (
-            {"conversations": sharegpt(("system", "s"), ("human", Q), ("gpt", A)), "system": ""},
+            {"conversations": sharegpt(("system", "s"), ("human", Q), ("gpt", A)), "system": "other"},
             "sharegpt",
             [("system", "s"), ("user", Q), A],
         ),
