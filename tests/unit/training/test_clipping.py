@@ -30,11 +30,17 @@ def test_small_gradients_are_left_as_they_are():
 
 
 def test_the_factor_is_rounded_as_by_deepspeed():
-    model = make_model()
-    norm = torch.cat([parameter.grad.double().flatten() for parameter in model.parameters()]).norm().float()
-    expected = [p.grad * (1 / ((norm + 1e-6) / 0.3)) for p in model.parameters()]
-    clip_gradients(model, max_norm=0.3)
-    assert all(torch.equal(p.grad, e) for p, e in zip(model.parameters(), expected, strict=True))
+    different = 0
+    for number in range(20):
+        model, max_norm = make_model(), 0.1 + 0.03 * number
+        gradients = [parameter.grad.clone() for parameter in model.parameters()]
+        squares = torch.stack([gradient.double().norm() for gradient in gradients]).pow(2).sum()
+        norm = squares.float().pow(0.5)
+        clip_gradients(model, max_norm=max_norm)
+        expected = [gradient * (1 / ((norm + 1e-6) / max_norm)) for gradient in gradients]
+        assert all(torch.equal(p.grad, e) for p, e in zip(model.parameters(), expected, strict=True))
+        different += not torch.equal(expected[0], gradients[0] * (max_norm / (norm + 1e-6)))
+    assert different, "torch's factor is rounded in another way"
 
 
 def test_a_model_without_gradients_has_the_norm_zero():
