@@ -71,6 +71,8 @@ trainer.train()
 if trainer.is_world_process_zero():
     with open("ranks.json", "w") as file:
         json.dump([before, [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]], file)
+trainer.accelerator.wait_for_everyone()
+trainer.accelerator.end_training()  # closes the communication, whose threads may abort the end of Python
 """
 
 
