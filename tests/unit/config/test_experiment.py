@@ -97,7 +97,7 @@ EVALUATION = {
 
 
 def evaluation(tmp_path, edit=lambda content: None):
-    content = yaml.safe_load(yaml.safe_dump(EVALUATION))
+    content = yaml.safe_load(yaml.safe_dump(EVALUATION, sort_keys=False))
     edit(content)
     (tmp_path / "tiny.yaml").write_text(yaml.safe_dump(content, sort_keys=False))
     return load_experiment(tmp_path / "tiny.yaml")

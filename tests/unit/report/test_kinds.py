@@ -57,7 +57,6 @@ CASES = {
     "many models": lambda describe: evaluation([*MODELS, "a", "b", "c", "d", "e"], sampling=LENGTHS),
     "one method": lambda describe: describe(methods={"weft": {"preset": "weft"}}, contrast=None),
     "control is base": lambda describe: describe(contrast=["weft", "base"], seeds=[1]),
-    "two seeds": lambda describe: describe(contrast=["sft", "base"], seeds=[1, 2]),
     "each and base": lambda describe: describe(contrast=None, sampling=LENGTHS),
     "trained only": lambda describe: describe(**NO_BENCHMARK),
     "trained with gradients": lambda describe: describe(
