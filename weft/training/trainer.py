@@ -269,6 +269,18 @@ class DiffusionTrainer(Trainer):
         self.metric_sums = []
         return metric_means(self.accelerator.reduce(sums, reduction="sum"))
 
+    def _prepare_for_training(self, *args: Any, **kwargs: Any) -> Any:
+        """Prepare the model, and wrap it for several processes even if it was evaluated before.
+
+        An evaluation marks the model as prepared without the wrapper that averages gradients. Accelerate
+        would then leave it out, and every process would train a model of its own.
+        """
+        is_bare = self.model_wrapped is self.model and not self.is_deepspeed_enabled
+        if is_bare and self.accelerator.num_processes > 1:
+            self.model._is_accelerate_prepared = False  # type: ignore[union-attr]
+            self.accelerator._models.clear()
+        return super()._prepare_for_training(*args, **kwargs)
+
     def _clip_grad_norm(self, model: torch.nn.Module) -> Tensor:
         """Clip the gradients and return their norm, with the rounding of DeepSpeed's ZeRO.
 
