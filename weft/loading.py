@@ -13,6 +13,8 @@ import torch
 from transformers import PreTrainedTokenizerBase
 
 from weft import model
+from weft.config import read_settings
+from weft.config.places import find_path
 from weft.config.sources import HubModel
 from weft.data.hub import cached_commit, fetch_hub_model
 from weft.errors import CheckpointError, explain_arguments
@@ -76,17 +78,19 @@ def load_tokenizer(path: str | Path, *, revision: str | None = None) -> PreTrain
     return model.load_tokenizer(folder, mask_token_id=model.read_config(folder).mask_token_id)
 
 
-def find_checkpoint(path: str | Path, *, revision: str | None = None) -> Path:
+def find_checkpoint(path: str | Path, *, revision: str | None = None, argument: str = "path") -> Path:
     """Return the directory of a checkpoint or adapter, which is downloaded if it is the name of a repository.
 
     Only configuration, tokenizer and safetensors files are downloaded, no code.
 
     Args:
-        path: a directory or a repository of the hub.
+        path: a directory or a repository of the hub. The small base model that is part of weft is found in
+            any working directory.
         revision: commit, tag or branch of the repository; by default ``main``.
+        argument: name of the argument or option that gives ``path``, for messages.
 
     Returns:
-        The directory.
+        The directory; for a repository, that of an offline folder or of the hub client's cache.
 
     Raises:
         CheckpointError: ``path`` is neither the path of a directory nor the name of a repository.
@@ -94,18 +98,19 @@ def find_checkpoint(path: str | Path, *, revision: str | None = None) -> Path:
     """
     if not isinstance(path, str | os.PathLike):
         raise CheckpointError(
-            f"path must be a checkpoint directory or a repository of the hub, got {type(path).__name__}"
+            f"{argument} must be a checkpoint directory or a repository of the hub, got {type(path).__name__}"
         )
-    folder = Path(path).expanduser()
+    folder = find_path(path)
     if folder.is_dir():
         return folder
-    if not HUB_NAME.fullmatch(str(path)) or str(path).startswith("."):
+    if not HUB_NAME.fullmatch(str(path)) or str(path).startswith(".") or folder.exists():
+        fault = "is a file" if folder.exists() else "does not exist"
         raise CheckpointError(
-            f"path must be a checkpoint directory or a repository of the hub (owner/name), but {path} does "
-            "not exist; correct the path"
+            f"{argument} must be a checkpoint directory or a repository of the hub (owner/name), but {path} "
+            f"{fault}; correct the path"
         )
     source = HubModel(source="hub", repo=str(path), revision=revision or "main")
-    checkout = fetch_hub_model(source, offline=["."])
+    checkout = fetch_hub_model(source, offline=read_settings().offline)
     if revision is None and (commit := cached_commit(checkout)) is not None:
         LOG.warning("%s: using commit %s; give revision=%r to use it again", path, commit, commit)
     return checkout

@@ -1,8 +1,11 @@
+from pathlib import Path
+
 import pytest
 import torch
 from peft import LoraConfig
 
 from tests.support.models import tiny_model
+from weft import loading
 from weft.errors import CheckpointError, DataError
 from weft.loading import find_checkpoint, load_model, load_tokenizer
 from weft.model import save_model
@@ -52,6 +55,22 @@ def test_the_hub_is_asked_for_a_name_and_a_local_copy_of_that_name_is_used(tmp_p
         find_checkpoint("owner/name", revision="v1")
     (tmp_path / "owner/name").mkdir(parents=True)
     assert find_checkpoint("owner/name").is_dir()
+
+
+def test_a_file_is_no_checkpoint(folder):
+    with pytest.raises(CheckpointError, match=r"^adapter must be .*config\.json is a file"):
+        find_checkpoint(folder / "base/config.json", argument="adapter")
+
+
+def test_the_shipped_base_is_found_in_every_directory(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert find_checkpoint("experiments/tiny-base").is_dir()
+
+
+def test_a_repository_is_fetched_at_its_revision(monkeypatch):
+    monkeypatch.setattr(loading, "fetch_hub_model", lambda source, **_: Path(source.revision, source.repo))
+    assert find_checkpoint("owner/name", revision="v1") == Path("v1/owner/name")
+    assert find_checkpoint("owner/name") == Path("main/owner/name")
 
 
 @pytest.mark.usefixtures("without_type_checks")

@@ -8,19 +8,16 @@ from typing import Any
 
 import torch
 
-from weft.config import read_settings
-from weft.config.places import find_path
-from weft.config.sources import HubModel
-from weft.data.hub import cached_commit, fetch_hub_model
+from weft.data.hub import cached_commit
 from weft.errors import ConfigError
 from weft.harness.settings import ModelArguments
+from weft.loading import find_checkpoint
 from weft.model import load_finetuned, load_tokenizer, merge_adapter, read_config
 from weft.model.checkpoint import stored_dtype
 
 LOG = logging.getLogger(__name__)
 HARNESS_DEVICE = "cuda:0"
 """Device that the harness passes if none is given."""
-HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
 
 
 @dataclass(frozen=True)
@@ -55,14 +52,14 @@ def load(arguments: ModelArguments, device: torch.device) -> LoadedModel:
         The loaded model.
 
     Raises:
-        ConfigError: a name is neither a directory nor the name of a repository.
+        CheckpointError: a name is neither a directory nor the name of a repository, or a directory cannot be
+            loaded.
         DataError: a repository cannot be fetched.
-        CheckpointError: a directory cannot be loaded.
     """
-    base = find_checkpoint("pretrained", arguments.pretrained, arguments.revision)
+    base = find_checkpoint(arguments.pretrained, revision=arguments.revision, argument="pretrained")
     adapter = None
     if arguments.adapter is not None:
-        adapter = find_checkpoint("adapter", arguments.adapter, arguments.adapter_revision)
+        adapter = find_checkpoint(arguments.adapter, revision=arguments.adapter_revision, argument="adapter")
     dtype = choose_dtype(arguments.dtype, base, device)
     config = read_config(base)
     tokenizer = load_tokenizer(base, mask_token_id=config.mask_token_id)
@@ -77,33 +74,6 @@ def load(arguments: ModelArguments, device: torch.device) -> LoadedModel:
         commit=cached_commit(base),
         adapter_commit=None if adapter is None else cached_commit(adapter),
     )
-
-
-def find_checkpoint(argument: str, name: str, revision: str) -> Path:
-    """Find a checkpoint or adapter.
-
-    Args:
-        argument: name of the argument, for messages.
-        name: path of a directory, or a name on the hub as owner/name.
-        revision: commit, tag or branch on the hub.
-
-    Returns:
-        The directory; for a repository of the hub, that of an offline folder or of the hub client's cache.
-
-    Raises:
-        ConfigError: the name is neither a directory nor has the form of a name on the hub.
-        DataError: the repository cannot be fetched.
-    """
-    folder = find_path(name)
-    if folder.is_dir():
-        return folder
-    if not HUB_NAME.fullmatch(name) or folder.exists():
-        raise ConfigError(
-            f"{argument} must be a directory or a name on the hub as owner/name, got {name}; correct the path"
-        )
-    has_settings = find_path("config.yaml").is_file()  # not if only the package is installed
-    offline = read_settings().offline if has_settings else ["."]
-    return fetch_hub_model(HubModel(source="hub", repo=name, revision=revision), offline=offline)
 
 
 def choose_dtype(name: str, folder: Path, device: torch.device) -> torch.dtype:

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 class HistoryCallback(TrainerCallback):
     """Add the metrics and the wall time of each optimiser step to the log of the Trainer.
 
-    The log is part of the Trainer's state, so an interrupted training keeps it when it resumes.
+    The log is part of the Trainer's state, so an interrupted training keeps it when it resumes. This callback
+    must be the first, because the others get the values that it adds.
     """
 
     def __init__(self, trainer: "DiffusionTrainer") -> None:
@@ -27,10 +28,13 @@ class HistoryCallback(TrainerCallback):
         self._seconds = time.perf_counter() - self.trainer.step_began
 
     def on_log(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Complete the entry that was just appended to the Trainer's log."""
+        """Complete the entry that was just appended to the Trainer's log, and what trackers get of it."""
         del args, control
-        if "loss" in kwargs.get("logs", {}):
-            state.log_history[-1] |= self.trainer.pop_metrics() | {"seconds": self._seconds}
+        logs = kwargs.get("logs", {})
+        if "loss" in logs:
+            metrics = self.trainer.pop_metrics() | {"seconds": self._seconds}
+            state.log_history[-1] |= metrics
+            logs |= {name: value for name, value in metrics.items() if value is not None}
 
 
 class BufferCallback(TrainerCallback):

@@ -155,7 +155,7 @@ class DiffusionTrainer(Trainer):
         self.model_accepts_loss_kwargs = False
         # Columns that the Trainer keeps; by default they are the arguments of the model.
         self._signature_columns = COLUMNS  # type: ignore[assignment]
-        self.add_callback(HistoryCallback(self))
+        self.callback_handler.callbacks.insert(0, HistoryCallback(self))
 
     @property
     def finished_epochs(self) -> int:

@@ -1,12 +1,10 @@
-from pathlib import Path
-
 import pytest
 import torch
 
 from tests.conftest import REPOSITORY
-from weft.errors import ConfigError, DataError
+from weft.errors import CheckpointError, ConfigError
 from weft.harness import checkpoints
-from weft.harness.checkpoints import choose_device, choose_dtype, find_checkpoint, load
+from weft.harness.checkpoints import choose_device, choose_dtype, load
 from weft.harness.settings import read_model_arguments
 
 BASE = REPOSITORY / "experiments/tiny-base"
@@ -25,26 +23,9 @@ def test_a_fine_tuned_checkpoint_takes_the_place_of_the_base():
 
 
 def test_a_name_that_is_neither_folder_nor_repository_is_an_error(tmp_path):
-    for name in (str(tmp_path / "missing"), "a/b/c", str(BASE / "config.json")):
-        with pytest.raises(ConfigError, match="adapter must be a directory or a name on the hub"):
-            find_checkpoint("adapter", name, "main")
-
-
-def test_a_repository_is_fetched_at_its_revision(monkeypatch):
-    seen = []
-
-    def fetch(source, *, offline):
-        seen.append((source.repo, source.revision))
-        return Path("fetched")
-
-    monkeypatch.setattr(checkpoints, "fetch_hub_model", fetch)
-    assert find_checkpoint("pretrained", "owner/name", "v1") == Path("fetched")
-    assert seen == [("owner/name", "v1")]
-
-
-def test_a_repository_that_cannot_be_reached_is_explained():
-    with pytest.raises(DataError, match="owner/missing"):
-        find_checkpoint("pretrained", "owner/missing", "main")
+    arguments = read_model_arguments({"pretrained": str(BASE), "adapter": str(tmp_path / "missing")})
+    with pytest.raises(CheckpointError, match=r"^adapter must be .*missing does not exist"):
+        load(arguments, torch.device("cpu"))
 
 
 def test_types_of_the_parameters():

@@ -4,7 +4,7 @@ import pytest
 import torch
 from datasets import Dataset
 from peft import LoraConfig
-from transformers import TrainingArguments
+from transformers import TrainerCallback, TrainingArguments
 
 from tests.support.models import tiny_model
 from weft.data.collate import PadToLength
@@ -171,6 +171,7 @@ def make_plain(
     max_length=40,
     eval_rows=None,
     peft_config=None,
+    callbacks=None,
     **changes,
 ):
     """A trainer with little more than the defaults of transformers."""
@@ -181,6 +182,7 @@ def make_plain(
         rows,
         eval_rows,
         processing_class=tokenizer,
+        callbacks=callbacks,
         method=preset,
         peft_config=peft_config,
         max_length=max_length,
@@ -198,6 +200,19 @@ def test_rows_of_text_and_default_arguments_train_as_encoded_rows(tokenizer, tmp
         trainer.train()
     assert losses(trainers[0]) == losses(trainers[1])
     assert trainers[0].state.log_history[0]["mean_uncertainty"] > 0
+
+
+def test_trackers_that_the_arguments_name_get_the_metrics_of_the_method(tokenizer, tmp_path):
+    entries = []
+
+    class Tracker(TrainerCallback):
+        def on_log(self, args, state, control, logs, **kwargs):
+            entries.append(dict(logs))
+
+    make_plain(tokenizer, tmp_path, callbacks=[Tracker()], max_steps=1).train()
+    metrics = {"loss", "mean_rate", "mean_uncertainty", "bounded_share", "seconds"}
+    assert metrics <= entries[0].keys()
+    assert "mean_rate" not in entries[1]  # the summary at the end
 
 
 def test_the_objective_is_that_of_a_step_of_the_trainer(tokenizer, tmp_path):
