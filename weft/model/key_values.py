@@ -4,21 +4,34 @@ Both classes have the interface of a cache of transformers: ``update`` receives 
 layer computed for its input, and returns those to which its queries attend.
 """
 
+import inspect
 from typing import Any
 
 from torch import Tensor
+from transformers.models.llama.modeling_llama import LlamaDecoderLayer
 
 from weft.axes import TokenIds, TokenMask
 
+CACHE_ARGUMENT = (
+    "cache" if "cache" in inspect.signature(LlamaDecoderLayer.forward).parameters else "past_key_values"
+)
+"""Name of the argument of transformers' layers that takes a cache; ``cache`` since transformers 5.24."""
+
 
 class KnownKeys:
-    """Keys and values of all positions, for a layer that computes queries at selected positions only."""
+    """Keys and values of all positions, for a layer that computes queries at selected positions only.
+
+    Attributes:
+        is_read: True if a layer has asked for them. A layer that does not know the name of the argument
+            would attend to the selected positions only, without an error.
+    """
 
     def __init__(self, key: Tensor, value: Tensor) -> None:
-        self.key, self.value = key, value
+        self.key, self.value, self.is_read = key, value, False
 
-    def update(self, key: Tensor, value: Tensor, layer_idx: int, *_: Any) -> tuple[Tensor, Tensor]:
+    def update(self, key: Tensor, value: Tensor, layer_idx: int, *_: Any, **__: Any) -> tuple[Tensor, Tensor]:
         """Return the stored keys and values, batch x heads x length x head_dim; ignore the arguments."""
+        self.is_read = True
         return self.key, self.value
 
 
@@ -46,7 +59,7 @@ class BlockCache:
         """
         self._window = columns, is_fresh
 
-    def update(self, key: Tensor, value: Tensor, layer_idx: int, *_: Any) -> tuple[Tensor, Tensor]:
+    def update(self, key: Tensor, value: Tensor, layer_idx: int, *_: Any, **__: Any) -> tuple[Tensor, Tensor]:
         """Store or replace keys and values, and return those of all positions."""
         if self._window is None:
             self._layers[layer_idx] = key.contiguous(), value.contiguous()

@@ -20,7 +20,7 @@ from transformers.models.llama.modeling_llama import (
 )
 
 from weft.model.head import VocabularyHead
-from weft.model.key_values import BlockCache, KnownKeys
+from weft.model.key_values import CACHE_ARGUMENT, BlockCache, KnownKeys
 from weft.model.predictor import Angles, ExactFrequencies, MaskPredictor
 
 
@@ -59,9 +59,14 @@ class LladaAttention(LlamaAttention):
         position_embeddings: tuple[Tensor, Tensor],
         attention_mask: Tensor | None = None,
         past_key_values: Any = None,
+        cache: Any = None,
         **kwargs: Any,
     ) -> tuple[Tensor, Tensor | None]:
-        """Attend over the whole sequence or over cached keys; shapes as in ``LlamaAttention``."""
+        """Attend over the whole sequence or over cached keys; shapes as in ``LlamaAttention``.
+
+        A layer of transformers names its cache ``past_key_values`` or ``cache``, see `CACHE_ARGUMENT`.
+        """
+        cache = past_key_values if cache is None else cache
         shape = (*hidden_states.shape[:-1], -1, self.head_dim)
         query, key, value = (
             projection(hidden_states).view(shape).transpose(1, 2)
@@ -69,13 +74,13 @@ class LladaAttention(LlamaAttention):
         )
         cos, sin = (angle.unsqueeze(1) for angle in position_embeddings)
         query, key = (_rotate(states, cos, sin) for states in (query, key))
-        if past_key_values is not None:
-            if not isinstance(past_key_values, KnownKeys | BlockCache):
+        if cache is not None:
+            if not isinstance(cache, KnownKeys | BlockCache):
                 raise ValueError(
-                    "past_key_values must be a cache of weft.model.key_values, because attention is "
-                    f"bidirectional; got {type(past_key_values).__name__}"
+                    f"{CACHE_ARGUMENT} must be a cache of weft.model.key_values, because attention is "
+                    f"bidirectional; got {type(cache).__name__}"
                 )
-            key, value = past_key_values.update(key, value, self.layer_idx)
+            key, value = cache.update(key, value, self.layer_idx)
         attend = ALL_ATTENTION_FUNCTIONS.get_interface(
             self.config._attn_implementation, eager_attention_forward
         )

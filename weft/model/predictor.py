@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
 import torch
+import transformers
 from torch import Tensor, nn
 from transformers.utils.generic import ModelOutput
 
 from weft.axes import Columns, FlatFloats, FlatIds, TokenIds, TokenMask
 from weft.model.head import LogitsFn, VocabularyHead
-from weft.model.key_values import BlockCache, KnownKeys
+from weft.model.key_values import CACHE_ARGUMENT, BlockCache, KnownKeys
 
 Angles = tuple[Tensor, Tensor]
 """Cosine and sine of the rotary embedding, each batch x length x head_dim."""
@@ -91,7 +92,7 @@ class MaskPredictor:
         mask = self._key_mask(attention_mask, hidden.dtype)
         *layers, last = body.layers
         for layer in layers:
-            hidden = layer(hidden, attention_mask=mask, past_key_values=cache, position_embeddings=angles)
+            hidden = layer(hidden, attention_mask=mask, position_embeddings=angles, **{CACHE_ARGUMENT: cache})
         attention, normed = last.self_attn, last.input_layernorm(hidden)
         shape = (*input_ids.shape, -1, attention.head_dim)
         key = self._rotate_keys(attention.k_proj(normed).view(shape).transpose(1, 2), angles)
@@ -100,12 +101,18 @@ class MaskPredictor:
             key, value = cache.update(key, value, attention.layer_idx)
         # If the input is a window, the canvas's attention mask does not refer to its columns.
         sources = self._sources(columns, attention_mask if key.shape[2] == input_ids.shape[1] else None)
+        known = KnownKeys(key, value)
         chosen = last(
             _take(hidden, sources),
             attention_mask=mask,
-            past_key_values=KnownKeys(key, value),
             position_embeddings=(_take(angles[0], sources), _take(angles[1], sources)),
+            **{CACHE_ARGUMENT: known},
         )
+        if not known.is_read:
+            raise RuntimeError(
+                f"the layers of transformers {transformers.__version__} must read a cache that is given as "
+                f"{CACHE_ARGUMENT}, but they ignore it; install an earlier version"
+            )
         return body.norm(chosen)
 
     def _key_mask(self, attention_mask: Tensor | None, dtype: torch.dtype) -> Tensor | None:

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from tests.support.models import tiny_dream
-from weft.model.key_values import BlockCache, KnownKeys
+from weft.model.key_values import CACHE_ARGUMENT, BlockCache, KnownKeys
 
 
 def states(*values):
@@ -52,6 +52,26 @@ def predictor(request, model, tokenizer):
 
 def pick(logits, columns):
     return logits.gather(1, columns[..., None].expand(*columns.shape, logits.shape[-1])).flatten(0, 1)
+
+
+def test_layers_that_ignore_a_cache_are_an_error(predictor, case, monkeypatch):
+    ids, settings, columns = case
+    last = predictor.model.layers[-1]
+    forward = last.forward
+
+    def ignore_cache(*args, **kwargs):
+        return forward(*args, **{name: value for name, value in kwargs.items() if name != CACHE_ARGUMENT})
+
+    monkeypatch.setattr(last, "forward", ignore_cache)
+    settings = {"position_ids": settings["position_ids"]}
+    with torch.no_grad(), pytest.raises(RuntimeError, match=f"given as {CACHE_ARGUMENT}, but they ignore it"):
+        predictor(input_ids=ids, logits_positions=columns, **settings)
+
+
+def test_caches_accept_the_further_arguments_of_newer_layers():
+    pair = states([1.0]), states([2.0])
+    assert KnownKeys(*pair).update(*pair, 0, kwargs={}) == pair
+    assert BlockCache().update(*pair, 0, kwargs={}) == pair
 
 
 @pytest.mark.parametrize("has_padding", [True, False], ids=["padding", "no padding"])

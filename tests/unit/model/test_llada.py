@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from tests.support.models import tiny_model
+from weft.model.key_values import KnownKeys
 from weft.model.llada import LladaConfig, LladaForMaskedDiffusion
 
 
@@ -50,10 +51,24 @@ def test_the_embedding_of_the_padding_token_is_trained(tokenizer):
     assert model.model.embed_tokens.weight.grad[tokenizer.pad_token_id].abs().sum() > 0
 
 
-def test_a_foreign_key_value_cache_is_refused(model):
+@pytest.mark.parametrize("argument", ["past_key_values", "cache"])
+def test_a_foreign_key_value_cache_is_refused(model, argument):
     layer = model.model.layers[0].self_attn
+    angles = torch.ones(1, 2, 16), torch.zeros(1, 2, 16)
     with pytest.raises(ValueError, match="got object"):
-        layer(torch.zeros(1, 2, 32), (torch.ones(1, 2, 16), torch.zeros(1, 2, 16)), past_key_values=object())
+        layer(torch.zeros(1, 2, 32), angles, **{argument: object()})
+
+
+@pytest.mark.parametrize("argument", ["past_key_values", "cache"])
+def test_a_cache_is_read_under_the_names_of_all_versions_of_transformers(model, argument):
+    layer = model.model.layers[0].self_attn
+    hidden, angles = torch.randn(1, 1, 32), (torch.ones(1, 1, 16), torch.zeros(1, 1, 16))
+    shape = (1, model.config.num_key_value_heads, 3, layer.head_dim)
+    known = KnownKeys(torch.randn(shape), torch.randn(shape))
+    with torch.no_grad():
+        alone, beside = layer(hidden, angles)[0], layer(hidden, angles, **{argument: known})[0]
+    assert known.is_read
+    assert not torch.allclose(alone, beside)
 
 
 def test_the_8b_shape_has_the_published_number_of_parameters():
