@@ -17,6 +17,8 @@ from weft.records.files import write_text
 CARD = "README.md"
 READABLE = (".parquet", ".jsonl", ".json", ".csv", ".tsv")
 """Endings of the files that are read; ``.gz`` may follow."""
+INFOS = "dataset_infos.json"
+"""File with descriptions that older data sets have beside their files or script. It holds no rows."""
 CONFIG_KEYS = ("config_name", "data_files", "data_dir", "default")
 """Keys of a configuration that say which files belong to it."""
 MAX_FILES = 100_000
@@ -48,7 +50,7 @@ def find_files(
         DataError: the configuration or the split does not exist, or no file of a format that is read does.
     """
     known = sorted(name for name in names if _is_inside(name))
-    readable = [name for name in known if PurePosixPath(name.removesuffix(".gz")).suffix.lower() in READABLE]
+    readable = [name for name in known if _is_readable(PurePosixPath(name.removesuffix(".gz")))]
     if not readable or len(readable) > MAX_FILES:
         raise DataError(
             f"{place}: expected from 1 to {MAX_FILES:,} files of the kinds {', '.join(READABLE)}, got "
@@ -63,6 +65,10 @@ def find_files(
 def _is_inside(name: str) -> bool:
     path = PurePosixPath(name)
     return not path.is_absolute() and ".." not in path.parts and "\0" not in name
+
+
+def _is_readable(path: PurePosixPath) -> bool:
+    return path.suffix.lower() in READABLE and path.name != INFOS
 
 
 def _describe_others(names: list[str]) -> str:

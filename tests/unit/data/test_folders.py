@@ -37,6 +37,7 @@ GSM8K = [
         (GSM8K, card(MAIN, SOCRATIC), {"config": "socratic"}, ["socratic/a.json"]),
         (GSM8K, card(MAIN, SOCRATIC | {"default": True}), {}, ["socratic/a.json"]),
         (GSM8K, card(SOCRATIC), {}, ["socratic/a.json"]),
+        (["train.jsonl", "dataset_infos.json"], "", {}, ["train.jsonl"]),
         (["a.json"], "No block\n---\nconfigs: 3\n", {}, ["a.json"]),
     ],
 )  # fmt: skip
@@ -52,6 +53,7 @@ def test_the_files_of_a_split_are_found(names, text, options, found):
         (["a.json"], "", {"config": "main"}, "config must be left out"),
         (GSM8K, card(MAIN), {"split": "dev"}, r"split must be one of \['test', 'train'\], got dev"),
         (["gsm8k.py", "README.md"], "", {}, "a script, which is not run; .*refs/convert/parquet"),
+        (["gsm8k.py", "dataset_infos.json"], "", {}, "got 0 and a script, which is not run"),
         (["train.zip", "x.arrow"], "", {}, "got 0 among train.zip, x.arrow; name the files"),
         ([], "", {}, "got 0 in an empty folder"),
         (["a.json"], card(SOCRATIC), {}, "in a layout of the library datasets, got .*name the files"),
