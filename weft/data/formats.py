@@ -17,6 +17,8 @@ HEAD_BYTES = 4096
 MAX_KEYS_SHOWN = 12
 PARQUET, GZIP = b"PAR1", b"\x1f\x8b"
 """First bytes of files of these formats."""
+TABLES = (".csv", ".tsv")
+"""Endings of files that are recognised by their ending."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +27,8 @@ class Format:
 
     Attributes:
         name: name of the format, with an article.
-        advice: what to do; ``{source}`` and ``{target}`` are replaced by paths, quoted for the shell.
+        advice: what to do; ``{source}`` and ``{target}`` are replaced by paths, quoted for the shell, and
+            ``{same}`` by that of a new file in the same format.
     """
 
     name: str
@@ -42,7 +45,7 @@ def _pandas(reader: str, files: str = "{source} {target}") -> str:
     return _python(f"import pandas, sys; pandas.{reader}.to_json(sys.argv[2], {options})", files)
 
 
-_UNPACK = "unpack it: {command} {{source}} > {{target}}"
+_UNPACK = "unpack it: {command} {{source}} > {{same}}"
 _LIST = "import json, sys; [print(json.dumps(row)) for row in json.load(sys.stdin){key}]"
 _CSV = _pandas("read_csv(sys.argv[1], sep=None, engine='python', dtype=str, keep_default_na=False)")
 BINARY_FORMATS = {
@@ -64,11 +67,11 @@ BINARY_FORMATS = {
         "unpack it (unzip {source}), or save the workbook as CSV and convert that",
     ),
     b"SQLite format 3\x00": Format("an SQLite database", "export its table as JSON Lines"),
-    b"\xff\xfe": Format("UTF-16 text", "convert it: iconv -f utf-16 -t utf-8 < {source} > {target}"),
-    b"\xfe\xff": Format("UTF-16 text", "convert it: iconv -f utf-16 -t utf-8 < {source} > {target}"),
+    b"\xff\xfe": Format("UTF-16 text", "convert it: iconv -f utf-16 -t utf-8 < {source} > {same}"),
+    b"\xfe\xff": Format("UTF-16 text", "convert it: iconv -f utf-16 -t utf-8 < {source} > {same}"),
 }
 """First bytes of a file -> its format."""
-LATIN1 = "convert it: iconv -f latin1 -t utf-8 < {source} > {target}"
+LATIN1 = "convert it: iconv -f latin1 -t utf-8 < {source} > {same}"
 """Advice for text that is not UTF-8."""
 
 
@@ -146,14 +149,31 @@ def find_list_of_rows(row: JsonObject) -> str | None:
 
 
 def fill_paths(path: Path, advice: str) -> str:
-    """Return an advice with the paths of the file and of a new file, quoted for the shell."""
+    """Return an advice with the paths of the file and of a new file, quoted for the shell.
+
+    A file compressed by gzip has to be unpacked before anything else.
+    """
+    if "{source}" in advice and _is_packed(path):
+        advice = BINARY_FORMATS[GZIP].advice
     path = path if path.name else path / "data.jsonl"  # "." and "/" have no name
     target = path if path.suffix == ".jsonl" else path.with_suffix("")  # such as train.jsonl.gz
+    plain = path if path.suffix.lower() in TABLES else target
     if target.suffix != ".jsonl":
         target = target.with_name(f"{target.name}.jsonl")
-    if target == path:
-        target = path.with_name(f"{path.stem}-converted.jsonl")
-    return advice.format(source=shlex.quote(str(path)), target=shlex.quote(str(target)))
+    same = plain if plain.suffix.lower() in TABLES else target
+    paths = {"source": path, "target": _other_name(target, path), "same": _other_name(same, path)}
+    return advice.format(**{name: shlex.quote(str(file)) for name, file in paths.items()})
+
+
+def _is_packed(path: Path) -> bool:
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return file.read(len(GZIP)) == GZIP
+
+
+def _other_name(target: Path, path: Path) -> Path:
+    return path.with_name(f"{path.stem}-converted{path.suffix}") if target == path else target
 
 
 # Rows

@@ -12,7 +12,16 @@ import zlib
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
-from weft.data.formats import GZIP, HEAD_BYTES, LATIN1, PARQUET, fill_paths, find_list_of_rows, recognise_head
+from weft.data.formats import (
+    GZIP,
+    HEAD_BYTES,
+    LATIN1,
+    PARQUET,
+    TABLES,
+    fill_paths,
+    find_list_of_rows,
+    recognise_head,
+)
 from weft.data.jsonl import number_items, number_lines, parse_strictly, wrong_format
 from weft.errors import DataError, describe_error
 from weft.records import JsonObject
@@ -64,7 +73,7 @@ def read_row_file(path: Path, *, wanted: Collection[str], remedy: str) -> Iterat
     text = _decode(path.read_bytes() if content is None else content, path, remedy)
     del content
     suffix = Path(path.stem).suffix if is_packed else path.suffix
-    if suffix.lower() in (".csv", ".tsv"):
+    if suffix.lower() in TABLES:
         yield from _read_csv(path, text, "\t" if suffix.lower() == ".tsv" else None, remedy)
     elif text.lstrip().startswith("["):
         yield from number_items(path, text, remedy=remedy)

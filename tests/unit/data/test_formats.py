@@ -121,6 +121,35 @@ def test_packed_files_tables_and_other_encodings_are_converted(tmp_path):
         assert convert(tmp_path / name) == rows, name
 
 
+def follow(path):
+    """Run the commands of the messages of the reader of training data until the last new file is read."""
+    while True:
+        try:
+            return [(example.question, example.answer) for example in load(path)]
+        except DataError as error:
+            command = re.search(r"(?:convert|unpack) (?:it|them): (.*?)(?:; correct|$)", str(error))[1]
+        before = set(path.parent.iterdir())
+        subprocess.run(command, shell=True, check=True, executable="/bin/sh")
+        (path,) = set(path.parent.iterdir()) - before
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "latin1"])
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("a.csv", "question;answer\nna\u00efve?;4\n"),
+        ("a.csv.gz", "question,answer\nna\u00efve?,4\n"),
+        ("a.TSV", "question\tanswer\nna\u00efve?\t4\n"),
+        ("a.jsonl.gz", '{"question": "na\u00efve?", "answer": "4"}\n'),
+        ("a.json", '[{"question": "na\u00efve?",\n"answer": "4"}]\n'),
+    ],
+)
+def test_a_converted_file_keeps_the_ending_by_which_it_is_read(tmp_path, name, text, encoding):
+    content = text.encode(encoding)
+    (tmp_path / name).write_bytes(gzip.compress(content) if name.endswith(".gz") else content)
+    assert follow(tmp_path / name) == [("na\u00efve?", "4")]
+
+
 def test_a_parquet_file_is_converted(tmp_path):
     pandas.DataFrame([ROW, {"question": "a", "answer": "b"}]).to_parquet(tmp_path / "a.parquet")
     assert convert(tmp_path / "a.parquet") == [("2+2?", "4"), ("a", "b")]
