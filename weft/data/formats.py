@@ -213,8 +213,7 @@ PUBLISHED_ROWS = (
 
 def describe_row(row: JsonObject) -> str:
     """Describe a row in none of the forms: its keys, and what to write in the experiment file."""
-    names = [f"{key!r:.60}" for key in row][:MAX_KEYS_SHOWN]
-    shown = f"the keys {', '.join(names)}{', ...' if len(row) > len(names) else ''}" if row else "no key"
+    shown = show_keys(row)
     for known in PUBLISHED_ROWS:
         if row.keys() >= set(known.columns.values()):
             columns = {name: column for name, column in known.columns.items() if name != column}
@@ -228,6 +227,12 @@ def describe_row(row: JsonObject) -> str:
         f"got {shown}; if other columns hold question and answer, name them in the experiment file, for "
         "instance columns: {question: COLUMN, answer: COLUMN}"
     )
+
+
+def show_keys(row: JsonObject) -> str:
+    """Return the names of the first columns of a row, for messages."""
+    names = [f"{key!r:.60}" for key in row][:MAX_KEYS_SHOWN]
+    return f"the keys {', '.join(names)}{', ...' if len(row) > len(names) else ''}" if row else "no key"
 
 
 def _advise(columns: Mapping[str, str]) -> str:

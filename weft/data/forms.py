@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping
 from typing import NoReturn, get_args
 
 from weft.config.sources import Column, Form
-from weft.data.formats import describe_row
+from weft.data.formats import describe_row, show_keys
 from weft.data.instructions import with_instruction
 from weft.data.jsonl import parse_value
 from weft.data.rows import is_blank, is_unicode
@@ -88,8 +88,10 @@ def make_example(
     if missing and all(name in row for name in missing):
         _refuse(place, missing[0], "text", None)
     if missing:
+        names = " and ".join(sorted(_NAMES[form][0]))
         raise DataError(
-            f"{place}: expected {' and '.join(sorted(_NAMES[form][0]))} (form {form}), {describe_row(row)}"
+            f"{place}: expected {names} (form {form}), as in the first row, got {show_keys(row)}; {REMEDY}: "
+            "all rows must have the same form"
         )
     turns = _add_system(_READERS[form](standard, place), standard, form, columns or {}, place)
     history, question, answer = tuple(turns[:-2]), turns[-2].content, turns[-1].content
@@ -285,8 +287,8 @@ def _read_turn(turn: object, field: str, place: str, names: tuple[str, str]) -> 
         cause = calls or names[0]
         raise DataError(
             f"{place}: {field}.{cause}: expected a turn without tools, got {_show(turn[cause])}; weft trains "
-            "no calls of tools: leave the conversation out, or write call and result as texts of assistant "
-            "and the user"
+            "no calls of tools: leave the conversation out, or write call and result as texts of the "
+            "assistant and the user"
         )
     if not isinstance(role, str) or role not in ROLES:
         _refuse(place, f"{field}.{names[0]}", f"one of {list(ROLES)}", role)

@@ -84,6 +84,12 @@ def test_all_rows_have_the_form_of_the_first(write):
     with pytest.raises(DataError, match=r"a.jsonl, line 2: expected answer and question"):
         read(path)
     assert questions(read(path, source="jsonl")) == ["1+1?", "3+3?"]
+    other = write("b.jsonl", {"instruction": "2+2?", "output": "4"}, *pairs(1))
+    message = (
+        r"b.jsonl, line 2: expected instruction and output \(form alpaca\), as in the first row, got the "
+    )
+    with pytest.raises(DataError, match=rf"{message}keys 'question', 'answer'; .*the same form$"):
+        read(other)
 
 
 def test_the_form_of_the_experiment_is_used(write):
