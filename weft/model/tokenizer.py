@@ -49,6 +49,12 @@ def load_tokenizer(path: str | Path, *, mask_token_id: int | None = None) -> Pre
         raise CheckpointError(
             f"{path} must contain merges.txt beside vocab.json, but it is missing; download it again"
         )
+    if is_plain and not any((folder / name).exists() for name in ("tokenizer.json", "tokenizer.model")):
+        found = "a folder without it" if folder.is_dir() else "no such folder"
+        raise CheckpointError(
+            f"{path} must contain a tokenizer (tokenizer.json), got {found}; correct the path or fetch "
+            "it again"
+        )
     try:
         tokenizer = tokenizer_class.from_pretrained(str(path), local_files_only=True)
     except Exception as error:  # the tokenizers library raises Exception for a damaged file

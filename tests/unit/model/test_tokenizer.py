@@ -55,8 +55,12 @@ def test_tokenizer_and_configuration_must_agree(tokenizer, folder):
 
 
 def test_an_empty_directory_is_refused(tmp_path):
-    with pytest.raises(CheckpointError, match=r"tokenizer\.json"):
-        load_tokenizer(tmp_path)
+    for folder, found in ((tmp_path, "a folder without it"), (tmp_path / "absent", "no such folder")):
+        message = (
+            rf"^{folder} must contain a tokenizer \(tokenizer.json\), got {found}; correct the path or fetch"
+        )
+        with pytest.raises(CheckpointError, match=message):
+            load_tokenizer(folder)
 
 
 def test_a_vocabulary_without_merges_is_refused(tmp_path):
