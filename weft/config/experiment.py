@@ -420,9 +420,10 @@ class FineTuning(_SampledKind):
         for key, (treatment, control) in named:
             is_known = treatment in self.methods and control in {*self.methods, BASE_RUN} - {treatment}
             if not is_known:
+                or_null = ", or be null" if key == "contrast" else ""
                 raise ValueError(
                     f"{key} must name two of the methods {sorted(self.methods)}, or a method and "
-                    f"{BASE_RUN!r}, got {(treatment, control)}"
+                    f"{BASE_RUN!r}{or_null}, got {(treatment, control)}"
                 )
             if key == "contrast":
                 continue
@@ -510,8 +511,8 @@ class Evaluation(_SampledKind):
         for name, model in self.models.items():
             if isinstance(model.base, str) and model.base not in complete:
                 raise ValueError(
-                    f"models.{name}.base must be a source, or one of the models without a base of its own, "
-                    f"{complete}, got {model.base!r}"
+                    f"models.{name}.base must be one of the models without a base of its own, {complete}, or "
+                    f"a source such as {{source: path, path: DIRECTORY}}, got {model.base!r}"
                 )
         for index, pair in enumerate(self.contrasts):
             if len(self.models.keys() & {*pair}) != 2:

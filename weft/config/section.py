@@ -201,6 +201,10 @@ def _expected(offence: ErrorDetails) -> str:
         return f"a text of the form {pattern}"
     if offence["type"] in MAPPING_ERRORS:
         return "keys with values"
+    if offence["type"] == "tuple_type":
+        return "a pair of names in square brackets, such as [first, second]"
+    if offence["type"] == "too_short" and not isinstance(offence["input"], list | tuple):
+        return "at least one key with a value"
     return offence["msg"].removeprefix("Input should be ")
 
 
