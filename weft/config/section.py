@@ -33,8 +33,11 @@ TOP_KEYS = ("special_tokens", "too_long", "forbid_test_questions")
 """Keys of an experiment that are looked for in its sections."""
 RENAMED = {"rules": "scoring", "own": "custom"}
 """Key or value of ``source`` in earlier versions -> its present name."""
-MAPPING_ERRORS = ("dict_type", "model_type", "model_attributes_type")
-"""Pydantic's names of offences of a value that is no mapping."""
+EXPECTED = {
+    **dict.fromkeys(("dict_type", "model_type", "model_attributes_type"), "keys with values"),
+    "tuple_type": "a pair of names in square brackets, such as [first, second]",
+}
+"""Pydantic's name of an offence -> what was expected."""
 FILE_KINDS = ("web", "hub")
 """Tags of the two kinds of files, which differ in their keys."""
 HUB_KINDS = ("hub_dataset", "hub_files")
@@ -199,13 +202,9 @@ def _expected(offence: ErrorDetails) -> str:
         return "64 hexadecimal digits in lower case"
     if pattern:
         return f"a text of the form {pattern}"
-    if offence["type"] in MAPPING_ERRORS:
-        return "keys with values"
-    if offence["type"] == "tuple_type":
-        return "a pair of names in square brackets, such as [first, second]"
-    if offence["type"] == "too_short" and not isinstance(offence["input"], list | tuple):
-        return "at least one key with a value"
-    return offence["msg"].removeprefix("Input should be ")
+    is_empty_section = offence["type"] == "too_short" and offence["input"] == {}
+    message = "at least one key with a value" if is_empty_section else offence["msg"]
+    return EXPECTED.get(offence["type"], message.removeprefix("Input should be "))
 
 
 def _explain(offence: ErrorDetails, keys: tuple[str | int, ...], file: YamlFile | None) -> str:
