@@ -17,7 +17,7 @@ from weft.config import read_settings
 from weft.config.places import find_path
 from weft.config.sources import HubModel
 from weft.data.hub import cached_commit, fetch_hub_model
-from weft.errors import CheckpointError, explain_arguments
+from weft.errors import CheckpointError, DataError, explain_arguments
 from weft.model.adapter_config import ADAPTER_CONFIG
 from weft.model.checkpoint import OTHER_NAMES
 
@@ -110,7 +110,10 @@ def find_checkpoint(path: str | Path, *, revision: str | None = None, argument: 
             f"{fault}; correct the path"
         )
     source = HubModel(source="hub", repo=str(path), revision=revision or "main")
-    checkout = fetch_hub_model(source, offline=read_settings().offline)
+    try:
+        checkout = fetch_hub_model(source, offline=read_settings().offline)
+    except DataError as error:
+        raise DataError(f"{argument}: there is no directory {path}, and {error}") from error
     if revision is None and (commit := cached_commit(checkout)) is not None:
         LOG.warning("%s: using commit %s; give revision=%r to use it again", path, commit, commit)
     return checkout

@@ -11,6 +11,8 @@ MODEL_NAME = "weft"
 MODEL_CLASS = "weft.harness.lm_eval_model:WeftLM"
 OPTIONS = {"--model": "-M", "--batch_size": "-b", "--config": "-C"}
 """Options of the harness's ``run`` -> their short forms."""
+UNKNOWN_TASK = "Tasks not found:"
+"""Beginning of the harness's error about the name of a task."""
 SUBCOMMANDS = ("run", "ls", "validate")
 
 
@@ -21,7 +23,7 @@ def run_harness(arguments: Sequence[str]) -> None:
         arguments: its arguments.
 
     Raises:
-        ConfigError: the harness is not installed.
+        ConfigError: the harness is not installed, or has no task of a name.
     """
     register()
     from lm_eval.__main__ import cli_evaluate
@@ -30,6 +32,13 @@ def run_harness(arguments: Sequence[str]) -> None:
     sys.argv = ["weft lm-eval", *with_defaults(arguments)]  # the only way to give it arguments
     try:
         cli_evaluate()
+    except ValueError as error:
+        if not str(error).startswith(UNKNOWN_TASK):
+            raise
+        raise ConfigError(
+            f"--tasks must name tasks of the harness or of the folder --include_path, got "
+            f"{str(error).removeprefix(UNKNOWN_TASK).strip()}; weft lm-eval ls tasks lists them"
+        ) from error
     finally:
         sys.argv = before
 
