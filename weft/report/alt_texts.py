@@ -82,8 +82,12 @@ def _differences(experiment: Experiment, _: Results, tables: Tables) -> list[str
         f"{method_label(row['treatment'])} minus {method_label(row['control'])}"
         f"{'' if row['dataset'] is None else ', trained on ' + row['dataset']}, "
         f"{length_text(row['gen_length'])}: "
-        f"{percent(row['difference'], is_signed=True)} points, interval "
-        f"{percent_interval(row['ci_low'], row['ci_high'], is_signed=True)}"
+        f"{percent(row['difference'], is_signed=True)} points, "
+        + (
+            "no interval"
+            if pd.isna(row["ci_low"])
+            else f"interval {percent_interval(row['ci_low'], row['ci_high'], is_signed=True)}"
+        )
         for row in main_rows(experiment, tables["contrasts"]).to_dict("records")
     ]
 

@@ -118,6 +118,11 @@ def summarise_costs(experiment: FineTuning, results: Results) -> pd.DataFrame:
     return frame.assign(dataset=datasets)[list(COST_COLUMNS)]
 
 
+def has_other_methods(costs: pd.DataFrame) -> bool:
+    """Return True if the costs of `summarise_costs` are also those of methods that are not the control."""
+    return bool({*costs["method"]} - {BASE_RUN, TOTAL, *costs["control"]})
+
+
 def compare_costs(experiment: FineTuning, timings: pd.DataFrame) -> pd.DataFrame:
     """Divide the cost of an optimiser step of each method by that of the main contrast's control.
 

@@ -2,14 +2,14 @@
 
 import pandas as pd
 
-from weft.config import BASE_RUN, Experiment
+from weft.config import Experiment
 from weft.report.cells import (
     Cells,
     format_known,
     group_labels,
     short_labels,
 )
-from weft.report.costs import TOTAL
+from weft.report.costs import has_other_methods
 from weft.report.labels import (
     DASH,
     MINUS,
@@ -91,13 +91,15 @@ def cost_cells(experiment: Experiment, frame: pd.DataFrame) -> Cells:
         "range over seeds": ["" if pd.isna(low) else f"{low:.2f} to {high:.2f}" for low, high in ranges],
         "operations, relative": format_known(frame["operations_ratio"], "{:.2f}".format),
     }
-    num_methods = len({*frame["method"]} - {BASE_RUN, TOTAL})
+    is_compared = has_other_methods(frame)
     return {
         "method": short_labels(frame),
         "runs": frame["num_runs"].astype(str),
         "seconds per step": format_known(frame["seconds_per_step"], seconds_text),
-        **(relative if num_methods > 1 else {}),
-        "of these probe, %": format_known(frame["probe_share"], percent),
+        **(relative if is_compared else {}),
+        "of these probe, %" if is_compared else "probe, % of operations": format_known(
+            frame["probe_share"], percent
+        ),
         "training, s": format_known(frame["train_seconds"], "{:,.0f}".format),
         "sampling, s": format_known(frame["sampling_seconds"], "{:,.0f}".format),
         "GPU hours": format_known(frame["gpu_hours"], "{:,.1f}".format),

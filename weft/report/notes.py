@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 import pandas as pd
 
 from weft.config import Experiment, FineTuning
+from weft.report.costs import has_other_methods
 from weft.report.counterparts import TABLE_1_LENGTHS, has_paper_lengths, has_published_numbers
 from weft.report.labels import BENCHMARKS, DASH, MINUS, PLUS_MINUS, method_label
 from weft.report.outputs import PAPER_TABLE
@@ -53,18 +54,6 @@ FIXED: Mapping[str, tuple[str, ...]] = {
     "learning_curves": (
         "Accuracies are means and sample standard deviations over training seeds on validation questions, by "
         "the first scoring. The last column gives the lowest and the highest average of a seed.",
-    ),
-    "costs": (
-        "Seconds per step are the wall time of an optimiser step, probe pass included: the median over seeds "
-        "of the median of each run. The ratio is that of two such medians; the range is that of the ratios "
-        "of two runs with the same seed.",
-        "Operations are counted, not measured: a forward pass over the batch is 1, with about 2 operations "
-        "per parameter and token; a backward pass is 2, or 1 if only adapters are trained; the recomputation "
-        "of activations is 1; a probe is a forward pass. The share of the probe is by this count.",
-        "Seconds of training and sampling and GPU hours are sums over the runs. The time of sampling is that "
-        "of the last job of a run; GPU hours cover training and sampling. A cell is empty if a value is not "
-        "known for all runs, or no GPU was used. Timings were taken on a machine that other jobs may have "
-        "shared.",
     ),
     "agreement": (
         "The table compares the verdicts under d1 scoring with those of d1's own evaluation code "
@@ -295,6 +284,27 @@ def _on_speed(experiment: Experiment, frame: pd.DataFrame) -> tuple[str, ...]:
     )
 
 
+def _on_costs(experiment: Experiment, frame: pd.DataFrame) -> tuple[str, ...]:
+    step = (
+        "Seconds per step are the wall time of an optimiser step, probe pass included: the median over seeds "
+        "of the median of each run."
+    )
+    ratio = (
+        " The ratio is that of two such medians; the range is that of the ratios of two runs with the same "
+        "seed."
+    )
+    return (
+        step + (ratio if has_other_methods(frame) else ""),
+        "Operations are counted, not measured: a forward pass over the batch is 1, with about 2 operations "
+        "per parameter and token; a backward pass is 2, or 1 if only adapters are trained; the recomputation "
+        "of activations is 1; a probe is a forward pass. The share of the probe is by this count.",
+        "Seconds of training and sampling and GPU hours are sums over the runs. The time of sampling is that "
+        "of the last job of a run; GPU hours cover training and sampling. A cell is empty if a value is not "
+        "known for all runs, or no GPU was used. Timings were taken on a machine that other jobs may have "
+        "shared.",
+    )
+
+
 def _on_rules(experiment: Experiment, frame: pd.DataFrame) -> tuple[str, ...]:
     return (*(SCORINGS[scoring] for scoring in experiment.scoring), PUBLISHED)
 
@@ -319,6 +329,7 @@ _DEPENDING: Mapping[str, Callable[[Experiment, pd.DataFrame], tuple[str, ...]]] 
     "contrasts": _on_contrasts,
     "seeds": _on_seeds,
     "learning_speed": _on_speed,
+    "costs": _on_costs,
     "rules": _on_rules,
     "gradients": _on_gradients,
 }

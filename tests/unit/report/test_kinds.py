@@ -6,6 +6,7 @@ import pytest
 
 from tests.unit.report.conftest import NUM_EXAMPLES, SAMPLING, STATISTICS, SVG
 from weft.config import Evaluation
+from weft.report.alt_texts import alt_text
 from weft.report.browser import make_browser
 from weft.report.conclusions import draw_conclusions
 from weft.report.examples import list_columns, list_comparisons, list_filters
@@ -129,8 +130,21 @@ def test_a_method_alone_is_compared_with_the_base_model(describe, compute):
         assert column not in table.cells
         assert "relative gain" not in " ".join(table.notes)
         assert "gain, points" in table.cells
-    assert "relative to WeFT" not in present(experiment, "costs", tables["costs"]).cells
+    costs = present(experiment, "costs", tables["costs"])
+    assert "relative to WeFT" not in costs.cells
+    assert "probe, % of operations" in costs.cells
+    assert "The ratio" not in " ".join(costs.notes)
+    two = describe()
+    assert "The ratio" in " ".join(present(two, "costs", compute(two)[1]["costs"]).notes)
     assert list_columns(experiment) == ["base", "weft"]
+
+
+def test_a_difference_without_an_interval_says_so(describe, compute):
+    experiment = describe(methods={"weft": {"preset": "weft"}}, contrast=None)
+    results, tables = compute(experiment)
+    contrasts = tables["contrasts"].assign(ci_low=float("nan"), ci_high=float("nan"))
+    text = alt_text(experiment, results, {**tables, "contrasts": contrasts}, "forest")
+    assert text.endswith("points, no interval.")
 
 
 def test_two_seeds_do_not_test_a_method_and_the_base_model(describe, compute):
