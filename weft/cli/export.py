@@ -1,5 +1,6 @@
 """``weft export``: write a model or an adapter in the published format of its family, with a model card."""
 
+import re
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -7,15 +8,19 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from weft.cli.shared import BaseOption, OutOption, app, load_fine_tuning, show_log
-from weft.errors import ConfigError
-from weft.provenance import write_provenance
-from weft.records.files import atomic_directory
+from weft.errors import ConfigError, WeftError
+from weft.layout import HISTORY_FILE, digests_file
+from weft.provenance import SNAKEMAKE_TIMESTAMP, write_provenance
+from weft.records import FileDigests
+from weft.records.files import atomic_directory, read_json
 from weft.sharing.hub import push_folder, require_repository, require_token
 
 if TYPE_CHECKING:
     from weft.sharing.facts import RunFacts
 
 Form = Literal["checkpoint", "adapter"]
+LICENCE_NAME = re.compile(r"[a-z0-9][a-z0-9.+-]*")
+"""Form of the licences that the hub knows."""
 
 
 @app.command()
@@ -58,6 +63,7 @@ def export(
 
     show_log()
     _check(base, finetuned, out, form)
+    _check_words(license_name, push, private)
     for option, repository in {"--base-name": base_name, "--push": push}.items():
         require_repository(option, repository)
     token = None if push is None else require_token()
@@ -99,6 +105,37 @@ def _check(base: Path, finetuned: Path | None, out: Path, form: Form) -> None:
             raise ConfigError(f"--out must not contain an input, got {out} with {source}; choose another")
     if form == "adapter" and finetuned is None:
         raise ConfigError("--finetuned must be given with --form adapter, got none")
+    if (out.exists() or out.is_symlink()) and not _may_be_replaced(out):
+        raise ConfigError(
+            f"--out must be a new folder or one with an earlier export, got {out} with other files; choose "
+            "another"
+        )
+
+
+def _may_be_replaced(out: Path) -> bool:
+    """Return whether a path is an empty folder, or one with nothing but an earlier export."""
+    from weft.sharing.card import CARD_FILE
+
+    if out.is_symlink() or not out.is_dir():
+        return False
+    content = {str(file.relative_to(out)) for file in out.rglob("*") if file.name != SNAKEMAKE_TIMESTAMP}
+    try:
+        written = read_json(digests_file(out), FileDigests).files
+    except WeftError:  # weft has not written this folder
+        written = {}
+    is_export = CARD_FILE in content and HISTORY_FILE not in content  # the result of a training has both
+    return not content or (is_export and content <= set(written))
+
+
+def _check_words(license_name: str | None, push: str | None, private: bool) -> None:
+    """Check the options that say how the model is published."""
+    if license_name is not None and not LICENCE_NAME.fullmatch(license_name):
+        raise ConfigError(
+            f"--license must be a licence as the hub names it, such as apache-2.0 or other, got "
+            f"{license_name!r}; write it in lower case, without spaces"
+        )
+    if private and push is None:
+        raise ConfigError("--push must be given with --private, got none; name the repository")
 
 
 def _find_facts(base: Path, finetuned: Path | None, experiment: str | None) -> "RunFacts | None":

@@ -89,3 +89,34 @@ def test_an_impossible_export_is_refused_and_keeps_existing_files(directory, ada
         export("--base", directory, "--finetuned", directory, "--form", "adapter", "--out", tmp_path / "out")
     assert not (tmp_path / "out").exists()
     load_finetuned(directory, adapter)
+
+
+def test_an_export_replaces_only_what_an_earlier_one_wrote(directory, adapter, tmp_path):
+    arguments = ("--base", directory, "--finetuned", adapter, "--form", "adapter", "--out")
+    mine = tmp_path / "mine" / "thesis.tex"
+    mine.parent.mkdir()
+    mine.write_text("precious")
+    (tmp_path / "link").symlink_to(mine.parent)
+    for out in (mine.parent, mine, tmp_path / "link"):
+        with pytest.raises(ConfigError, match="--out must be a new folder or one with an earlier export"):
+            export(*arguments, out)
+    assert mine.read_text() == "precious"
+    (tmp_path / "out").mkdir()
+    for _ in range(2):  # an empty folder, and an earlier export
+        export(*arguments, tmp_path / "out")
+    (tmp_path / "out" / "modeling.py").touch()
+    with pytest.raises(ConfigError, match="with other files"):
+        export(*arguments, tmp_path / "out")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--license", "Apache 2.0"], "such as apache-2.0 or other, got 'Apache 2.0'"),
+        (["--private"], "--push must be given with --private"),
+    ],
+)
+def test_options_of_publishing_are_checked_before_any_work(directory, adapter, tmp_path, options, message):
+    with pytest.raises(ConfigError, match=message):
+        export("--base", directory, "--finetuned", adapter, "--out", tmp_path / "out", *options)
+    assert not (tmp_path / "out").exists()
