@@ -69,7 +69,8 @@ class ModelCard:
         """Licence of the base model and who states it, or `UNKNOWN`."""
         if self.base_repository is not None:
             return find_licence(self.base_repository)
-        is_shipped = self.facts is not None and self.facts.base_model.get("source") == "scratch"
+        base = self.facts.base_model if self.facts else {}
+        is_shipped = base.get("source") == "scratch" and base.get("use") == "shipped"
         return OWN_LICENCE if is_shipped else UNKNOWN
 
 
@@ -209,6 +210,8 @@ def _name_base(card: ModelCard) -> str:
     if (repository := card.base_repository) is not None:
         return f"[{repository}](https://huggingface.co/{repository})"
     source = card.facts.base_model if card.facts else {}
+    if source.get("source") == "scratch" and source.get("use") == "retrained":
+        return "a small model that the experiment itself trains from scratch"
     if source.get("source") == "scratch":
         return f"the small model `{source.get('shipped')}` of the weft repository, trained from scratch"
     return f"a local folder, `{source['path']}`" if "path" in source else "not recorded"

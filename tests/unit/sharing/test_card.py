@@ -91,6 +91,16 @@ def test_an_unknown_origin_and_licence_are_said_to_be_unknown():
     assert HubCard(render_card(replace(card, licence="apache-2.0"))).data.license == "apache-2.0"
 
 
+def test_a_base_model_that_the_experiment_trains_is_not_taken_for_the_shipped_one(card):
+    assert "the small model `experiments/tiny-base` of the weft repository" in render_card(card)
+    assert HubCard(render_card(card)).data.license == "apache-2.0"
+    base = {"source": "scratch", "shipped": None, "shipped_sha256": None, "use": "retrained"}
+    text = render_card(replace(card, facts=card.facts.model_copy(update={"base_model": base})))
+    assert "- base model: a small model that the experiment itself trains from scratch\n" in text
+    assert "None" not in text.partition("## Results")[0]
+    assert HubCard(text).data.license is None
+
+
 def test_a_merged_checkpoint_is_described_as_a_whole_model(published):
     text = render_card(replace(published, form="checkpoint"))
     assert "with its LoRA adapter merged into the weights" in text
