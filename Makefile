@@ -104,7 +104,7 @@ config-docs: setup  ## write docs/config.md and the schema of config.yaml from t
 
 docs: setup  ## build the documentation site into site/, with warnings as errors
 	python -m mkdocs build --strict
-	@echo "open site/index.html"
+	@echo "open site/index.html; to search as well: python -m http.server --directory site"
 
 clean:  ## remove results and Snakemake's records, but keep the environment
 	rm -rf results/*/ .snakemake

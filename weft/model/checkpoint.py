@@ -274,6 +274,11 @@ def require_weights(file: Path) -> Path:
     """Return the path of a safetensors file after checking that it exists; if not, name any pickle files."""
     if file.exists():
         return file
+    if not file.parent.is_dir():
+        raise CheckpointError(
+            f"expected a folder with a model or an adapter at {file.parent}, got none; correct the path, or "
+            "download the repository into a folder"
+        )
     pickles = sorted(other.name for pattern in PICKLES for other in file.parent.glob(pattern))
     if pickles:
         raise CheckpointError(

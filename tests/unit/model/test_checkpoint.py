@@ -172,6 +172,11 @@ def test_pickled_weights_are_refused(directory):
         load_model(directory)
 
 
+def test_a_folder_that_does_not_exist_is_not_taken_for_an_incomplete_download(tmp_path):
+    with pytest.raises(CheckpointError, match="expected a folder with a model or an adapter at"):
+        stored_dtype(tmp_path / "nowhere")
+
+
 def test_a_broken_weight_file_is_named(directory):
     (directory / "model.safetensors").write_bytes(b"\x80\x04not safetensors")
     with pytest.raises(CheckpointError, match="valid safetensors file"):
