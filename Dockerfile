@@ -11,6 +11,8 @@ ENV PIP_NO_CACHE_DIR=1
 WORKDIR /opt/weft
 COPY . .
 RUN make setup PYTHON=python3.11
+# Torch makes a lock beside DeepSpeed's compiled extension, also when a user runs it who is not root.
+RUN chmod -R a+rwX .venv/torch_extensions
 
 # Results are written to /project, which the user mounts; a user without a home directory writes caches to /tmp.
 ENV PATH=/opt/weft/.venv/bin:$PATH HOME=/tmp

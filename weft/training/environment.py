@@ -15,8 +15,19 @@ from weft.provenance import git_state, installed_versions
 
 
 def extensions_folder() -> Path:
-    """Return the folder of compiled extensions, which is inside the Python environment."""
-    return Path(os.environ.get("TORCH_EXTENSIONS_DIR", Path(sys.prefix) / "torch_extensions"))
+    """Return the folder of compiled extensions, in which torch also makes a lock.
+
+    It is inside the Python environment. If this cannot be written, as in a container or an environment of
+    several users, it is in the user's cache.
+    """
+    if given := os.environ.get("TORCH_EXTENSIONS_DIR"):
+        return Path(given)
+    environment = Path(sys.prefix) / "torch_extensions"
+    folders = [environment, *environment.glob("*")] if environment.exists() else [environment.parent]
+    if all(os.access(folder, os.W_OK) for folder in folders):
+        return environment
+    cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(cache) / "weft" / f"torch_extensions_{sys.version_info[0]}.{sys.version_info[1]}"
 
 
 def build_extensions() -> None:
