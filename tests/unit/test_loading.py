@@ -51,7 +51,10 @@ def test_a_path_that_does_not_exist_is_named(path):
 
 def test_the_hub_is_asked_for_a_name_and_a_local_copy_of_that_name_is_used(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(DataError, match="path: there is no directory owner/name, and model owner/name at v1 cannot be downloaded"):
+    with pytest.raises(
+        DataError,
+        match="path: there is no directory owner/name, and model owner/name at v1 cannot be downloaded",
+    ):
         find_checkpoint("owner/name", revision="v1")
     (tmp_path / "owner/name").mkdir(parents=True)
     assert find_checkpoint("owner/name").is_dir()
