@@ -97,22 +97,27 @@ def explain_arguments(
     """
 
     def decorate(function: Callable[Arguments, ValueT]) -> Callable[Arguments, ValueT]:
-        name, parameters = function.__name__, inspect.signature(function).parameters
+        name = function.__qualname__.removesuffix(".__init__")  # a class is called by its own name
+        parameters = {
+            key: item for key, item in inspect.signature(function).parameters.items() if key != "self"
+        }
+        num_bound = len(inspect.signature(function).parameters) - len(parameters)
         positional = [key for key, item in parameters.items() if item.kind is not item.KEYWORD_ONLY]
         required = [key for key, item in parameters.items() if item.default is item.empty]
 
         @functools.wraps(function)
         def checked(*args: Arguments.args, **kwargs: Arguments.kwargs) -> ValueT:
-            by_position = positional[: len(args)]
+            num_given = len(args) - num_bound
+            by_position = positional[:num_given]
             unknown = [key for key in kwargs if key not in parameters]
             missing = [key for key in required if key not in {*by_position, *kwargs}]
             if unknown:
                 meant = [_explain_argument(key, list(parameters), other_names) for key in unknown]
                 raise error(f"{name} has no argument {', and no '.join(meant)}")
-            if len(args) > len(positional):
+            if num_given > len(positional):
                 raise error(
                     f"{name} must be called with only {' and '.join(positional)} by position, "
-                    f"got {len(args)} arguments; give the others by name"
+                    f"got {num_given} arguments; give the others by name"
                 )
             if missing:
                 raise error(

@@ -103,11 +103,14 @@ def find_checkpoint(path: str | Path, *, revision: str | None = None, argument: 
     folder = find_path(path)
     if folder.is_dir():
         return folder
-    if not HUB_NAME.fullmatch(str(path)) or str(path).startswith(".") or folder.exists():
-        fault = "is a file" if folder.exists() else "does not exist"
+    if folder.exists():
+        raise CheckpointError(
+            f"{argument} must be a checkpoint directory, but {path} is a file; give its folder"
+        )
+    if not HUB_NAME.fullmatch(str(path)) or str(path).startswith("."):
         raise CheckpointError(
             f"{argument} must be a checkpoint directory or a repository of the hub (owner/name), but {path} "
-            f"{fault}; correct the path"
+            "does not exist; correct the path"
         )
     source = HubModel(source="hub", repo=str(path), revision=revision or "main")
     try:

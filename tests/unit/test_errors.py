@@ -45,6 +45,22 @@ def test_arguments_that_a_function_does_not_take_are_explained(args, kwargs, mes
         draw(*args, **kwargs)
 
 
+class Drawer:
+    @errors.explain_arguments(errors.TrainingError, {"tokenizer": "processing_class"})
+    def __init__(self, model, *, processing_class=None):
+        self.given = model, processing_class
+
+
+def test_a_class_explains_its_arguments_without_self():
+    assert Drawer("m", processing_class="p").given == ("m", "p")
+    with pytest.raises(errors.TrainingError, match=r"^Drawer has no argument 'tokenizer' \(here it is proc"):
+        Drawer("m", tokenizer="p")
+    with pytest.raises(errors.TrainingError, match=r"^Drawer must be called with model; missing: model$"):
+        Drawer()
+    with pytest.raises(errors.TrainingError, match="only model by position, got 2 arguments"):
+        Drawer("m", "p")
+
+
 @pytest.mark.parametrize(
     ("module", "install"),
     [

@@ -21,6 +21,14 @@ Row = Mapping[str, Any]
 """A row with names of columns and their values."""
 EXAMPLE_ID = re.compile(rf"[0-9a-f]{{{NUM_HEX_DIGITS}}}")
 TOKEN_COLUMNS = ("prompt_ids", "answer_ids")
+REMEDIES = {
+    r"^the row: ": "",
+    r"correct the file$": "correct the row",
+    r"name them in the experiment file, for instance columns: .*": "rename the columns",
+    r"write columns: (\{.*\}) for this data set in the experiment file": r"rename the columns: \1",
+    r"set special_tokens: plain_text in the experiment": 'give special_tokens="plain_text"',
+}
+"""Pattern in a message of the workflow -> what a Python program should do."""
 ROWS_AT_A_TIME = 1000
 """Rows that are kept as Python objects before they are moved to an Arrow table."""
 
@@ -71,8 +79,7 @@ def encode(
         try:
             example = _encode_row(tokenizer, row, name=name, layout=layout, special_tokens=special_tokens)
         except DataError as error:
-            message = str(error).removeprefix(f"row {number}: ")
-            raise DataError(f"row {number}: {message}") from error
+            raise DataError(f"row {number}: {_for_python(str(error))}") from error
         example["example_id"] = _distinguish(example["example_id"], copies)
         encoded.append(example)
         if len(encoded) == ROWS_AT_A_TIME:
@@ -83,6 +90,13 @@ def encode(
     if not tables:
         raise DataError("the rows must have at least one example, got none")
     return datasets.concatenate_datasets(tables)
+
+
+def _for_python(message: str) -> str:
+    """Return the message about a row with remedies for a Python program, which has no experiment file."""
+    for pattern, remedy in REMEDIES.items():
+        message = re.sub(pattern, remedy, message)
+    return message
 
 
 def is_encoded(rows: Any) -> bool:

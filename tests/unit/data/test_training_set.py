@@ -87,12 +87,16 @@ def test_many_rows_are_kept_in_order(tokenizer):
     ("rows", "message"),
     [
         ([], "at least one example"),
-        ([PAIR, {"question": "What?"}], "row 1: .*expected question and answer"),
+        ([PAIR, {"question": "What?"}], "row 1: expected question and answer.*; if .*, rename the columns$"),
+        ([{"question": "What?", "answer": ""}], "row 0: answer: expected text .*; correct the row$"),
         ([PAIR, "text"], "row 1: a row must be a dictionary"),
         ([{"prompt_ids": [1], "answer_ids": []}], "row 0: answer_ids must have at least one token"),
         ([{"prompt_ids": "ab", "answer_ids": [1]}], "row 0: prompt_ids must be a list of token ids"),
         ([{"prompt_ids": [1], "answer_ids": [2]}], "row 0: answer_ids must not contain the mask token"),
-        ([{"question": "What?", "answer": "<|mdm_mask|>"}], r"row 0: .*special token"),
+        (
+            [{"question": "What?", "answer": "<|mdm_mask|>"}],
+            r'row 0: .*special token.*give special_tokens="pla',
+        ),
         (PAIR, "a list of dictionaries"),
         (datasets.Dataset.from_list([PAIR]).to_iterable_dataset(), "IterableDataset"),
         (datasets.DatasetDict({"train": datasets.Dataset.from_list([PAIR])}), r"all of \['train'\]"),
