@@ -287,7 +287,7 @@ def test_without_prompts_there_are_no_answers():
         ({"seed": None, "temperature": 1.0}, "seed must be a whole number, got None"),
         ({"seed": "0", "remasking": "random"}, "seed must be a whole number, got '0'"),
         ({"example_keys": 5}, "example_keys must be a list of integers, got 5"),
-        ({"example_keys": ["a"]}, "example_keys must be a whole number, got 'a'"),
+        ({"example_keys": [1.5]}, "example_keys must be a whole number, got 1.5"),
         ({"steps": 4}, r"no argument 'steps' \(here it is diffusion_steps\)"),
         ({"mask_id": 9}, "no argument 'mask_id' .*mask_token_id"),
         ({"temprature": 0.0}, "no argument 'temprature' .*temperature"),
