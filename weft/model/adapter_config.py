@@ -66,7 +66,8 @@ def read_adapter_config(folder: Path) -> Fields:
                 f"{file}: {name} must be {expected}, got {_show(fields[name])}; "
                 "correct the file, or save the adapter again with PEFT"
             )
-    _refuse_other_methods(file, fields)
+    if other := find_other_methods(fields):
+        raise CheckpointError(f"{file}: the adapter must be plain LoRA, got fields of other methods: {other}")
     return fields
 
 
@@ -76,8 +77,8 @@ def lora_settings(fields: Fields) -> Fields:
     return used | {"use_rslora": fields.get("use_rslora") or False}
 
 
-def _refuse_other_methods(file: Path, fields: Fields) -> None:
-    """Raise CheckpointError if a field changes the adapter in a way that plain LoRA does not have."""
+def find_other_methods(fields: Fields) -> Fields:
+    """Return the fields that change an adapter in a way that plain LoRA does not have."""
     from peft import LoraConfig
 
     defaults = {field.name: field.default for field in dataclasses.fields(LoraConfig)}
@@ -88,10 +89,7 @@ def _refuse_other_methods(file: Path, fields: Fields) -> None:
     }
     if fields.get("init_lora_weights", True) not in (True, False, "gaussian"):
         unknown["init_lora_weights"] = fields["init_lora_weights"]  # these change the base weights
-    if unknown:
-        raise CheckpointError(
-            f"{file}: the adapter must be plain LoRA, got fields of other methods: {unknown}"
-        )
+    return unknown
 
 
 def _is_rank(value: Any) -> bool:

@@ -4,6 +4,8 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 from weft.config.training import Lora
+from weft.errors import TrainingError
+from weft.model.adapter_config import find_other_methods
 
 if TYPE_CHECKING:
     from peft import LoraConfig
@@ -21,11 +23,27 @@ def add_adapters(model: Any, settings: Any) -> Any:
 
     Returns:
         The wrapped model.
-    """
-    from peft import get_peft_model
 
+    Raises:
+        TrainingError: the model has adapters already, or the settings are not those of plain LoRA, so that
+            the trained adapter could not be loaded.
+    """
+    from peft import LoraConfig, get_peft_model
+
+    if hasattr(model, "peft_config"):
+        raise TrainingError(
+            "peft_config must be None for a model that has adapters already; leave it out to train those, or "
+            "give the base model"
+        )
+    if not isinstance(settings, LoraConfig):
+        raise TrainingError(f"peft_config must be a peft.LoraConfig, got {type(settings).__name__}")
+    if other := find_other_methods(settings.to_dict()):
+        raise TrainingError(
+            f"peft_config must be plain LoRA, which weft.load_model reads, got settings of other methods: "
+            f"{other!s:.200}"
+        )
     if getattr(settings, "target_modules", ()) is None:
-        settings.target_modules = set(DEFAULT_TARGETS)
+        settings.target_modules = list(DEFAULT_TARGETS)
     with warnings.catch_warnings():
         # PEFT warns that the base model is a directory without a public name, which is intended.
         warnings.simplefilter("ignore", UserWarning)

@@ -12,6 +12,7 @@ WITHOUT_EFFECT: dict[str, tuple[object, ...]] = {
     "include_for_metrics": ([], ()),
     "auto_find_batch_size": (False,),
     "push_to_hub": (False,),
+    "dataloader_drop_last": (False,),
 }
 """Argument -> the values that are allowed, because the others have no effect here or a wrong one."""
 
@@ -29,6 +30,11 @@ def check_arguments(args: TrainingArguments) -> None:
         value = getattr(args, name, allowed[0])
         if value not in allowed:
             raise TrainingError(f"{name} must be {allowed[0]!r} in DiffusionTrainer, got {value!r}")
+    if getattr(args.accelerator_config, "split_batches", False):
+        raise TrainingError(
+            "accelerator_config must be without split_batches in DiffusionTrainer, got True; set "
+            "per_device_train_batch_size to the examples of one process"
+        )
     if args.fsdp:
         raise TrainingError(
             "fsdp must not be set in DiffusionTrainer, whose probe is not tried with it; shard with "

@@ -50,8 +50,9 @@ def save_adapter(trainer: "DiffusionTrainer", tensors: dict[str, Any], out: Path
     """Write the adapter of a trained model, whose parameters are given in full."""
     trained = trainer.accelerator.unwrap_model(trainer.model)
     for settings in trained.peft_config.values():
-        # PEFT would write the set in random order.
-        settings.target_modules = sorted(settings.target_modules)
+        if not isinstance(settings.target_modules, str):  # a regular expression
+            # PEFT would write the set in random order.
+            settings.target_modules = sorted(settings.target_modules)
     trained.save_pretrained(out, state_dict=tensors, safe_serialization=True)
     (out / "README.md").unlink(missing_ok=True)  # PEFT's template, in which nothing is filled in
 

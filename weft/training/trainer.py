@@ -23,7 +23,7 @@ from weft.axes import FlatFloats
 from weft.config.sources import SpecialTokens
 from weft.data.collate import Examples, PadToLength, PreparedExample, TrainingBatch, move_to_device
 from weft.data.training_set import count_tokens, encode, is_encoded
-from weft.errors import DataError, TrainingError
+from weft.errors import DataError, TrainingError, explain_arguments
 from weft.loading import load_tokenizer
 from weft.model import Predictor
 from weft.records.ids import example_key
@@ -50,6 +50,15 @@ LOG = logging.getLogger(__name__)
 EVALUATION = -1
 """Number in place of the epoch in the random numbers of an evaluation, which are always the same."""
 COLUMNS = [*PreparedExample.__annotations__]
+OTHER_NAMES = {
+    "tokenizer": "processing_class",
+    "max_seq_length": "max_length",
+    "block_size": "max_length",
+    "lora_config": "peft_config",
+    "loss_type": "method",
+    "dataset": "train_dataset",
+}
+"""Names of arguments in other trainers -> their names here."""
 
 
 class MicroBatch(TypedDict):
@@ -91,6 +100,7 @@ class DiffusionTrainer(Trainer):
         TrainingError: an argument of the Trainer contradicts the method, or is not supported.
     """
 
+    @explain_arguments(TrainingError, OTHER_NAMES)
     def __init__(  # noqa: PLR0917 - the order of the first arguments is the Trainer's
         self,
         model: Any,
@@ -121,11 +131,18 @@ class DiffusionTrainer(Trainer):
             method=chosen, t_min=_check_t_min(t_min), mask_token_id=_mask_token(processing_class)
         )
         assert processing_class is not None, "a tokenizer with a mask token"
+        if not isinstance(model, torch.nn.Module) or not hasattr(model, "config"):
+            raise TrainingError(
+                "model must be a mask predictor from weft.load_model, or its directory or name on the hub, "
+                f"got {type(model).__name__}"
+            )
         self.tokenizer, self.special_tokens = processing_class, special_tokens
         self.examples = self._encode(train_dataset)
         context = getattr(model.config, "max_position_embeddings", None)
         self.collate = PadToLength(
-            max_length=_longest(self.examples, context) if max_length is None else max_length,
+            max_length=_longest(self.examples, context)
+            if max_length is None
+            else _check_max_length(max_length, context),
             pad_token_id=processing_class.pad_token_id,
         )
         _require_room(self.examples, self.collate.max_length)
@@ -135,6 +152,12 @@ class DiffusionTrainer(Trainer):
         if peft_config is not None:
             set_seed(args.seed)
             model = add_adapters(model, peft_config)
+        if not any(parameter.requires_grad for parameter in model.parameters()):
+            raise TrainingError(
+                "model must have parameters that require a gradient, but all are frozen, as in a model that "
+                "weft.load_model has loaded with an adapter; give peft_config for new adapters of the base "
+                "model, or call requires_grad_() on the parameters to be trained"
+            )
         if args.activation_checkpointing or args.gradient_checkpointing:
             model.enable_input_require_grads()
         super().__init__(
@@ -399,8 +422,18 @@ class DiffusionTrainer(Trainer):
         )
 
 
+def _check_max_length(max_length: int, context: int | None) -> int:
+    if not isinstance(max_length, int) or isinstance(max_length, bool) or max_length < 1:
+        raise TrainingError(f"max_length must be a whole number of at least 1, got {max_length!r}")
+    if context is not None and max_length > context:
+        raise TrainingError(
+            f"max_length must be at most {context}, the longest sequence of the model, got {max_length}"
+        )
+    return max_length
+
+
 def _check_t_min(t_min: float) -> float:
-    if not 0 < t_min < 1:
+    if not isinstance(t_min, int | float) or not 0 < t_min < 1:
         raise TrainingError(f"t_min must lie between 0 and 1, got {t_min!r}")
     return t_min
 

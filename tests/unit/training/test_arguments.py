@@ -23,6 +23,8 @@ def test_the_defaults_are_accepted(tmp_path):
         {"include_for_metrics": ["loss"]},
         {"train_sampling_strategy": "group_by_length"},
         {"push_to_hub": True},
+        {"dataloader_drop_last": True},
+        {"accelerator_config": {"split_batches": True}},
     ],
     ids=str,
 )

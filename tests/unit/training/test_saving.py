@@ -40,6 +40,13 @@ def test_a_saved_adapter_is_the_trained_model_and_has_its_modules_in_order(token
     assert not list((tmp_path / "saved").glob("*.bin"))
 
 
+def test_a_saved_adapter_keeps_a_regular_expression_of_modules(tokenizer, tmp_path):
+    save_model(tiny_model(tokenizer, seed=5), tmp_path / "base")
+    model = trained(tokenizer, tmp_path, peft_config=LoraConfig(r=2, target_modules=r".*\.[qv]_proj"))
+    again = load_model(tmp_path / "base", adapter=tmp_path / "saved")
+    torch.testing.assert_close(logits(again), logits(model))
+
+
 def test_a_saved_model_is_a_published_checkpoint_with_its_tokenizer(tokenizer, tmp_path):
     model = trained(tokenizer, tmp_path)
     again = load_model(tmp_path / "saved")

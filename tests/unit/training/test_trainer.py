@@ -298,13 +298,36 @@ def test_new_adapters_depend_on_the_seed_of_the_arguments_only(tokenizer, tmp_pa
         ),
         ({"preset": "weft-frozen", "eval_rows": ROWS}, "whose probe model is 'frozen'"),
         ({"preset": "wft"}, "method is not valid"),
-        ({"rows": [{"text": "a"}]}, "row 0: .*expected question and answer"),
+        ({"rows": [{"text": "a"}]}, "row 0: expected question and answer"),
+        ({"max_length": 0}, "max_length must be a whole number of at least 1, got 0"),
+        ({"max_length": 10**6}, "max_length must be at most .*, the longest sequence of the model"),
+        ({"model": torch.nn.Linear(2, 2)}, r"mask predictor from weft\.load_model.* got Linear"),
+        ({"peft_config": {"r": 2}}, r"peft_config must be a peft\.LoraConfig, got dict"),
+        ({"peft_config": LoraConfig(use_dora=True)}, "plain LoRA, .* other methods: {'use_dora': True}"),
+        ({"peft_config": LoraConfig(modules_to_save=["lm_head"])}, "other methods: {'modules_to_save'"),
     ],
     ids=str,
 )
 def test_mistakes_are_named_before_the_training(tokenizer, tmp_path, changes, message):
     with pytest.raises(WeftError, match=message):
         make_plain(tokenizer, tmp_path, **changes)
+
+
+def test_unknown_arguments_are_explained(tokenizer):
+    with pytest.raises(TrainingError, match=r"no argument 'tokenizer' \(here it is processing_class\)"):
+        DiffusionTrainer(tiny_model(tokenizer), tokenizer=tokenizer)
+
+
+@pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated:FutureWarning")
+def test_adapters_are_not_put_on_adapters(tokenizer, tmp_path):
+    adapted = make_plain(tokenizer, tmp_path, peft_config=LoraConfig(r=2)).model
+    with pytest.raises(TrainingError, match="peft_config must be None for a model that has adapters already"):
+        make_plain(tokenizer, tmp_path, model=adapted, peft_config=LoraConfig(r=2))
+
+
+def test_a_frozen_model_is_refused(tokenizer, tmp_path):
+    with pytest.raises(TrainingError, match="must have parameters that require a gradient"):
+        make_plain(tokenizer, tmp_path, model=tiny_model(tokenizer).requires_grad_(False))
 
 
 def test_a_tokenizer_is_required_for_a_loaded_model(tokenizer, tmp_path):
