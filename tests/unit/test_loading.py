@@ -49,6 +49,14 @@ def test_a_path_that_does_not_exist_is_named(path):
         find_checkpoint(path)
 
 
+def test_a_file_is_not_taken_for_a_repository(tmp_path, monkeypatch):
+    (tmp_path / "experiments").mkdir()
+    (tmp_path / "experiments/mine.yaml").touch()
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(CheckpointError, match=r"experiments/mine\.yaml is a file; give its folder"):
+        find_checkpoint("experiments/mine.yaml")
+
+
 def test_the_hub_is_asked_for_a_name_and_a_local_copy_of_that_name_is_used(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(

@@ -99,6 +99,11 @@ class PadToLength:
         is_maskable = torch.zeros(shape, dtype=torch.bool)
         is_padding = torch.zeros(shape, dtype=torch.bool)
         for row, example in enumerate(examples):
+            if "prompt_ids" not in example or "answer_ids" not in example:
+                raise DataError(
+                    f"every example must have prompt_ids and answer_ids, got the keys {[*example]}; encode "
+                    "the rows with weft.encode"
+                )
             prompt, answer = example["prompt_ids"], example["answer_ids"]
             if len(prompt) >= self.max_length:
                 raise DataError(

@@ -1,8 +1,9 @@
 """Training examples and prompts as token ids, with a known boundary between prompt and answer."""
 
-from collections.abc import Sequence
-from typing import Literal
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
 
+from pydantic import ValidationError
 from transformers import PreTrainedTokenizerBase
 
 from weft.config.sources import SpecialTokens
@@ -19,7 +20,7 @@ def encode_prompt(
     question: str,
     *,
     prefill: str = "",
-    history: Sequence[Message] = (),
+    history: Sequence[Message | Mapping[str, str]] = (),
     special_tokens: SpecialTokens = "error",
 ) -> list[int]:
     """Tokenize a prompt: the turns before the answer, the assistant header, and the prefill.
@@ -28,16 +29,17 @@ def encode_prompt(
         tokenizer: tokenizer with a chat template.
         question: text of the user's last turn.
         prefill: beginning of the answer.
-        history: turns before the question.
+        history: turns before the question, for instance ``[{"role": "system", "content": "Be brief."}]``.
         special_tokens: what to do with special tokens in the texts.
 
     Returns:
         The token ids.
 
     Raises:
-        DataError: a text contains a special token, or the chat template refuses the turns.
+        DataError: a text contains a special token, a turn is not valid, or the chat template refuses the
+            turns.
     """
-    turns = [*history, Message(role="user", content=question)]
+    turns = [*map(_as_message, history), _as_message({"role": "user", "content": question})]
     text = _apply_template(tokenizer, turns, special_tokens)
     text += guard_text(tokenizer, prefill, special_tokens, part="prefill")
     return tokenize(tokenizer, text, special_tokens)
@@ -129,6 +131,16 @@ def turn_end_id(tokenizer: PreTrainedTokenizerBase) -> int:
         f"the tokenizer must have one of the tokens {TURN_END_TOKENS} to end an answer, got none; "
         "use the tokenizer of LLaDA or Dream"
     )
+
+
+def _as_message(turn: Message | Mapping[str, Any]) -> Message:
+    try:
+        return turn if isinstance(turn, Message) else Message.model_validate(turn)
+    except ValidationError as error:
+        raise DataError(
+            "a turn must have a role (system, user or assistant) and a text as content, got "
+            f"{turn!r:.80}; give the last question as a text and the turns before it as history"
+        ) from error
 
 
 def _apply_template(

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, NoReturn, Protocol, runtime_checkable
 
 import torch
 import transformers
@@ -169,6 +169,12 @@ class MaskPredictor:
         if targets is not None:
             return Prediction(loss=result[0], token_nll=result[1])
         return Prediction(logits=result) if logits_fn is None else Prediction(outputs=result)
+
+    def generate(self, *_: Any, **__: Any) -> NoReturn:
+        """Refuse, because transformers would generate from left to right."""
+        raise TypeError(
+            "a mask predictor does not generate from left to right; use weft.generate(model, ...)"
+        )
 
 
 @runtime_checkable

@@ -32,3 +32,9 @@ def test_the_index_in_the_epoch_and_padding_rows_are_kept():
     batch = PadToLength(max_length=3, pad_token_id=9)(rows)
     assert batch["index_in_epoch"].tolist() == [7, 0]
     assert batch["is_pad_row"].tolist() == [True, False]
+
+
+@pytest.mark.usefixtures("without_type_checks")
+def test_rows_that_are_not_encoded_are_refused():
+    with pytest.raises(DataError, match=r"got the keys \['prompt', 'answer'\]; encode the rows"):
+        PadToLength(max_length=4, pad_token_id=0)([{"prompt": "a", "answer": "b"}])

@@ -161,3 +161,18 @@ def test_a_tokenizer_without_end_of_turn_is_refused():
     bare = PreTrainedTokenizerFast(tokenizer_object=Tokenizer(models.BPE()))
     with pytest.raises(DataError, match="end an answer"):
         turn_end_id(bare)
+
+
+def test_the_turns_before_a_question_may_be_dictionaries(tokenizer):
+    turns = [{"role": "system", "content": "Be brief."}]
+    expected = encode_prompt(tokenizer, "What?", history=[Message(**turn) for turn in turns])
+    assert encode_prompt(tokenizer, "What?", history=turns) == expected != encode_prompt(tokenizer, "What?")
+
+
+@pytest.mark.usefixtures("without_type_checks")
+@pytest.mark.parametrize(
+    ("question", "history"), [([], []), (None, []), ("?", [{"role": "tool", "content": ""}])]
+)
+def test_what_is_no_turn_is_refused(tokenizer, question, history):
+    with pytest.raises(DataError, match="a turn must have a role"):
+        encode_prompt(tokenizer, question, history=history)

@@ -71,6 +71,12 @@ def test_a_cache_is_read_under_the_names_of_all_versions_of_transformers(model, 
     assert not torch.allclose(alone, beside)
 
 
+@pytest.mark.parametrize("maker", ["model", "dream"])
+def test_generating_from_left_to_right_is_refused(request, maker):
+    with pytest.raises(TypeError, match=r"use weft\.generate"):
+        request.getfixturevalue(maker).generate(torch.tensor([[1]]), max_new_tokens=2)
+
+
 def test_the_8b_shape_has_the_published_number_of_parameters():
     config = LladaConfig(
         vocab_size=126464,
