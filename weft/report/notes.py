@@ -60,10 +60,6 @@ FIXED: Mapping[str, tuple[str, ...]] = {
         "(eval/parse_and_get_acc.py at commit 837888f) on the same answers; for Sudoku, the number of "
         f"correct cells must be equal. A {DASH} stands for generations on which d1's verdicts are not known.",
     ),
-    "unscorable": (
-        "Each row is an answer without a verdict, which counts as not correct. A comparison that timed out "
-        "exceeded a limit on processor time twice, the second time alone and under a larger limit.",
-    ),
     "ratios": (
         "The ratio of a token is the root of its entropy over the mean root in its example, "
         "r = √H / mean √H, under the base model with the whole answer masked. A token with ratio r is "
@@ -305,6 +301,15 @@ def _on_costs(experiment: Experiment, frame: pd.DataFrame) -> tuple[str, ...]:
     )
 
 
+def _on_unscorable(experiment: Experiment, frame: pd.DataFrame) -> tuple[str, ...]:
+    if frame.empty:
+        return ("Every answer has a verdict.",)
+    return (
+        "Each row is an answer without a verdict, which counts as not correct. A comparison that timed out "
+        "exceeded a limit on processor time twice, the second time alone and under a larger limit.",
+    )
+
+
 def _on_rules(experiment: Experiment, frame: pd.DataFrame) -> tuple[str, ...]:
     return (*(SCORINGS[scoring] for scoring in experiment.scoring), PUBLISHED)
 
@@ -331,5 +336,6 @@ _DEPENDING: Mapping[str, Callable[[Experiment, pd.DataFrame], tuple[str, ...]]] 
     "learning_speed": _on_speed,
     "costs": _on_costs,
     "rules": _on_rules,
+    "unscorable": _on_unscorable,
     "gradients": _on_gradients,
 }

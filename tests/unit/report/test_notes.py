@@ -24,6 +24,12 @@ def test_corrected_comparisons_are_counted(describe_ablations):
     assert "single benchmarks" not in corrected
 
 
+def test_an_empty_table_of_answers_without_a_verdict_says_so(experiment):
+    nothing = pd.DataFrame({"question": []})
+    assert notes.table_notes(experiment, "unscorable", nothing) == ("Every answer has a verdict.",)
+    assert "without a verdict" in notes.table_notes(experiment, "unscorable", nothing.reindex([0]))[0]
+
+
 def test_a_headline_names_its_scoring(experiment, describe_stored):
     assert "strict scoring" in notes.on_headline(experiment, "strict")[-1]
     both = describe_stored(scoring=["d1", "strict"])
