@@ -2,6 +2,7 @@
 
 import importlib
 import importlib.util
+import re
 import sys
 from collections.abc import Sequence
 
@@ -11,8 +12,8 @@ MODEL_NAME = "weft"
 MODEL_CLASS = "weft.harness.lm_eval_model:WeftLM"
 OPTIONS = {"--model": "-M", "--batch_size": "-b", "--config": "-C"}
 """Options of the harness's ``run`` -> their short forms."""
-UNKNOWN_TASK = "Tasks not found:"
-"""Beginning of the harness's error about the name of a task."""
+WRONG_TASKS = re.compile(r"Tasks not found: *(.*)|No tasks specified")
+"""Beginning of the harness's error about the names of tasks."""
 SUBCOMMANDS = ("run", "ls", "validate")
 
 
@@ -23,7 +24,7 @@ def run_harness(arguments: Sequence[str]) -> None:
         arguments: its arguments.
 
     Raises:
-        ConfigError: the harness is not installed, or has no task of a name.
+        ConfigError: the harness is not installed, or there is no task, or none of a name.
     """
     register()
     from lm_eval.__main__ import cli_evaluate
@@ -33,11 +34,12 @@ def run_harness(arguments: Sequence[str]) -> None:
     try:
         cli_evaluate()
     except ValueError as error:
-        if not str(error).startswith(UNKNOWN_TASK):
+        wrong = WRONG_TASKS.match(str(error))
+        if wrong is None:
             raise
         raise ConfigError(
-            f"--tasks must name tasks of the harness or of the folder --include_path, got "
-            f"{str(error).removeprefix(UNKNOWN_TASK).strip()}; weft lm-eval ls tasks lists them"
+            "--tasks must name tasks of the harness or of the folder --include_path, got "
+            f"{wrong[1] or 'nothing'}; weft lm-eval ls tasks lists them"
         ) from error
     finally:
         sys.argv = before

@@ -42,10 +42,11 @@ def test_a_missing_harness_is_explained(monkeypatch):
         run_harness(["ls", "tasks"])
 
 
-def test_an_unknown_task_is_an_error_without_a_traceback():
+@pytest.mark.parametrize(("given", "got"), [(["--tasks", "gsm8l"], "gsm8l"), ([], "nothing")])
+def test_wrong_tasks_are_an_error_without_a_traceback(given, got):
     pytest.importorskip("lm_eval")
-    with pytest.raises(ConfigError, match=r"--tasks must name tasks .* got gsm8l; weft lm-eval ls tasks"):
-        run_harness(["--tasks", "gsm8l", "--model_args", "pretrained=experiments/tiny-base"])
+    with pytest.raises(ConfigError, match=rf"--tasks must name tasks .* got {got}; weft lm-eval ls tasks"):
+        run_harness([*given, "--model_args", f"pretrained={REPOSITORY / 'experiments' / 'tiny-base'}"])
 
 
 def test_the_entry_point_names_the_class_as_the_harness_expects():
