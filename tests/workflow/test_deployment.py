@@ -68,6 +68,21 @@ def test_the_workflow_is_deployed_from_a_tag_and_is_planned_elsewhere(environmen
     assert jobs(plan).items() >= {"train": 10, "sample_shard": 22, "questions": 4, "page": 1}.items()
 
 
+def test_a_module_can_be_a_tag_of_a_clone(environment, tmp_path):
+    file = f'gitfile("{tmp_path}/source", path="workflow/Snakefile", tag="v1.2.3")'
+    assert 'gitfile("/path/to/weft", path="workflow/Snakefile", tag="TAG")' in (
+        REPOSITORY / "docs/guides/module.md"
+    ).read_text("utf-8")
+    project = tmp_path / "project"
+    project.mkdir()
+    (project / "Snakefile").write_text(
+        f"module weft:\n    snakefile: {file}\n    config: dict(experiment='tiny')\n\nuse rule * from weft\n"
+    )
+    plan = run(sys.executable, "-m", "snakemake", "-n", "--quiet", "rules",
+               directory=project, environment=environment)  # fmt: skip
+    assert jobs(plan)["train"] == 10
+
+
 def test_another_workflow_uses_the_rules_under_other_names(tmp_path):
     (tmp_path / "Snakefile").write_text(
         'configfile: "settings.yaml"\n\n'
