@@ -33,7 +33,6 @@ ROOMS_WITH_MIRROR = (
 TESTED_ELSEWHERE = {
     "weft/benchmarks/sudoku_boards.py": "tests/unit/benchmarks/test_sudoku.py",
     "weft/config/sources.py": "tests/unit/config/test_experiment.py",
-    "weft/training/environment.py": "tests/unit/test_cli.py",
     "weft/training/rank.py": "tests/integration/test_training.py",
     "perf/training.py": "Makefile",
 }
