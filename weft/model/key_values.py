@@ -21,6 +21,10 @@ CACHE_ARGUMENT = (
 class KnownKeys:
     """Keys and values of all positions, for a layer that computes queries at selected positions only.
 
+    Args:
+        key: keys, batch x heads x length x head_dim.
+        value: values, of the same shape.
+
     Attributes:
         is_read: True if a layer has asked for them. A layer that does not know the name of the argument
             would attend to the selected positions only, without an error.
