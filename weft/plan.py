@@ -169,5 +169,7 @@ def _describe_pin(
     elif is_hashed:
         commit = revision
     else:
-        return f"{revision}, not pinned: commit and {hashes} are recorded at first use"
-    return f"{commit}, pinned by {hashes}" if is_hashed else f"{commit}, {hashes} recorded at first use"
+        return f"{revision}, not pinned: commit and {hashes} are recorded at the first download"
+    return (
+        f"{commit}, pinned by {hashes}" if is_hashed else f"{commit}, {hashes} recorded at the first download"
+    )

@@ -151,7 +151,9 @@ def _find_source(
         if isinstance(source, FileData) and any(_is_same(file, path) for path in source.path):
             return name, source
     name, source = named[0]
-    if isinstance(source, FileData):  # another file with the same columns and instruction
+    if (
+        isinstance(source, FileData) and find_path(file).exists()
+    ):  # another file with the same columns and instruction
         return name, source.model_copy(update={"path": [str(file)], "sha256": None, "num_examples": None})
     return file.stem, _make_source(file, [])
 

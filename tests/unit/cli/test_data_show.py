@@ -53,6 +53,17 @@ def test_the_settings_of_an_experiment_are_used(show):
     assert "in 'worked'\n" in show("--experiment", "mine.yaml", "--method", "sft")
 
 
+def test_a_data_set_of_the_hub_is_shown_with_the_settings_of_an_experiment(show, tmp_path):
+    (tmp_path / "offline/owner/set").mkdir(parents=True)
+    shutil.copy(tmp_path / "train.jsonl", tmp_path / "offline/owner/set")
+    options = ("--dataset", "mine", "--offline", "offline", "--no-rates")
+    text = show("owner/set", "--experiment", "mine.yaml", *options)
+    assert text.startswith("owner/set/train.jsonl, line 1: example 0 (counted from 0) of 6 in 'set'\n")
+    assert "at most 62 tokens" in text
+    with pytest.raises(ConfigError, match=r"FILE must be a file, .*, got 'nowhere.jsonl', not found"):
+        show("nowhere.jsonl", "--experiment", "mine.yaml", *options)
+
+
 def test_columns_are_mapped_without_an_experiment(show):
     text = show("train.jsonl", "--column", "question=answer", "--column", "answer=question", "--no-rates")
     assert "  What is 2+0?<|eot_id|>" in text
