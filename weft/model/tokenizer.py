@@ -50,9 +50,9 @@ def load_tokenizer(path: str | Path, *, mask_token_id: int | None = None) -> Pre
             f"{path} must contain merges.txt beside vocab.json, but it is missing; download it again"
         )
     if is_plain and not any((folder / name).exists() for name in ("tokenizer.json", "tokenizer.model")):
-        found = "a folder without it" if folder.is_dir() else "no such folder"
+        absence = "a folder without it" if folder.is_dir() else "no such folder"
         raise CheckpointError(
-            f"{path} must contain a tokenizer (tokenizer.json), got {found}; correct the path or fetch "
+            f"{path} must contain a tokenizer (tokenizer.json), got {absence}; correct the path or fetch "
             "it again"
         )
     try:

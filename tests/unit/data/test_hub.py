@@ -72,7 +72,7 @@ def describe(tmp_path):
     def write(*, model=None, **file):
         content = yaml.safe_load(Path("experiments/tiny.yaml").read_text())
         file = {"repo": "owner/set", "file": "train.jsonl", "revision": "main"} | file
-        content["name"] = "mine"
+        content |= {"name": "mine", "caption": "Mine."}
         content["datasets"] = {
             "set": {
                 "source": "hub",
