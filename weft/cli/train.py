@@ -50,8 +50,7 @@ def train(
 ) -> None:
     """Fine-tune a model on ranks that are started by DeepSpeed's launcher."""
     from weft.data.context import read_context, require_lengths_within
-    from weft.training.job import launch_training
-    from weft.training.trackers import require_tracker
+    from weft.training.job import launch_training, require_tracker
 
     show_log()
     require_tracker(report_to)

@@ -6,6 +6,7 @@ weft.training.rank JOB``, which read the file. The state folder also contains th
 interrupted training resumes.
 """
 
+import importlib.util
 from pathlib import Path
 
 from pydantic import ConfigDict
@@ -14,11 +15,20 @@ from weft import layout
 from weft.config.experiment import FineTuning, Run
 from weft.config.methods import Method
 from weft.config.settings import Tracker
+from weft.errors import ConfigError
 from weft.provenance import digest, stored_digest
 from weft.records import Record
 from weft.records.files import write_json
 from weft.training.deepspeed import launch_arguments, launch_environment, run_launcher
 from weft.training.resume import JOB_FILE, Division, make_state_folder, require_same_division
+
+PACKAGES: dict[Tracker, str] = {
+    "trackio": "trackio",
+    "tensorboard": "tensorboard",
+    "wandb": "wandb",
+    "mlflow": "mlflow",
+}
+"""Tracker -> package that it needs."""
 
 
 class TrainingJob(Record):
@@ -120,6 +130,23 @@ def launch_training(
     write_json(job_file, job)
     arguments = launch_arguments(job_file, num_processes=num_processes)
     run_launcher(arguments, launch_environment(device=device, threads_per_process=threads))
+
+
+def require_tracker(name: Tracker) -> None:
+    """Check that the package of a tracker is installed, before a training is prepared.
+
+    Args:
+        name: name of the tracker, or ``none``.
+
+    Raises:
+        ConfigError: the package is not installed.
+    """
+    package = PACKAGES.get(name)
+    if package is not None and importlib.util.find_spec(package) is None:
+        raise ConfigError(
+            f"report_to: {name} requires the package {package}, which is not installed; install it (pip "
+            f"install {package}), or set report_to: none"
+        )
 
 
 def _probe_settings(method: Method) -> dict[str, str | bool | None]:

@@ -6,7 +6,6 @@ printed and the training goes on without it. None of them sends anything to anot
 environment variables say so.
 """
 
-import importlib.util
 import logging
 import os
 import re
@@ -19,7 +18,7 @@ from typing import Any
 from transformers import TrainerCallback
 
 from weft.config.settings import Tracker
-from weft.errors import ConfigError, WeftError, describe_error
+from weft.errors import WeftError, describe_error
 from weft.layout import tracker_folder
 from weft.records import Record
 from weft.records.files import read_json, write_json
@@ -29,13 +28,6 @@ from weft.training.resume import latest_checkpoint
 from weft.training.trainer import DiffusionTrainer
 
 LOG = logging.getLogger(__name__)
-PACKAGES: dict[Tracker, str] = {
-    "trackio": "trackio",
-    "tensorboard": "tensorboard",
-    "wandb": "wandb",
-    "mlflow": "mlflow",
-}
-"""Tracker -> package that it needs."""
 RUN_FILE = "tracker.json"
 """File in the state folder of a training with the name of its run in the tracker."""
 
@@ -64,23 +56,6 @@ class TrackedTraining:
     run: TrackedRun
     folder: Path
     first_step: int
-
-
-def require_tracker(name: Tracker) -> None:
-    """Check that the package of a tracker is installed, before a training is prepared.
-
-    Args:
-        name: name of the tracker, or ``none``.
-
-    Raises:
-        ConfigError: the package is not installed.
-    """
-    package = PACKAGES.get(name)
-    if package is not None and importlib.util.find_spec(package) is None:
-        raise ConfigError(
-            f"report_to: {name} requires the package {package}, which is not installed; install it (pip "
-            f"install {package}), or set report_to: none"
-        )
 
 
 def add_tracker(trainer: DiffusionTrainer, job: TrainingJob) -> None:

@@ -65,7 +65,7 @@ def test_no_place_on_this_machine_is_published(experiment, tmp_path):
     assert "someone" not in text
     assert "secret" not in text
     assert '"path": "mine"' in text
-    assert '"path": "data.jsonl"' in text
+    assert '"path": ["data.jsonl"]' in text
 
 
 def test_repositories_of_the_data_are_found_in_every_form():

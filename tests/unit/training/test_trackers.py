@@ -14,7 +14,8 @@ from weft.config import load_experiment
 from weft.errors import ConfigError
 from weft.layout import tracker_folder
 from weft.training import trackers
-from weft.training.trackers import TrackedRun, TrackedTraining, TrackerCallback, add_tracker, require_tracker
+from weft.training.job import require_tracker
+from weft.training.trackers import TrackedRun, TrackedTraining, TrackerCallback, add_tracker
 
 ENTRY = {"step": 3, "epoch": 0.5, "loss": 2.0, "learning_rate": 0.1, "mean_rate": None, "seconds": 0.5}
 
