@@ -4,4 +4,5 @@
 include: "workflow/Snakefile"
 
 
-workflow.default_target = "all"  # the first rule of an included file is not the default one
+# The first rule of an included file is not the default one.
+workflow.default_target = "all"

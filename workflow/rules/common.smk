@@ -143,18 +143,14 @@ def base_of_adapter(model):
     base = EXPERIMENT.models[model].base
     if base is None:
         return []
-    return (
-        RESULTS.model(base) if isinstance(base, str) else RESULTS.model_base(model)
-    )
+    return RESULTS.model(base) if isinstance(base, str) else RESULTS.model_base(model)
 
 
 def adapter_of(wildcards):
     """Return what a run adds to its base: the result of its training, or an adapter; nothing for a base."""
     if not EXPERIMENT.is_finetuned(EXPERIMENT.find_run(wildcards.run)):
         return []
-    return (
-        RESULTS.run(wildcards.run) if IS_TRAINED else RESULTS.model(wildcards.run)
-    )
+    return RESULTS.run(wildcards.run) if IS_TRAINED else RESULTS.model(wildcards.run)
 
 
 def prepared_of(wildcards):

@@ -109,9 +109,7 @@ rule place_base:
     input:
         local=custom_files(BASE_MODEL),
         retrained=(
-            RESULTS.pretrained
-            if getattr(BASE_MODEL, "use", "") == "retrained"
-            else []
+            RESULTS.pretrained if getattr(BASE_MODEL, "use", "") == "retrained" else []
         ),
     output:
         directory(RESULTS.base),
