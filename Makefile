@@ -17,7 +17,7 @@ export PATH := $(BIN):$(PATH)
 PYTEST := python -m pytest -n 2 --dist worksteal
 EXPERIMENT ?= tiny
 
-.PHONY: run setup test test-slow check format same-results bench plan base results results-tables doctor config-docs docs clean help
+.PHONY: run setup test test-slow test-release check format same-results bench plan base results results-tables doctor config-docs docs clean help
 
 run: setup  ## set up and run the default experiment: tables, figures, report
 	snakemake --cores all --config experiment=$(EXPERIMENT)
@@ -45,6 +45,9 @@ test: setup  ## set up and run the tests (under ten minutes)
 
 test-slow: setup  ## run the slow tests: pretraining, the whole workflow, interruptions
 	python -m pytest -m slow
+
+test-release: setup  ## run a whole small experiment with the installed wheel (four minutes)
+	python -m pytest -m release
 
 check: setup  ## check format, lint, docstrings, types, imports, the workflow and the site
 	ruff format --check .

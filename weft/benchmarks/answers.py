@@ -33,11 +33,11 @@ def score(
         questions: text of each question; required for ``sudoku``, whose puzzle is read from it.
 
     Returns:
-        The score of each answer, with ``verdict``, ``credit``, ``extracted`` and ``reason``. A reference of
-        the wrong form makes an answer unscorable, as in a file.
+        The score of each answer, with ``verdict``, ``credit``, ``extracted`` and ``reason``.
 
     Raises:
-        ScoringError: the benchmark or the rules are unknown, or the lists are not of the same length.
+        ScoringError: the benchmark or the rules are unknown, the lists are not of the same length, or the
+            scorer cannot use a reference or a question, which the message names by its index.
     """
     scorer = find_scorer(benchmark, rules) if isinstance(benchmark, str) else benchmark
     if questions is None:
@@ -51,7 +51,12 @@ def score(
         sizes = ", ".join(f"{len(values)} {name}" for name, values in lists.items())
         raise ScoringError(f"answers, references and questions must be equally many, got {sizes}")
     rows = zip(answers, references, questions, strict=True)
-    return [
-        score_or_report(scorer, answer, question=question, reference=reference)
-        for answer, reference, question in rows
-    ]
+    return [_score_row(scorer, index, *row) for index, row in enumerate(rows)]
+
+
+def _score_row(scorer: Scorer, index: int, answer: str, reference: Any, question: str) -> Score:
+    """Score an answer, or raise a `ScoringError` that names the index of what the scorer cannot use."""
+    try:
+        return score_or_report(scorer, answer, question=question, reference=reference, raises=(ScoringError,))
+    except ScoringError as error:
+        raise ScoringError(f"references[{index}] and questions[{index}] cannot be used: {error}") from None

@@ -54,12 +54,16 @@ def score_generations(
         )
 
 
-def score_or_report(scorer: Scorer, answer: str, *, question: str, reference: Any) -> Score:
-    """Score an answer; if the scorer raises an exception, the score is unscorable and names the exception."""
+def score_or_report(
+    scorer: Scorer, answer: str, *, question: str, reference: Any, raises: tuple[type[Exception], ...] = ()
+) -> Score:
+    """Score an answer; an exception of the scorer makes it unscorable, unless it is of a type in `raises`."""
     try:
         return scorer(answer, question=question, reference=reference)
     except (ScoringSetupError, ConfigError):
         raise  # every further example would fail in the same way
+    except raises:
+        raise
     except (Exception, SystemExit) as error:
         return Score.unscorable(None, reason=describe_error(error))
 

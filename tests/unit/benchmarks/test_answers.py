@@ -29,10 +29,11 @@ def test_a_function_may_score():
     assert [s.credit for s in score(scorer, ["ab", "c"], ["a", "c"], questions=["b", "d"])] == [1, 0]
 
 
-def test_a_reference_of_the_wrong_form_makes_the_answer_unscorable():
-    result = score("gsm8k", ["3"], ["three"])[0]
-    assert result.verdict is Verdict.UNSCORABLE
-    assert "must be a finite number" in result.reason
+def test_what_an_answer_does_to_a_scorer_is_a_verdict():
+    def scorer(generation, *, question, reference):
+        raise ValueError(generation)
+
+    assert score(scorer, ["3"], [3])[0].verdict is Verdict.UNSCORABLE
 
 
 @pytest.mark.parametrize(
@@ -42,6 +43,8 @@ def test_a_reference_of_the_wrong_form_makes_the_answer_unscorable():
         (("gsm8k", ["1"], [1], "loose"), "the rules for gsm8k must be one of"),
         (("gsm8k", ["1", "2"], [1]), "equally many, got 2 answers, 1 references, 2 questions"),
         (("gsm8k", "1", [1]), "answers must be a list"),
+        (("gsm8k", ["3", "3"], [3, "three"]), r"references\[1\].* must be a finite number"),
+        (("countdown", ["3"], [3]), r"references\[0\]"),
     ],
 )
 def test_mistakes_are_named(arguments, message):
