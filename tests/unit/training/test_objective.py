@@ -356,7 +356,8 @@ def reference(shared_data):
 def test_the_published_losses_are_reproduced(shared_data, preset, key):
     model, stored, inputs, given = reference(shared_data)
     value, _ = step_loss(model, inputs, given, process(method(preset), stored["mask_token_id"]))
-    assert value.item() == pytest.approx(stored[key], abs=1e-5)
+    # A few units in the last place of fp32, since processors add up in different orders.
+    assert value.item() == pytest.approx(stored[key], rel=2e-6)
 
 
 def test_the_published_entropies_and_rates_are_reproduced(shared_data):
