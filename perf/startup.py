@@ -26,7 +26,7 @@ SAMPLE = [*TINY, "--run", "base", *missing("--base", "--questions", "--out")]
 REPORT = [*TINY, *missing("--out"), MISSING]
 TRAIN = [*TINY, "--run", RUN, *missing("--base", "--prepared", "--out")]
 CURVE = [*TINY, "--run", RUN, *missing("--base", "--questions", "--trained", "--out")]
-PREPARE = [*TINY, *missing("--base", "--out", "--examples", "--questions")]
+PREPARE = [*TINY, *missing("--base", "--out", "--examples")]
 PREPARED = [*TINY, *missing("--base", "--out", "--prepared")]
 
 LIGHT = {
@@ -54,6 +54,7 @@ HEAVY = {
     "weft probe": ["weft", "probe", *PREPARED],
     "weft gradients": ["weft", "gradients", *PREPARED],
     "weft data prepare": ["weft", "data", "prepare", *PREPARE],
+    "weft data check": ["weft", "data", "check", *PREPARE, *missing("--questions")],
     "weft data base": ["weft", "data", "base", *TINY, *missing("--out", "--retrained")],
     "weft pretrain": ["weft", "pretrain", "--experiment", "paper", "--out", MISSING],
     "weft doctor": ["weft", "doctor"],

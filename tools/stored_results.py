@@ -83,10 +83,19 @@ def missing_names(experiment: FineTuning) -> list[str]:
 def settings_digest(experiment: FineTuning, name: str) -> str:
     """Return a digest of all settings, and of the generators, on which the content of a file depends."""
     settings = [
-        [stage, chosen, stage_settings(experiment, stage, chosen)]
+        [stage, chosen, _stage_settings(experiment, stage, chosen)]
         for stage, chosen in _list_stages(experiment, name)
     ]
     return digest({"stages": settings, "generators": digest_generators()})
+
+
+def _stage_settings(experiment: FineTuning, stage: str, chosen: dict[str, str]) -> object:
+    """Return the settings of a stage; those of ``prepare`` as they were when it looked for test questions."""
+    settings = stage_settings(experiment, stage, chosen)
+    if stage != "prepare":
+        return settings
+    assert isinstance(settings, dict), "the settings of prepare are an object"
+    return {**settings, "forbid_test_questions": experiment.forbid_test_questions}
 
 
 def _list_stages(experiment: FineTuning, name: str) -> Iterator[Stage]:

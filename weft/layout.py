@@ -48,6 +48,10 @@ class ResultLayout:
         """Return the path of the folder with the tokenised examples of a data set."""
         return self.root / "data/prepared" / dataset
 
+    def check(self, dataset: str) -> Path:
+        """Return the path of the check of a data set for test questions (`weft.records.DataCheck`)."""
+        return self.root / "checks" / f"{dataset}.json"
+
     @property
     def base(self) -> Path:
         """Path of the checkpoint directory of the base model."""

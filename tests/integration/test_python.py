@@ -143,7 +143,7 @@ def workflow(names):
     run(*settings, "data", "dataset", *described, "--out", "examples.jsonl", "train", cwd=folder)
     run(
         *settings, "data", "prepare", *described, "--examples", "examples.jsonl",
-        "--questions", "gsm8k.jsonl", "--base", "base", "--out", "prepared", cwd=folder,
+        "--base", "base", "--out", "prepared", cwd=folder,
     )  # fmt: skip
     run(
         *settings, "train", *described, "--run", "weft-train-seed1", "--base", "base",

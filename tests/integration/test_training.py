@@ -36,12 +36,11 @@ class Workshop:
         shutil.copytree(REPOSITORY / "experiments/tiny-base", self.base)
         soften(self.base / "model.safetensors")
         file = self.write("data", {})
-        examples, questions = folder / "examples.jsonl", folder / "questions.jsonl"
+        examples = folder / "examples.jsonl"
         self.call("data", "dataset", "--experiment", file, "--out", examples, "worked")
-        self.call("data", "benchmark", "--experiment", file, "--out", questions, "sudoku")
         self.call(
-            "data", "prepare", "--experiment", file, "--examples", examples, "--questions", questions,
-            "--base", self.base, "--out", self.prepared,
+            "data", "prepare", "--experiment", file, "--examples", examples, "--base", self.base,
+            "--out", self.prepared,
         )  # fmt: skip
 
     def write(self, name, changes):

@@ -22,14 +22,18 @@ from weft.cli.shared import (
 from weft.config import FineTuning, find_experiment
 from weft.config.sources import HubModel
 from weft.data.pins import pins_path
-from weft.errors import ConfigError, DataError, find_by_name
-from weft.records import Example, Question
-from weft.records.files import atomic_directory, read_lines, write_lines
+from weft.errors import ConfigError, find_by_name
+from weft.records import Example
+from weft.records.checks import join_places
+from weft.records.files import atomic_directory, read_lines, write_json, write_lines
 
 data_app = typer.Typer(
     help="Generate or download questions, training examples and the base model.", no_args_is_help=True
 )
 app.add_typer(data_app, name="data")
+
+ExamplesOption = Annotated[Path, typer.Option(help="Training examples as text.")]
+TokenizerOption = Annotated[Path, typer.Option("--base", help="Checkpoint directory with the tokenizer.")]
 
 
 @data_app.command("benchmark")
@@ -86,31 +90,28 @@ def data_dataset(
     typer.echo(f"{dataset}: {len(loaded.records)} examples{repeated} -> {out}")
 
 
-@data_app.command("prepare")
-def data_prepare(
+@data_app.command("check")
+def data_check(
     experiment: ExperimentOption,
-    examples: Annotated[Path, typer.Option(help="Training examples as text.")],
-    base: Annotated[Path, typer.Option(help="Checkpoint directory with the tokenizer.")],
-    out: OutOption,
+    examples: ExamplesOption,
     questions: Annotated[
-        list[Path] | None, typer.Option(help="Test questions that must not be trained on.")
-    ] = None,
+        list[Path], typer.Option(help="Test questions; may be given several times, for several benchmarks.")
+    ],
+    base: TokenizerOption,
+    out: OutOption,
 ) -> None:
-    """Tokenize training examples, after checking that they contain no test question."""
-    from weft.data.context import require_lengths_within, require_room_for_answers
-    from weft.data.prepare import describe_summary, join_places, measure_prompts, prepare_examples
+    """Compare training examples with test questions, and check that the questions can be asked."""
+    from weft.data.checks import check_examples, describe_check, require_no_test_question
+    from weft.data.context import require_room_for_answers
+    from weft.data.prepare import measure_prompts
     from weft.model import load_tokenizer, read_config
     from weft.sampling.files import read_questions
 
-    show_remarks(experiment)
     described, config = load_fine_tuning(experiment), read_config(base)
-    require_lengths_within(described, config.max_position_embeddings, source=base)
     texts = read_lines(examples, Example)
-    rows = {file: list(read_questions(file).values()) for file in questions or []}
-    name_place = _places_of(texts, examples, described)
-    test_questions = [row for of_file in rows.values() for row in of_file]
-    num_leaked = _report_leaks(texts, test_questions, name_place, is_error=described.forbid_test_questions)
+    rows = {file: list(read_questions(file).values()) for file in questions}
     tokenizer = load_tokenizer(base, mask_token_id=config.mask_token_id)
+    longest = {}
     for file, asked in rows.items():  # so that a question that cannot be asked is found before the training
         lengths = measure_prompts(
             asked,
@@ -122,6 +123,35 @@ def data_prepare(
         require_room_for_answers(
             lengths, max(described.gen_lengths), context=config.max_position_embeddings, source=file
         )
+        longest[file.stem] = max(lengths.values(), default=0)
+    check = check_examples(
+        examples.stem,
+        texts,
+        rows,
+        longest_prompts=longest,
+        name_place=_places_of(texts, examples, described),
+    )
+    if described.forbid_test_questions:
+        require_no_test_question(check)
+    write_json(out, check)
+    save_provenance(out, described, inputs=[examples, *questions])
+    typer.echo(f"{check.dataset}: {describe_check(check)} -> {out}")
+
+
+@data_app.command("prepare")
+def data_prepare(
+    experiment: ExperimentOption, examples: ExamplesOption, base: TokenizerOption, out: OutOption
+) -> None:
+    """Tokenize training examples."""
+    from weft.data.context import require_lengths_within
+    from weft.data.prepare import describe_summary, prepare_examples
+    from weft.model import load_tokenizer, read_config
+
+    show_remarks(experiment)
+    described, config = load_fine_tuning(experiment), read_config(base)
+    require_lengths_within(described, config.max_position_embeddings, source=base)
+    texts = read_lines(examples, Example)
+    tokenizer = load_tokenizer(base, mask_token_id=config.mask_token_id)
     with atomic_directory(out) as folder:
         summary = prepare_examples(
             texts,
@@ -132,10 +162,9 @@ def data_prepare(
             layout=described.training.example_layout,
             special_tokens=described.special_tokens,
             too_long=described.too_long,
-            name_place=name_place,
+            name_place=_places_of(texts, examples, described),
         )
-    notes = {"summary": summary.as_object(), "num_test_questions": num_leaked}
-    save_provenance(out, described, inputs=[examples], notes=notes)
+    save_provenance(out, described, inputs=[examples], notes={"summary": summary.as_object()})
     if summary.num_too_long:
         places = join_places(summary.too_long_places, total=summary.num_too_long)
         typer.echo(f"left out as too long for training.max_length={summary.length_limit}: {places}")
@@ -150,36 +179,6 @@ def _places_of(texts: Sequence[Example], file: Path, experiment: FineTuning) -> 
     return lambda example: (
         find_place(example, experiment.datasets) or f"{file}, line {lines[example.example_id]}"
     )
-
-
-def _report_leaks(
-    examples: Sequence[Example],
-    questions: Sequence[Question],
-    name_place: Callable[[Example], str],
-    *,
-    is_error: bool,
-) -> int:
-    """Name the examples that contain a test question, in an error or a message, and return their number."""
-    from weft.data.datasets import find_leaks
-    from weft.data.prepare import MAX_PLACES, join_places
-
-    ids = {*find_leaks(examples, [question.question for question in questions])}
-    leaked = [example for example in examples if example.example_id in ids]
-    if not leaked:
-        return 0
-    first = next(question for question in questions if find_leaks(leaked[:1], [question.question]))
-    places = join_places([name_place(example) for example in leaked[:MAX_PLACES]], total=len(leaked))
-    sentence = (
-        f"{len(leaked)} of {len(examples)} training examples contain a test question: {places} (the first "
-        f"contains {first.question.strip()!r:.80} of {first.benchmark})"
-    )
-    if is_error:
-        raise DataError(
-            f"training and test questions must differ, but {sentence}; remove them, or set "
-            "forbid_test_questions: false to count them only"
-        )
-    typer.echo(sentence)
-    return len(leaked)
 
 
 @data_app.command("base")

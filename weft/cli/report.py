@@ -87,8 +87,8 @@ def report_page(
         write_compressed_lines(download, list_rows(checked, results, answers))
         browser = make_browser(checked, results, answers)
     write_text(out, render_page(checked, results, tables, images, browser))
-    examples = [layout.examples(name) for name in checked.dataset_names]
-    texts = [path for path in (*examples, DEVIATIONS_FILE) if path.exists()]
+    data = [file for name in checked.dataset_names for file in (layout.examples(name), layout.check(name))]
+    texts = [path for path in (*data, DEVIATIONS_FILE) if path.exists()]
     save_provenance(out, checked, inputs=inputs | input_digests([*paths.values(), *texts]))
     if results.scores:
         save_provenance(download, checked, inputs=[layout.all_scores])

@@ -112,9 +112,14 @@ TRAINING_STAGES: dict[str, Callable[[FineTuning, Wildcards], object]] = {
     "examples": lambda experiment, wildcards: experiment.datasets[wildcards["dataset"]],
     "prepare": lambda experiment, _: {
         **_select(experiment.training, "max_length", "heldout_share", "example_layout"),
-        **_select(experiment, "forbid_test_questions"),
         **_special_tokens(experiment),
         **_too_long(experiment),
+    },
+    "check": lambda experiment, _: {
+        **_select(experiment, "forbid_test_questions"),
+        **_special_tokens(experiment),
+        **_select(experiment.sampling, "prefill"),
+        "longest_answer": max(experiment.gen_lengths),
     },
     "pretrain": lambda experiment, _: getattr(experiment.base_model, "recipe", None),
     "base": lambda experiment, _: experiment.base_model,

@@ -1,6 +1,5 @@
 """Tokenize training examples into a data set on disk, and count what the length limit cuts off."""
 
-import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -16,11 +15,10 @@ from weft.data.special_tokens import guard_text
 from weft.errors import DataError
 from weft.layout import SUMMARY_FILE
 from weft.records import Example, LengthSummary, Question
+from weft.records.checks import MAX_PLACES, join_places
 from weft.records.files import write_json
 
 ANSWER_TAG = "<answer>"
-MAX_PLACES = 10
-"""Number of examples that a message names."""
 
 
 def prepare_examples(
@@ -111,28 +109,6 @@ def _no_example_left(num_too_long: int, heldout_share: float) -> DataError:
         f"at least one example must be left after {left_out}holding out {heldout_share:.0%}, got none; "
         f"{remedy}add examples or lower training.heldout_share"
     )
-
-
-def join_places(places: Sequence[str], *, total: int) -> str:
-    """Join places of examples for a message, those in the same file as a list of their lines.
-
-    Args:
-        places: the first places, such as "FILE, line N".
-        total: number of all places, of which the others are counted only.
-
-    Returns:
-        For example "FILE, lines 3, 17, 20 and 5 more".
-    """
-    groups: dict[str, list[str]] = {}
-    for place in places:
-        match = re.fullmatch(r"(.*, (?:line|row)) ([0-9]+)", place, flags=re.DOTALL)
-        groups.setdefault(match[1] if match else place, []).extend([match[2]] if match else [])
-    parts = [
-        f"{name}{'s' if len(numbers) > 1 else ''} {', '.join(numbers)}" if numbers else name
-        for name, numbers in groups.items()
-    ]
-    more = total - len(places)
-    return f"{'; '.join(parts)}{f' and {more} more' if more else ''}"
 
 
 def measure_prompts(

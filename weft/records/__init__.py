@@ -4,6 +4,7 @@
 `Question`                a test question of a benchmark
 `Example`                 a training example as text
 `LengthSummary`           lengths of a prepared data set
+`DataCheck`               comparison of a training set with the test questions
 `Generation`              the answer of a model to a test question
 `Score`, `ScoredExample`  the score of an answer; a line of a score file
 `StepMetrics`             an optimiser step of a training run
@@ -18,6 +19,7 @@ is read. `weft.records.files` reads, appends and writes them.
 """
 
 from weft.records.base import Count, JsonObject, Record
+from weft.records.checks import DataCheck
 from weft.records.curves import CurvePoint
 from weft.records.examples import Example, LengthSummary, Message, Question
 from weft.records.generations import Generation
@@ -29,6 +31,7 @@ __all__ = [
     "TIMED_OUT",
     "Count",
     "CurvePoint",
+    "DataCheck",
     "Example",
     "FileDigest",
     "FileDigests",

@@ -18,7 +18,8 @@ from weft.config.sources import (
     HubFile,
 )
 from weft.layout import ResultLayout
-from weft.records import Example, LengthSummary, Provenance, Record
+from weft.records import Example, LengthSummary, Record
+from weft.records.checks import join_places
 from weft.report.labels import GENERATED, benchmark_name, percent
 from weft.report.licences import UNKNOWN, find_licence
 from weft.report.page_tables import STORED, PageTable
@@ -43,7 +44,7 @@ class DataCard:
 
 
 class _Preparation(Record):
-    """What the provenance of a prepared training set records beyond that of other results."""
+    """What the provenance of a prepared training set in ``docs/results`` records about its content."""
 
     num_test_questions: NonNegativeInt | None = None
     """Number of examples that contain a test question."""
@@ -90,7 +91,7 @@ def _list_facts(experiment: FineTuning, results: Results, name: str) -> Iterator
     if summary is not None:
         yield from _describe_lengths(summary)
     if experiment.benchmarks:
-        yield "test questions found in it", _count_test_questions(experiment, results, name)
+        yield "test questions found in it", _list_test_questions(experiment, results, name)
 
 
 def _describe_source(source: DataSource) -> Iterator[tuple[str, str]]:
@@ -144,17 +145,25 @@ def _describe_lengths(summary: LengthSummary) -> Iterator[tuple[str, str]]:
     )
 
 
-def _count_test_questions(experiment: FineTuning, results: Results, name: str) -> str:
+def _list_test_questions(experiment: FineTuning, results: Results, name: str) -> str:
+    check = results.checks.get(name)
+    count = _read_count(results, name) if check is None else check.num_with_test_question
+    if count is None:
+        return UNKNOWN
+    allowed = ", which the experiment allows" if count and not experiment.forbid_test_questions else ""
+    if check is None:
+        return f"{count:,}{allowed}"
+    compared = f"compared with {sum(check.num_questions.values()):,} questions"
+    if not count:
+        return f"0, {compared}"
+    places = join_places(check.places, total=count)
+    return f"{count:,}{allowed}, {compared}: {places}"
+
+
+def _read_count(results: Results, name: str) -> int | None:
+    """Return the count in the provenance of stored results, which have no check."""
     layout = ResultLayout.of("")
     key = layout.prepared(name).relative_to(layout.root).as_posix()
     recorded = results.provenance.get(key) or results.provenance.get(f"{key}{STORED}")
-    count = None if recorded is None else _read_count(recorded)
-    if count is None:
-        return UNKNOWN
-    allowed = "" if experiment.forbid_test_questions else ", which the experiment allows"
-    return f"{count:,}{allowed if count else ''}"
-
-
-def _read_count(provenance: Provenance) -> int | None:
-    extra = provenance.model_extra or {}
+    extra = {} if recorded is None else recorded.model_extra or {}
     return _Preparation.model_validate(extra).num_test_questions

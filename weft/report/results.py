@@ -18,6 +18,7 @@ from weft.layout import PROVENANCE_ENDING, SUMMARY_FILE, ResultLayout, provenanc
 from weft.provenance import file_sha256
 from weft.records import (
     CurvePoint,
+    DataCheck,
     Example,
     JobTime,
     LengthSummary,
@@ -64,6 +65,7 @@ class Results:
         curves: learning curve of each run, by its name, if it is measured; that of the base model has the
             points after 0 steps.
         summaries: lengths of each prepared data set, where they are known.
+        checks: comparison of each data set with the test questions, where it is at hand.
         examples: the first training example of each data set, where the examples are at hand.
         provenance: provenance of each result, by its path in the results folder.
         traces: runs whose answers are shown step by step on a separate page.
@@ -77,6 +79,7 @@ class Results:
     gradients: dict[str, pd.DataFrame] = field(default_factory=dict)
     curves: dict[str, list[CurvePoint]] = field(default_factory=dict)
     summaries: dict[str, LengthSummary] = field(default_factory=dict)
+    checks: dict[str, DataCheck] = field(default_factory=dict)
     examples: dict[str, Example] = field(default_factory=dict)
     provenance: dict[str, Provenance] = field(default_factory=dict)
     traces: list[Run] = field(default_factory=list)
@@ -156,6 +159,7 @@ def load_results(experiment: Experiment, layout: ResultLayout) -> Results:
     names = experiment.dataset_names
     summaries = {name: layout.prepared(name) / SUMMARY_FILE for name in names}
     known = {name: path for name, path in summaries.items() if path.is_file()}
+    checks = {name: path for name in names if (path := layout.check(name)).is_file()}
     examples = {name: layout.examples(name) for name in names}
     measured = experiment.run_ids if experiment.curve_benchmarks else []
     studied = names if experiment.has_gradient_study else []
@@ -168,6 +172,7 @@ def load_results(experiment: Experiment, layout: ResultLayout) -> Results:
         gradients={name: _load_gradients(experiment, layout.gradients(name)) for name in studied},
         curves={run_id: read_lines(layout.curve(run_id), CurvePoint) for run_id in measured},
         summaries={name: read_json(path, LengthSummary) for name, path in known.items()},
+        checks={name: read_json(path, DataCheck) for name, path in checks.items()},
         examples={name: _load_first_example(path) for name, path in examples.items() if path.is_file()},
         provenance=provenance,
         traces=traces,

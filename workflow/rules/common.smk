@@ -61,15 +61,24 @@ PRETRAINING_CODE = source_digest(
 )
 
 
-# Functions, because Snakemake takes braces in a text for wildcards, and paths may contain braces.
-def experiment_file(wildcards):
-    """Return the path of the experiment file."""
-    return SETTINGS.experiment
+def untracked(value):
+    """Return a params function for a value that changes no result, such as a path or a device.
+
+    Snakemake runs a job again if a value of its params has changed, except values that derive from threads.
+    It also takes braces in a text, but not in the result of a function, for wildcards.
+    """
+
+    def params(wildcards, threads):
+        return value
+
+    return params
 
 
-def offline_options(wildcards):
-    """Return the options that name the offline folders."""
-    return " ".join(f"--offline {shlex.quote(folder)}" for folder in SETTINGS.offline)
+experiment_file = untracked(SETTINGS.experiment)
+offline_options = untracked(
+    " ".join(f"--offline {shlex.quote(folder)}" for folder in SETTINGS.offline)
+)
+device = untracked(SETTINGS.device)
 
 
 # Wildcards of a file with a run's answers to a benchmark at a length.
@@ -96,6 +105,7 @@ wildcard_constraints:
 QUESTIONS = [RESULTS.questions(name) for name in EXPERIMENT.benchmark_names]
 VALIDATION = [RESULTS.validation(name) for name in EXPERIMENT.curve_benchmarks]
 PREPARED = [RESULTS.prepared(name) for name in EXPERIMENT.dataset_names]
+CHECKS = [RESULTS.check(name) for name in EXPERIMENT.dataset_names if QUESTIONS]
 MODELS = [RESULTS.run(run.run_id) for run in EXPERIMENT.trained_runs]
 PLACED = [RESULTS.model(name) for name in EXPERIMENT.model_names]
 BASE_MODEL = getattr(EXPERIMENT, "base_model", None)
@@ -156,6 +166,13 @@ def adapter_of(wildcards):
 def prepared_of(wildcards):
     """Return the tokenised training examples of a run."""
     return RESULTS.prepared(EXPERIMENT.find_run(wildcards.run).dataset)
+
+
+def check_of(wildcards):
+    """Return the check of the training data of a run; nothing for the base model or without questions."""
+    dataset = EXPERIMENT.find_run(wildcards.run).dataset
+    check = None if dataset is None else RESULTS.check(dataset)
+    return check if check in CHECKS else []
 
 
 def cells_of_run(name):

@@ -64,7 +64,6 @@ rule examples:
 rule prepare:
     input:
         examples=RESULTS.examples("{dataset}"),
-        questions=QUESTIONS,
         base=RESULTS.base,
     output:
         directory(RESULTS.prepared("{dataset}")),
@@ -75,10 +74,32 @@ rule prepare:
     params:
         file=experiment_file,
         settings=settings_of("prepare"),
-        questions=lambda wildcards, input: options("--questions", input.questions),
     shell:
         "python -m weft data prepare --experiment {params.file:q} --examples {input.examples} "
-        "{params.questions} --base {input.base} --out {output} > {log} 2>&1"
+        "--base {input.base} --out {output} > {log} 2>&1"
+
+
+# The check comes before training and sampling, whose inputs it is as ancient(): when the questions change, it
+# runs again and nothing else does. Its output is marked by update(), so that Snakemake keeps the previous one
+# if the check fails; without any, the next call would train every model again.
+rule check:
+    input:
+        examples=RESULTS.examples("{dataset}"),
+        questions=QUESTIONS,
+        base=RESULTS.base,
+    output:
+        update(RESULTS.check("{dataset}")),
+    log:
+        RESULTS.log("check", "{dataset}"),
+    conda:
+        "../../envs/weft.yaml"
+    params:
+        file=experiment_file,
+        settings=settings_of("check"),
+        questions=lambda wildcards, input: options("--questions", input.questions),
+    shell:
+        "python -m weft data check --experiment {params.file:q} --examples {input.examples} "
+        "{params.questions} --base {input.base} --out {output} > {log} 2>&1 && cat {log}"
 
 
 rule pretrain:
@@ -99,7 +120,7 @@ rule pretrain:
         file=experiment_file,
         settings=settings_of("pretrain"),
         code=PRETRAINING_CODE,
-        device=SETTINGS.device,
+        device=device,
     shell:
         "python -m weft pretrain --experiment {params.file:q} --threads {threads} "
         "--device {params.device} --out {output} > {log} 2>&1"

@@ -1,6 +1,6 @@
 # Statistics, tables, figures and the report page. These rules read small files and need no GPU.
 
-REPORTED = [*SCORES, *MODELS, *PREPARED, *PROBES, *GRADIENTS, *CURVES]
+REPORTED = [*SCORES, *MODELS, *PREPARED, *CHECKS, *PROBES, *GRADIENTS, *CURVES]
 REPORT_CODE = source_digest("stats", "report", "records", "layout")
 
 

@@ -8,6 +8,7 @@ rule sample:
         questions=QUESTIONS,
         base=base_of,
         adapter=adapter_of,
+        checked=ancient(check_of),
     output:
         records=cells_of_run(RESULTS.samples(*CELL)),
     log:
@@ -24,7 +25,7 @@ rule sample:
     params:
         file=experiment_file,
         settings=settings_of("sample"),
-        device=SETTINGS.device,
+        device=device,
         adapter=lambda wildcards, input: (
             f"--adapter {input.adapter}" if input.adapter else ""
         ),
@@ -60,7 +61,7 @@ rule curve:
         file=experiment_file,
         settings=settings_of("curve"),
         code=source_digest("benchmarks"),
-        device=SETTINGS.device,
+        device=device,
         questions=lambda wildcards, input: options("--questions", input.questions),
         trained=lambda wildcards, input: (
             f"--trained {input.trained}" if input.trained else ""

@@ -26,7 +26,7 @@ rule trace:
     params:
         file=experiment_file,
         settings=settings_of("trace"),
-        device=SETTINGS.device,
+        device=device,
         gen_length=min(EXPERIMENT.gen_lengths),
         adapter=lambda wildcards, input: (
             f"--adapter {input.adapter}" if input.adapter else ""

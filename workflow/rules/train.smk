@@ -5,6 +5,7 @@ rule train:
     input:
         base=RESULTS.base,
         prepared=prepared_of,
+        checked=ancient(check_of),
     output:
         directory(RESULTS.run("{run}")),
     log:
@@ -23,8 +24,8 @@ rule train:
     params:
         file=experiment_file,
         settings=settings_of("train"),
-        device=SETTINGS.device,
-        cpu_threads=SETTINGS.threads_per_process,
+        device=device,
+        cpu_threads=untracked(SETTINGS.threads_per_process),
     shell:
         "python -m weft train --experiment {params.file:q} --run {wildcards.run} --base {input.base} "
         "--prepared {input.prepared} --processes {resources.processes} --threads {params.cpu_threads} "
@@ -66,7 +67,7 @@ rule probe:
     params:
         file=experiment_file,
         settings=settings_of("probe"),
-        device=SETTINGS.device,
+        device=device,
     shell:
         "python -m weft probe --experiment {params.file:q} --base {input.base} --prepared {input.prepared} "
         "--threads {threads} --device {params.device} --out {output} > {log} 2>&1"
@@ -90,7 +91,7 @@ rule gradients:
     params:
         file=experiment_file,
         settings=settings_of("gradients"),
-        device=SETTINGS.device,
+        device=device,
     shell:
         "python -m weft gradients --experiment {params.file:q} --base {input.base} --prepared {input.prepared} "
         "--threads {threads} --device {params.device} --out {output} > {log} 2>&1"

@@ -5,7 +5,7 @@ from typer.testing import CliRunner
 
 from weft.cli import app
 from weft.config.places import CHECKOUT
-from weft.errors import DataError
+from weft.errors import DataError, SamplingError
 from weft.layout import provenance_file
 
 BASE = str(CHECKOUT / "experiments/tiny-base")
@@ -14,7 +14,10 @@ ROWS = [{"question": f"What is 2+{n}?", "answer": f"{n + 2}"} for n in range(6)]
 
 @pytest.fixture
 def study(tmp_path, monkeypatch):
-    """Return a function that prepares rows by an experiment in another folder than the working directory."""
+    """Return a function that checks rows for questions, or prepares them if there are none.
+
+    The experiment is in another folder than the working directory.
+    """
     monkeypatch.chdir(tmp_path)
     (tmp_path / "study").mkdir()
 
@@ -24,7 +27,7 @@ def study(tmp_path, monkeypatch):
             raise result.exception
         return result
 
-    def prepare(rows, questions=("What is 1+1?",), changes=""):
+    def prepare(rows, questions=(), changes=""):
         (tmp_path / "study/train.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
         (tmp_path / "questions.jsonl").write_text(
             "".join(
@@ -39,15 +42,15 @@ def study(tmp_path, monkeypatch):
         )
         given = ["--experiment", "study/mine.yaml"]
         weft("dataset", *given, "--out", "examples.jsonl", "mine")
-        return weft(
-            "prepare", *given, "--examples", "examples.jsonl", "--questions", "questions.jsonl",
-            "--base", BASE, "--out", "prepared",
-        )  # fmt: skip
+        given += ["--examples", "examples.jsonl", "--base", BASE]
+        if questions:
+            return weft("check", *given, "--questions", "questions.jsonl", "--out", "checks/mine.json")
+        return weft("prepare", *given, "--out", "prepared")
 
     return prepare
 
 
-def test_test_questions_in_the_training_data_are_named_by_file_and_line(study):
+def test_test_questions_in_the_training_data_are_named_by_file_and_line(study, tmp_path):
     questions = [ROWS[1]["question"], ROWS[4]["question"]]
     with pytest.raises(
         DataError,
@@ -55,10 +58,33 @@ def test_test_questions_in_the_training_data_are_named_by_file_and_line(study):
         r"2, 5 \(the first contains 'What is 2\+1\?' of gsm8k\); remove them, or",
     ):
         study(ROWS, questions)
+    assert not (tmp_path / "checks/mine.json").exists()
     result = study(ROWS, questions, "forbid_test_questions: false")
-    assert "\n2 of 6 training examples contain a test question: study/train.jsonl, lines 2, 5 (" in (
-        f"\n{result.stdout}"
+    assert result.stdout == (
+        "examples: 2 of 6 training examples contain a test question: study/train.jsonl, lines 2, 5 (the "
+        "first contains 'What is 2+1?' of gsm8k) -> checks/mine.json\n"
     )
+    check = json.loads((tmp_path / "checks/mine.json").read_text())
+    assert check["longest_prompts"]["questions"] > 8
+    del check["longest_prompts"]
+    assert check == {
+        "dataset": "examples", "num_examples": 6, "num_questions": {"questions": 2},
+        "num_with_test_question": 2, "places": ["study/train.jsonl, line 2", "study/train.jsonl, line 5"],
+        "first_question": "What is 2+1?", "first_benchmark": "gsm8k",
+    }  # fmt: skip
+    recorded = json.loads(provenance_file(tmp_path / "checks/mine.json").read_text())
+    assert {*recorded["inputs"]} == {"examples.jsonl", "questions.jsonl"}
+
+
+def test_data_without_test_questions_pass_the_check(study):
+    assert study(ROWS, ["What is 1+1?"]).stdout == (
+        "examples: none of 6 training examples contains one of 1 test questions -> checks/mine.json\n"
+    )
+
+
+def test_a_question_that_leaves_no_room_for_the_answer_fails_the_check(study):
+    with pytest.raises(SamplingError, match=r"questions.jsonl: .* 1 of 1 prompts that are too long"):
+        study(ROWS, ["1 " * 200])
 
 
 def test_too_long_examples_are_named_by_file_and_line_and_left_out_on_demand(study, tmp_path):

@@ -54,8 +54,8 @@ def test_only_the_preparation_depends_on_what_is_done_with_too_long_examples():
 def test_every_stage_has_settings():
     wildcards = {"run": "sft-worked-seed1", "benchmark": "sudoku", "dataset": "worked", "scoring": "strict"}
     for stage in (
-        "questions", "validation", "examples", "prepare", "pretrain", "base", "probe", "curve", "score",
-        "tables", "page",
+        "questions", "validation", "examples", "prepare", "check", "pretrain", "base", "probe", "curve",
+        "score", "tables", "page",
     ):  # fmt: skip
         assert stage_settings(TINY, stage, wildcards)
 

@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 
 from weft.data.encoding import encode_example, turn_end_id
-from weft.data.prepare import describe_summary, join_places, measure_prompts, prepare_examples
+from weft.data.prepare import describe_summary, measure_prompts, prepare_examples
 from weft.data.tasks.examples import generate_examples
 from weft.errors import DataError
 from weft.layout import SUMMARY_FILE
 from weft.records import Example, LengthSummary, Message, Question
+from weft.records.checks import join_places
 from weft.records.files import read_json
 
 

@@ -194,7 +194,7 @@ def test_the_default_changes_no_settings_of_a_job():
     tiny = load_experiment("experiments/tiny.yaml")
     assert isinstance(tiny, FineTuning)
     plain = tiny.model_copy(update={"special_tokens": "plain_text"})
-    for stage in ("prepare", "sample", "curve", "trace"):
+    for stage in ("prepare", "check", "sample", "curve", "trace"):
         assert "special_tokens" not in stage_settings(tiny, stage, {})
         assert stage_settings(plain, stage, {})["special_tokens"] == "plain_text"
 

@@ -1,7 +1,7 @@
 from dataclasses import replace
 
 from weft.config.sources import FileData, HubData, HubDataset
-from weft.records import Example
+from weft.records import DataCheck, Example
 from weft.report.data_cards import list_data_cards, show_benchmarks
 
 HUB = {
@@ -60,7 +60,21 @@ def test_sets_by_name_and_from_several_files_are_described(experiment, results):
     assert known["source"] == "the files a.csv, b (test)"
 
 
-def test_the_number_of_test_questions_comes_from_the_provenance_of_the_prepared_set(experiment, results):
+def test_what_the_check_found_is_a_fact(experiment, results):
+    check = DataCheck(
+        dataset="worked", num_examples=9, num_questions={"sudoku": 1500, "gsm8k": 300}, longest_prompts={},
+        num_with_test_question=0,
+    )  # fmt: skip
+    known = facts(experiment, replace(results, checks={"worked": check}))
+    assert known["test questions found in it"] == "0, compared with 1,800 questions"
+    found = check.model_copy(update={"num_with_test_question": 3, "places": ("a, line 2", "a, line 5")})
+    allowed = experiment.model_copy(update={"forbid_test_questions": False})
+    assert facts(allowed, replace(results, checks={"worked": found}))["test questions found in it"] == (
+        "3, which the experiment allows, compared with 1,800 questions: a, lines 2, 5 and 1 more"
+    )
+
+
+def test_the_number_of_test_questions_of_stored_results_comes_from_their_provenance(experiment, results):
     assert facts(experiment, results)["test questions found in it"] == "unknown"
     first = next(iter(results.provenance.values()))
     for name in ("data/prepared/worked", "data/prepared/worked.stored"):
