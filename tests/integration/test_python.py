@@ -13,9 +13,9 @@ import yaml
 from safetensors.torch import load_file
 
 import weft
+from tests.support.ports import free_port
 from weft.records import Question
 from weft.records.files import write_lines
-from weft.training.deepspeed import free_port
 from weft.training.environment import extensions_folder
 
 pytestmark = [

@@ -1,4 +1,4 @@
-"""Training through DeepSpeed's launcher: ranks, ZeRO stages, offload, types, all parameters or adapters."""
+"""Training through PyTorch's launcher: ranks, ZeRO stages, offload, types, all parameters or adapters."""
 
 import json
 import shutil
@@ -131,7 +131,8 @@ def test_the_history_is_that_of_one_rank(workshop, plain, changed, request):
     assert all(tensor.dtype == torch.float32 and tensor.numel() > 0 for tensor in adapters.values())
 
 
-def test_training_leaves_no_files_in_shared_memory(workshop):
+def test_training_on_the_cpu_leaves_no_files_and_ignores_the_visible_gpus(workshop, monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "GPU-1a2b3c4d,3")
     before = buffers()
     workshop.train("tidy", ranks=2)
     for _ in range(120):  # another training on this machine keeps its names for moments

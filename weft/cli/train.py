@@ -42,17 +42,24 @@ def train(
     base: BaseOption,
     prepared: PreparedOption,
     out: OutOption,
-    processes: Annotated[int, typer.Option(min=1, help="DeepSpeed ranks on this machine.")] = 1,
+    processes: Annotated[int, typer.Option(min=1, help="DeepSpeed ranks on each machine.")] = 1,
     threads: ThreadsOption = 1,
     workers: Annotated[int, typer.Option(min=0, help="Processes that load examples, per rank.")] = 0,
     report_to: Annotated[Tracker, typer.Option(help="Tracker that shows the progress.")] = "none",
     device: DeviceOption = "auto",
+    nodes: Annotated[int, typer.Option(min=1, help="Machines; run the command once on each.")] = 1,
+    node_rank: Annotated[
+        int, typer.Option(envvar="SLURM_NODEID", help="Number of this machine, from 0.")
+    ] = 0,
+    rendezvous: Annotated[str, typer.Option(help="HOST:PORT of machine 0, if there are several.")] = "",
 ) -> None:
-    """Fine-tune a model on ranks that are started by DeepSpeed's launcher."""
+    """Fine-tune a model on ranks that are started by PyTorch's launcher, on one or several machines."""
     from weft.data.context import read_context, require_lengths_within
     from weft.training.job import launch_training, require_tracker
+    from weft.training.launch import Nodes
 
     show_log()
+    machines = Nodes(nodes, node_rank if nodes > 1 else 0, rendezvous)
     require_tracker(report_to)
     described = load_fine_tuning(experiment)
     context = read_context(base)
@@ -69,6 +76,7 @@ def train(
         threads=threads,
         device=choose_device(device),
         report_to=report_to,
+        nodes=machines,
     )
 
 

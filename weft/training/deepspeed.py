@@ -1,18 +1,12 @@
-"""The configuration, the launch command and the environment of DeepSpeed."""
+"""The configuration of DeepSpeed, and what its ranks need and leave behind."""
 
-import base64
-import json
 import os
-import socket
-import sys
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from torch import distributed
 
 from weft.config.training import Training
-from weft.training.environment import extensions_folder
 
 
 def deepspeed_settings(training: Training, *, num_processes: int) -> dict[str, Any]:
@@ -38,47 +32,12 @@ def deepspeed_settings(training: Training, *, num_processes: int) -> dict[str, A
     }
 
 
-def launch_arguments(job_file: Path, *, num_processes: int) -> list[str]:
-    """Return the launcher's arguments that run `weft.training.rank` with a job file on several ranks."""
-    machines = json.dumps({"localhost": _devices(num_processes)}).encode()
-    return [
-        "--world_info", base64.urlsafe_b64encode(machines).decode(),
-        "--master_addr", "127.0.0.1",
-        "--master_port", str(free_port()),
-        "--no_local_rank",
-        "--module", "weft.training.rank",
-        str(job_file),
-    ]  # fmt: skip
+def set_local_size() -> None:
+    """Set the variable from which DeepSpeed's communication between CPU ranks learns their number here.
 
-
-def _devices(num_processes: int) -> list[int]:
-    """Return the numbers of the GPUs of the ranks, which are the first visible ones."""
-    names = os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")
-    visible = [int(name) for name in names if name.strip().isdigit()]
-    return visible[:num_processes] if len(visible) >= num_processes else list(range(num_processes))
-
-
-def run_launcher(arguments: Sequence[str], environment: Mapping[str, str]) -> None:
-    """Run DeepSpeed's launcher for one machine in this process, until all ranks have ended.
-
-    A signal to this process therefore reaches the launcher, which ends the ranks. If a rank fails, the
-    process exits with its code.
+    Only DeepSpeed's own launcher sets it. Without it the ranks would not use shared memory.
     """
-    os.environ.update(environment)  # before DeepSpeed is imported: it reads DS_ACCELERATOR
-    from deepspeed.launcher import launch
-
-    sys.argv = ["deepspeed", *arguments]
-    launch.main()
-
-
-def launch_environment(*, device: str, threads_per_process: int) -> dict[str, str]:
-    """Return the environment of the ranks: that of this process with variables for DeepSpeed and torch."""
-    settings = {"OMP_NUM_THREADS": str(threads_per_process), "TOKENIZERS_PARALLELISM": "false"}
-    if device == "cpu":
-        settings |= {"DS_ACCELERATOR": "cpu", "TORCH_EXTENSIONS_DIR": str(extensions_folder())}
-        # DeepSpeed imports an optimiser, Muon, which would load torch's compiler for its kernels.
-        settings["TORCHDYNAMO_DISABLE"] = "1"
-    return os.environ | settings
+    os.environ["LOCAL_SIZE"] = os.environ["LOCAL_WORLD_SIZE"]
 
 
 def unlink_shared_buffer() -> None:
@@ -95,11 +54,3 @@ def unlink_shared_buffer() -> None:
     # The name is built by shm_initialize() in csrc/cpu/comm/shm.cpp of DeepSpeed 0.19.
     name = f"deepspeed_allreduce_buffer_{os.getuid()}_{address}_{port}_{rank}"
     (Path("/dev/shm") / name).unlink(missing_ok=True)  # noqa: S108 - where shm_open() keeps its files
-
-
-def free_port() -> int:
-    """Return an unused port, so that several trainings can run on one machine."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

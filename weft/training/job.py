@@ -1,12 +1,13 @@
 """A fine-tuning job, which is passed from ``weft train`` to the ranks in a file.
 
 ``weft train`` calls `launch_training`, which checks the job, writes it to a file in its state folder and
-runs DeepSpeed's launcher in its own process. The launcher starts the ranks as ``python -m
+runs PyTorch's launcher in its own process. The launcher starts the ranks as ``python -m
 weft.training.rank JOB``, which read the file. The state folder also contains the checkpoints from which an
 interrupted training resumes.
 """
 
 import importlib.util
+import os
 from pathlib import Path
 
 from pydantic import ConfigDict
@@ -19,7 +20,7 @@ from weft.errors import ConfigError
 from weft.provenance import digest, stored_digest
 from weft.records import Record
 from weft.records.files import write_json
-from weft.training.deepspeed import launch_arguments, launch_environment, run_launcher
+from weft.training.launch import ONE_NODE, Nodes, launch_environment, launch_ranks
 from weft.training.resume import JOB_FILE, Division, make_state_folder, require_same_division
 
 PACKAGES: dict[Tracker, str] = {
@@ -78,8 +79,13 @@ def launch_training(
     threads: int,
     device: str,
     report_to: Tracker = "none",
+    nodes: Nodes = ONE_NODE,
 ) -> None:
-    """Train a run on several ranks that DeepSpeed's launcher starts, and wait for their end.
+    """Train a run on several ranks that PyTorch's launcher starts, and wait for their end.
+
+    On several machines, each one calls this function with the same arguments except for ``nodes.rank``, and
+    all paths are on a file system that they share. Machine 0 alone writes the job; the ranks of the others
+    read it once all machines have met.
 
     Args:
         experiment: the checked experiment.
@@ -87,17 +93,19 @@ def launch_training(
         base: checkpoint directory of the base model.
         prepared: tokenised examples.
         out: directory of the result.
-        num_processes: ranks on this machine.
+        num_processes: ranks on each machine.
         num_workers: processes per rank that load examples.
         threads: CPU threads of each rank.
         device: cpu or cuda.
         report_to: tracker that shows the progress.
+        nodes: the machines.
 
     Raises:
         ConfigError: the batch size is not a multiple of micro-batch size times ranks.
         TrainingError: the run was interrupted, and began with another division of the work.
     """
-    experiment.training.accumulation_steps(num_processes)
+    total = num_processes * nodes.count
+    experiment.training.accumulation_steps(total)
     method, training = experiment.methods[run.method], experiment.training
     inputs = [stored_digest(base), stored_digest(prepared)]
     # A training may resume only with the settings and inputs that wrote the checkpoint. The settings that
@@ -106,9 +114,11 @@ def launch_training(
     settings = [adapted, method.model_dump(mode="json")]
     if experiment.learning_curve is not None:
         settings.append(experiment.learning_curve.snapshot_settings())
-    name, division = digest([*settings, *inputs]), Division.of(training, num_processes=num_processes)
-    require_same_division(layout.state_folder(out, name), division)
-    state = make_state_folder(out, name)
+    name, division = digest([*settings, *inputs]), Division.of(training, num_processes=total)
+    state = layout.state_folder(out, name)
+    if nodes.rank == 0:
+        require_same_division(state, division)
+        make_state_folder(out, name)
     # Runs share the base model's uncertainties, which do not depend on seeds and most settings.
     probe = digest([*inputs, training.max_length, training.dtype, _probe_settings(method)])
     job = TrainingJob.model_validate(
@@ -127,9 +137,10 @@ def launch_training(
         }
     )
     job_file = (state / JOB_FILE).absolute()
-    write_json(job_file, job)
-    arguments = launch_arguments(job_file, num_processes=num_processes)
-    run_launcher(arguments, launch_environment(device=device, threads_per_process=threads))
+    if nodes.rank == 0:
+        write_json(job_file, job)
+    os.environ.update(launch_environment(device=device, threads_per_process=threads))
+    launch_ranks(["-m", "weft.training.rank", str(job_file)], num_processes=num_processes, nodes=nodes)
 
 
 def require_tracker(name: Tracker) -> None:

@@ -1,4 +1,4 @@
-"""Run a rank of a fine-tuning job, as ``python -m weft.training.rank JOB`` from DeepSpeed's launcher."""
+"""Run a rank of a fine-tuning job, as ``python -m weft.training.rank JOB``; see `weft.training.launch`."""
 
 import gc
 import os
@@ -9,10 +9,14 @@ from pathlib import Path
 
 from weft.errors import TrainingError, exit_on_error
 from weft.records.files import lock_output, read_json
+from weft.training.deepspeed import set_local_size
+from weft.training.launch import end_with_launcher
 
 
 def main() -> None:
     """Read the job file that is given on the command line, and train."""
+    end_with_launcher()
+    set_local_size()
     gc.set_threshold(50_000)  # imports of large libraries leave no garbage to collect
     from weft.training.finetune import finetune
     from weft.training.job import TrainingJob

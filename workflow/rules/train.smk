@@ -1,4 +1,4 @@
-# Fine-tuning through DeepSpeed's launcher, and the probe pass over the training set.
+# Fine-tuning on several processes, and the probe pass over the training set.
 
 
 rule train:

@@ -1,22 +1,14 @@
-"""DeepSpeed's settings and launch, and what its ranks leave behind."""
+"""DeepSpeed's settings, and what its ranks leave behind."""
 
-import base64
-import json
-import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
+from tests.support.ports import free_port
 from weft.config import load_experiment
-from weft.training.deepspeed import (
-    deepspeed_settings,
-    free_port,
-    launch_arguments,
-    launch_environment,
-    unlink_shared_buffer,
-)
+from weft.training.deepspeed import deepspeed_settings, unlink_shared_buffer
+from weft.training.launch import launch_environment
 
 
 @pytest.fixture
@@ -32,57 +24,6 @@ def test_the_global_batch_does_not_depend_on_the_processes(training, processes, 
     assert settings["gradient_accumulation_steps"] == steps
     assert settings["train_batch_size"] == training.batch_size
     assert settings["zero_optimization"]["stage"] == 2
-
-
-def devices(arguments):
-    return json.loads(base64.urlsafe_b64decode(arguments[arguments.index("--world_info") + 1]))
-
-
-def test_the_launcher_starts_the_ranks_of_a_job(monkeypatch):
-    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
-    arguments = launch_arguments(Path("state/job.json"), num_processes=2)
-    assert arguments[-3:] == ["--module", "weft.training.rank", "state/job.json"]
-    assert devices(arguments) == {"localhost": [0, 1]}
-
-
-@pytest.mark.parametrize(("visible", "used"), [("2,3", [2]), ("7", [7]), ("", [0]), ("MIG-1", [0])])
-def test_only_visible_devices_are_used(monkeypatch, visible, used):
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
-    assert devices(launch_arguments(Path("job.json"), num_processes=1)) == {"localhost": used}
-
-
-ENDING_RANK = """
-import os, sys
-print("rank", os.environ["RANK"], os.environ["WORLD_SIZE"])
-sys.exit(int(sys.argv[1]))
-"""
-
-
-@pytest.mark.parametrize("code", [0, 3])
-def test_the_launcher_runs_in_this_process_and_passes_on_a_failure(tmp_path, code):
-    (tmp_path / "ending_rank.py").write_text(ENDING_RANK)
-    arguments = [*launch_arguments(Path("job.json"), num_processes=1)[:-2], "ending_rank", str(code)]
-    process = (
-        "from weft.training.deepspeed import launch_environment, run_launcher\n"
-        f"run_launcher({arguments}, launch_environment(device='cpu', threads_per_process=1))"
-    )
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path])}
-    run = subprocess.run(
-        [sys.executable, "-c", process], env=environment, capture_output=True, text=True, check=False
-    )
-    assert run.returncode == code
-    assert "rank 0 1" in run.stdout
-
-
-def test_cpu_ranks_get_the_cpu_accelerator():
-    environment = launch_environment(device="cpu", threads_per_process=3)
-    assert environment["DS_ACCELERATOR"] == "cpu"
-    assert environment["OMP_NUM_THREADS"] == "3"
-    assert "DS_ACCELERATOR" not in launch_environment(device="cuda", threads_per_process=1)
-
-
-def test_a_free_port_is_not_a_privileged_one():
-    assert free_port() > 1023
 
 
 RANK = """

@@ -9,19 +9,23 @@ from weft.errors import ConfigError, TrainingError
 from weft.records.files import read_json
 from weft.training import job as job_module
 from weft.training.job import TrainingJob, launch_training
+from weft.training.launch import ONE_NODE, Nodes
 from weft.training.resume import latest_checkpoint
 
 
 @pytest.fixture
 def launch(tmp_path, monkeypatch):
-    """Return a function that launches a training and returns its arguments, environment and job."""
+    """Return a function that launches a training and returns the launcher's arguments and the job."""
     started = []
-    monkeypatch.setattr(job_module, "run_launcher", lambda *given: started.append(given))
+    monkeypatch.setattr(job_module.os, "environ", {"PATH": "/usr/bin"})
+    monkeypatch.setattr(
+        job_module, "launch_ranks", lambda *given, **options: started.append((*given, options))
+    )
     for name in ("base", "prepared"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "x").write_text(name)
 
-    def call(method="sft", *, num_processes=1, **changes):
+    def call(method="sft", *, num_processes=1, nodes=ONE_NODE, **changes):
         content = load_experiment("experiments/tiny.yaml").model_dump(mode="json")
         content["training"] |= changes
         experiment = type(load_experiment("experiments/tiny.yaml")).model_validate(content)
@@ -35,17 +39,19 @@ def launch(tmp_path, monkeypatch):
             num_workers=2,
             threads=3,
             device="cpu",
+            nodes=nodes,
         )
-        arguments, environment = started[-1]
-        return arguments, environment, read_json(tmp_path / arguments[-1], TrainingJob)
+        arguments, _ = started[-1]
+        return *started[-1], read_json(tmp_path / arguments[-1], TrainingJob)
 
     return call
 
 
 def test_the_ranks_read_what_the_launcher_wrote(launch, tmp_path):
-    arguments, environment, job = launch()
-    assert arguments[arguments.index("--module") + 1] == "weft.training.rank"
-    assert environment["OMP_NUM_THREADS"] == "3"
+    arguments, options, job = launch()
+    assert arguments[:2] == ["-m", "weft.training.rank"]
+    assert options == {"num_processes": 1, "nodes": ONE_NODE}
+    assert job_module.os.environ["OMP_NUM_THREADS"] == "3"
     assert job.experiment == load_experiment("experiments/tiny.yaml")
     assert job.run.run_id == "sft-worked-seed1"
     assert (job.base, job.out, job.num_workers) == (tmp_path / "base", tmp_path / "runs/a", 2)
@@ -157,3 +163,16 @@ def test_a_batch_that_cannot_be_divided_is_refused_before_the_launch(launch, tmp
     with pytest.raises(ConfigError, match="micro_batch_size"):
         launch(num_processes=3)
     assert not (tmp_path / "runs").exists()
+
+
+def test_the_ranks_of_all_machines_divide_the_batch(launch):
+    first, second = (Nodes(count=2, rank=rank, rendezvous="127.0.0.1:29500") for rank in range(2))
+    job = launch(**GIVEN, nodes=first)[2]
+    assert job.division.train_processes == 2
+    with pytest.raises(ConfigError, match="micro_batch_size"):
+        launch(**GIVEN, num_processes=3, nodes=first)
+    written = (job.state / "job.json").stat().st_mtime_ns
+    _, options, read = launch(**GIVEN, nodes=second)
+    assert read == job
+    assert (job.state / "job.json").stat().st_mtime_ns == written, "machine 0 alone writes the job"
+    assert options["nodes"] == second
