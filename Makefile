@@ -76,7 +76,9 @@ bench: setup  ## measure the start of commands, the report, and speed and memory
 
 plan: setup  ## print the jobs and downloads of an experiment without running it (EXPERIMENT=paper)
 	python -m weft plan $(EXPERIMENT)
-	snakemake -n --quiet rules --config experiment=$(EXPERIMENT)
+	@jobs=$$(snakemake -n --quiet rules host --config experiment=$(EXPERIMENT) 2>&1) || \
+	  { echo "$$jobs" >&2; exit 1; }; \
+	echo "$$jobs" | awk '/^Job stats:/ { part++ } part == 2 && /^$$/ { part++ } part != 2'  # not the table again
 
 base: setup  ## train the small base model anew into results/tiny/pretrained (80 minutes), and print what it can do
 	snakemake --cores all base

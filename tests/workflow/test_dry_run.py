@@ -1,6 +1,7 @@
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -57,6 +58,18 @@ def test_the_whole_grid_is_planned(snakemake, name, expected):
     assert result.returncode == 0, result.stderr
     assert jobs(result.stdout).items() >= expected.items()
     assert "pretrain" not in jobs(result.stdout)
+
+
+def test_make_plan_prints_the_table_of_jobs_once_and_fails_with_snakemake():
+    """The variables stand for the environment that ``make setup`` would create."""
+    command = ["make", "-s", "plan", "STAMP=", f"BIN={Path(sys.executable).parent}"]
+    options = {"cwd": REPOSITORY, "capture_output": True, "text": True, "check": False}
+    plan = subprocess.run([*command, "EXPERIMENT=paper"], **options)
+    assert plan.returncode == 0, plan.stderr
+    assert len(re.findall(r"^train +6$", plan.stdout, flags=re.M)) == 1
+    assert plan.stdout.count("Job stats:") == 1
+    assert "dry-run" in plan.stdout
+    assert subprocess.run([*command, "EXPERIMENT=absent"], **options).returncode != 0
 
 
 EVALUATION = {

@@ -20,6 +20,11 @@ def test_config_yaml_is_valid_and_names_an_experiment():
     assert resolve().experiment == "experiments/tiny.yaml"
 
 
+def test_no_folder_outside_of_the_working_directory_is_searched_by_default():
+    assert read_settings(DEFAULT).offline
+    assert not any(Path(folder).is_absolute() or ".." in folder for folder in read_settings(DEFAULT).offline)
+
+
 def test_without_config_yaml_the_message_says_where_commands_run(tmp_path):
     with pytest.raises(ConfigError, match="expected a file, got none; run the command in the root"):
         read_settings(tmp_path / "config.yaml")
