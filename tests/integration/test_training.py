@@ -54,14 +54,16 @@ class Workshop:
             [*WEFT, *map(str, arguments)], capture_output=True, text=True, timeout=500, check=False
         )
         assert result.returncode == 0, result.stdout[-3000:] + result.stderr[-6000:]
+        return result.stdout + result.stderr
 
     def train(self, name, *, method="weft", ranks=1, workers=0, **changes):
         file, out = self.write(name, changes), self.folder / "runs" / name
-        self.call(
+        log = self.call(
             "train", "--experiment", file, "--run", f"{method}-worked-seed1", "--base", self.base,
             "--prepared", self.prepared, "--out", out, "--processes", ranks, "--workers", workers,
             "--device", "cpu",
         )  # fmt: skip
+        assert "mismatch" not in log, "a batch size that looks wrong alarms whoever reads the log"
         return out
 
 

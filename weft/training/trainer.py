@@ -292,6 +292,15 @@ class DiffusionTrainer(Trainer):
         self.metric_sums = []
         return metric_means(self.accelerator.reduce(sums, reduction="sum"))
 
+    def create_accelerator_and_postprocess(self) -> None:
+        """Create the accelerator, which under DeepSpeed has the number of micro-batches from the beginning.
+
+        It would take the same number from DeepSpeed's configuration later, with a warning of a mismatch.
+        """
+        super().create_accelerator_and_postprocess()
+        if self.is_deepspeed_enabled:
+            self.accelerator.gradient_accumulation_steps = self.args.gradient_accumulation_steps
+
     def _prepare_for_training(self, *args: Any, **kwargs: Any) -> Any:
         """Prepare the model, and wrap it for several processes even if it was evaluated before.
 
