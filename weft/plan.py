@@ -164,12 +164,10 @@ def _describe_pin(
     hashes = "hash" if file else "hashes"
     if re.fullmatch(r"[0-9a-f]{40}", revision):
         commit = f"commit {revision[:8]}"
-    elif pin is not None:
+    elif pin is not None and pin.commit is not None:
         commit = f"{revision} is commit {pin.commit[:8]} by {pins}"
     elif is_hashed:
         commit = revision
     else:
-        return f"{revision}, not pinned: commit and {hashes} are recorded at the first download"
-    return (
-        f"{commit}, pinned by {hashes}" if is_hashed else f"{commit}, {hashes} recorded at the first download"
-    )
+        return f"{revision}, not pinned: commit and {hashes} are recorded at the first use"
+    return f"{commit}, pinned by {hashes}" if is_hashed else f"{commit}, {hashes} recorded at the first use"

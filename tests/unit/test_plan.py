@@ -84,13 +84,10 @@ S1K = "simplescaling/s1K/data/train-00000-of-00001.parquet"
 def test_files_from_the_hub_are_listed_with_their_pins():
     text = plan("paper")
     assert (
-        "to download: GSAI-ML/LLaDA-8B-Instruct (commit 08b83a6f, hashes recorded at the first download)"
-        in text
+        "to download: GSAI-ML/LLaDA-8B-Instruct (commit 08b83a6f, hashes recorded at the first use)" in text
     )
-    assert (
-        f"to download: {S1K} (main, not pinned: commit and hash are recorded at the first download)" in text
-    )
-    assert "00000-of-00010.parquet (commit e4e141ec, hash recorded at the first download)" in text
+    assert f"to download: {S1K} (main, not pinned: commit and hash are recorded at the first use)" in text
+    assert "00000-of-00010.parquet (commit e4e141ec, hash recorded at the first use)" in text
     assert "to download: gsm8k/test.jsonl (pinned by hash)" in text
 
 
@@ -101,7 +98,7 @@ def test_pins_of_the_first_use_are_listed(tmp_path):
     add_pin(pins, "dataset", "simplescaling/s1K-1.1", "main", commit="b" * 40, files={"other": "1" * 64})
     text = plan("paper", pins=pins)
     assert f"to download: {S1K} (main is commit aaaaaaaa by {pins}, pinned by hash)" in text
-    assert f"(main is commit bbbbbbbb by {pins}, hash recorded at the first download)" in text
+    assert f"(main is commit bbbbbbbb by {pins}, hash recorded at the first use)" in text
 
 
 def test_an_offline_copy_is_listed_with_its_pin(tmp_path):
@@ -116,8 +113,7 @@ def test_a_data_set_of_the_hub_is_listed_by_its_repository(tmp_path):
     pins = tmp_path / "mine.lock.json"
     text = "\n".join(plan_lines(described, offline=[], pins=pins))
     assert (
-        "to download: owner/set (main, not pinned: commit and hashes are recorded at the first download)"
-        in text
+        "to download: owner/set (main, not pinned: commit and hashes are recorded at the first use)" in text
     )
     add_pin(pins, "dataset", "owner/set", "main", commit="a" * 40, files={"train.csv": "1" * 64})
     (tmp_path / "owner/set").mkdir(parents=True)

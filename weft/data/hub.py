@@ -3,7 +3,7 @@
 The offline folders are searched first; otherwise the hub client downloads to its cache. A revision is
 pinned in the experiment's lock file (`weft.data.pins`) at its first use: `fetch_hub_file` and
 `fetch_hub_model` request the pinned commit and check the pinned hashes; `pin_hub_file` and `pin_hub_model`
-add the pin after the content has been read successfully.
+add the pin after the content has been read successfully. The hashes of offline copies are pinned as well.
 
 The hub client resumes an interrupted download up to five times and tries an unreachable hub six times
 within about 23 seconds. It keeps no partial file when its process ends.
@@ -54,7 +54,7 @@ def list_hub_dataset(source: HubDataset, *, offline: Sequence[str], pins: Path |
     from huggingface_hub import HfApi, hf_hub_download
 
     pin = find_pin(pins, "dataset", source.repo, source.revision)
-    revision = pin.commit if pin else source.revision
+    revision = _pinned_commit(pin) or source.revision
     try:
         with _hub_errors(f"data set {source.repo} at {revision}", source.repo, offline):
             info = HfApi().dataset_info(source.repo, revision=revision)
@@ -75,10 +75,16 @@ def _read_card(path: Path) -> str:
     return read_text(path, remedy=explain_renewal(path)) if path.is_file() else ""
 
 
+def _pinned_commit(pin: Pin | None) -> str | None:
+    return None if pin is None else pin.commit
+
+
 def _list_cached(repo: str, pin: Pin) -> HubListing | None:
     """Return the pinned files if all of them are in the client's cache."""
     from huggingface_hub import try_to_load_from_cache
 
+    if pin.commit is None:
+        return None
     paths = {
         name: try_to_load_from_cache(repo, name, revision=pin.commit, repo_type="dataset")
         for name in (CARD, *pin.files)
@@ -104,7 +110,7 @@ def fetch_hub_file(
     if path is None:
         from huggingface_hub import hf_hub_download
 
-        revision = pin.commit if pin else commit or source.revision
+        revision = _pinned_commit(pin) or commit or source.revision
         with _hub_errors(f"{source.file} of data set {source.repo} at {revision}", name, offline):
             path = Path(hf_hub_download(source.repo, source.file, revision=revision, repo_type="dataset"))
     if source.sha256 is not None:
@@ -117,11 +123,13 @@ def fetch_hub_file(
 
 
 def pin_hub_file(source: HubFile, path: Path, *, pins: Path | None) -> None:
-    """Pin commit and hash of a file from `fetch_hub_file`, unless it is offline or its hash is given."""
-    commit = cached_commit(path)
-    if pins is not None and commit is not None and source.sha256 is None:
+    """Pin hash and commit of a file from `fetch_hub_file`, unless the experiment gives the hash.
+
+    The commit of an offline copy is not known.
+    """
+    if pins is not None and source.sha256 is None:
         hashes = {source.file: file_sha256(path)}
-        add_pin(pins, "dataset", source.repo, source.revision, commit=commit, files=hashes)
+        add_pin(pins, "dataset", source.repo, source.revision, commit=cached_commit(path), files=hashes)
 
 
 def fetch_hub_model(source: HubModel, *, offline: Sequence[str], pins: Path | None = None) -> Path:
@@ -134,7 +142,7 @@ def fetch_hub_model(source: HubModel, *, offline: Sequence[str], pins: Path | No
     if folder is None:
         from huggingface_hub import snapshot_download
 
-        revision = pin.commit if pin else source.revision
+        revision = _pinned_commit(pin) or source.revision
         patterns = [f"*{suffix}" for suffix in MODEL_SUFFIXES]
         with _hub_errors(f"model {source.repo} at {revision}", source.repo, offline):
             folder = Path(snapshot_download(source.repo, revision=revision, allow_patterns=patterns))
@@ -145,16 +153,15 @@ def fetch_hub_model(source: HubModel, *, offline: Sequence[str], pins: Path | No
 
 
 def pin_hub_model(source: HubModel, folder: Path, *, pins: Path) -> None:
-    """Pin commit and hashes of a checkpoint from `fetch_hub_model`, unless it is offline.
+    """Pin hashes and commit of a checkpoint from `fetch_hub_model`; that of an offline copy is not known.
 
     The hashes given by the hub are checked. Files with a hash in the experiment are not pinned.
     """
-    commit = cached_commit(folder)
-    if commit is not None:
-        files = model_files(folder)
-        for file in files:
-            _check_hash_of_hub(file)
-        hashes = {file.name: file_sha256(file) for file in files if file.name not in source.sha256}
+    commit, files = cached_commit(folder), model_files(folder)
+    for file in files:
+        _check_hash_of_hub(file)
+    hashes = {file.name: file_sha256(file) for file in files if file.name not in source.sha256}
+    if commit is not None or hashes:
         add_pin(pins, "model", source.repo, source.revision, commit=commit, files=hashes)
 
 

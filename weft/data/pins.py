@@ -1,9 +1,10 @@
 """The lock file of an experiment: the commit and the file hashes of each revision on the hub.
 
-The commit of a branch such as ``main`` changes over time. The first download through an experiment
-``NAME.yaml`` writes the commit and the SHA-256 of every downloaded file to ``NAME.lock.json`` in the same
-folder. Later downloads request that commit, and all copies are checked against these hashes. The lock file
-should be put under version control. To follow the branch again, delete an entry or the whole file.
+The commit of a branch such as ``main`` changes over time. The first use through an experiment ``NAME.yaml``
+writes the commit and the SHA-256 of every file to ``NAME.lock.json`` in the same folder. Later downloads
+request that commit, and all copies are checked against these hashes. The commit of an offline copy is not
+known; the first download that agrees with the hashes adds it. The lock file should be put under version
+control. To follow the branch again, delete an entry or the whole file.
 """
 
 from collections.abc import Mapping
@@ -23,8 +24,8 @@ RepoType = Literal["dataset", "model"]
 class Pin(Section):
     """The content of a revision of a repository."""
 
-    commit: Annotated[str, Field(pattern=r"^[0-9a-f]{7,64}$")]
-    """Commit of the revision."""
+    commit: Annotated[str, Field(pattern=r"^[0-9a-f]{7,64}$")] | None
+    """Commit of the revision; None as long as only offline copies were used."""
     files: dict[str, Sha256]
     """SHA-256 of each file that was used."""
 
@@ -48,12 +49,27 @@ def find_pin(pins: Path | None, repo_type: RepoType, repo: str, revision: str) -
 
 
 def add_pin(
-    pins: Path, repo_type: RepoType, repo: str, revision: str, *, commit: str, files: Mapping[str, str]
+    pins: Path,
+    repo_type: RepoType,
+    repo: str,
+    revision: str,
+    *,
+    commit: str | None,
+    files: Mapping[str, str],
 ) -> None:
     """Add the commit of a revision, and hashes by path in the repository, to the lock file.
 
-    Entries are never changed: a DataError is raised if they differ. The file is locked during the update,
-    so that concurrent jobs do not overwrite each other's entries.
+    Args:
+        pins: the lock file.
+        repo_type: type of the repository.
+        repo: the repository.
+        revision: the revision.
+        commit: its commit; None for an offline copy.
+        files: path in the repository -> SHA-256.
+
+    Raises:
+        DataError: the entry differs, which is never changed, or the file cannot be written. The file is
+            locked during the update, so that concurrent jobs do not overwrite each other's entries.
     """
     from filelock import FileLock
 
@@ -63,16 +79,17 @@ def add_pin(
             entries = _read(pins)
             pin = entries.get(key, Pin(commit=commit, files={}))
             changed = sorted(name for name in files if pin.files.get(name, files[name]) != files[name])
-            if pin.commit != commit or changed:
+            known = pin.commit or commit
+            if (commit is not None and known != commit) or changed:
                 raise DataError(
                     f"{pins} has commit {pin.commit} for {key}, got {commit} (changed files: {changed}); "
                     "another job pinned it in the meantime: run this job again"
                 )
-            entries[key] = Pin(commit=commit, files=dict(sorted({**pin.files, **files}.items())))
+            entries[key] = Pin(commit=known, files=dict(sorted({**pin.files, **files}.items())))
             write_json(pins, {name: entries[name].model_dump() for name in sorted(entries)})
     except OSError as error:
         raise DataError(
-            f"{pins} must be writable, to pin the commit that was used: {error}; or give commit and sha256 "
+            f"{pins} must be writable, to pin what was used: {error}; or give commit and sha256 "
             "in the experiment file"
         ) from error
 

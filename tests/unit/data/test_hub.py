@@ -6,6 +6,7 @@ import json
 import os
 import random
 import re
+import shutil
 import subprocess
 import sys
 import threading
@@ -165,6 +166,46 @@ def test_an_offline_copy_is_checked_against_the_pinned_hash(online, describe, we
     assert "as pinned in" in weft("dataset", "set")[1]
     (copy / "train.jsonl").write_bytes(GOOD)
     assert weft("dataset", "set")[0] == 0
+
+
+def test_the_first_use_of_an_offline_copy_pins_its_hash(hub, online, describe, weft, lock, tmp_path):
+    online("http://127.0.0.1:9")
+    copy = tmp_path / "offline" / "owner" / "set"
+    copy.mkdir(parents=True)
+    (copy / "train.jsonl").write_bytes(GOOD)
+    assert weft("dataset", "set")[0] == 0
+    pinned = {"commit": None, "files": {"train.jsonl": SHA256}}
+    assert json.loads(lock.read_text()) == {"datasets/owner/set@main": pinned}
+    (copy / "train.jsonl").write_bytes(OTHER)
+    assert "as pinned in" in weft("dataset", "set")[1]
+
+
+def test_a_download_after_an_offline_copy_is_checked_and_adds_the_commit(
+    hub, online, describe, weft, lock, tmp_path
+):
+    copy = tmp_path / "offline" / "owner" / "set"
+    copy.mkdir(parents=True)
+    (copy / "train.jsonl").write_bytes(OTHER)
+    weft("dataset", "set")
+    (tmp_path / "offline").rename(tmp_path / "away")
+    assert "as pinned in" in weft("dataset", "set")[1]
+    hub.put("datasets/owner/set", "train.jsonl", OTHER, commit=NEXT_COMMIT)
+    assert weft("dataset", "set")[0] == 0
+    assert json.loads(lock.read_text())["datasets/owner/set@main"]["commit"] == NEXT_COMMIT
+
+
+def test_the_files_of_an_offline_model_are_pinned(online, describe, weft, lock, tmp_path):
+    online("http://127.0.0.1:9")
+    shutil.copytree(TINY_BASE, tmp_path / "offline/owner/model")
+    assert weft("base")[0] == 0
+    pinned = json.loads(lock.read_text())["models/owner/model@main"]
+    assert pinned["commit"] is None
+    assert pinned["files"].keys() == {file.name for file in (tmp_path / "out").iterdir()}
+    config = tmp_path / "offline/owner/model/config.json"
+    content = config.read_text()
+    config.unlink()  # the placed file is a hard link to it
+    config.write_text(content + " ")
+    assert "config.json, as pinned in" in weft("base")[1]
 
 
 def test_a_hash_in_the_experiment_refuses_other_content_and_names_what_to_delete(

@@ -60,6 +60,18 @@ def test_a_pin_cannot_change(tmp_path, other):
     assert pins.read_bytes() == before
 
 
+def test_the_commit_of_an_offline_copy_is_added_by_the_first_download(tmp_path):
+    pins = tmp_path / "x.lock.json"
+    pin(pins, commit=None)
+    assert find_pin(pins, "dataset", "o/r", "main").commit is None
+    pin(pins, "y", TWO, commit=A)
+    pin(pins, commit=None)
+    pinned = find_pin(pins, "dataset", "o/r", "main")
+    assert (pinned.commit, pinned.files) == (A, {"x": ONE, "y": TWO})
+    with pytest.raises(DataError, match=f"x.lock.json has commit {A} .*changed files: \\['x'\\]"):
+        pin(pins, commit=None, sha256=TWO)
+
+
 def test_concurrent_jobs_keep_all_pins(tmp_path):
     pins = tmp_path / "x.lock.json"
     context = multiprocessing.get_context("spawn")
