@@ -63,13 +63,13 @@ def test_the_whole_grid_is_planned(snakemake, name, expected):
 def test_make_plan_prints_the_table_of_jobs_once_and_fails_with_snakemake():
     """The variables stand for the environment that ``make setup`` would create."""
     command = ["make", "-s", "plan", "STAMP=", f"BIN={Path(sys.executable).parent}"]
-    options = {"cwd": REPOSITORY, "capture_output": True, "text": True, "check": False}
-    plan = subprocess.run([*command, "EXPERIMENT=paper"], **options)
+    options = {"cwd": REPOSITORY, "capture_output": True, "text": True}
+    plan = subprocess.run([*command, "EXPERIMENT=paper"], check=False, **options)
     assert plan.returncode == 0, plan.stderr
     assert len(re.findall(r"^train +6$", plan.stdout, flags=re.M)) == 1
     assert plan.stdout.count("Job stats:") == 1
     assert "dry-run" in plan.stdout
-    assert subprocess.run([*command, "EXPERIMENT=absent"], **options).returncode != 0
+    assert subprocess.run([*command, "EXPERIMENT=absent"], check=False, **options).returncode != 0
 
 
 EVALUATION = {

@@ -10,7 +10,7 @@ within about 23 seconds. It keeps no partial file when its process ends.
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +24,9 @@ from weft.errors import DataError
 from weft.provenance import file_sha256
 from weft.records.files import read_text
 
-MODEL_SUFFIXES = (".json", ".safetensors", ".jinja", "merges.txt")
+WEIGHTS_SUFFIX = ".safetensors"
+TEXT_SUFFIXES = (".json", ".jinja", "merges.txt")
+MODEL_SUFFIXES = (WEIGHTS_SUFFIX, *TEXT_SUFFIXES)
 """Endings of the files of a checkpoint that are used: configuration, tokenizer and weights, no code."""
 
 
@@ -135,21 +137,36 @@ def pin_hub_file(source: HubFile, path: Path, *, pins: Path | None) -> None:
 def fetch_hub_model(source: HubModel, *, offline: Sequence[str], pins: Path | None = None) -> Path:
     """Return the path of a checkpoint directory, without code, in the same way as `fetch_hub_file`.
 
-    A hash in the experiment takes precedence over the hash of the same file in the lock file.
+    A hash in the experiment takes precedence over the hash of the same file in the lock file. Configuration
+    and tokenizer are downloaded and checked before the weights, which are thousands of times larger.
     """
     pin = find_pin(pins, "model", source.repo, source.revision)
+    pinned = pin.files if pin else {}
+    hashes = {**pinned, **source.sha256}
+
+    def check(folder: Path, names: Iterable[str]) -> None:
+        for name in names:
+            origin = "" if name in source.sha256 else f", as pinned in {pins},"
+            check_sha256(folder / name, hashes[name], name=f"{folder / name}{origin}")
+
     folder = find_offline(source.repo, offline)
     if folder is None:
-        from huggingface_hub import snapshot_download
-
         revision = _pinned_commit(pin) or source.revision
-        patterns = [f"*{suffix}" for suffix in MODEL_SUFFIXES]
-        with _hub_errors(f"model {source.repo} at {revision}", source.repo, offline):
-            folder = Path(snapshot_download(source.repo, revision=revision, allow_patterns=patterns))
-    for name, sha256 in {**(pin.files if pin else {}), **source.sha256}.items():
-        origin = "" if name in source.sha256 else f", as pinned in {pins},"
-        check_sha256(folder / name, sha256, name=f"{folder / name}{origin}")
+        folder = _download_model(source.repo, revision, TEXT_SUFFIXES, offline)
+        check(folder, [name for name in hashes if not name.endswith(WEIGHTS_SUFFIX)])
+        revision = cached_commit(folder) or revision  # a branch may move between the two downloads
+        folder = _download_model(source.repo, revision, (WEIGHTS_SUFFIX,), offline)
+    check(folder, hashes)
     return folder
+
+
+def _download_model(repo: str, revision: str, suffixes: Sequence[str], offline: Sequence[str]) -> Path:
+    """Download the files of a model with these endings to the client's cache, and return its folder."""
+    from huggingface_hub import snapshot_download
+
+    patterns = [f"*{suffix}" for suffix in suffixes]
+    with _hub_errors(f"model {repo} at {revision}", repo, offline):
+        return Path(snapshot_download(repo, revision=revision, allow_patterns=patterns))
 
 
 def pin_hub_model(source: HubModel, folder: Path, *, pins: Path) -> None:

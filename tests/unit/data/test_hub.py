@@ -391,6 +391,37 @@ def test_a_hash_in_the_experiment_takes_precedence_over_the_lock_file(
     assert "absent.json must have sha256" in weft("base")[1]
 
 
+@pytest.mark.parametrize("name", ["tokenizer.json", "absent.json"])
+def test_a_wrong_tokenizer_is_found_before_the_weights_are_downloaded(
+    hub, online, describe, weft, model_on_hub, name
+):
+    describe(model={"sha256": {name: "0" * 64}})
+    assert f"{name} must have sha256 0000" in weft("base")[1]
+    assert hub.fetched("tokenizer.json") == [None]
+    assert hub.fetched("model.safetensors") == []
+    describe()
+    assert weft("base")[0] == 0
+    assert hub.fetched("tokenizer.json") == hub.fetched("model.safetensors") == [None]
+
+
+def test_weights_are_those_of_the_commit_of_the_tokenizer(
+    hub, online, describe, weft, lock, model_on_hub, monkeypatch
+):
+    """The branch moves between the two downloads."""
+    original = huggingface_hub.snapshot_download
+    new = dict(hub.files["owner/model"][COMMIT])
+
+    def download(*arguments, **options):
+        folder = original(*arguments, **options)
+        for name, content in new.items():
+            hub.put("owner/model", name, content, commit=NEXT_COMMIT)
+        return folder
+
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", download)
+    assert weft("base")[0] == 0
+    assert json.loads(lock.read_text())["models/owner/model@main"]["commit"] == COMMIT
+
+
 def test_an_absent_model_is_named(online, describe, weft):
     code, output = weft("base")
     assert code == 2
