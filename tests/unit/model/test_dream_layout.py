@@ -1,36 +1,13 @@
 import pytest
-import torch
 
+from tests.support.published import PUBLISHED
 from weft.errors import CheckpointError
 from weft.model import read_config
 from weft.model.checkpoint import find_family
 
 LAYOUT = find_family("dream")
 
-# As in Dream-org/Dream-v0-Instruct-7B, as far as the sizes go.
-SIZES = {
-    "model_type": "Dream",
-    "vocab_size": 152064,
-    "hidden_size": 3584,
-    "intermediate_size": 18944,
-    "num_hidden_layers": 28,
-    "num_attention_heads": 28,
-    "num_key_value_heads": 4,
-    "max_position_embeddings": 131072,
-    "rms_norm_eps": 1e-6,
-    "rope_theta": 1000000.0,
-    "pad_token_id": 151643,
-    "mask_token_id": 151666,
-}
-
-
-def test_the_7b_shape_has_the_published_tensors_and_size():
-    with torch.device("meta"):
-        model = LAYOUT.model_class(LAYOUT.to_config(SIZES))
-    names = list(model.state_dict())
-    assert len(names) == 339
-    assert [LAYOUT.to_our_name(name) for name in names] == names
-    assert model.num_parameters() == 15_231_233_024 // 2
+SIZES = PUBLISHED["dream"].fields
 
 
 def test_the_stored_small_configuration_is_read(shared_data):
