@@ -20,6 +20,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 ROOMS_WITH_MIRROR = (
     "benchmarks",
     "config",
+    "costs",
     "data",
     "diffusion",
     "harness",
