@@ -195,6 +195,16 @@ def state_folder(out: Path, digest: str) -> Path:
     return out.with_name(f".{out.name}.{digest[:12]}.state")
 
 
+def kept_folder(out: Path, digest: str) -> Path:
+    """Return the path of the folder that keeps the result of a finished training."""
+    return out.with_name(f".{out.name}.{digest[:12]}.done")
+
+
+def launched(out: Path) -> Path:
+    """Return the path whose lock is held while a training is launched and runs."""
+    return out.with_name(f"{out.name}.launch")
+
+
 def snapshot_folder(run_folder: Path, step: Length) -> Path:
     """Return the path of the adapter after an optimiser step, in the folder of a run."""
     return run_folder / "snapshots" / str(step)

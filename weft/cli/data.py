@@ -1,6 +1,5 @@
 """``weft data``: test questions, training examples, and the base model."""
 
-import shutil
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Annotated
@@ -25,7 +24,7 @@ from weft.data.pins import pins_path
 from weft.errors import ConfigError, find_by_name
 from weft.records import Example
 from weft.records.checks import join_places
-from weft.records.files import atomic_directory, read_lines, write_json, write_lines
+from weft.records.files import atomic_directory, link_or_copy, read_lines, write_json, write_lines
 
 data_app = typer.Typer(
     help="Generate or download questions, training examples and the base model.", no_args_is_help=True
@@ -279,12 +278,4 @@ def _place(files: Iterable[Path], out: Path) -> None:
     """Create a folder with the files of a checkpoint or an adapter."""
     with atomic_directory(out) as folder:
         for file in files:
-            _link_or_copy(file, folder / file.name)
-
-
-def _link_or_copy(source: Path, target: Path) -> None:
-    """Create a hard link, or a copy if the file system does not support hard links."""
-    try:
-        target.hardlink_to(source.resolve())
-    except OSError:
-        shutil.copyfile(source, target)
+            link_or_copy(file, folder / file.name)

@@ -71,6 +71,28 @@ def atomic_directory(out: Path) -> Iterator[Path]:
     growing.replace(out)
 
 
+def link_or_copy(source: Path, target: Path) -> None:
+    """Create a hard link, or a copy with the same time if the file system does not support hard links."""
+    try:
+        target.hardlink_to(source.resolve())
+    except OSError:
+        shutil.copyfile(source, target)
+        status = source.stat()
+        os.utime(target, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+
+def link_tree(source: Path, out: Path) -> None:
+    """Create a directory with links to all files below another one, or with copies; see `link_or_copy`.
+
+    An existing directory ``out`` is replaced.
+    """
+    with atomic_directory(out) as folder:
+        for file in sorted(path for path in source.rglob("*") if path.is_file()):
+            target = folder / file.relative_to(source)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            link_or_copy(file, target)
+
+
 @contextmanager
 def lock_output(out: Path) -> Iterator[None]:
     """Lock the file or directory ``out`` during the block, after waiting for other processes.

@@ -22,6 +22,7 @@ from weft.training.adapters import lora_settings
 from weft.training.callbacks import BufferCallback, history_rows, timing_summary
 from weft.training.deepspeed import deepspeed_settings
 from weft.training.job import TrainingJob
+from weft.training.kept import kept_result, place_finished
 from weft.training.resume import latest_checkpoint
 from weft.training.saving import save_trained
 from weft.training.snapshots import SnapshotCallback, copy_snapshots
@@ -64,14 +65,15 @@ def finetune(job: TrainingJob) -> None:
         timing = timing_summary(
             log, num_processes=num_processes, device=arguments.device.type, setup_seconds=setup_seconds
         )
-        with atomic_directory(job.out) as folder:
+        result = kept_result(job.out, job.key)
+        with atomic_directory(result) as folder:
             _save(trainer, tensors, job.base, folder)
             write_run_card(folder, describe_run(job.experiment, run, job.base), family=read_family(job.base))
             copy_snapshots(job.state, folder)
             write_lines(folder / HISTORY_FILE, history_rows(log))
             write_json(folder / TIMING_FILE, timing)
         write_provenance(
-            job.out,
+            result,
             settings=job.experiment.model_dump(mode="json"),
             experiment=job.experiment.name,
             seed=run.seed,
@@ -79,6 +81,7 @@ def finetune(job: TrainingJob) -> None:
             device=job.device,
             notes={"run": run.run_id},
         )
+        place_finished(job.out, job.key)
     # Torch requires that all ranks close their communication together.
     trainer.accelerator.wait_for_everyone()
     trainer.accelerator.end_training()

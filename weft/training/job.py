@@ -7,7 +7,9 @@ interrupted training resumes.
 """
 
 import importlib.util
+import logging
 import os
+from contextlib import nullcontext
 from pathlib import Path
 
 from pydantic import ConfigDict
@@ -20,9 +22,11 @@ from weft.errors import ConfigError
 from weft.provenance import digest, stored_digest
 from weft.records import Record
 from weft.records.files import write_json
+from weft.training.kept import has_finished, lock_training, place_finished, training_key
 from weft.training.launch import ONE_NODE, Nodes, launch_environment, launch_ranks
 from weft.training.resume import JOB_FILE, Division, make_state_folder, require_same_division
 
+LOG = logging.getLogger(__name__)
 PACKAGES: dict[Tracker, str] = {
     "trackio": "trackio",
     "tensorboard": "tensorboard",
@@ -50,6 +54,8 @@ class TrainingJob(Record):
     state: Path
     """Directory of the checkpoints for resuming, with this file. It is not below ``out``, because Snakemake
     deletes the outputs of an interrupted job."""
+    key: str
+    """Digest of everything that determines the result, under which it is kept (`weft.training.kept`)."""
     frozen_probe: Path
     """File with the base model's uncertainties, shared by all runs whose probes have the same inputs."""
     num_workers: int
@@ -87,6 +93,9 @@ def launch_training(
     all paths are on a file system that they share. Machine 0 alone writes the job; the ranks of the others
     read it once all machines have met.
 
+    If another process trains the same output, it is waited for first. If the same training has been finished
+    before, its result is used, and nothing is trained.
+
     Args:
         experiment: the checked experiment.
         run: method, data set and seed.
@@ -115,32 +124,37 @@ def launch_training(
     if experiment.learning_curve is not None:
         settings.append(experiment.learning_curve.snapshot_settings())
     name, division = digest([*settings, *inputs]), Division.of(training, num_processes=total)
-    state = layout.state_folder(out, name)
-    if nodes.rank == 0:
-        require_same_division(state, division)
-        make_state_folder(out, name)
+    key = training_key(experiment, run, inputs)
     # Runs share the base model's uncertainties, which do not depend on seeds and most settings.
     probe = digest([*inputs, training.max_length, training.dtype, _probe_settings(method)])
-    job = TrainingJob.model_validate(
-        {
-            "experiment": experiment.model_dump(mode="json"),
-            "run_id": run.run_id,
-            "base": base,
-            "prepared": prepared,
-            "out": out,
-            "state": state,
-            "frozen_probe": layout.frozen_probe(out, probe),
-            "num_workers": num_workers,
-            "device": device,
-            "division": division.as_object(),
-            "report_to": report_to,
-        }
-    )
-    job_file = (state / JOB_FILE).absolute()
-    if nodes.rank == 0:
-        write_json(job_file, job)
-    os.environ.update(launch_environment(device=device, threads_per_process=threads))
-    launch_ranks(["-m", "weft.training.rank", str(job_file)], num_processes=num_processes, nodes=nodes)
+    state = layout.state_folder(out, name)
+    with lock_training(out) if nodes.rank == 0 else nullcontext():
+        if place_finished(out, key) if nodes.rank == 0 else has_finished(out, key):
+            LOG.info("%s: this training was finished before; its result is used", out)
+            return
+        job_file = (state / JOB_FILE).absolute()
+        if nodes.rank == 0:
+            require_same_division(state, division)
+            make_state_folder(out, name)
+            job = TrainingJob.model_validate(
+                {
+                    "experiment": experiment.model_dump(mode="json"),
+                    "run_id": run.run_id,
+                    "base": base,
+                    "prepared": prepared,
+                    "out": out,
+                    "state": state,
+                    "key": key,
+                    "frozen_probe": layout.frozen_probe(out, probe),
+                    "num_workers": num_workers,
+                    "device": device,
+                    "division": division.as_object(),
+                    "report_to": report_to,
+                }
+            )
+            write_json(job_file, job)
+        os.environ.update(launch_environment(device=device, threads_per_process=threads))
+        launch_ranks(["-m", "weft.training.rank", str(job_file)], num_processes=num_processes, nodes=nodes)
 
 
 def require_tracker(name: Tracker) -> None:

@@ -6,9 +6,11 @@ import pytest
 
 from weft.config import load_experiment
 from weft.errors import ConfigError, TrainingError
+from weft.provenance import write_provenance
 from weft.records.files import read_json
 from weft.training import job as job_module
 from weft.training.job import TrainingJob, launch_training
+from weft.training.kept import kept_result
 from weft.training.launch import ONE_NODE, Nodes
 from weft.training.resume import latest_checkpoint
 
@@ -44,6 +46,7 @@ def launch(tmp_path, monkeypatch):
         arguments, _ = started[-1]
         return *started[-1], read_json(tmp_path / arguments[-1], TrainingJob)
 
+    call.started = started
     return call
 
 
@@ -56,6 +59,22 @@ def test_the_ranks_read_what_the_launcher_wrote(launch, tmp_path):
     assert job.run.run_id == "sft-worked-seed1"
     assert (job.base, job.out, job.num_workers) == (tmp_path / "base", tmp_path / "runs/a", 2)
     assert arguments[-1] == str(job.state / "job.json")
+
+
+def test_a_training_that_was_finished_before_is_not_launched(launch, tmp_path, caplog):
+    job = launch()[2]
+    result = kept_result(job.out, job.key)
+    result.mkdir(parents=True)
+    (result / "history.jsonl").write_text("steps")
+    write_provenance(result, settings={}, experiment="tiny")
+    launched = len(launch.started)
+    with caplog.at_level(logging.INFO, logger="weft"):
+        launch()
+    assert len(launch.started) == launched
+    assert f"{job.out}: this training was finished before; its result is used" in caplog.text
+    assert (job.out / "history.jsonl").samefile(result / "history.jsonl")
+    launch(learning_rate=0.5)
+    assert len(launch.started) == launched + 1, "other settings are trained"
 
 
 GIVEN = {"micro_batch_size": 4}  # which two processes can share

@@ -22,7 +22,8 @@ launch_ranks(sys.argv[4:], num_processes=int(sys.argv[1]), nodes=Nodes(2, int(sy
 RANK = """
 import os, sys
 names = ("RANK", "LOCAL_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE", "CUDA_VISIBLE_DEVICES")
-print("rank", *(os.environ.get(name) for name in names), flush=True)
+line = " ".join(["rank", *(str(os.environ.get(name)) for name in names)])
+os.write(1, f"{line}\\n".encode())  # in one piece, since the ranks share a pipe
 sys.exit(int(sys.argv[1]) if os.environ["RANK"] == "0" else 0)
 """
 
