@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from weft.config import Evaluation, Experiment, FineTuning, Sampled, StoredGenerations
-from weft.config.instructions import D1_TEXTS
+from weft.config.instructions import instruction_file
 from weft.config.places import find_path
 from weft.config.sources import (
     BaseModelSource,
@@ -137,10 +137,8 @@ def _list_needs(experiment: Sampled, offline: Sequence[str], pins: Path | None) 
             yield from (_describe_absence(path, "file") for path in absent)
         elif isinstance(source, CustomBenchmark) and not find_path(source.path).is_file():
             yield _describe_absence(source.path, "file")
-    instructions = {getattr(source, "instruction", "none") for source in sources}
-    needs.update(
-        {D1_TEXTS[name].offline: "pinned by hash" for name in sorted(instructions & D1_TEXTS.keys())}
-    )
+    texts = [instruction_file(getattr(source, "instruction", "none")) for source in sources]
+    needs.update({file.offline: "pinned by hash" for file in texts if file is not None})
     for name, pinned in needs.items():
         path = find_offline(name, offline)
         yield f"  {f'found: {path}' if path else f'to download: {name}'} ({pinned})"

@@ -4,17 +4,17 @@ The repository does not contain d1's texts. They are read from d1's source at a 
 against the hashes given here. `weft.data.instructions` contains short texts of our own.
 """
 
-from typing import Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Discriminator, Field, Tag
 
 from weft.config.section import Section, Sha256
 
-Instruction = Literal[
+InstructionName = Literal[
     "none", "format", "sudoku", "countdown", "mathematics",
     "d1/gsm8k", "d1/math500", "d1/countdown", "d1/sudoku", "d1/sft",
 ]  # fmt: skip
-"""Name of the text that precedes every question."""
+"""Name of a text that weft contains or that d1 has."""
 
 
 class InstructionFile(Section):
@@ -29,6 +29,16 @@ class InstructionFile(Section):
     offline: str = Field(min_length=1)
     """Path of a local copy, relative to the folders of ``offline`` in config.yaml."""
 
+
+def _kind_of_instruction(value: Any) -> str:
+    return "instruction_file" if isinstance(value, dict | InstructionFile) else "instruction_name"
+
+
+Instruction = Annotated[
+    Annotated[InstructionName, Tag("instruction_name")] | Annotated[InstructionFile, Tag("instruction_file")],
+    Discriminator(_kind_of_instruction),
+]
+"""The text that precedes every question: its name, or the file that contains it."""
 
 D1_COMMIT = "837888f22c21a5da91a0af2b0d7b19e81d9b47ec"
 
@@ -53,3 +63,8 @@ D1_TEXTS: dict[str, InstructionFile] = {
 }
 """Name -> location of each text of d1. Two independent forks of d1 have the same hashes."""
 # fmt: on
+
+
+def instruction_file(instruction: Instruction) -> InstructionFile | None:
+    """Return the file from which an instruction is read; None for a text that weft contains."""
+    return instruction if isinstance(instruction, InstructionFile) else D1_TEXTS.get(instruction)

@@ -40,8 +40,8 @@ EXPECTED = {
 """Pydantic's name of an offence -> what was expected."""
 FILE_KINDS = ("web", "hub")
 """Tags of the two kinds of files, which differ in their keys."""
-HUB_KINDS = ("hub_dataset", "hub_files")
-"""Tags of the two kinds of training sets on the hub, which follow the tag ``hub``."""
+ADDED_KINDS = ("hub_dataset", "hub_files", "instruction_name", "instruction_file")
+"""Tags of the two kinds of training sets on the hub, which follow the tag ``hub``, and of instructions."""
 
 
 class Section(BaseModel):
@@ -134,7 +134,7 @@ def _keys_in_file(location: Sequence[str | int], content: JsonObject) -> tuple[s
     value: Any = content
     is_tagged = False
     for position, key in enumerate(location):
-        if key in HUB_KINDS:
+        if key in ADDED_KINDS:
             continue
         is_last = position == len(location) - 1
         is_tag = not is_tagged and _is_tag(key, value, is_last=is_last)

@@ -26,8 +26,9 @@ class Settings(Section):
     experiment: str = Field(min_length=1)
     """Name of a file in experiments/ without .yaml or .yml, or path of an experiment file."""
     offline: list[str]
-    """Folders that are searched, in order, for files that would otherwise be downloaded. On the command line
-    also a single folder, or folders with commas between them."""
+    """Folders that are searched, in order, for files that would otherwise be downloaded, and addresses of
+    mirrors of files that are not on the hub. On the command line also a single folder, or folders with commas
+    between them."""
     device: Literal["auto", "cpu", "cuda"]
     """Device of the models; auto uses a GPU if there is one."""
     train_processes: int = Field(gt=0)

@@ -8,7 +8,7 @@ d1's texts: it parses the source files of d1, without running them, and reads th
 import ast
 from collections.abc import Sequence
 
-from weft.config.instructions import D1_COMMIT, D1_TEXTS, InstructionFile
+from weft.config.instructions import D1_COMMIT, Instruction, InstructionFile, instruction_file
 from weft.data.web import read_web_file
 from weft.errors import DataError
 from weft.records.ids import text_sha256
@@ -36,17 +36,19 @@ INSTRUCTIONS = {
 MAX_SOURCE_BYTES = 1_000_000
 
 
-def find_instruction(name: str, *, offline: Sequence[str]) -> str:
-    """Return the text of an instruction; the texts of d1 are looked up offline or downloaded."""
-    source = D1_TEXTS.get(name)
-    return INSTRUCTIONS[name] if source is None else fetch_instruction(source, offline=offline)
+def find_instruction(instruction: Instruction, *, offline: Sequence[str]) -> str:
+    """Return the text of an instruction; a text in a file is looked up offline or downloaded."""
+    source = instruction_file(instruction)
+    return INSTRUCTIONS[str(instruction)] if source is None else fetch_instruction(source, offline=offline)
 
 
-def describe_instruction(name: str) -> dict[str, str]:
-    """Return the name, the hash and, for a text of d1, the source of an instruction."""
-    if name in D1_TEXTS:
-        return {"name": name, "sha256": D1_TEXTS[name].sha256, "commit": D1_COMMIT, "url": D1_TEXTS[name].url}
-    return {"name": name, "sha256": text_sha256(INSTRUCTIONS[name])}
+def describe_instruction(instruction: Instruction) -> dict[str, str]:
+    """Return the name, the hash and, for a text in a file, the source of an instruction."""
+    if isinstance(instruction, InstructionFile):
+        return {"name": instruction.constant, "sha256": instruction.sha256, "url": instruction.url}
+    if (source := instruction_file(instruction)) is not None:
+        return {"name": instruction, "sha256": source.sha256, "commit": D1_COMMIT, "url": source.url}
+    return {"name": instruction, "sha256": text_sha256(INSTRUCTIONS[instruction])}
 
 
 def with_instruction(instruction: str, question: str) -> str:

@@ -1,7 +1,10 @@
 """Local copies of published files: find them in the offline folders, and check their content.
 
 The setting ``offline`` in config.yaml lists folders. A file that would be downloaded is looked up in them
-first. The module imports no heavy library, because the Snakefile imports it.
+first. An address in the list is a mirror: a web server with the content of such a folder, from which files
+with an address are fetched. Files of the hub are not, because ``HF_ENDPOINT`` names another hub.
+
+The module imports no heavy library, because the Snakefile imports it.
 """
 
 import re
@@ -16,12 +19,19 @@ from weft.provenance import file_sha256
 
 def find_offline(name: str, folders: Sequence[str]) -> Path | None:
     """Return the first existing ``folder/name``, or None; see `weft.config.places.find_path`."""
-    return next((path for folder in folders if (path := find_path(Path(folder) / name)).exists()), None)
+    paths = (find_path(Path(folder) / name) for folder in folders if not is_address(folder))
+    return next((path for path in paths if path.exists()), None)
+
+
+def is_address(place: str) -> bool:
+    """Return True for a mirror among the folders of ``offline``."""
+    return place.startswith(("http://", "https://"))
 
 
 def list_places(name: str, folders: Sequence[str]) -> str:
     """Return the paths at which a file is looked up, joined by "or", for a message."""
-    return " or ".join(str(Path(folder) / name) for folder in folders)
+    paths = [str(Path(folder) / name) for folder in folders if not is_address(folder)]
+    return " or ".join(paths) or f"FOLDER/{name} and pass --offline FOLDER"
 
 
 def find_generations(

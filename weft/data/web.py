@@ -1,4 +1,4 @@
-"""Fetch files from the web, or copy them from an offline folder."""
+"""Fetch files from the web, from a mirror, or copy them from an offline folder."""
 
 import http.client
 import shutil
@@ -6,11 +6,13 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from http import HTTPStatus
 from pathlib import Path
 from typing import IO
+from urllib.parse import quote
 
 from weft.config.sources import WebFile
-from weft.data.offline import check_sha256, find_offline, list_places
+from weft.data.offline import check_sha256, find_offline, is_address, list_places
 from weft.errors import DataError
 from weft.records.files import atomic_file
 
@@ -18,7 +20,7 @@ TIMEOUT_S = 60
 
 
 def fetch_web_file(source: WebFile, out: Path, *, offline: Sequence[str]) -> None:
-    """Copy a file from an offline folder or download it, and check its hash."""
+    """Copy a file from an offline folder, or download it from a mirror or its address; check its hash."""
     with _open(source.url, source.offline, offline) as (file, origin), atomic_file(out) as copy:
         with copy.open("wb") as target:
             shutil.copyfileobj(file, target)
@@ -28,7 +30,7 @@ def fetch_web_file(source: WebFile, out: Path, *, offline: Sequence[str]) -> Non
 def read_web_file(url: str, name: str, *, offline: Sequence[str], max_bytes: int) -> tuple[bytes, str]:
     """Return the content of a small file, and the path or address from which it was read.
 
-    ``name`` is the path of the file below the folders of ``offline``, which are searched first.
+    ``name`` is the path of the file below the folders and mirrors of ``offline``, which are searched first.
     """
     with _open(url, name, offline) as (file, origin):
         content = file.read(max_bytes + 1)
@@ -48,12 +50,31 @@ def describe_failure(source: str, name: str, offline: Sequence[str], error: Base
 
 @contextmanager
 def _open(url: str, name: str, offline: Sequence[str]) -> Iterator[tuple[IO[bytes], str]]:
-    """Open a file from an offline folder or from its address; also yield the path or address."""
-    local = find_offline(name, offline)
-    try:
-        with local.open("rb") if local else urllib.request.urlopen(url, timeout=TIMEOUT_S) as file:  # noqa: S310 - settings allow http(s) only
-            yield file, str(local or url)
-    except (OSError, http.client.HTTPException) as error:
-        if isinstance(error, urllib.error.HTTPError):
-            error.close()  # otherwise the connection stays open
-        raise DataError(describe_failure(url, name, offline, error)) from error
+    """Open a file from an offline folder, a mirror or its address; also yield the path or address."""
+    origins = _list_origins(url, name, offline)
+    for origin in origins:
+        try:
+            with (
+                origin.open("rb")
+                if isinstance(origin, Path)
+                else urllib.request.urlopen(origin, timeout=TIMEOUT_S)  # noqa: S310 - settings allow http(s) only
+            ) as file:
+                yield file, str(origin)
+                return
+        except (OSError, http.client.HTTPException) as error:
+            if isinstance(error, urllib.error.HTTPError):
+                error.close()  # otherwise the connection stays open
+                if error.code == HTTPStatus.NOT_FOUND and origin != origins[-1]:
+                    continue  # the mirror does not have the file
+            raise DataError(describe_failure(str(origin), name, offline, error)) from error
+
+
+def _list_origins(url: str, name: str, offline: Sequence[str]) -> list[Path | str]:
+    """Return the places of a file in order: mirrors, and then a copy on this machine or its address."""
+    origins: list[Path | str] = []
+    for place in offline:
+        if is_address(place):
+            origins.append(f"{place.rstrip('/')}/{quote(name)}")
+        elif (path := find_offline(name, [place])) is not None:
+            return [*origins, path]
+    return [*origins, url]

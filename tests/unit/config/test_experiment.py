@@ -363,6 +363,16 @@ GSM8K = "  gsm8k: {source: generated, num_examples: 250, seed: 63}"
             r"(?s)line 118, benchmarks.gsm8k.file.url: .*\n  benchmarks.gsm8k.file.sha256: ",
         ),
         (GSM8K, "  gsm8k: {source: published, instruction: none, file: 5}", "gsm8k.file: expected keys with"),
+        (
+            GSM8K,
+            "  gsm8k: {source: published, instruction: d1/x, file: {url: http://x, sha256: a, offline: y}}",
+            "benchmarks.gsm8k.instruction: expected",
+        ),
+        (
+            GSM8K,
+            "  gsm8k: {source: published, instruction: {url: http://x}, file: {url: x, offline: y}}",
+            "benchmarks.gsm8k.instruction.constant: this key is required",
+        ),
         (GSM8K, "  gsm8k: {source: nowhere}", "line 118, benchmarks.gsm8k.source: expected one of"),
     ],
 )  # fmt: skip

@@ -3,7 +3,6 @@ import hashlib
 import pytest
 
 from weft.config.instructions import D1_COMMIT, D1_TEXTS, InstructionFile
-from weft.data import instructions
 from weft.data.instructions import (
     INSTRUCTIONS,
     describe_instruction,
@@ -66,8 +65,19 @@ def test_a_text_is_read_over_the_web(server, served):
 
 
 def test_names_of_d1_are_fetched(tmp_path, monkeypatch):
-    monkeypatch.setitem(instructions.D1_TEXTS, "d1/sft", file_of())
+    monkeypatch.setitem(D1_TEXTS, "d1/sft", file_of())
     assert find_instruction("d1/sft", offline=put(tmp_path)) == TEXT
+
+
+def test_a_mirror_serves_the_texts_in_place_of_their_address(server, served):
+    (served / "d1_code").mkdir()
+    (served / "d1_code" / "apples.py").write_text(SOURCE)
+    assert find_instruction(file_of(), offline=["absent", f"{server}/"]) == TEXT
+
+
+def test_an_instruction_of_the_user_is_described_by_its_address_and_hash():
+    source = file_of()
+    assert describe_instruction(source) == {"name": "APPLES", "sha256": source.sha256, "url": source.url}
 
 
 def test_an_additional_space_changes_the_hash(tmp_path):

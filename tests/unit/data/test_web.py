@@ -39,6 +39,29 @@ def test_an_offline_copy_is_preferred_to_the_download(address, offline, tmp_path
     assert read_web_file(address, "x", offline=[], max_bytes=len(CONTENT)) == (CONTENT, address)
 
 
+def test_a_mirror_comes_in_its_place_among_the_folders(server, served, address, offline, tmp_path):
+    (served / "d1").mkdir()
+    (served / "d1" / "good file.csv").write_bytes(CONTENT)
+    name, limit = "d1/good file.csv", len(CONTENT)
+    mirrored = f"{server}/d1/good%20file.csv"
+    assert read_web_file(NOWHERE, name, offline=[*offline, server], max_bytes=limit) == (CONTENT, mirrored)
+    (tmp_path / name).write_bytes(CONTENT)
+    before = read_web_file(NOWHERE, name, offline=[*offline, server], max_bytes=limit)
+    assert before == (CONTENT, f"{tmp_path}/{name}")
+    assert read_web_file(NOWHERE, name, offline=[server, *offline], max_bytes=limit) == (CONTENT, mirrored)
+
+
+def test_what_a_mirror_lacks_is_fetched_from_its_address(server, address):
+    found = read_web_file(address, "absent.csv", offline=[server], max_bytes=len(CONTENT))
+    assert found == (CONTENT, address)
+
+
+def test_a_mirror_that_does_not_answer_is_named(address, tmp_path):
+    mirror = "http://127.0.0.1:9/mirror"
+    with pytest.raises(DataError, match=rf"^{mirror}/d1/good.csv cannot be downloaded .* FOLDER/d1/good.csv"):
+        fetch_web_file(web(address), tmp_path / "out.csv", offline=[mirror])
+
+
 def test_a_wrong_hash_is_refused_and_leaves_nothing(address, tmp_path):
     out = tmp_path / "out" / "out.csv"
     with pytest.raises(DataError, match=rf"{address} .*{'0' * 64}.*{SHA256}"):
