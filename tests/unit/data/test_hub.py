@@ -1,7 +1,6 @@
 """The real client of the hub against a server on this machine, through the command line."""
 
 import hashlib
-import http.server
 import json
 import os
 import random
@@ -9,7 +8,6 @@ import re
 import shutil
 import subprocess
 import sys
-import threading
 import time
 from pathlib import Path
 
@@ -19,7 +17,7 @@ import pyarrow.parquet
 import pytest
 import yaml
 
-from tests.unit.data.hub import COMMIT, NEXT_COMMIT, Hub, handler
+from tests.support.hub import COMMIT, NEXT_COMMIT, Hub, serve
 from weft.__main__ import main
 from weft.config.sources import HubFile, HubModel
 from weft.data.hub import cached_commit, fetch_hub_file, fetch_hub_model
@@ -45,10 +43,8 @@ def hub():
 
 @pytest.fixture
 def address(hub):
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler(hub)) as running:
-        threading.Thread(target=running.serve_forever, args=(0.01,), daemon=True).start()
-        yield f"http://127.0.0.1:{running.server_port}"
-        running.shutdown()
+    with serve(hub) as address:
+        yield address
 
 
 @pytest.fixture
@@ -420,6 +416,18 @@ def test_weights_are_those_of_the_commit_of_the_tokenizer(
     monkeypatch.setattr(huggingface_hub, "snapshot_download", download)
     assert weft("base")[0] == 0
     assert json.loads(lock.read_text())["models/owner/model@main"]["commit"] == COMMIT
+
+
+def test_large_files_come_from_their_storage_address_and_small_ones_have_the_hash_of_git(
+    hub, online, describe, weft, lock, model_on_hub
+):
+    hub.stored_from = 100_000
+    assert weft("base")[0] == 0
+    files = [path for method, path, _ in hub.requests if method == "GET" and "/storage/" in path]
+    assert [path.rpartition("/")[2] for path in files] == ["model.safetensors"]
+    weights = (TINY_BASE / "model.safetensors").read_bytes()
+    pinned = json.loads(lock.read_text())["models/owner/model@main"]["files"]
+    assert pinned["model.safetensors"] == hashlib.sha256(weights).hexdigest()
 
 
 def test_an_absent_model_is_named(online, describe, weft):

@@ -9,8 +9,8 @@ from huggingface_hub import ModelCard
 from peft import LoraConfig, get_peft_model
 from typer.testing import CliRunner
 
+from tests.support.hub import NEXT_COMMIT
 from tests.support.models import tiny_model
-from tests.unit.data.hub import NEXT_COMMIT
 from tests.unit.sharing.upload_hub import TOKEN, UploadHub, upload_handler
 from weft.cli import app
 from weft.errors import ConfigError, DataError

@@ -6,7 +6,7 @@ import json
 import re
 from dataclasses import dataclass, field
 
-from tests.unit.data.hub import NEXT_COMMIT, Hub, handler
+from tests.support.hub import NEXT_COMMIT, Hub, handler
 
 TOKEN = "hf_secretTokenOfTheTests"
 

@@ -1,13 +1,18 @@
 """A local server with the file protocol of the hub, whose failures can be chosen.
 
 It answers the requests of the hub's client: metadata by HEAD, content by GET with ranges, and revisions and
-file trees by the API.
+file trees by the API. Like the hub, it can send large files by a redirect to a storage address, with their
+SHA-256 as ETag, and small ones itself, with the SHA-1 that Git gives them. Below ``/mirror/`` it serves files
+that are not on the hub.
 """
 
 import hashlib
 import http.server
 import json
 import re
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -24,6 +29,9 @@ class Hub:
         promised: path -> wrong SHA-256 that the server sends.
         cut_after: numbers of bytes after which the next bodies are cut off; one entry per request.
         requests: (method, path, Range header) of every request.
+        stored_from: size in bytes from which files have a storage address; None for no such address.
+        broken: paths in the repositories for which the server fails (status 500).
+        mirror: path below ``/mirror/`` -> content.
     """
 
     files: dict[str, dict[str, dict[str, bytes]]] = field(default_factory=dict)
@@ -31,6 +39,9 @@ class Hub:
     promised: dict[str, str] = field(default_factory=dict)
     cut_after: list[int] = field(default_factory=list)
     requests: list[tuple[str, str, str | None]] = field(default_factory=list)
+    stored_from: int | None = None
+    broken: set[str] = field(default_factory=set)
+    mirror: dict[str, bytes] = field(default_factory=dict)
 
     def put(self, repo, path, content, *, commit=COMMIT, moves_main=True):
         commits = self.files.setdefault(repo, {})
@@ -46,8 +57,36 @@ class Hub:
         return [
             range_
             for method, path, range_ in self.requests
-            if method == "GET" and "/resolve/" in path and path.endswith(name)
+            if method == "GET" and re.search("/resolve/|/storage/", path) and path.endswith(name)
         ]
+
+    def has_address(self, content):
+        """Return True for a file that is sent by a redirect to its storage address."""
+        return self.stored_from is not None and len(content) >= self.stored_from
+
+    def etag(self, content, name):
+        """Return the hash that the client takes for the content of a file."""
+        if self.stored_from is None or self.has_address(content):
+            return self.promised.get(name, hashlib.sha256(content).hexdigest())
+        return hashlib.sha1(f"blob {len(content)}\0".encode() + content).hexdigest()
+
+    def stored(self, sha256, name):
+        """Return the content of a storage address, or None."""
+        contents = (
+            files[name] for commits in self.files.values() for files in commits.values() if name in files
+        )
+        return next((data for data in contents if hashlib.sha256(data).hexdigest() == sha256), None)
+
+
+@contextmanager
+def serve(hub: Hub) -> Iterator[str]:
+    """Serve a hub on a free port of this machine, and yield its address."""
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler(hub)) as running:
+        threading.Thread(target=running.serve_forever, args=(0.01,), daemon=True).start()
+        try:
+            yield f"http://127.0.0.1:{running.server_port}"
+        finally:
+            running.shutdown()
 
 
 def handler(hub):
@@ -68,6 +107,16 @@ def handler(hub):
             ):
                 kind, repo, what, revision = match.groups()
                 return self.describe(f"datasets/{repo}" if kind else repo, what, revision)
+            if match := re.fullmatch(r"/mirror/(.+)", path):
+                content = hub.mirror.get(match[1])
+                if content is None:
+                    return self.refuse("EntryNotFound", "Not found")
+                return self.send(content, match[1], None, with_body=with_body)
+            if match := re.fullmatch(r"/storage/([0-9a-f]{64})/(.+)", path):
+                content = hub.stored(*match.groups())
+                if content is None:
+                    return self.refuse("EntryNotFound", "Not found")
+                return self.send(content, match[2], None, with_body=with_body)
             match = re.fullmatch(r"/((?:datasets/)?[^/]+/[^/]+)/resolve/([^/]+)/(.+)", path)
             if not match or match[1] not in hub.files:
                 return self.refuse("RepoNotFound", "Repository not found")
@@ -77,13 +126,30 @@ def handler(hub):
                 return self.refuse("RevisionNotFound", f"Invalid rev id: {revision}")
             if name not in hub.files[repo][commit]:
                 return self.refuse("EntryNotFound", "Entry not found", commit=commit)
-            return self.send(hub.files[repo][commit][name], name, commit, with_body=with_body)
+            content = hub.files[repo][commit][name]
+            if name in hub.broken:
+                return self.refuse("ServerError", "The storage failed", status=500)
+            if hub.has_address(content):
+                return self.redirect(content, name, commit)
+            return self.send(content, name, commit, with_body=with_body)
+
+        def redirect(self, content, name, commit):
+            self.send_response(302)
+            self.send_header("X-Repo-Commit", commit)
+            self.send_header("X-Linked-ETag", f'"{hub.etag(content, name)}"')
+            self.send_header("X-Linked-Size", str(len(content)))
+            port = self.headers["Host"].rpartition(":")[2]
+            place = f"storage/{hashlib.sha256(content).hexdigest()}/{name}"
+            self.send_header("Location", f"http://localhost:{port}/{place}")  # another host, as on the hub
+            self.send_header("Content-Length", "0")
+            self.end_headers()
 
         def send(self, content, name, commit, *, with_body):
             start = int(re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range") or "bytes=0-")[1])
             self.send_response(206 if start else 200)
-            self.send_header("X-Repo-Commit", commit)
-            self.send_header("ETag", f'"{hub.promised.get(name, hashlib.sha256(content).hexdigest())}"')
+            if commit is not None:  # not from a storage address
+                self.send_header("X-Repo-Commit", commit)
+            self.send_header("ETag", f'"{hub.etag(content, name)}"')
             self.send_header("Accept-Ranges", "bytes")
             self.send_header("Content-Length", str(len(content) - start))
             if start:
@@ -125,8 +191,8 @@ def handler(hub):
             self.end_headers()
             self.wfile.write(body)
 
-        def refuse(self, code, message, *, commit=None):
-            self.send_response(404)
+        def refuse(self, code, message, *, commit=None, status=404):
+            self.send_response(status)
             self.send_header("X-Error-Code", code)
             self.send_header("X-Error-Message", message)
             if commit:
