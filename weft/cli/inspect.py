@@ -19,20 +19,31 @@ app.add_typer(config_app, name="config")
 def plan(
     experiment: Annotated[str, typer.Argument(help="Path or name of an experiment file.")],
     offline: OfflineOption = None,
+    gpu: Annotated[
+        str | None,
+        typer.Option(help="Kind of GPU: h100, a100-80, a100-40 or 4090; by default H100 and A100."),
+    ] = None,
+    gpus: Annotated[
+        int | None, typer.Option(min=1, help="Number of GPUs; by default train_processes.")
+    ] = None,
 ) -> None:
-    """Print how many jobs an experiment runs, and which files it downloads."""
+    """Print what an experiment runs, what it costs in GPU hours, memory and disk, and what it downloads."""
     from weft.data.context import check_before_jobs
     from weft.plan import plan_lines
 
-    file, folders = find_experiment(experiment), offline_folders(offline)
+    file, folders, settings = find_experiment(experiment), offline_folders(offline), read_settings()
     described = load_experiment(file)
-    check_before_jobs(
+    placed = ResultLayout.of(described.name).base
+    check_before_jobs(described, num_processes=settings.train_processes, offline=folders, placed=placed)
+    lines = plan_lines(
         described,
-        num_processes=read_settings().train_processes,
         offline=folders,
-        placed=ResultLayout.of(described.name).base,
+        pins=pins_path(file),
+        gpu=gpu,
+        num_gpus=gpus or settings.train_processes,
+        placed=placed,
     )
-    for line in plan_lines(described, offline=folders, pins=pins_path(file)):
+    for line in lines:
         typer.echo(line)
     show_remarks(experiment)
 

@@ -1,5 +1,6 @@
 from weft.config import load_experiment
 from weft.config.sources import FileData, HubDataset, LocalModel
+from weft.data.hub import MODEL_SUFFIXES
 from weft.data.pins import add_pin
 from weft.plan import plan_lines
 
@@ -119,3 +120,38 @@ def test_a_data_set_of_the_hub_is_listed_by_its_repository(tmp_path):
     (tmp_path / "owner/set").mkdir(parents=True)
     text = "\n".join(plan_lines(described, offline=[str(tmp_path)], pins=pins))
     assert f"found: {tmp_path}/owner/set (main is commit aaaaaaaa by {pins}, pinned by hashes)" in text
+
+
+def test_every_download_has_a_size_an_address_and_a_place(monkeypatch):
+    monkeypatch.delenv("HF_ENDPOINT", raising=False)
+    text = plan("paper", offline=["copies"])
+    commit = "08b83a6feb34df1a6011b80c3c00c7563e963b07"
+    assert (
+        f"16.0 GB from https://huggingface.co/GSAI-ML/LLaDA-8B-Instruct/tree/{commit}, its files that end in "
+        f"{', '.join(MODEL_SUFFIXES)}, or as copies/GSAI-ML/LLaDA-8B-Instruct" in text
+    )
+    assert f"16 MB from https://huggingface.co/datasets/simplescaling/s1K/resolve/main/{S1K[18:]}" in text
+    assert "0.8 MB from https://raw.githubusercontent.com/openai/grade-school-math/" in text
+    assert "/eval/gsm8k.py, or as copies/d1_code/eval/gsm8k.py" in text
+    downloads = [line for line in text.splitlines() if "to download" in line]
+    assert len(downloads) == len([line for line in text.splitlines() if " from http" in line]) == 13
+    assert "13 downloads, 16.3 GB" in text
+
+
+def test_a_mirror_of_the_hub_and_a_pin_are_in_the_addresses(monkeypatch, tmp_path):
+    monkeypatch.setenv("HF_ENDPOINT", "http://localhost:8000/")
+    pins = tmp_path / "paper.lock.json"
+    add_pin(pins, "dataset", "simplescaling/s1K", "main", commit="a" * 40, files={})
+    assert f"http://localhost:8000/datasets/simplescaling/s1K/resolve/{'a' * 40}/data" in plan(
+        "paper", pins=pins
+    )
+
+
+def test_a_download_of_unknown_size():
+    described = load_experiment("experiments/paper.yaml")
+    data = {"mine": HubDataset(source="hub", dataset="me/mine")}
+    text = "\n".join(plan_lines(described.model_copy(update={"datasets": data}), offline=[]))
+    assert (
+        "unknown size from https://huggingface.co/datasets/me/mine/tree/main, the files of its split" in text
+    )
+    assert ", and 1 of unknown size" in text

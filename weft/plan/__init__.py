@@ -1,0 +1,7 @@
+"""The plan of an experiment: what it runs, downloads and costs, and the resources of its jobs."""
+
+from weft.plan.lines import plan_lines
+from weft.plan.material import describe_material, find_material
+from weft.plan.resources import JobResources
+
+__all__ = ["JobResources", "describe_material", "find_material", "plan_lines"]

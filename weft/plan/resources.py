@@ -1,0 +1,112 @@
+"""Resources that the rules request for their jobs: memory, time, and GPUs.
+
+They follow from the costs of the experiment, so that no profile repeats a number. A request is meant to
+suffice, and is therefore above what is expected.
+"""
+
+import math
+from dataclasses import dataclass
+
+from weft.config import Experiment
+from weft.config.settings import Settings
+from weft.costs.gpus import GPUS, gpu_hours
+from weft.costs.memory import CONTEXT_BYTES, offloaded_memory
+from weft.costs.stages import Job, Material, StageName, list_jobs
+
+SLOWEST_GPU = GPUS["a100-80"]
+"""GPU for which the time is requested."""
+CPU_FLOPS = 2e9
+"""Assumed operations per second of a CPU thread: small networks are slowed down by everything else."""
+SAFETY = 1.5
+"""Factor between the expected and the requested time."""
+MIN_MINUTES = 120
+"""Smallest time that is requested, in minutes, for the start of a job and for slow file systems."""
+BASE_MB = 4000
+"""Memory of a process without its model: Python, torch, DeepSpeed, data."""
+LOADING = 1.25
+"""Memory for loading a model relative to its weights: the weights and one file of them."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """Resources of a job.
+
+    Attributes:
+        mem_mb: memory of the machine, in MB, for all processes.
+        runtime: minutes.
+    """
+
+    mem_mb: int
+    runtime: int
+
+
+class JobResources:
+    """Resources of the jobs of an experiment.
+
+    Args:
+        experiment: the experiment.
+        material: sizes of networks, training sets and benchmarks.
+        settings: the run settings.
+        uses_gpu: True if jobs that compute with a model run on GPUs.
+    """
+
+    def __init__(
+        self, experiment: Experiment, material: Material, settings: Settings, *, uses_gpu: bool
+    ) -> None:
+        self._settings = settings
+        self._uses_gpu = uses_gpu
+        self._experiment = experiment
+        jobs = list_jobs(experiment, material, num_processes=settings.train_processes)
+        self._jobs = {(job.stage, job.name): job for job in jobs}
+        self._networks = material.networks
+
+    def mem_mb(self, stage: StageName, name: str, *, attempt: int = 1) -> int:
+        """Return the memory of a job in MB; a repeated attempt requests more.
+
+        Args:
+            stage: name of the rule.
+            name: name of the run or of the training set.
+            attempt: number of the attempt, from 1.
+
+        Returns:
+            The memory of the machine for all processes of the job.
+        """
+        job = self._find(stage, name)
+        if self._uses_gpu:  # each process loads the model before it moves it to its GPU
+            total = job.num_processes * (BASE_MB * 1e6 + LOADING * job.memory.weights) + self._offloaded(job)
+        else:  # the buckets are allocated, but only the part that is used takes memory
+            used = job.memory.total - CONTEXT_BYTES - job.memory.buckets
+            total = job.num_processes * (BASE_MB * 1e6 + used)
+        return attempt * math.ceil(total / 1e6)
+
+    def weights_mb(self) -> int:
+        """Return the memory in MB of a job that reads and writes a whole checkpoint without computing."""
+        sizes = [network.num_parameters for network in self._networks.values()]
+        return BASE_MB + math.ceil(LOADING * 4 * max(sizes, default=0) / 1e6)
+
+    def runtime(self, stage: StageName, name: str) -> int:
+        """Return the time of a job, in minutes.
+
+        Args:
+            stage: name of the rule.
+            name: name of the run or of the training set.
+
+        Returns:
+            The minutes.
+        """
+        job = self._find(stage, name)
+        if self._uses_gpu:
+            hours = gpu_hours(job.operations, SLOWEST_GPU)[1]
+        else:
+            hours = job.operations / (CPU_FLOPS * self._settings.threads_per_process) / 3600
+        shared = job.num_processes * (self._settings.sample_shards if stage == "sample" else 1)
+        return max(MIN_MINUTES, math.ceil(SAFETY * 60 * hours / shared))
+
+    def _offloaded(self, job: Job) -> int | float:
+        training = getattr(self._experiment, "training", None)
+        if job.stage != "train" or training is None:
+            return 0
+        return offloaded_memory(self._networks[job.name], training)
+
+    def _find(self, stage: StageName, name: str) -> Job:
+        return self._jobs[stage, name]
