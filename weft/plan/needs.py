@@ -27,7 +27,7 @@ from weft.config.sources import (
 from weft.costs.networks import PUBLISHED_NETWORKS
 from weft.costs.published_files import find_published
 from weft.data.hub import MODEL_SUFFIXES
-from weft.data.offline import find_offline
+from weft.data.offline import find_offline, is_address
 from weft.data.pins import RepoType, find_pin
 
 HUB = "https://huggingface.co"
@@ -93,15 +93,7 @@ def list_needs(experiment: Sampled, *, offline: Sequence[str], pins: Path | None
     sources = _list_sources(experiment)
     yield from _list_missing(sources)
     for source in sources:
-        if isinstance(source, HubData):
-            needs.update(_describe_file(file, pins) for file in source.files)
-        elif isinstance(source, HubDataset):
-            needs[source.repo] = _describe_dataset(source, pins)
-        elif isinstance(source, PublishedBenchmark):
-            needs.update([_describe_file(source.file, pins)])
-    for text in [instruction_file(getattr(source, "instruction", "none")) for source in sources]:
-        if text is not None:
-            needs[text.offline] = Need("pinned by hash", text.url, _size_of(text.offline))
+        needs.update(_needs_of(source, pins))
     missing = {}
     for name, need in needs.items():
         path = find_offline(name, offline)
@@ -113,6 +105,21 @@ def list_needs(experiment: Sampled, *, offline: Sequence[str], pins: Path | None
         known = [need.megabytes for need in missing.values() if need.megabytes is not None]
         more = "" if len(known) == len(missing) else f", and {len(missing) - len(known)} of unknown size"
         yield f"  {len(missing)} downloads, {_format_size(sum(known, start=0.0))}{more}"
+
+
+def _needs_of(source: DataSource | BenchmarkSource, pins: Path | None) -> dict[str, Need]:
+    """Return what is downloaded for a data set or a benchmark, by its path below the offline folders."""
+    needs: dict[str, Need] = {}
+    if isinstance(source, HubData):
+        needs |= dict(_describe_file(file, pins) for file in source.files)
+    elif isinstance(source, HubDataset):
+        needs[source.repo] = _describe_dataset(source, pins)
+    elif isinstance(source, PublishedBenchmark):
+        needs |= dict([_describe_file(source.file, pins)])
+    text = instruction_file(getattr(source, "instruction", "none"))
+    if text is not None:
+        needs[text.offline] = Need("pinned by hash", text.url, _size_of(text.offline))
+    return needs
 
 
 def _list_sources(experiment: Sampled) -> list[DataSource | BenchmarkSource]:
@@ -134,7 +141,8 @@ def _list_missing(sources: Sequence[DataSource | BenchmarkSource]) -> Iterator[s
 def _describe_download(name: str, need: Need, offline: Sequence[str]) -> str:
     """Return size and address of a download, and where a copy of it is found."""
     size = "unknown size" if need.megabytes is None else _format_size(need.megabytes)
-    place = f", or as {Path(offline[0]) / name}" if offline else ""
+    folders = [folder for folder in offline if not is_address(folder)]
+    place = f", or as {Path(folders[0]) / name}" if folders else ""
     return f"{size} from {need.address}{need.files}{place}"
 
 
