@@ -50,6 +50,7 @@ def curve(
     """
     from weft.benchmarks import find_scorer
     from weft.benchmarks.scoring import score_generations, summarise
+    from weft.sampling.files import prompts_digest
     from weft.sampling.job import SamplingJob, run_job
 
     show_log()
@@ -69,7 +70,10 @@ def curve(
                     gen_length=length,
                     model_name=f"{described.name}/{run} after {step} steps",
                     seed=chosen.seed,
-                    inputs=[stored_digest(path) for path in [file, base, *([snapshot] if snapshot else [])]],
+                    inputs=[
+                        prompts_digest(file, attend_padding=described.sampling.attend_padding),
+                        *(stored_digest(path) for path in [base, *([snapshot] if snapshot else [])]),
+                    ],
                     special_tokens=described.special_tokens,
                 )
                 run_job(job, load, tokenizer_folder=base, questions=file, out=answers)

@@ -62,7 +62,7 @@ def sample(
 ) -> None:
     """Answer the questions of one or more benchmarks. An interrupted job continues where it stopped."""
     from weft.model import finetuned_digest
-    from weft.sampling.files import read_questions
+    from weft.sampling.files import prompts_digest
     from weft.sampling.job import SamplingJob, require_room, run_job
     from weft.sampling.shards import find_rank, parse_shard
 
@@ -80,8 +80,8 @@ def sample(
     for path in [*questions, *model_files]:
         if not path.exists():
             raise ConfigError(f"questions, base model and adapter must exist, got {path}; check the path")
-    for file in questions:
-        read_questions(file)  # all are checked before the first is answered
+    padded = described.sampling.attend_padding
+    forms = {file: prompts_digest(file, attend_padding=padded) for file in questions}  # checks all questions
     targets = _name_outputs(part.fill_in(out), questions, gen_length)
     model_digests = [stored_digest(base), *map(finetuned_digest, model_files[1:])]
     jobs = {
@@ -90,7 +90,7 @@ def sample(
             gen_length=length,
             model_name=f"{described.name}/{run}",
             seed=chosen.seed,
-            inputs=[stored_digest(file), *model_digests],
+            inputs=[forms[file], *model_digests],
             shard=part,
             special_tokens=described.special_tokens,
         )

@@ -35,6 +35,6 @@ class Generation(Record):
     model: str | None = None
     """Experiment and run, or the name of the model."""
     digest: str | None = None
-    """Digest of the settings, the questions and the model."""
+    """Digest of the settings, the instruction and the model."""
     approximate: str | None = None
     """Description of approximate sampling, such as "dual cache, threshold 0.9"; otherwise absent."""

@@ -3,16 +3,18 @@
 A running job appends generations to a hidden file in the folder of the output, the store, in the order in
 which they are finished. When all are finished, it writes the output in the order of the questions. The store
 is kept, because Snakemake deletes the output before it runs the job again; it is replaced by the store of the
-next settings that are finished.
+next settings that are finished. Its name stands for settings and model. Answers in it to questions that are
+asked no longer are kept as well, so that a change of the questions asks the new ones only.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from weft.benchmarks import SCORERS
 from weft.benchmarks.references import find_problem
 from weft.errors import SamplingError
 from weft.layout import answer_store, answer_stores
+from weft.provenance import digest, stored_digest
 from weft.records import Generation, Question
 from weft.records.files import (
     MAKE_AGAIN,
@@ -50,6 +52,18 @@ def read_questions(path: Path) -> dict[str, Question]:
     return questions
 
 
+def prompts_digest(questions: Path, *, attend_padding: bool) -> str:
+    """Return a digest of what the prompts of a file have in common, such as the instruction.
+
+    An answer depends on its own prompt, and on the other prompts only if padding is attended: the digest is
+    then that of the whole file.
+    """
+    if attend_padding:
+        return stored_digest(questions)
+    rows = read_questions(questions).values()
+    return digest(sorted({row.prompt.replace(row.question, "\0") if row.question else "" for row in rows}))
+
+
 def _check_reference(question: Question, place: str) -> None:
     """Raise SamplingError if a scorer of the question's benchmark does not accept the reference."""
     for scorer in SCORERS.get(question.benchmark, {}).values():
@@ -63,16 +77,21 @@ class GenerationWriter(LineAppender[Generation]):
 
     Args:
         out: the file to write.
-        digest: digest of everything that the generations depend on; part of the store's name.
+        digest: digest of settings and model; part of the store's name.
+        questions: the questions by example.
 
     Attributes:
-        done: generations of this job so far by example, including those of an interrupted run.
+        done: generations of these questions so far by example, including those of earlier jobs.
     """
 
-    def __init__(self, out: Path, *, digest: str) -> None:
+    def __init__(self, out: Path, *, digest: str, questions: Mapping[str, Question]) -> None:
         super().__init__(answer_store(out, digest), Generation)
         self.out = out
-        self.done = {generation.example_id: generation for generation in self.records}
+        self.done = {
+            generation.example_id: _with_reference(generation, questions[generation.example_id])
+            for generation in self.records
+            if _answers(generation, questions.get(generation.example_id))
+        }
 
     def append(self, record: Generation) -> None:
         """Write a generation and force it to disk."""
@@ -86,3 +105,15 @@ class GenerationWriter(LineAppender[Generation]):
         for store in answer_stores(self.out):
             if store != self.path:
                 store.unlink()
+
+
+def _answers(generation: Generation, question: Question | None) -> bool:
+    """Return True if a generation is the answer to a question; equal ids do not suffice in a user's files."""
+    if question is None:
+        return False
+    return (generation.benchmark, generation.question) == (question.benchmark, question.question)
+
+
+def _with_reference(generation: Generation, question: Question) -> Generation:
+    """Return the generation with the reference of the question, which may have been corrected."""
+    return generation.model_copy(update={"reference": question.reference})

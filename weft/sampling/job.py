@@ -39,7 +39,7 @@ class SamplingJob:
         gen_length: length of the answers, in tokens.
         model_name: name of the model in the generations.
         seed: training seed of the model; None for the base model.
-        inputs: digests of questions and model.
+        inputs: digests of the model and of what the prompts have in common.
         shard: the shard of the questions that the job answers.
         special_tokens: what to do with special tokens in prompts, as the experiment says.
 
@@ -65,7 +65,7 @@ class SamplingJob:
 
     @property
     def answers_digest(self) -> str:
-        """Digest of the settings, questions and model on which an answer depends; equal for all shards."""
+        """Digest of all but the question on which an answer depends; equal for all shards."""
         rule = [] if self.special_tokens == "error" else [self.special_tokens]
         return digest([self.sampling.decisive(), self.gen_length, *self.inputs, *rule])
 
@@ -116,8 +116,7 @@ def require_room(jobs: Mapping[Path, tuple[SamplingJob, Path]], base: Path) -> N
     context: int | None = None
     for out, (job, questions) in jobs.items():
         rows = list(read_questions(questions).values())
-        names = [question.example_id for question in job.shard.take(rows)]
-        if is_done(job, out, names):
+        if is_done(job, out, job.shard.take(rows)):
             continue
         if context is None:
             config = read_config(base)
@@ -144,18 +143,19 @@ def run_job(
         CheckpointError: neither the model nor the tokenizer declares a mask token.
     """
     rows = list(read_questions(questions).values())
-    names = [question.example_id for question in job.shard.take(rows)]
-    if is_done(job, out, names):
+    asked = job.shard.take(rows)
+    names = [question.example_id for question in asked]
+    if is_done(job, out, asked):
         LOG.info("%s already contains these answers", out)
         return
-    writer = GenerationWriter(out, digest=job.digest)
+    writer = GenerationWriter(out, digest=job.digest, questions=dict(zip(names, asked, strict=True)))
     with writer:
         if all(name in writer.done for name in names):
             LOG.info("%s: all answers were stored before", out)
         else:
             _answer_questions(job, load(), tokenizer_folder, rows, writer)
         writer.finish(names)
-    if generations := writer.records:
+    if generations := list(writer.done.values()):
         LOG.info(
             "%d answers, %.1f of %d denoising steps on average, %d ended early",
             len(generations),
@@ -191,14 +191,18 @@ def _answer_questions(
         writer.append(_generation(job, rows[answer.index], answer, text))
 
 
-def is_done(job: SamplingJob, out: Path, names: Sequence[str]) -> bool:
-    """Return True if the output exists and contains what this job would write."""
+def is_done(job: SamplingJob, out: Path, questions: Sequence[Question]) -> bool:
+    """Return True if the output exists and contains what this job would write for its questions."""
     try:
         generations = read_lines(out, Generation)
     except DataError:
         return False
-    expected = [(name, job.answers_digest[:12], job.model_name, job.seed) for name in names]
-    return expected == [(row.example_id, row.digest, row.model, row.seed) for row in generations]
+    made_by = job.answers_digest[:12], job.model_name, job.seed
+    expected = [(row.example_id, row.benchmark, row.question, row.reference, *made_by) for row in questions]
+    return expected == [
+        (row.example_id, row.benchmark, row.question, row.reference, row.digest, row.model, row.seed)
+        for row in generations
+    ]
 
 
 def _generation(job: SamplingJob, question: Question, answer: Answer, text: str) -> Generation:

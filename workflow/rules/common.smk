@@ -8,6 +8,7 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
 
+from weft.benchmarks.question_text import questions_text
 from weft.config import BASE_RUN, load_experiment, resolve_settings
 from weft.config.places import CHECKOUT, find_path, run_jobs_from_checkout
 from weft.config.remarks import list_remarks
@@ -220,18 +221,25 @@ def training_files(path):
     return sorted(file for file in files if not file.name.startswith("."))
 
 
-def digest_unlisted():
+def sources_of(stage, wildcards):
+    """Return the sources whose files a job reads."""
+    if stage == "examples":
+        return [EXPERIMENT.datasets[wildcards.dataset]]
+    if stage == "base":
+        return [BASE_MODEL]
+    if stage == "model":
+        return [
+            EXPERIMENT.models[wildcards.model],
+            EXPERIMENT.models[wildcards.model].base,
+        ]
+    return EXPERIMENT.benchmarks.values() if stage == "score" and IS_SAMPLED else []
+
+
+def digest_unlisted(sources):
     """Return a digest of the user's files with braces in their paths, which cannot be inputs of a rule.
 
     Size and time stand for the content of model weights, which are too large to be read here.
     """
-    sources = []
-    if IS_TRAINED:
-        sources = [BASE_MODEL, *EXPERIMENT.datasets.values()]
-    for model in EXPERIMENT.models.values() if PLACED else []:
-        sources += [model, model.base]
-    if IS_SAMPLED:
-        sources += EXPERIMENT.benchmarks.values()
     files = {
         file
         for source in sources
@@ -254,8 +262,19 @@ def digest_unlisted():
     return digest(states) if states else ""
 
 
-UNLISTED = digest_unlisted()
-READING_STAGES = ("questions", "examples", "base", "model", "score")
+def digest_texts():
+    """Return, for each custom benchmark, a digest of what its questions depend on in its Python file."""
+    try:
+        return {
+            name: digest(questions_text(find_path(source.path)))
+            for name, source in EXPERIMENT.benchmarks.items()
+            if source.source == "custom"
+        }
+    except WeftError as error:
+        raise WorkflowError(str(error)) from None
+
+
+QUESTION_TEXTS = digest_texts() if IS_SAMPLED else {}
 
 
 def custom_benchmarks():
@@ -301,7 +320,7 @@ def settings_of(stage):
 
     def settings(wildcards):
         values = stage_settings(EXPERIMENT, stage, dict(wildcards.items()))
-        unlisted = UNLISTED if stage in READING_STAGES else ""
+        unlisted = digest_unlisted(sources_of(stage, wildcards))
         return json.dumps(values, sort_keys=True) + unlisted
 
     return settings

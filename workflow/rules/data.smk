@@ -1,9 +1,8 @@
 # Test questions, training examples and the base model, which are generated, shipped or downloaded.
 
 
+# The Python file of a custom benchmark is no input, because a change of its scoring changes no question.
 rule questions:
-    input:
-        lambda wildcards: custom_files(EXPERIMENT.benchmarks[wildcards.benchmark]),
     output:
         RESULTS.questions("{benchmark}"),
     log:
@@ -16,6 +15,7 @@ rule questions:
         generators=lambda wildcards: generators_of(
             EXPERIMENT.benchmarks[wildcards.benchmark]
         ),
+        text=lambda wildcards: QUESTION_TEXTS.get(wildcards.benchmark),
         offline=offline_options,
     shell:
         "python -m weft data benchmark --experiment {params.file:q} --out {output} {params.offline} "

@@ -5,7 +5,7 @@ import pytest
 from weft.errors import SamplingError
 from weft.layout import answer_store
 from weft.records import Generation, Question
-from weft.sampling.files import GenerationWriter, read_questions
+from weft.sampling.files import GenerationWriter, prompts_digest, read_questions
 
 DIGEST = "d" * 64
 
@@ -16,13 +16,21 @@ def generation(number):
     )
 
 
+def asked(number, **changes):
+    content = {"example_id": f"q{number}", "benchmark": "b", "question": "?", "prompt": "?", "reference": 1}
+    return Question.model_validate(content | changes)
+
+
+ASKED = {f"q{number}": asked(number) for number in range(4)}
+
+
 def lines(*numbers):
     return "".join(generation(number).as_line() for number in numbers)
 
 
 def test_generations_lie_on_disk_as_they_come_and_are_named_in_order(tmp_path):
     out = tmp_path / "a.jsonl"
-    with GenerationWriter(out, digest=DIGEST) as writer:
+    with GenerationWriter(out, digest=DIGEST, questions=ASKED) as writer:
         for number in (2, 0, 1):
             writer.append(generation(number))
             assert answer_store(out, DIGEST).read_text().endswith(lines(number))
@@ -36,7 +44,7 @@ def test_an_incomplete_line_is_dropped_and_appending_continues(tmp_path):
     out = tmp_path / "a.jsonl"
     store = answer_store(out, DIGEST)
     store.write_text(lines(0, 1) + lines(9)[:-1])
-    with GenerationWriter(out, digest=DIGEST) as writer:
+    with GenerationWriter(out, digest=DIGEST, questions=ASKED) as writer:
         assert list(writer.done) == ["q0", "q1"]
         writer.append(generation(2))
         assert store.read_text() == lines(0, 1, 2)
@@ -47,7 +55,7 @@ def test_an_incomplete_line_is_dropped_and_appending_continues(tmp_path):
 def test_only_the_store_of_the_last_finished_settings_is_kept(tmp_path):
     out = tmp_path / "a.jsonl"
     answer_store(out, "1" * 64).write_text(lines(0))
-    with GenerationWriter(out, digest="2" * 64) as writer:
+    with GenerationWriter(out, digest="2" * 64, questions=ASKED) as writer:
         assert writer.done == {}
         assert answer_store(out, "1" * 64).read_text() == lines(0)
         writer.append(generation(1))
@@ -59,19 +67,51 @@ def test_only_the_store_of_the_last_finished_settings_is_kept(tmp_path):
 def test_the_store_of_an_output_with_a_longer_name_is_kept(tmp_path):
     other = answer_store(tmp_path / "a.b", "1" * 64)
     other.write_text(lines(0))
-    with GenerationWriter(tmp_path / "a", digest="2" * 64) as writer:
+    with GenerationWriter(tmp_path / "a", digest="2" * 64, questions=ASKED) as writer:
         writer.finish([])
     assert other.exists()
 
 
 def test_an_example_that_is_not_there_leaves_the_output_alone(tmp_path):
     out = tmp_path / "a.jsonl"
-    with GenerationWriter(out, digest=DIGEST) as writer:
+    with GenerationWriter(out, digest=DIGEST, questions=ASKED) as writer:
         writer.append(generation(0))
         with pytest.raises(KeyError):
             writer.finish(["q0", "q1"])
     assert not out.exists()
     assert answer_store(out, DIGEST).exists()
+
+
+def test_answers_to_other_questions_wait_in_the_store_and_references_are_the_current_ones(tmp_path):
+    out = tmp_path / "a.jsonl"
+    store = answer_store(out, DIGEST)
+    store.write_text(lines(0, 1, 2, 3))
+    questions = {
+        "q3": asked(3, reference=2), "q0": asked(0), "q1": asked(1, question="!"),
+        "q2": asked(2, benchmark="c"), "new": asked(4, example_id="new"),
+    }  # fmt: skip
+    with GenerationWriter(out, digest=DIGEST, questions=questions) as writer:
+        assert list(writer.done) == ["q0", "q3"]
+        writer.append(generation(1))
+        writer.finish(["q3", "q0", "q1"])
+    assert out.read_text() == lines(3).replace('"reference": 1', '"reference": 2') + lines(0, 1)
+    assert store.read_text() == lines(0, 1, 2, 3, 1)
+    with GenerationWriter(out, digest=DIGEST, questions=ASKED) as writer:
+        assert len(writer.done) == 4
+
+
+def test_the_digest_of_prompts_stands_for_what_they_have_in_common(tmp_path):
+    def digest_of(*rows, attend_padding=False):
+        file = tmp_path / "questions.jsonl"
+        file.write_text("".join(row.as_line() for row in rows))
+        return prompts_digest(file, attend_padding=attend_padding)
+
+    rows = [asked(n, question=f"What is {n}?", prompt=f"Think. What is {n}? Go.") for n in range(4)]
+    other = [asked(n, question=f"What is {n}?", prompt=f"Guess. What is {n}? Go.") for n in range(4)]
+    assert digest_of(*rows) == digest_of(*rows[:2]) == digest_of(*rows[::-1])
+    assert len({digest_of(*rows), digest_of(*other), digest_of(*rows, other[3].model_copy(
+        update={"example_id": "x"}))}) == 3  # fmt: skip
+    assert digest_of(*rows, attend_padding=True) != digest_of(*rows[:2], attend_padding=True)
 
 
 QUESTION = {"example_id": "q1", "benchmark": "b", "question": "?", "prompt": "?", "reference": 3.0}

@@ -17,6 +17,7 @@ from weft.records import Question
 from weft.records.files import write_lines
 from weft.sampling.job import SamplingJob, require_room, run_job
 from weft.sampling.shards import Shard, merge_shards
+from weft.sampling.stream import stream_answers
 
 BASE = Path("experiments/tiny-base")
 SAMPLING = load_experiment("experiments/tiny.yaml").sampling.model_dump() | {"tokens_per_step": 2}
@@ -47,7 +48,7 @@ def described(shard="1/1", gen_length=16, **changes):
         gen_length=gen_length,
         model_name="tiny/base",
         seed=None,
-        inputs=["questions", "model"],
+        inputs=["prompts", "model"],
         shard=Shard(number, count),
     )
 
@@ -100,6 +101,40 @@ def test_a_finished_job_is_not_done_again(base, questions, tmp_path, caplog):
     assert f"{out} already contains these answers" in caplog.text
     with pytest.raises(KeyboardInterrupt):  # another model's answers are no reason to stop
         answer(dataclasses.replace(described(), inputs=["other"]), Dying(base, 0), questions, out)
+
+
+@pytest.mark.parametrize("gone", ["output", "nothing"])
+def test_new_questions_are_asked_and_no_others(base, questions, tmp_path, caplog, gone):
+    rows = [json.loads(line) for line in questions.read_text().splitlines()]
+    fewer, out = tmp_path / "questions.jsonl", tmp_path / "a.jsonl"
+    fewer.write_text("".join(json.dumps(row) + "\n" for row in [*rows[:4], *rows[6:]]))
+    answer(described(), base, fewer, out)
+    if gone == "output":
+        out.unlink()
+    asked = []
+
+    def prompts(model, remaining, *arguments, **settings):
+        asked.extend(prompt.name for prompt in remaining)
+        return stream_answers(model, remaining, *arguments, **settings)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("weft.sampling.job.stream_answers", prompts)
+        answer(described(), base, questions, out)
+        assert asked == [row["example_id"] for row in rows[4:6]]
+        assert out.read_bytes() == answer(described(), base, questions, tmp_path / "b.jsonl").read_bytes()
+    run_job(described(), never, tokenizer_folder=BASE, questions=fewer, out=out)
+    assert [record["example_id"] for record in records_of(out)] == [
+        row["example_id"] for row in [*rows[:4], *rows[6:]]
+    ]
+
+
+def test_a_corrected_reference_needs_no_model(base, questions, tmp_path):
+    rows = [json.loads(line) for line in questions.read_text().splitlines()]
+    out, corrected = answer(described(), base, questions, tmp_path / "a.jsonl"), tmp_path / "questions.jsonl"
+    rows[0]["reference"] = 7.0
+    corrected.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    run_job(described(), never, tokenizer_folder=BASE, questions=corrected, out=out)
+    assert [record["reference"] for record in records_of(out)] == [row["reference"] for row in rows]
 
 
 def never():
