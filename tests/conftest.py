@@ -8,6 +8,7 @@ import pytest
 import torch
 from hypothesis import settings
 
+from tests.support import micro
 from tests.support.models import tiny_model
 from weft.data.tasks.examples import generate_examples
 from weft.data.tokenizer import train_tokenizer
@@ -45,6 +46,15 @@ def tokenizer():
 @pytest.fixture(scope="session")
 def model(tokenizer):
     return tiny_model(tokenizer)
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory):
+    """Folder in which the smallest experiment has been run to its end; tests leave it as it is."""
+    directory = tmp_path_factory.mktemp("micro")
+    result = micro.run(directory)
+    assert result.returncode == 0, result.stdout + result.stderr
+    return directory
 
 
 @pytest.fixture(scope="session")

@@ -90,12 +90,17 @@ def settings_digest(experiment: FineTuning, name: str) -> str:
 
 
 def _stage_settings(experiment: FineTuning, stage: str, chosen: dict[str, str]) -> object:
-    """Return the settings of a stage; those of ``prepare`` as they were when it looked for test questions."""
+    """Return the settings of a stage, with those on which it depended when results were stored.
+
+    ``prepare`` looked for test questions, and training depended on the interval between its checkpoints.
+    """
     settings = stage_settings(experiment, stage, chosen)
-    if stage != "prepare":
+    if stage not in ("prepare", "train"):
         return settings
-    assert isinstance(settings, dict), "the settings of prepare are an object"
-    return {**settings, "forbid_test_questions": experiment.forbid_test_questions}
+    assert isinstance(settings, dict), "the settings of a stage of the training are an object"
+    if stage == "prepare":
+        return {**settings, "forbid_test_questions": experiment.forbid_test_questions}
+    return {**settings, "training": {**settings["training"], "save_every": experiment.training.save_every}}
 
 
 def _list_stages(experiment: FineTuning, name: str) -> Iterator[Stage]:

@@ -4,45 +4,20 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
 import yaml
 
+from tests.support.micro import command, environment, run
 from weft.provenance import file_sha256
 from weft.records import CurvePoint, Generation
 from weft.records.files import read_lines
 
 pytestmark = pytest.mark.slow
 REPOSITORY = Path(__file__).resolve().parents[2]
-MICRO = f"experiment={REPOSITORY / 'tests' / 'workflow' / 'micro.yaml'}"
 TRAIN = "results/micro/runs/weft-worked-seed1"
-
-
-def command(directory, *arguments, processes=1, shards=1, experiment=MICRO):
-    own = Path("examples/custom_benchmark.py")
-    if not (directory / own).exists():
-        (directory / own).parent.mkdir(exist_ok=True)
-        shutil.copy2(REPOSITORY / own, directory / own)
-    return [
-        sys.executable, "-m", "snakemake", "--snakefile", str(REPOSITORY / "Snakefile"),
-        "--directory", str(directory),
-        "--cores", "2", "--rerun-incomplete", *arguments, "--config", experiment,
-        f"train_processes={processes}", f"sample_shards={shards}",
-    ]  # fmt: skip
-
-
-def environment():
-    return os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
-
-
-def run(directory, *arguments, **settings):
-    return subprocess.run(
-        command(directory, *arguments, **settings),
-        capture_output=True, text=True, timeout=1500, env=environment(), check=False,
-    )  # fmt: skip
 
 
 def results(directory):
@@ -64,21 +39,13 @@ def results(directory):
     return {str(file.relative_to(root)): file_sha256(file) for file in files}
 
 
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory):
-    directory = tmp_path_factory.mktemp("micro")
-    result = run(directory)
-    assert result.returncode == 0, result.stdout + result.stderr
-    return directory
-
-
 def test_the_page_has_all_sections(finished):
     root = finished / "results/micro"
     page = root / "report/index.html"
     assert page.stat().st_size > 10_000
-    for run in ("base", "sft-worked-seed1", "weft-worked-seed1"):
-        assert f'href="traces/{run}.html"' in page.read_text(encoding="utf-8")
-        assert (page.parent / f"traces/{run}.html").exists()
+    for name in ("base", "sft-worked-seed1", "weft-worked-seed1"):
+        assert f'href="traces/{name}.html"' in page.read_text(encoding="utf-8")
+        assert (page.parent / f"traces/{name}.html").exists()
     assert (root / "pretrained/model.safetensors").exists()
     assert len((root / f"runs/{Path(TRAIN).name}/history.jsonl").read_text().splitlines()) == 12
     assert len(list((root / "samples").rglob("*.jsonl"))) == 9
@@ -88,7 +55,7 @@ def test_the_page_has_all_sections(finished):
     ]
     assert {point.num_questions for point in points} == {4}
     assert "Learning curves" in page.read_text(encoding="utf-8")
-    kept = (".lock", ".digests.json", ".snakemake_timestamp", ".answers")
+    kept = (".lock", ".digests.json", ".snakemake_timestamp", ".answers", ".done")
     hidden = [path for path in root.rglob(".*") if not path.name.endswith(kept)]
     assert not hidden, "state of finished jobs is cleared away"
     assert len(list((root / "samples").rglob(".*.answers"))) == 9, "but answers are kept"
@@ -118,20 +85,24 @@ def test_a_changed_scorer_samples_nothing_and_changed_questions_sample_their_ben
     target = "results/micro/scores/d1/base/capitals/32.jsonl"
     before = {path: path.read_bytes() for path in (root / "samples/base").glob("*/32.jsonl*")}
     assert len(before) == 6
-    for old, new, num_stored in (
-        ('reason="no answer is stated"', 'reason="nothing is stated"', 3),
-        ("of Kenya", "of Kenya today", 2),
+    log, store = root / "logs/sample/base.log", root / "samples/base/capitals"
+    first = log.stat().st_mtime_ns
+    for old, new, num_asked in (
+        ('reason="no answer is stated"', 'reason="nothing is stated"', 0),
+        ("of Kenya", "of Kenya today", 1),
     ):
         benchmark.write_text(benchmark.read_text().replace(old, new))
         result = run(directory, target)
         assert result.returncode == 0, result.stdout + result.stderr
-        log = (root / "logs/sample/base.log").read_text()
-        assert log.count("all answers were stored before") == num_stored, log
+        assert (log.stat().st_mtime_ns == first) == (num_asked == 0), "only other questions are sampled"
+        (answers,) = store.glob(".*.answers")
+        assert len(answers.read_text().splitlines()) == 4 + num_asked
         after = {path: path.read_bytes() for path in before}
         changed = {path.parent.name for path in before if before[path] != after[path]}
-        assert changed == (set() if num_stored == 3 else {"capitals"})
+        assert changed == ({"capitals"} if num_asked else set())
         assert "nothing is stated" in (directory / target).read_text()
         assert "Nothing to be done" in run(directory, target, "-n").stdout
+    assert log.read_text().count("all answers were stored before") == 2
     assert len(list((root / "samples/base").rglob(".*.answers"))) == 3
 
 
@@ -173,6 +144,34 @@ def test_a_killed_training_resumes_to_the_same_bytes(finished, tmp_path):
     snapshots = [f"snapshots/{step}/adapter_model.safetensors" for step in (4, 8, 12)]
     for name in ("adapter_model.safetensors", "history.jsonl", *snapshots):
         assert (tmp_path / TRAIN / name).read_bytes() == (finished / TRAIN / name).read_bytes(), name
+
+
+def test_a_training_that_outlives_snakemake_is_finished_once(finished, tmp_path):
+    """Snakemake is killed while a job trains, and started again before the job has ended."""
+    for part in ("pretrained", "base", "data", "checks"):
+        shutil.copytree(finished / "results/micro" / part, tmp_path / "results/micro" / part)
+    started = subprocess.Popen(
+        command(tmp_path, TRAIN, "--rerun-triggers", "mtime"),
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment(), start_new_session=True,
+    )  # fmt: skip
+    runs, log = tmp_path / "results/micro/runs", tmp_path / "results/micro/logs/train/weft-worked-seed1.log"
+    while not list(runs.glob(".weft-worked-seed1.*.state/job.json")):
+        assert started.poll() is None, "the job ended before Snakemake could be killed"
+        time.sleep(0.02)
+    os.kill(started.pid, signal.SIGKILL)
+    started.wait()
+    subprocess.run(command(tmp_path, "--unlock"), check=True, env=environment(), capture_output=True)
+    result = run(tmp_path, TRAIN, "--rerun-triggers", "mtime")
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "this training was finished before; its result is used" in log.read_text()
+    for name in ("adapter_model.safetensors", "history.jsonl"):
+        assert (tmp_path / TRAIN / name).read_bytes() == (finished / TRAIN / name).read_bytes(), name
+    (kept,) = runs.glob(".weft-worked-seed1.*.done")
+    assert (kept / "weft-worked-seed1/history.jsonl").samefile(tmp_path / TRAIN / "history.jsonl")
+    shutil.rmtree(tmp_path / TRAIN)
+    result = run(tmp_path, TRAIN, "--rerun-triggers", "mtime")
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert (kept / "weft-worked-seed1/history.jsonl").samefile(tmp_path / TRAIN / "history.jsonl")
 
 
 EVALUATION = {

@@ -92,11 +92,15 @@ def expand_home(path: str | Path) -> Path:
 def in_one_spelling(path: Path) -> Path:
     """Return a path relative to the working directory if it is below it, and an absolute path otherwise.
 
-    Jobs get the path of the experiment in this form, so that another spelling runs no job again.
+    Inputs of jobs have this form, so that another spelling runs no job again, also if a symbolic link leads
+    to the working directory.
     """
     absolute = Path(os.path.abspath(path))  # noqa: PTH100 - keeps symbolic links, unlike Path.resolve
     here = Path.cwd()
-    return absolute.relative_to(here) if absolute.is_relative_to(here) else absolute
+    for folder in (absolute, *absolute.parents):
+        if folder == here or (folder.exists() and folder.samefile(here)):
+            return absolute.relative_to(folder)
+    return absolute
 
 
 def run_jobs_from_checkout() -> None:

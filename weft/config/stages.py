@@ -59,7 +59,8 @@ def _report_settings(experiment: Experiment) -> object:
 
 def _train_settings(experiment: FineTuning, wildcards: Wildcards) -> object:
     method = experiment.methods[experiment.find_run(wildcards["run"]).method]
-    settings: dict[str, object] = {"training": method.adapt(experiment.training), "method": method}
+    training = method.adapt(experiment.training).model_dump(mode="json", exclude={"save_every"})
+    settings: dict[str, object] = {"training": training, "method": method}
     if experiment.learning_curve is not None:
         settings["snapshots"] = experiment.learning_curve.snapshot_settings()
     return settings

@@ -60,6 +60,7 @@ rule curve:
     params:
         file=experiment_file,
         settings=settings_of("curve"),
+        gen_lengths=json.dumps(EXPERIMENT.gen_lengths),
         code=source_digest("benchmarks"),
         device=device,
         questions=lambda wildcards, input: options("--questions", input.questions),

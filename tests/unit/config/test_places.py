@@ -44,6 +44,15 @@ def test_a_path_has_one_spelling(elsewhere):
     assert in_one_spelling(Path("../b.yaml")) == elsewhere.parent / "b.yaml"
 
 
+def test_a_link_to_the_working_directory_is_another_spelling_of_it(elsewhere, monkeypatch):
+    (elsewhere / "real").mkdir()
+    (elsewhere / "link").symlink_to("real")
+    monkeypatch.chdir(elsewhere / "real")
+    assert in_one_spelling(elsewhere / "link/a/b.yaml") == Path("a/b.yaml")
+    (elsewhere / "real/own").symlink_to(elsewhere)
+    assert in_one_spelling(Path("own/b.yaml")) == Path("own/b.yaml"), "links below it are kept"
+
+
 @pytest.mark.parametrize("before", ["", "/some/folder"])
 def test_jobs_import_the_package_of_the_checkout(monkeypatch, before):
     monkeypatch.setenv("PYTHONPATH", before)

@@ -1,0 +1,148 @@
+"""Which jobs of a finished experiment run again after an edit; nothing is run here, only planned."""
+
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.support.micro import REPOSITORY, run
+
+pytestmark = pytest.mark.slow
+REPORT = {"tables": 1, "figures": 1, "page": 1}
+SCORED = {"score": 6} | REPORT
+SAMPLED = {"check": 1, "sample": 3} | SCORED
+NEW_RUN = {"train": 1, "sample": 1, "score": 2, "curve": 1} | REPORT
+
+
+@pytest.fixture
+def plan(finished, tmp_path):
+    """Return a function that plans the finished experiment after an edit, and returns the jobs by rule."""
+    content = yaml.safe_load((REPOSITORY / "tests/workflow/micro.yaml").read_text())
+    file = tmp_path / "micro.yaml"
+
+    def call(edit=lambda content: None, *settings, text=None):
+        edit(content)
+        file.write_text(text or yaml.safe_dump(content, sort_keys=False))
+        given = f"experiment={file}"
+        result = run(finished, "-n", "--quiet", "rules", experiment=given, settings=settings)
+        assert result.returncode == 0, result.stdout + result.stderr
+        counts = re.findall(r"^(\w+)\s+(\d+)$", result.stdout, flags=re.M)
+        return {rule: int(count) for rule, count in counts if rule not in {"all", "total"}}
+
+    return call
+
+
+def set_in(*keys, value):
+    def edit(content):
+        for key in keys[:-1]:
+            content = content[key]
+        content[keys[-1]] = value
+
+    return edit
+
+
+def test_nothing_runs_again_after_no_edit(plan):
+    assert plan() == {}
+
+
+def test_more_questions_are_sampled_and_scored(plan):
+    expected = {"questions": 1} | SAMPLED
+    assert plan(set_in("benchmarks", "sudoku", "num_examples", value=8)) == expected
+
+
+def test_a_new_benchmark_is_sampled_scored_and_shown(plan):
+    new = {"source": "generated", "num_examples": 4, "seed": 22}
+    assert plan(set_in("benchmarks", "countdown", value=new)) == SAMPLED | {
+        "questions": 1, "validation": 1, "curve": 3, "trace": 3,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ('reason="no answer is stated"', 'reason="nothing is stated"', SCORED),
+        ("of Kenya", "of Kenya today", {"questions": 1, "trace": 3} | SAMPLED),
+    ],
+    ids=["scoring", "question"],
+)
+def test_a_word_of_a_custom_benchmark(plan, finished, tmp_path, old, new, expected):
+    file = finished / "examples/custom_benchmark.py"
+    shutil.copy2(file, tmp_path / "before.py")
+    text = file.read_text()
+    assert old in text
+    file.write_text(text.replace(old, new))
+    try:
+        assert plan() == expected
+    finally:
+        shutil.copy2(tmp_path / "before.py", file)
+
+
+@pytest.mark.parametrize("name", ["name", "relative", "absolute", "link"])
+def test_the_experiment_may_be_named_in_any_way(finished, tmp_path, name):
+    copy = finished / "experiments/micro.yaml"
+    copy.parent.mkdir(exist_ok=True)
+    shutil.copy2(REPOSITORY / "tests/workflow/micro.yaml", copy)
+    (tmp_path / "link").symlink_to(finished)
+    names = {
+        "name": "micro",
+        "relative": "experiments/micro.yaml",
+        "absolute": copy,
+        "link": tmp_path / "link/experiments/micro.yaml",
+    }
+    result = run(finished, "-n", experiment=f"experiment={names[name]}")
+    assert "Nothing to be done" in result.stdout, result.stdout + result.stderr
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        "offline=[offline]", "offline=[offline, more, elsewhere]", "device=cpu", "threads_per_process=2",
+        "train_processes=2", "report_to=tensorboard",
+    ],
+)  # fmt: skip
+def test_a_run_setting_runs_nothing_again(plan, setting):
+    assert plan(lambda content: None, setting) == {}
+
+
+def test_comments_and_the_order_of_keys_run_nothing_again(plan):
+    content = yaml.safe_load((REPOSITORY / "tests/workflow/micro.yaml").read_text())
+    lines = yaml.safe_dump(content, sort_keys=True).splitlines()
+    assert plan(text="\n".join(f"{line}  # why" if line.endswith(":") else line for line in lines)) == {}
+
+
+def test_the_interval_of_checkpoints_runs_nothing_again_but_the_page(plan):
+    assert plan(set_in("training", "save_every", value=5)) == {"page": 1}
+
+
+def test_a_title_changes_the_report_only(plan):
+    assert plan(set_in("title", value="Another title")) == REPORT
+
+
+def test_forbidden_test_questions_are_looked_for_again(plan):
+    assert plan(set_in("forbid_test_questions", value=False)) == {"check": 1} | REPORT
+
+
+def test_a_new_length_is_sampled_and_measured(plan):
+    assert plan(set_in("sampling", "gen_lengths", value=[32, 48])) == SAMPLED | {"curve": 3}
+
+
+def test_a_new_method_is_trained_and_the_others_are_not(plan):
+    new = {"preset": "sft", "learning_rate": 2.0e-3}
+    assert plan(set_in("methods", "fast", value=new)) == NEW_RUN
+
+
+def test_a_new_seed_is_trained_and_the_others_are_not(plan):
+    expected = {rule: 1 if rule in REPORT else 2 * count for rule, count in NEW_RUN.items()}
+    assert plan(set_in("seeds", value=[1, 2])) == expected
+
+
+def test_a_learning_rate_trains_all_runs_again(plan):
+    expected = {"train": 2, "sample": 2, "score": 4, "curve": 2, "trace": 2} | REPORT
+    assert plan(set_in("training", "learning_rate", value=2.0e-3)) == expected
+
+
+def test_touched_code_runs_nothing_again(plan):
+    Path(REPOSITORY / "weft/training/objective.py").touch()
+    assert plan() == {}
