@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from weft.cli.shared import DeviceOption, ThreadsOption, choose_device, load_fine_tuning
+from weft.cli.shared import DeviceOption, ThreadsOption, load_fine_tuning
+from weft.devices.choice import choose_device
 from weft.errors import ConfigError, WeftError
 
 NUM_EXAMPLES = 64

@@ -8,8 +8,6 @@ import pytest
 from typer.testing import CliRunner
 
 from weft.cli import app
-from weft.cli.shared import choose_device, choose_device_of_rank
-from weft.errors import ConfigError
 
 RUN = CliRunner()
 EXAMPLE = {
@@ -175,23 +173,6 @@ def test_all_arguments_of_sample_are_checked_before_a_question_is_answered(
     assert message in str(result.exception)
     assert Path("good.jsonl").read_text() == good
     assert not Path("out").exists()
-
-
-@pytest.mark.parametrize(("name", "device"), [("LOCAL_RANK", "cuda:0"), ("OTHER", "cuda"), (None, "cuda")])
-def test_ranks_of_a_machine_have_a_gpu_each(monkeypatch, name, device):
-    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
-    assert choose_device_of_rank("cuda", {name: "0"} if name else {}) == device
-    assert choose_device_of_rank("cpu", {"LOCAL_RANK": "1"}) == "cpu"
-
-
-@pytest.mark.parametrize(
-    ("name", "message"),
-    [("tpu", "must be cpu, cuda or auto, got 'tpu'"), ("cuda", "--device cuda requires a GPU")],
-)
-def test_a_device_that_does_not_exist_is_refused(monkeypatch, name, message):
-    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
-    with pytest.raises(ConfigError, match=message):
-        choose_device(name)
 
 
 def test_the_files_to_read_must_exist():

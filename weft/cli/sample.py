@@ -18,14 +18,13 @@ from weft.cli.shared import (
     OutOption,
     ThreadsOption,
     app,
-    choose_device,
-    choose_device_of_rank,
     load_for_sampling,
     load_sampled,
     require_adapter_of,
     save_provenance,
     show_log,
 )
+from weft.devices.choice import device_kind
 from weft.errors import ConfigError
 from weft.provenance import has_provenance, merge_provenance, stored_digest
 from weft.records.files import lock_output
@@ -97,8 +96,6 @@ def sample(
         for target, (file, length) in targets.items()
     }
     require_room({target: (job, targets[target][0]) for target, job in jobs.items()}, base)
-    if shard == "auto":
-        device = choose_device_of_rank(device, os.environ)
     load = functools.cache(lambda: load_for_sampling(described, base, device, threads, adapter=adapter))
     notes = {"shard": str(part)} if part.count > 1 else None
     for target, job in jobs.items():
@@ -107,7 +104,7 @@ def sample(
         with lock_output(target):
             run_job(job, load, tokenizer_folder=base, questions=file, out=target)
             if not has_provenance(target, inputs=inputs):
-                used = str(load().device) if load.cache_info().currsize else choose_device(device)
+                used = str(load().device) if load.cache_info().currsize else device_kind(device)
                 save_provenance(target, described, seed=chosen.seed, inputs=inputs, device=used, notes=notes)
 
 

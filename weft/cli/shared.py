@@ -1,7 +1,6 @@
 """Options and steps that several subcommands of the command line share."""
 
 import logging
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -21,6 +20,7 @@ from weft.config import (
     read_settings,
 )
 from weft.config.places import find_path
+from weft.devices.choice import choose_device
 from weft.errors import ConfigError
 from weft.provenance import write_provenance
 from weft.records.base import JsonObject
@@ -120,33 +120,6 @@ def offline_folders(folders: list[str] | None) -> list[str]:
     return folders or read_settings().offline
 
 
-def choose_device(name: str) -> str:
-    """Return the device for ``cpu``, ``cuda``, ``cuda:N`` or ``auto``, or raise ConfigError."""
-    if name == "cpu":
-        return name
-    import torch
-
-    has_gpu = torch.cuda.is_available()
-    if name == "auto":
-        return "cuda" if has_gpu else "cpu"
-    if not re.fullmatch(r"cuda(:[0-9]+)?", name):
-        raise ConfigError(f"--device must be cpu, cuda or auto, got {name!r}")
-    if not has_gpu:
-        raise ConfigError(f"--device {name} requires a GPU that torch can use, found none; use cpu or auto")
-    return name
-
-
-def choose_device_of_rank(name: str, environment: Mapping[str, str]) -> str:
-    """Return the device of a rank from its local rank on this machine, as set by torchrun or Slurm."""
-    device = choose_device(name)
-    local_rank = environment.get("LOCAL_RANK", environment.get("SLURM_LOCALID", ""))
-    if device != "cuda" or not local_rank.isdigit():
-        return device
-    import torch
-
-    return f"cuda:{int(local_rank) % max(1, torch.cuda.device_count())}"
-
-
 def show_log() -> None:
     """Print the package's log messages to standard error."""
     logger = logging.getLogger("weft")
@@ -161,7 +134,8 @@ def load_on_device(base: Path, dtype: str, device: str, threads: int, *, adapter
     from weft.model import load_finetuned
 
     torch.set_num_threads(threads)
-    return load_finetuned(base, adapter, getattr(torch, dtype)).to(choose_device(device))
+    chosen = choose_device(device)  # before the model is loaded, because a GPU may have to be waited for
+    return load_finetuned(base, adapter, getattr(torch, dtype)).to(chosen)
 
 
 def load_for_sampling(

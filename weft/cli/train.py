@@ -12,13 +12,13 @@ from weft.cli.shared import (
     OutOption,
     ThreadsOption,
     app,
-    choose_device,
     load_fine_tuning,
     load_on_device,
     save_provenance,
     show_log,
 )
 from weft.config.settings import Tracker
+from weft.devices.choice import choose_device
 from weft.errors import ConfigError
 from weft.records.files import atomic_file
 
@@ -74,7 +74,7 @@ def train(
         num_processes=processes,
         num_workers=workers,
         threads=threads,
-        device=choose_device(device),
+        device=choose_device(device, count=processes),
         report_to=report_to,
         nodes=machines,
     )
