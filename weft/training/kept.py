@@ -79,6 +79,9 @@ def has_finished(out: Path, key: str) -> bool:
     Args:
         out: directory of the output.
         key: key of the training, see `training_key`.
+
+    Returns:
+        True if it is; False if nothing is kept, or if a file of the result was changed.
     """
     result = kept_result(out, key)
     try:
