@@ -34,6 +34,9 @@ RECORDED_PACKAGES = (
 SNAKEMAKE_TIMESTAMP = ".snakemake_timestamp"
 """File that Snakemake writes to each directory that is an output of a job."""
 
+_HASHED: dict[tuple[int, int, int, int], str] = {}
+"""Device, inode, size and time of each file that this process has hashed -> SHA-256, see `sha256_once`."""
+
 TEMPORARY_FILES = ".*.new"
 """Names of the files that a killed process leaves in the folder of its output."""
 
@@ -54,6 +57,19 @@ def file_sha256(path: Path) -> str:
         return digest({name: file_sha256(path / name) for name in _content(path)})
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def sha256_once(path: Path) -> str:
+    """Return the SHA-256 of a file, which is read only once in a process while it does not change.
+
+    A file is known again by its device, inode, size and time, so that hard links to it are known as well. A
+    base model of 16 GB is checked, pinned and placed after a single reading.
+    """
+    status = path.stat()
+    key = status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
+    if key not in _HASHED:
+        _HASHED[key] = file_sha256(path)
+    return _HASHED[key]
 
 
 def stored_digest(path: Path) -> str:
@@ -89,7 +105,7 @@ def _digest_files(directory: Path, known: Mapping[str, FileDigest]) -> dict[str,
         status = (directory / name).stat()
         size, mtime_ns, stored = status.st_size, status.st_mtime_ns, known.get(name)
         if stored is None or (stored.size, stored.mtime_ns) != (size, mtime_ns):
-            stored = FileDigest(size=size, mtime_ns=mtime_ns, sha256=file_sha256(directory / name))
+            stored = FileDigest(size=size, mtime_ns=mtime_ns, sha256=sha256_once(directory / name))
         digests[name] = stored
     return digests
 

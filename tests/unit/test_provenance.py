@@ -3,8 +3,10 @@ import os
 import subprocess
 
 import pytest
+from typer.testing import CliRunner
 
 from weft import provenance
+from weft.cli import app
 from weft.layout import digests_file, provenance_file
 from weft.provenance import (
     digest,
@@ -50,8 +52,9 @@ def checkpoint(tmp_path):
 
 @pytest.fixture
 def files_read(monkeypatch):
-    """Names of the files whose content is hashed, in order."""
+    """Names of the files whose content is hashed, in order, as in a process that did not write them."""
     names = []
+    monkeypatch.setattr(provenance, "_HASHED", {})
     hash_file = provenance.file_sha256
 
     def counting(path):
@@ -92,6 +95,28 @@ def test_added_and_removed_files_are_noticed(checkpoint, files_read):
     (checkpoint / "c").unlink()
     assert stored_digest(checkpoint) == before
     assert files_read == ["c"]
+
+
+def test_a_process_reads_a_file_and_its_links_once(tmp_path, files_read):
+    first, link, copy = (tmp_path / name for name in ("first", "link", "copy"))
+    first.write_text("weights")
+    link.hardlink_to(first)
+    copy.write_text("weights")
+    assert len({provenance.sha256_once(path) for path in (first, first, link, copy, copy)}) == 1
+    assert files_read == ["first", "copy"]
+    link.write_text("others")
+    assert provenance.sha256_once(first) == file_sha256(link)
+    assert files_read == ["first", "copy", "first"], "a change is noticed"
+
+
+def test_a_base_model_is_read_once_to_be_checked_placed_and_used(tmp_path, files_read):
+    out = tmp_path / "base"
+    result = CliRunner().invoke(app, ["data", "base", "--experiment", "tiny", "--out", str(out)])
+    assert result.exit_code == 0, result.output
+    assert files_read.count("model.safetensors") == 1
+    provenance._HASHED.clear()  # as in the processes that train and sample
+    assert stored_digest(out) == json.loads(provenance_file(out).read_text())["sha256"]
+    assert files_read.count("model.safetensors") == 1
 
 
 @pytest.mark.parametrize("damaged", [None, "{", '{"files": {"a": 1}}'])

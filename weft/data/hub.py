@@ -21,7 +21,7 @@ from weft.data.offline import check_sha256, explain_renewal, find_offline, list_
 from weft.data.pins import Pin, add_pin, find_pin
 from weft.data.web import describe_failure
 from weft.errors import DataError
-from weft.provenance import file_sha256
+from weft.provenance import sha256_once
 from weft.records.files import read_text
 
 WEIGHTS_SUFFIX = ".safetensors"
@@ -130,7 +130,7 @@ def pin_hub_file(source: HubFile, path: Path, *, pins: Path | None) -> None:
     The commit of an offline copy is not known.
     """
     if pins is not None and source.sha256 is None:
-        hashes = {source.file: file_sha256(path)}
+        hashes = {source.file: sha256_once(path)}
         add_pin(pins, "dataset", source.repo, source.revision, commit=cached_commit(path), files=hashes)
 
 
@@ -177,7 +177,7 @@ def pin_hub_model(source: HubModel, folder: Path, *, pins: Path) -> None:
     commit, files = cached_commit(folder), model_files(folder)
     for file in files:
         _check_hash_of_hub(file)
-    hashes = {file.name: file_sha256(file) for file in files if file.name not in source.sha256}
+    hashes = {file.name: sha256_once(file) for file in files if file.name not in source.sha256}
     if commit is not None or hashes:
         add_pin(pins, "model", source.repo, source.revision, commit=commit, files=hashes)
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from weft.config.experiment import PublishedGenerations
 from weft.config.places import FoundPath, expand_home, find_path
 from weft.errors import DataError
-from weft.provenance import file_sha256
+from weft.provenance import sha256_once
 
 
 def find_offline(name: str, folders: Sequence[str]) -> Path | None:
@@ -69,7 +69,7 @@ def check_sha256(path: Path, expected: str, *, name: str) -> None:
     """Raise a DataError, which refers to the file as ``name``, if its SHA-256 is not as expected."""
     if not path.is_file():
         raise DataError(f"{name} must have sha256 {expected}, but the file does not exist; fetch it again")
-    actual = file_sha256(path)
+    actual = sha256_once(path)
     if actual != expected:
         raise DataError(
             f"{name} must have sha256 {expected}, got {actual}; the file is damaged or another version: "
