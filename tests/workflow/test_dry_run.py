@@ -122,6 +122,29 @@ def test_shards_are_separate_jobs(snakemake):
     assert "sample_shards: expected greater than 0" in snakemake("-n", "--config", "sample_shards=0").stdout
 
 
+def test_jobs_request_memory_and_time_for_the_model(snakemake):
+    result = snakemake("-n", "--config", experiment("paper"), "device=cuda", "train_processes=4")
+    assert result.returncode == 0, result.stderr
+    for rule, number in {"train": 6, "sample": 7, "trace": 3, "probe": 3}.items():
+        found = re.findall(rf"^rule {rule}:\n(?:.+\n)*? +resources: (.+)$", result.stdout, flags=re.M)
+        assert len(found) == number
+        for text in found:
+            memory, minutes = (int(re.search(rf"{key}=(\d+)", text)[1]) for key in ("mem_mb", "runtime"))
+            assert memory >= 20_000 * (4 if rule == "train" else 1), text
+            assert minutes >= 120
+
+
+def test_a_training_that_fits_no_gpu_gives_a_warning(snakemake, tmp_path):
+    content = yaml.safe_load((REPOSITORY / "experiments" / "paper.yaml").read_text())
+    content["training"]["lora"] = None
+    (tmp_path / "paper.yaml").write_text(yaml.safe_dump(content))
+    target = ("-n", "--quiet", "rules", "--config", f"experiment={tmp_path / 'paper.yaml'}", "device=cuda")
+    alone, eight = (snakemake(*target, f"train_processes={count}") for count in (1, 8))
+    assert "training needs about 1" in alone.stdout + alone.stderr
+    assert eight.returncode == 0
+    assert "needs about" not in eight.stdout + eight.stderr
+
+
 def test_the_tracker_is_handed_to_the_trainings_without_being_tracked(snakemake):
     target = "results/tiny/runs/weft-worked-seed1"
     result = snakemake("-n", "-p", target, "--config", experiment("tiny"), "report_to=trackio")

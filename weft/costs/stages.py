@@ -175,9 +175,10 @@ def _list_samplings(experiment: Sampled, material: Material) -> Iterator[Job]:
         ]
         yield _sampling_job(experiment, material, "sample", run, cells)
     if isinstance(experiment, FineTuning) and (curve := experiment.learning_curve) is not None:
-        for run in experiment.trained_runs:
+        for run in experiment.runs:
+            points = curve.num_points if experiment.is_finetuned(run) else 1
             cells = [
-                (name, length, curve.num_points * curve.num_examples)
+                (name, length, points * curve.num_examples)
                 for name in experiment.curve_benchmarks
                 for length in experiment.gen_lengths
             ]

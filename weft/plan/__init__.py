@@ -2,6 +2,6 @@
 
 from weft.plan.lines import plan_lines
 from weft.plan.material import describe_material, find_material
-from weft.plan.resources import JobResources
+from weft.plan.resources import JobResources, list_memory_warnings
 
-__all__ = ["JobResources", "describe_material", "find_material", "plan_lines"]
+__all__ = ["JobResources", "describe_material", "find_material", "list_memory_warnings", "plan_lines"]

@@ -5,14 +5,19 @@ suffice, and is therefore above what is expected.
 """
 
 import math
-from dataclasses import dataclass
+from collections.abc import Iterator
 
 from weft.config import Experiment
 from weft.config.settings import Settings
-from weft.costs.gpus import GPUS, gpu_hours
+from weft.costs.gpus import GPUS, GpuName, gpu_hours
 from weft.costs.memory import CONTEXT_BYTES, offloaded_memory
+from weft.costs.networks import Number
 from weft.costs.stages import Job, Material, StageName, list_jobs
+from weft.plan.cost_lines import choose_gpus, warn_of_memory
+from weft.plan.material import describe_material
 
+LARGEST_GPU: GpuName = "h100"
+"""GPU with whose memory the needs of the jobs are compared."""
 SLOWEST_GPU = GPUS["a100-80"]
 """GPU for which the time is requested."""
 CPU_FLOPS = 2e9
@@ -27,17 +32,23 @@ LOADING = 1.25
 """Memory for loading a model relative to its weights: the weights and one file of them."""
 
 
-@dataclass(frozen=True)
-class Request:
-    """Resources of a job.
+def list_memory_warnings(experiment: Experiment, settings: Settings) -> Iterator[str]:
+    """Describe the stages that need more memory than the largest GPU of the plan has.
 
-    Attributes:
-        mem_mb: memory of the machine, in MB, for all processes.
-        runtime: minutes.
+    Args:
+        experiment: the experiment.
+        settings: the run settings.
+
+    Yields:
+        A sentence for each such stage; none if the jobs do not run on GPUs.
     """
-
-    mem_mb: int
-    runtime: int
+    if settings.gpus(1) == 0:
+        return
+    described = describe_material(experiment, offline=settings.offline)
+    for warning in warn_of_memory(
+        experiment, described, choose_gpus(LARGEST_GPU), num_processes=settings.train_processes
+    ):
+        yield f"experiment {experiment.name}: {warning}"
 
 
 class JobResources:
@@ -46,15 +57,12 @@ class JobResources:
     Args:
         experiment: the experiment.
         material: sizes of networks, training sets and benchmarks.
-        settings: the run settings.
-        uses_gpu: True if jobs that compute with a model run on GPUs.
+        settings: the run settings; they tell whether jobs run on GPUs.
     """
 
-    def __init__(
-        self, experiment: Experiment, material: Material, settings: Settings, *, uses_gpu: bool
-    ) -> None:
+    def __init__(self, experiment: Experiment, material: Material, settings: Settings) -> None:
         self._settings = settings
-        self._uses_gpu = uses_gpu
+        self._uses_gpu = settings.gpus(1) > 0
         self._experiment = experiment
         jobs = list_jobs(experiment, material, num_processes=settings.train_processes)
         self._jobs = {(job.stage, job.name): job for job in jobs}
@@ -95,18 +103,28 @@ class JobResources:
             The minutes.
         """
         job = self._find(stage, name)
-        if self._uses_gpu:
-            hours = gpu_hours(job.operations, SLOWEST_GPU)[1]
-        else:
-            hours = job.operations / (CPU_FLOPS * self._settings.threads_per_process) / 3600
+        expected, longest = (
+            self._hours(count) for count in (job.operations, job.without_stop or job.operations)
+        )
         shared = job.num_processes * (self._settings.sample_shards if stage == "sample" else 1)
-        return max(MIN_MINUTES, math.ceil(SAFETY * 60 * hours / shared))
+        return max(MIN_MINUTES, math.ceil(60 * max(SAFETY * expected, longest) / shared))
 
-    def _offloaded(self, job: Job) -> int | float:
+    def _hours(self, operations: Number) -> float:
+        """Return the hours of one GPU or CPU process for a number of operations, in the worst case."""
+        if self._uses_gpu:
+            return gpu_hours(operations, SLOWEST_GPU)[1]
+        return operations / (CPU_FLOPS * self._settings.threads_per_process) / 3600
+
+    def _offloaded(self, job: Job) -> Number:
         training = getattr(self._experiment, "training", None)
         if job.stage != "train" or training is None:
             return 0
         return offloaded_memory(self._networks[job.name], training)
 
     def _find(self, stage: StageName, name: str) -> Job:
-        return self._jobs[stage, name]
+        """Return a job, or the largest of its stage for a target that only the command line names."""
+        job = self._jobs.get((stage, name))
+        if job is not None:
+            return job
+        alike = [job for job in self._jobs.values() if job.stage == stage] or [*self._jobs.values()]
+        return max(alike, key=lambda job: job.operations)

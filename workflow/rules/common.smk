@@ -18,6 +18,7 @@ from weft.data.offline import find_generations
 from weft.data.tasks.examples import digest_generators
 from weft.errors import WeftError
 from weft.layout import FIGURE_FORMATS, ResultLayout, provenance_file
+from weft.plan import JobResources, find_material, list_memory_warnings
 from weft.provenance import digest, file_sha256, source_digest
 from weft.report.deviations import DEVIATIONS_FILE
 from weft.report.outputs import list_figures, list_tables, main_table, table_formats
@@ -50,6 +51,9 @@ if workflow.is_main_process:  # the jobs read this file as well
     for remark in list_remarks(EXPERIMENT, Path(SETTINGS.experiment)):
         logger.warning(remark)
 
+    for warning in list_memory_warnings(EXPERIMENT, SETTINGS):
+        logger.warning(warning)
+
 IS_SAMPLED = EXPERIMENT.is_sampled
 IS_TRAINED = bool(EXPERIMENT.trained_runs)
 RESULTS = ResultLayout.of(EXPERIMENT.name)
@@ -80,6 +84,34 @@ offline_options = untracked(
     " ".join(f"--offline {shlex.quote(folder)}" for folder in SETTINGS.offline)
 )
 device = untracked(SETTINGS.device)
+
+
+JOB_RESOURCES = JobResources(
+    EXPERIMENT, find_material(EXPERIMENT, offline=SETTINGS.offline), SETTINGS
+)
+
+
+def memory_of(stage):
+    """Return a resources function for the memory of a job; a repeated attempt requests more."""
+
+    def memory(wildcards, attempt):
+        return JOB_RESOURCES.mem_mb(stage, name_of(wildcards), attempt=attempt)
+
+    return memory
+
+
+def minutes_of(stage):
+    """Return a resources function for the time of a job."""
+
+    def minutes(wildcards):
+        return JOB_RESOURCES.runtime(stage, name_of(wildcards))
+
+    return minutes
+
+
+def name_of(wildcards):
+    """Return the run or the training set of a job that computes with a model."""
+    return wildcards.get("run") or wildcards.dataset
 
 
 # Wildcards of a file with a run's answers to a benchmark at a length.

@@ -20,8 +20,8 @@ rule sample:
     threads: SETTINGS.threads_per_process
     resources:
         gpu=SETTINGS.gpus(1),
-        mem_mb=4000,
-        runtime="24h",
+        mem_mb=memory_of("sample"),
+        runtime=minutes_of("sample"),
     params:
         file=experiment_file,
         settings=settings_of("sample"),
@@ -55,8 +55,8 @@ rule curve:
     threads: SETTINGS.threads_per_process
     resources:
         gpu=SETTINGS.gpus(1),
-        mem_mb=4000,
-        runtime="24h",
+        mem_mb=memory_of("curve"),
+        runtime=minutes_of("curve"),
     params:
         file=experiment_file,
         settings=settings_of("curve"),

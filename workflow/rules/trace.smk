@@ -22,8 +22,8 @@ rule trace:
     threads: SETTINGS.threads_per_process
     resources:
         gpu=SETTINGS.gpus(1),
-        mem_mb=4000,
-        runtime="1h",
+        mem_mb=memory_of("trace"),
+        runtime=minutes_of("trace"),
     params:
         file=experiment_file,
         settings=settings_of("trace"),

@@ -19,8 +19,8 @@ rule train:
         gpu=SETTINGS.gpus(SETTINGS.train_processes),
         processes=SETTINGS.train_processes,
         report_to=SETTINGS.report_to,
-        mem_mb=4000,
-        runtime="12h",
+        mem_mb=memory_of("train"),
+        runtime=minutes_of("train"),
     params:
         file=experiment_file,
         settings=settings_of("train"),
@@ -43,7 +43,7 @@ rule export:
     conda:
         "../../envs/weft.yaml"
     resources:
-        mem_mb=40000 if SETTINGS.device == "cuda" else 4000,
+        mem_mb=JOB_RESOURCES.weights_mb(),
         runtime="1h",
     shell:
         "python -m weft export --base {input.base} --finetuned {input.finetuned} --out {output} > {log} 2>&1"
@@ -62,8 +62,8 @@ rule probe:
     threads: SETTINGS.threads_per_process
     resources:
         gpu=SETTINGS.gpus(1),
-        mem_mb=4000,
-        runtime="2h",
+        mem_mb=memory_of("probe"),
+        runtime=minutes_of("probe"),
     params:
         file=experiment_file,
         settings=settings_of("probe"),
@@ -86,8 +86,8 @@ rule gradients:
     threads: SETTINGS.threads_per_process
     resources:
         gpu=SETTINGS.gpus(1),
-        mem_mb=8000,
-        runtime="2h",
+        mem_mb=memory_of("gradients"),
+        runtime=minutes_of("gradients"),
     params:
         file=experiment_file,
         settings=settings_of("gradients"),
