@@ -11,7 +11,8 @@ from typing import Any
 
 import torch
 
-from perf.imposed import (
+from weft.sampling import generate
+from weft.verify.imposed import (
     BLOCK_LENGTH,
     NUM_ENDING,
     ImposedLengths,
@@ -19,10 +20,9 @@ from perf.imposed import (
     require_equal,
     typical_blocks,
 )
-from perf.measure import peak_bytes, time_in_turns
-from perf.network import IN_PROPORTION, LLADA_8B, WIDER, Shape, random_network, random_prompts
-from perf.plain import Counted, answer_plainly
-from weft.sampling import generate
+from weft.verify.measure import peak_bytes, time_in_turns
+from weft.verify.network import IN_PROPORTION, LLADA_8B, WIDER, Shape, random_network, random_prompts
+from weft.verify.plain.answers import Counted, answer_plainly
 
 Answers = list[list[int]]
 Answer = Callable[[Any], Answers]

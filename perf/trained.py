@@ -8,8 +8,6 @@ from typing import Any
 import numpy as np
 import torch
 
-from perf.imposed import cut_behind_end, require_equal
-from perf.plain import answer_plainly
 from perf.sampler import APPROXIMATE, Answer, Answers, Side, run_sides, share_of_equal
 from weft.benchmarks import Score, find_scorer
 from weft.config import FineTuning
@@ -22,6 +20,8 @@ from weft.records import Question
 from weft.sampling import generate
 from weft.stats import compare_means
 from weft.stats.credit import BenchmarkCredit
+from weft.verify.imposed import cut_behind_end, require_equal
+from weft.verify.plain.answers import answer_plainly
 
 RULES = "d1"
 EXACT: dict[str, dict[str, Any]] = {"exact": {}, "exact, early stop": {"early_stop": True}}

@@ -15,7 +15,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from perf.measure import Run, peak_bytes, time_in_turns
 from weft.config.methods import Method
 from weft.config.training import Lora
 from weft.data.collate import TrainingBatch
@@ -24,6 +23,7 @@ from weft.training.adapters import add_adapters, lora_settings
 from weft.training.objective import ForwardProcess, add_noise, masked_token_loss, normalize_weights
 from weft.training.probe_cache import CachedUncertainty, probe_batch
 from weft.training.uniforms import KeyedUniforms
+from weft.verify.measure import Run, peak_bytes, time_in_turns
 
 HIDDEN, LAYERS, VOCAB = 128, 32, 3968
 BATCH, LENGTH, PROMPT = 8, 128, 32

@@ -4,8 +4,42 @@ The axes are ``batch`` (examples), ``length`` (tokens of a sequence), ``vocab`` 
 ``columns`` (selected positions of each row) and ``tokens`` (a flat selection of positions).
 """
 
-from jaxtyping import Bool, Float, Int
+from typing import TYPE_CHECKING, Any
+
 from torch import Tensor
+
+if TYPE_CHECKING:
+    from jaxtyping import Bool, Float, Int
+else:
+    try:
+        from jaxtyping import Bool, Float, Int
+    except ModuleNotFoundError:  # `weft verify-gpu` runs without it; then the axes are documentation only
+
+        class _Unchecked:
+            def __class_getitem__(cls, item: tuple[Any, str]) -> Any:
+                return item[0]
+
+        Bool = Float = Int = _Unchecked
+
+__all__ = [
+    "BatchFloats",
+    "BatchIds",
+    "BatchMask",
+    "Bool",
+    "ColumnFloats",
+    "ColumnMask",
+    "Columns",
+    "FlatFloats",
+    "FlatIds",
+    "FlatLogits",
+    "Float",
+    "Int",
+    "Logits",
+    "Scalar",
+    "TokenFloats",
+    "TokenIds",
+    "TokenMask",
+]
 
 TokenIds = Int[Tensor, "batch length"]
 TokenMask = Bool[Tensor, "batch length"]

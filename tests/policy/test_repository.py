@@ -30,12 +30,16 @@ ROOMS_WITH_MIRROR = (
     "sharing",
     "stats",
     "training",
+    "verify",
 )
 TESTED_ELSEWHERE = {
     "weft/benchmarks/sudoku_boards.py": "tests/unit/benchmarks/test_sudoku.py",
     "weft/config/sources.py": "tests/unit/config/test_experiment.py",
     "weft/training/rank.py": "tests/integration/test_training.py",
     "perf/training.py": "Makefile",
+    "weft/verify/formula.py": "tests/unit/verify/test_stored.py",
+    "weft/verify/plain/networks.py": "tests/unit/model/test_checkpoint.py",
+    "weft/verify/plain/objective.py": "tests/unit/training/test_reference_losses.py",
 }
 """Module -> the file whose tests cover it, for modules without a test file of the same name."""
 TASKS = "weft/data/tasks/"  # all tested by tests/unit/data/test_tasks.py

@@ -1,45 +1,31 @@
-"""Write logits.json, losses.json and tokens.json: `python -m tests.reference.write`.
+"""Write the stored numbers of weft/verify/reference: `python -m tests.reference.write`.
 
-All numbers come from the plain implementations of this folder and from `perf.reference_sampler`, in double
-precision, for networks whose weights a formula makes from the names of their tensors.
+All numbers come from the plain implementations of `weft.verify.plain`, in double precision, for the networks
+of `weft.verify.formula`.
 """
 
 import json
-from functools import partial
-from pathlib import Path
 
 import torch
 
-from perf.reference_sampler import generate_plainly
-from tests.reference.plain_networks import formula_checkpoint, formula_ids, plain_logits
-from tests.reference.plain_objective import METHODS, formula_case, masking_rates, plain_loss, relative_rates
-
-FOLDER = Path(__file__).resolve().parent
-FAMILIES = ("llada", "dream")
-MASK_ID = 39
-LENGTHS = {"gen_length": 16, "block_length": 8}
-CASES = {
-    "one token per step": {"diffusion_steps": 16},
-    "two tokens per step": {"diffusion_steps": 8},
-    "one step per block": {"diffusion_steps": 2},
-    "guidance": {"diffusion_steps": 16, "cfg_scale": 0.5},
-}
-
-
-def predictor(family):
-    """Return a function from token ids to logits for the formula's network of a family."""
-    return partial(plain_logits, family, formula_checkpoint(family))
-
-
-def formula_prompts():
-    """Make two prompts of six tokens without the mask token."""
-    ids = formula_ids()[:, :6]
-    return ids.masked_fill(ids == MASK_ID, 1)
+from weft.verify.formula import (
+    FAMILIES,
+    MASK_ID,
+    SAMPLED,
+    SAMPLING_CASES,
+    formula_case,
+    formula_ids,
+    formula_prompts,
+    plain_predictor,
+)
+from weft.verify.plain.loop import generate_plainly
+from weft.verify.plain.objective import METHODS, masking_rates, plain_loss, relative_rates
+from weft.verify.stored import FOLDER
 
 
 def logits():
     positions = [0, 1, 5, 11]
-    rows = {family: predictor(family)(formula_ids())[:, positions, :6].tolist() for family in FAMILIES}
+    rows = {family: plain_predictor(family)(formula_ids())[:, positions, :6].tolist() for family in FAMILIES}
     return {"positions": positions, "num_entries": 6} | rounded(rows)
 
 
@@ -47,7 +33,7 @@ def losses():
     case = formula_case()
     result = {}
     for family in FAMILIES:
-        predict = predictor(family)
+        predict = plain_predictor(family)
         relative = relative_rates(predict, case, "weft")
         rates = [
             [of_row[i] for i in case.positions(row, with_padding=False)]
@@ -62,9 +48,9 @@ def tokens():
     return {
         family: {
             name: generate_plainly(
-                predictor(family), formula_prompts(), mask_token_id=MASK_ID, **LENGTHS, **settings
+                plain_predictor(family), formula_prompts(), mask_token_id=MASK_ID, **SAMPLED, **settings
             ).tolist()
-            for name, settings in CASES.items()
+            for name, settings in SAMPLING_CASES.items()
         }
         for family in FAMILIES
     }
@@ -78,8 +64,11 @@ def rounded(value):
     return round(value, 9)
 
 
+def text_of(numbers):
+    return json.dumps(numbers, indent=1) + "\n"
+
+
 if __name__ == "__main__":
     torch.set_num_threads(1)
     for write in (logits, losses, tokens):
-        text = json.dumps(write(), indent=1)
-        (FOLDER / f"{write.__name__}.json").write_text(text + "\n")
+        (FOLDER / f"{write.__name__}.json").write_text(text_of(write()))

@@ -1,18 +1,13 @@
 """Small models for tests, with random or with scripted predictions."""
 
-import json
-import tempfile
-from pathlib import Path
 from typing import Any
 
 import torch
 import torch.nn.functional as F
-from safetensors.torch import save_file
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
-from tests.reference.plain_networks import formula_checkpoint, formula_fields
-from weft.model import DreamConfig, DreamForMaskedDiffusion, LladaConfig, LladaForMaskedDiffusion, load_model
+from weft.model import DreamConfig, DreamForMaskedDiffusion, LladaConfig, LladaForMaskedDiffusion
 from weft.model.head import LogitsFn
 from weft.model.predictor import Prediction
 
@@ -32,14 +27,6 @@ def tiny_dream(tokenizer: PreTrainedTokenizerBase, *, seed: int = 0) -> DreamFor
     """Make a two-layer Dream likewise; two query heads share keys and values."""
     torch.manual_seed(seed)
     return _scatter(DreamForMaskedDiffusion(DreamConfig(num_key_value_heads=1, **_tiny_fields(tokenizer))))
-
-
-def formula_model(family: str) -> Any:
-    """Load the network of a family whose weights a formula makes (tests/reference)."""
-    with tempfile.TemporaryDirectory() as folder:
-        save_file(formula_checkpoint(family), Path(folder) / "model.safetensors")
-        (Path(folder) / "config.json").write_text(json.dumps(formula_fields(family)))
-        return load_model(Path(folder))
 
 
 def _tiny_fields(tokenizer: PreTrainedTokenizerBase) -> dict[str, Any]:

@@ -17,10 +17,9 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import torch
-from jaxtyping import Float, Int
 from torch import Tensor
 
-from weft.axes import BatchIds, ColumnFloats, ColumnMask, Columns, TokenIds
+from weft.axes import BatchIds, ColumnFloats, ColumnMask, Columns, Float, Int, TokenIds
 from weft.errors import SamplingError
 from weft.model.head import HEAD_CHUNK, LogitsFn, in_chunks
 from weft.model.key_values import BlockCache

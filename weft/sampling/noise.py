@@ -9,10 +9,9 @@ import hashlib
 from collections.abc import Sequence
 
 import torch
-from jaxtyping import Float, Int
 from torch import Tensor
 
-from weft.axes import BatchIds, TokenFloats, TokenIds
+from weft.axes import BatchIds, Float, Int, TokenFloats, TokenIds
 
 _SIGN = 1 << 63
 _ODD = 0x9E3779B97F4A7C15

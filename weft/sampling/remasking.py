@@ -1,9 +1,8 @@
 """Remasking: how many predictions a step keeps, and in which order they are chosen."""
 
-from jaxtyping import Int
 from torch import Tensor
 
-from weft.axes import TokenFloats
+from weft.axes import Int, TokenFloats
 
 
 def num_transfer_tokens(block_length: int, steps_per_block: int) -> list[int]:

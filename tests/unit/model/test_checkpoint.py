@@ -1,25 +1,18 @@
 import json
 import shutil
-from pathlib import Path
 
 import pytest
 import torch
 import torch.nn.functional as F
 from safetensors.torch import load_file, save_file
 
-from tests.reference.plain_networks import (
-    formula_checkpoint,
-    formula_fields,
-    formula_ids,
-    heads,
-    plain_logits,
-    rotate,
-)
 from weft.errors import CheckpointError
 from weft.model import load_model, read_config, save_model
 from weft.model.checkpoint import find_family, find_layout, read_family, stored_dtype
+from weft.verify.formula import formula_checkpoint, formula_fields, formula_ids, plain_logits
+from weft.verify.plain.networks import heads, rotate
+from weft.verify.stored import stored_logits
 
-REFERENCE = Path(__file__).resolve().parents[2] / "reference"
 SOME = {"llada": "model.transformer.ln_f.weight", "dream": "model.norm.weight"}
 
 
@@ -33,14 +26,13 @@ def formula(family, tmp_path):
 
 
 def test_logits_are_those_of_the_plain_network(family, formula):
-    stored = json.loads((REFERENCE / "logits.json").read_text())
-    expected = torch.tensor(stored[family], dtype=torch.float64)
-    ids, rows = formula_ids(), (slice(None), stored["positions"], slice(stored["num_entries"]))
+    stored, ids = stored_logits(), formula_ids()
+    expected = stored.of_family(family)
     with torch.no_grad():
         logits = load_model(formula)(input_ids=ids).logits
     plain = plain_logits(family, formula_checkpoint(family), ids)
-    torch.testing.assert_close(plain[rows], expected, atol=1e-7, rtol=0)
-    torch.testing.assert_close(logits.double()[rows], expected, atol=1e-4, rtol=0)
+    torch.testing.assert_close(stored.select(plain), expected, atol=1e-7, rtol=0)
+    torch.testing.assert_close(stored.select(logits).double(), expected, atol=1e-4, rtol=0)
     torch.testing.assert_close(logits.double(), plain, atol=1e-4, rtol=0)
 
 

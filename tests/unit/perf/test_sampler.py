@@ -1,9 +1,9 @@
 import pytest
 
 from perf import sampler
-from perf.network import Shape
 from perf.sampler import Setup, run_sides, share_of_equal
 from weft.errors import SamplingError
+from weft.verify.network import Shape
 
 SETUP = Setup(
     shape=Shape(width=32, num_layers=1, vocab_size=64),

@@ -3,9 +3,9 @@ import copy
 import pytest
 import torch
 
-from perf.reference_sampler import generate_plainly
 from tests.support.models import tiny_dream
 from weft.sampling.noise import HashedNoise, key_of_prompt
+from weft.verify.plain.loop import generate_plainly
 
 PROMPTS = [[11, 12, 13], [14], [15, 16, 17, 18, 19, 20, 21, 22, 23], [31, 32, 33, 34, 35], [41, 42]]
 

@@ -9,12 +9,12 @@ from safetensors.torch import load_file
 from torch import nn
 from typer.testing import CliRunner
 
-from tests.reference.plain_networks import plain_llada
 from tests.support.models import tiny_model
 from weft.cli import app
 from weft.model import load_finetuned, save_model
 from weft.records.files import write_json
 from weft.sharing.facts import FACTS_FILE
+from weft.verify.plain.networks import plain_llada
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning", "ignore::FutureWarning")
 COMMIT = "0123456789abcdef0123456789abcdef01234567"

@@ -1,21 +1,19 @@
-"""Losses against those that the plain objective of tests/reference computed, on every clone."""
-
-import json
+"""Losses against those that the plain objective computed, on every clone."""
 
 import pytest
 import torch
 
-from tests.reference.plain_objective import METHODS, T_MIN, formula_case, plain_loss
-from tests.reference.write import FAMILIES, FOLDER, predictor
 from tests.support.batches import step_loss, training_batch
-from tests.support.models import formula_model
 from tests.support.uniforms import GivenUniforms
 from weft.config.methods import PRESETS, Method
 from weft.diffusion import token_masking_rate
 from weft.training.objective import ForwardProcess, relative_rates
 from weft.training.probe import has_token_rate, probe_uncertainty
+from weft.verify.formula import FAMILIES, formula_case, formula_model, plain_predictor
+from weft.verify.plain.objective import METHODS, T_MIN, plain_loss
+from weft.verify.stored import stored_losses
 
-STORED = json.loads((FOLDER / "losses.json").read_text())
+STORED = stored_losses()
 CASE = formula_case()
 SAME_LOSS_AS_WEFT = {"weft-frozen", "weft-refreshed"}
 NEEDS_RANDOM_ORDER = {"weft-permuted"}
@@ -51,7 +49,7 @@ def test_the_loss_is_that_of_the_plain_objective(model, family, batch, name):
     method = Method.model_validate({"preset": name})
     process = ForwardProcess(method=method, t_min=T_MIN, mask_token_id=CASE.mask_id)
     loss, _ = step_loss(model, batch, UNIFORMS, process)
-    assert loss.item() == pytest.approx(STORED[family]["losses"][name], rel=1e-5)
+    assert loss.item() == pytest.approx(STORED.of_family(family).losses[name], rel=1e-5)
 
 
 def test_the_masking_rates_are_those_of_the_plain_objective(model, family, batch):
@@ -61,10 +59,12 @@ def test_the_masking_rates_are_those_of_the_plain_objective(model, family, batch
     t = (1 - T_MIN) * UNIFORMS.times + T_MIN
     computed = token_masking_rate(t, relative, min_rate=method.min_token_masking_rate)
     is_answer = batch["is_maskable"] & ~batch["is_padding"]
-    expected = [rate for row in STORED[family]["weft_masking_rates"] for rate in row]
+    expected = [rate for row in STORED.of_family(family).weft_masking_rates for rate in row]
     assert computed[is_answer].tolist() == pytest.approx(expected, abs=1e-5)
 
 
 @pytest.mark.parametrize("name", ["sft", "weft"])
 def test_the_stored_losses_are_those_of_the_plain_objective(family, name):
-    assert plain_loss(predictor(family), CASE, name) == pytest.approx(STORED[family]["losses"][name])
+    assert plain_loss(plain_predictor(family), CASE, name) == pytest.approx(
+        STORED.of_family(family).losses[name]
+    )

@@ -1,6 +1,6 @@
 import torch
 
-from perf.network import IN_PROPORTION, LLADA_8B, Shape, random_network, random_prompts
+from weft.verify.network import IN_PROPORTION, LLADA_8B, Shape, random_network, random_prompts
 
 SMALL = Shape(width=128, num_layers=2, vocab_size=500)
 

@@ -1,5 +1,5 @@
-from perf.network import Shape, random_network
-from perf.plain import Counted, answer_plainly
+from weft.verify.network import Shape, random_network
+from weft.verify.plain.answers import Counted, answer_plainly
 
 SHAPE = Shape(width=32, num_layers=2, vocab_size=64)
 SETTINGS = {"gen_length": 8, "block_length": 4, "diffusion_steps": 4, "mask_token_id": SHAPE.mask_token_id}

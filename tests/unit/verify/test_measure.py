@@ -1,8 +1,8 @@
 import pytest
 import torch
 
-from perf import measure
-from perf.measure import peak_bytes, time_in_turns
+from weft.verify import measure
+from weft.verify.measure import peak_bytes, time_in_turns
 
 CPU = torch.device("cpu")
 

@@ -4,10 +4,10 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from perf.reference_sampler import generate_plainly
 from tests.support.models import ScriptedModel
 from weft.model import load_model
 from weft.sampling.noise import HashedNoise
+from weft.verify.plain.loop import generate_plainly
 
 MASK = 9
 

@@ -4,11 +4,11 @@ import re
 import pytest
 import torch
 
-from perf.imposed import NUM_ENDING, ImposedLengths, cut_behind_end, require_equal, typical_blocks
-from perf.network import Shape, random_network
-from perf.plain import Counted, answer_plainly
 from weft.errors import SamplingError
 from weft.sampling import generate
+from weft.verify.imposed import NUM_ENDING, ImposedLengths, cut_behind_end, require_equal, typical_blocks
+from weft.verify.network import Shape, random_network
+from weft.verify.plain.answers import Counted, answer_plainly
 
 SHAPE = Shape(width=32, num_layers=2, vocab_size=64)
 EOS = SHAPE.eos_token_id

@@ -8,10 +8,9 @@ from collections.abc import Callable
 from typing import Literal
 
 import torch
-from jaxtyping import Int
 from torch import Tensor
 
-from weft.axes import BatchIds, TokenIds
+from weft.axes import BatchIds, Int, TokenIds
 from weft.sampling.noise import HashedNoise
 
 Predict = Callable[[Tensor], Tensor]

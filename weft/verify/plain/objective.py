@@ -1,13 +1,16 @@
 """The training losses of the named methods, written plainly: Python loops over examples and tokens.
 
-Nothing here shares code with `weft.diffusion` or `weft.training`.  Every function takes one micro-batch and
+Nothing here shares code with `weft.diffusion` or `weft.training`. Every function takes one micro-batch and
 the random numbers, computes in double precision, and follows the formulas of docs/method.md.
 """
 
 import math
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
-import torch
+from torch import Tensor
+
+from weft.verify.plain.networks import PredictLogits
 
 T_MIN = 1e-3
 MIN_RATE = 1e-6
@@ -31,31 +34,32 @@ class Case:
         mask_uniforms: a number in [0, 1) for each token.
     """
 
-    ids: torch.Tensor
-    prompt_lengths: list
-    num_padding: list
+    ids: Tensor
+    prompt_lengths: Sequence[int]
+    num_padding: Sequence[int]
     mask_id: int
-    time_uniforms: list
-    mask_uniforms: list
+    time_uniforms: Sequence[float]
+    mask_uniforms: Sequence[Sequence[float]]
 
     @property
-    def length(self):
+    def length(self) -> int:
+        """Number of tokens of each sequence."""
         return self.ids.shape[1]
 
-    def positions(self, row, *, with_padding):
-        """List the positions behind the prompt of a sequence."""
+    def positions(self, row: int, *, with_padding: bool) -> range:
+        """Return the positions behind the prompt of a sequence."""
         end = self.length - (0 if with_padding else self.num_padding[row])
         return range(self.prompt_lengths[row], end)
 
-    def masked_ids(self, masked):
-        """Put the mask token at some positions, given as a set for each sequence."""
+    def masked_ids(self, masked: Sequence[Iterable[int]]) -> Tensor:
+        """Put the mask token at some positions, given for each sequence."""
         ids = self.ids.clone()
         for row, positions in enumerate(masked):
             ids[row, list(positions)] = self.mask_id
         return ids
 
 
-def uncertainties(predict, case, method):
+def uncertainties(predict: PredictLogits, case: Case, method: str) -> list[dict[int, float]]:
     """Compute entropy or negative log-likelihood in nats of each answer token, with the whole answer masked.
 
     Args:
@@ -72,7 +76,7 @@ def uncertainties(predict, case, method):
     log_p = log_p.double().log_softmax(-1)
     result = []
     for row in rows:
-        values = {}
+        values: dict[int, float] = {}
         for i in case.positions(row, with_padding=False):
             if method == "weft-nll":
                 values[i] = -log_p[row, i, case.ids[row, i]].item()
@@ -82,7 +86,7 @@ def uncertainties(predict, case, method):
     return result
 
 
-def relative_rates(predict, case, method):
+def relative_rates(predict: PredictLogits, case: Case, method: str) -> list[dict[int, float]]:
     """Compute r_i = beta_i / beta_ref of each answer token; other tokens are left out, their r is 1."""
     if method not in WEFT_METHODS:
         return [{} for _ in case.ids]
@@ -99,7 +103,7 @@ def relative_rates(predict, case, method):
     ]
 
 
-def masking_rates(case, relative, method):
+def masking_rates(case: Case, relative: Sequence[dict[int, float]], method: str) -> list[dict[int, float]]:
     """Compute t_i = 1 - (1-t)^r_i of each token behind the prompt, or t itself where masks are uniform."""
     result = []
     for row, of_row in enumerate(relative):
@@ -111,13 +115,15 @@ def masking_rates(case, relative, method):
     return result
 
 
-def context_weight(case, i, masked):
+def context_weight(case: Case, i: int, masked: Collection[int]) -> float:
     """Compute half the sum of p (1-p)^(d-1) over the visible positions at distance d."""
     visible = (j for j in range(case.length) if j not in masked)
     return 0.5 * sum(CART_P * (1 - CART_P) ** (abs(i - j) - 1) for j in visible)
 
 
-def loss_weight(case, method, t, r, rate, i, masked):
+def loss_weight(
+    case: Case, method: str, *, t: float, r: float, rate: float, i: int, masked: Collection[int]
+) -> float:
     """Compute the loss weight of a masked token."""
     match method:
         case "weft-sw":
@@ -134,7 +140,7 @@ def loss_weight(case, method, t, r, rate, i, masked):
             return 1 / rate
 
 
-def plain_loss(predict, case, method):
+def plain_loss(predict: PredictLogits, case: Case, method: str) -> float:
     """Compute the loss of a method over one micro-batch.
 
     Args:
@@ -158,17 +164,7 @@ def plain_loss(predict, case, method):
             t = (1 - T_MIN) * case.time_uniforms[row] + T_MIN
             for i in sorted(positions):
                 r, rate = relative[row].get(i, 1.0), rates[row][i]
-                weight = loss_weight(case, method, t, r, rate, i, positions)
+                weight = loss_weight(case, method, t=t, r=r, rate=rate, i=i, masked=positions)
                 total -= weight * log_p[row, i, case.ids[row, i]].item()
             num_tokens += len(rates[row]) if method in PER_ANSWER_TOKEN else len(positions)
     return total / num_tokens
-
-
-def formula_case(mask_id=39, pad_id=38):
-    """Make a micro-batch of three sequences of sixteen tokens by formulas."""
-    ids = (torch.arange(48) * 11 + torch.arange(48) // 7).reshape(3, 16) % 38
-    num_padding = [0, 3, 5]
-    for row, count in enumerate(num_padding):
-        ids[row, 16 - count :] = pad_id
-    uniforms = [[(7919 * (16 * row + i) + 17) % 1009 / 1009 for i in range(16)] for row in range(3)]
-    return Case(ids, [4, 6, 3], num_padding, mask_id, [0.3, 0.55, 0.8], uniforms)

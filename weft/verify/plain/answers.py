@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from perf.reference_sampler import generate_plainly
+from weft.verify.plain.loop import generate_plainly
 
 
 class Counted:

@@ -1,0 +1,1 @@
+"""Plain transcriptions of the published networks, losses and sampling loop, apart from weft's own code."""
