@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from tests.support.models import ScriptedModel
-from tests.support.uniforms import GivenUniforms
+from weft.verify.uniforms import GivenUniforms
 from weft.config.methods import Method
 from weft.data.collate import TrainingBatch
 from weft.model import Predictor

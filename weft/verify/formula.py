@@ -16,6 +16,7 @@ import torch
 from safetensors.torch import save
 from torch import Tensor
 
+from weft.data.collate import TrainingBatch
 from weft.model import load_model
 from weft.model.checkpoint import WEIGHTS
 from weft.model.layout import Fields
@@ -161,3 +162,18 @@ def formula_case() -> Case:
         ids[row, 16 - count :] = PAD_ID
     uniforms = [[(7919 * (16 * row + i) + 17) % 1009 / 1009 for i in range(16)] for row in range(3)]
     return Case(ids, [4, 6, 3], num_padding, MASK_ID, [0.3, 0.55, 0.8], uniforms)
+
+
+def case_batch(case: Case) -> TrainingBatch:
+    """Return a micro-batch in the form that `weft.training.objective.add_noise` takes."""
+    positions = torch.arange(case.length)[None]
+    starts, padding = torch.tensor(case.prompt_lengths), torch.tensor(case.num_padding)
+    index = torch.arange(len(case.ids))
+    return TrainingBatch(
+        clean_ids=case.ids,
+        is_maskable=positions >= starts[:, None],
+        is_padding=positions >= case.length - padding[:, None],
+        example_key=index,
+        index_in_epoch=index,
+        is_pad_row=torch.zeros_like(index).bool(),
+    )

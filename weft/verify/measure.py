@@ -7,9 +7,10 @@ import itertools
 import os
 import statistics
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import torch
+from torch import Tensor
 
 Run = Callable[[int], object]
 """A function to measure; its argument is the number of the round, from 0."""
@@ -70,6 +71,24 @@ def peak_bytes(run: Callable[[], object], device: torch.device) -> int:
     events = profile.profiler.kineto_results.events()
     changes = sorted((e.start_ns(), e.nbytes()) for e in events if e.name() == "[memory]")
     return max(itertools.accumulate((size for _, size in changes), initial=0))
+
+
+def total_peak_bytes(run: Callable[[], object], device: torch.device, resident: Iterable[Tensor]) -> int:
+    """Measure the peak memory of a run, with the memory in use when it begins.
+
+    Args:
+        run: the function.
+        device: device whose memory is measured.
+        resident: all tensors that exist when the run begins; used on a CPU, whose memory in use is not known.
+
+    Returns:
+        The peak in bytes, without the context of CUDA.
+    """
+    if device.type == "cuda":
+        in_use = torch.cuda.memory_allocated(device)
+    else:
+        in_use = sum(tensor.numel() * tensor.element_size() for tensor in resident)
+    return in_use + peak_bytes(run, device)
 
 
 def _wait_for_devices() -> None:

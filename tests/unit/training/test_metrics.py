@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from tests.support.batches import MASK, batch, method, noisy_batch, random_model, uniforms
-from tests.support.uniforms import GivenUniforms
+from weft.verify.uniforms import GivenUniforms
 from weft.records import StepMetrics
 from weft.training.metrics import METRICS, TRACKED, metric_means, tracked_values
 from weft.training.probe import probe_uncertainty

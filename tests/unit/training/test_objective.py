@@ -21,7 +21,7 @@ from tests.support.batches import (
     uniforms,
 )
 from tests.support.models import ScriptedModel
-from tests.support.uniforms import GivenUniforms
+from weft.verify.uniforms import GivenUniforms
 from weft.config.methods import PRESETS
 from weft.errors import MaskingError
 from weft.training.objective import (

@@ -3,13 +3,13 @@
 import pytest
 import torch
 
-from tests.support.batches import step_loss, training_batch
-from tests.support.uniforms import GivenUniforms
+from tests.support.batches import step_loss
+from weft.verify.uniforms import GivenUniforms
 from weft.config.methods import PRESETS, Method
 from weft.diffusion import token_masking_rate
 from weft.training.objective import ForwardProcess, relative_rates
 from weft.training.probe import has_token_rate, probe_uncertainty
-from weft.verify.formula import FAMILIES, formula_case, formula_model, plain_predictor
+from weft.verify.formula import FAMILIES, case_batch, formula_case, formula_model, plain_predictor
 from weft.verify.plain.objective import METHODS, T_MIN, plain_loss
 from weft.verify.stored import stored_losses
 
@@ -31,10 +31,7 @@ def model(family):
 
 @pytest.fixture
 def batch():
-    positions = torch.arange(CASE.length)[None]
-    starts, padding = torch.tensor(CASE.prompt_lengths), torch.tensor(CASE.num_padding)
-    is_padding = positions >= CASE.length - padding[:, None]
-    return training_batch(CASE.ids, positions >= starts[:, None], is_padding)
+    return case_batch(CASE)
 
 
 UNIFORMS = GivenUniforms(torch.tensor(CASE.time_uniforms), torch.tensor(CASE.mask_uniforms))

@@ -1,4 +1,4 @@
-"""Uniform numbers that a test passes in, so that its masks can be computed by hand."""
+"""Uniform numbers that are given, so that masks can be computed by hand and compared with stored ones."""
 
 from dataclasses import dataclass
 
