@@ -18,6 +18,7 @@ from weft.verify.imposed import (
     ImposedLengths,
     cut_behind_end,
     require_equal,
+    share_of_equal,
     typical_blocks,
 )
 from weft.verify.measure import peak_bytes, time_in_turns
@@ -300,16 +301,6 @@ def _approximate(shape: Shape, device: str) -> Iterator[str]:
                 "equal tokens": share_of_equal(setup.cut(side.answers), setup.cut(plain.answers)),
             },
         )
-
-
-def share_of_equal(ours: Answers, exact: Answers) -> float:
-    """Return the share of the exact tokens that our answers have at the same position."""
-    pairs = [
-        (index < len(answer) and answer[index]) == token
-        for answer, expected in zip(ours, exact, strict=True)
-        for index, token in enumerate(expected)
-    ]
-    return sum(pairs) / len(pairs)
 
 
 def _eight_billion() -> Iterator[str]:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from perf.sampler import APPROXIMATE, Answer, Answers, Side, run_sides, share_of_equal
+from perf.sampler import APPROXIMATE, Answer, Answers, Side, run_sides
 from weft.benchmarks import Score, find_scorer
 from weft.config import FineTuning
 from weft.config.sources import GeneratedBenchmark
@@ -20,7 +20,7 @@ from weft.records import Question
 from weft.sampling import generate
 from weft.stats import compare_means
 from weft.stats.credit import BenchmarkCredit
-from weft.verify.imposed import cut_behind_end, require_equal
+from weft.verify.imposed import cut_behind_end, require_equal, share_of_equal
 from weft.verify.plain.answers import answer_plainly
 
 RULES = "d1"

@@ -5,15 +5,14 @@ import re
 import subprocess
 import sys
 import tomllib
-from importlib import metadata
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
 import yaml
-from packaging.requirements import Requirement
 
 import weft
+from tests.support.packages import hidden_without
 from tools import stored_results
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -37,9 +36,13 @@ TESTED_ELSEWHERE = {
     "weft/config/sources.py": "tests/unit/config/test_experiment.py",
     "weft/training/rank.py": "tests/integration/test_training.py",
     "perf/training.py": "Makefile",
+    "weft/verify/build.py": "tests/unit/verify/test_step.py",
     "weft/verify/formula.py": "tests/unit/verify/test_stored.py",
     "weft/verify/plain/networks.py": "tests/unit/model/test_checkpoint.py",
     "weft/verify/plain/objective.py": "tests/unit/training/test_reference_losses.py",
+    "weft/verify/records.py": "tests/unit/verify/test_page.py",
+    "weft/verify/sizes.py": "tests/unit/verify/test_step.py",
+    "weft/verify/uniforms.py": "tests/unit/training/test_reference_losses.py",
 }
 """Module -> the file whose tests cover it, for modules without a test file of the same name."""
 TASKS = "weft/data/tasks/"  # all tested by tests/unit/data/test_tasks.py
@@ -137,22 +140,7 @@ import MODULES
 
 
 def test_the_environment_for_scores_and_report_has_all_packages_that_they_import():
-    available = {"weft-dllm", "setuptools"}  # every start of Python imports a hook of setuptools
-    pending = re.findall(r"- ([\w.-]+)==", (REPOSITORY / "envs/score.yaml").read_text())
-    while pending:
-        name = pending.pop().lower().replace("_", "-")
-        if name not in available:
-            available.add(name)
-            required = [Requirement(text) for text in metadata.requires(name) or ()]
-            pending += [
-                item.name for item in required if item.marker is None or item.marker.evaluate({"extra": ""})
-            ]
-    owners = metadata.packages_distributions()
-    hidden = {
-        module
-        for module, names in owners.items()
-        if available.isdisjoint(name.lower().replace("_", "-") for name in names)
-    }
+    hidden = hidden_without(re.findall(r"- ([\w.-]+)==", (REPOSITORY / "envs/score.yaml").read_text()))
     code = IMPORT_WITHOUT.replace("HIDDEN", repr(hidden)).replace("MODULES", ", ".join(LIGHT_MODULES))
     run = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True)
     assert run.returncode == 0, run.stderr

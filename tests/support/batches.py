@@ -6,7 +6,6 @@ import torch
 from torch import Tensor
 
 from tests.support.models import ScriptedModel
-from weft.verify.uniforms import GivenUniforms
 from weft.config.methods import Method
 from weft.data.collate import TrainingBatch
 from weft.model import Predictor
@@ -19,6 +18,7 @@ from weft.training.objective import (
 )
 from weft.training.probe_cache import CachedUncertainty
 from weft.training.uniforms import Uniforms
+from weft.verify.uniforms import GivenUniforms
 
 MASK, PAD = 9, 8
 

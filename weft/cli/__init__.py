@@ -17,6 +17,7 @@ from weft.cli import (
     score,
     trace,
     train,
+    verify_gpu,
 )
 from weft.cli.shared import app
 
@@ -35,4 +36,5 @@ __all__ = [
     "score",
     "trace",
     "train",
+    "verify_gpu",
 ]

@@ -10,7 +10,7 @@ import tempfile
 import zlib
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal, NotRequired, TypedDict, get_args
 
 import torch
 from safetensors.torch import save
@@ -30,8 +30,26 @@ VOCAB, WIDTH, INNER, LAYERS, HEADS, KV_HEADS, EPS = 40, 32, 56, 2, 4, 2, 1e-5
 THETAS: dict[Family, float] = {"llada": 5e5, "dream": 1e6}
 """Base of the rotary embedding of each family, as in the published configurations."""
 MASK_ID, PAD_ID = VOCAB - 1, VOCAB - 2
-SAMPLED = {"gen_length": 16, "block_length": 8}
-SAMPLING_CASES: dict[str, dict[str, Any]] = {
+
+
+class SampledLengths(TypedDict):
+    """Lengths of stored answers and of their blocks, in tokens."""
+
+    gen_length: int
+    block_length: int
+
+
+SAMPLED: SampledLengths = {"gen_length": 16, "block_length": 8}
+
+
+class SamplingCase(TypedDict):
+    """Settings of stored answers."""
+
+    diffusion_steps: int
+    cfg_scale: NotRequired[float]
+
+
+SAMPLING_CASES: dict[str, SamplingCase] = {
     "one token per step": {"diffusion_steps": 16},
     "two tokens per step": {"diffusion_steps": 8},
     "one step per block": {"diffusion_steps": 2},

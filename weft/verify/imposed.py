@@ -144,3 +144,13 @@ def require_equal(ours: Sequence[Sequence[int]], reference: Sequence[Sequence[in
                 f"cannot be compared, but answer {number} has {pair[0]} at token {column} where the "
                 f"reference has {pair[1]}; check whether two predictions are equal to within rounding there"
             )
+
+
+def share_of_equal(ours: Sequence[Sequence[int]], exact: Sequence[Sequence[int]]) -> float:
+    """Return the share of the exact tokens that our answers have at the same position."""
+    pairs = [
+        (index < len(answer) and answer[index]) == token
+        for answer, expected in zip(ours, exact, strict=True)
+        for index, token in enumerate(expected)
+    ]
+    return sum(pairs) / len(pairs)

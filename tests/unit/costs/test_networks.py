@@ -2,8 +2,8 @@ import json
 from pathlib import Path
 
 import pytest
-
 from tests.reference.plain_networks import formula_fields
+
 from tests.support.models import formula_model
 from weft.config import load_experiment
 from weft.costs import PUBLISHED_NETWORKS, read_network

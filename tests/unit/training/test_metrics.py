@@ -5,10 +5,10 @@ import pytest
 import torch
 
 from tests.support.batches import MASK, batch, method, noisy_batch, random_model, uniforms
-from weft.verify.uniforms import GivenUniforms
 from weft.records import StepMetrics
 from weft.training.metrics import METRICS, TRACKED, metric_means, tracked_values
 from weft.training.probe import probe_uncertainty
+from weft.verify.uniforms import GivenUniforms
 
 
 def test_the_metrics_are_fields_of_the_training_history():

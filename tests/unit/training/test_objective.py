@@ -21,7 +21,6 @@ from tests.support.batches import (
     uniforms,
 )
 from tests.support.models import ScriptedModel
-from weft.verify.uniforms import GivenUniforms
 from weft.config.methods import PRESETS
 from weft.errors import MaskingError
 from weft.training.objective import (
@@ -32,6 +31,7 @@ from weft.training.objective import (
 )
 from weft.training.probe import has_token_rate, probe_uncertainty
 from weft.training.probe_cache import CachedUncertainty, probe_batch
+from weft.verify.uniforms import GivenUniforms
 
 
 def loss(predictor, chosen, seed=0, cached=None):

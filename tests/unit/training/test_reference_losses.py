@@ -4,7 +4,6 @@ import pytest
 import torch
 
 from tests.support.batches import step_loss
-from weft.verify.uniforms import GivenUniforms
 from weft.config.methods import PRESETS, Method
 from weft.diffusion import token_masking_rate
 from weft.training.objective import ForwardProcess, relative_rates
@@ -12,6 +11,7 @@ from weft.training.probe import has_token_rate, probe_uncertainty
 from weft.verify.formula import FAMILIES, case_batch, formula_case, formula_model, plain_predictor
 from weft.verify.plain.objective import METHODS, T_MIN, plain_loss
 from weft.verify.stored import stored_losses
+from weft.verify.uniforms import GivenUniforms
 
 STORED = stored_losses()
 CASE = formula_case()

@@ -6,7 +6,14 @@ import torch
 
 from weft.errors import SamplingError
 from weft.sampling import generate
-from weft.verify.imposed import NUM_ENDING, ImposedLengths, cut_behind_end, require_equal, typical_blocks
+from weft.verify.imposed import (
+    NUM_ENDING,
+    ImposedLengths,
+    cut_behind_end,
+    require_equal,
+    share_of_equal,
+    typical_blocks,
+)
 from weft.verify.network import Shape, random_network
 from weft.verify.plain.answers import Counted, answer_plainly
 
@@ -89,3 +96,7 @@ def test_equal_tokens_are_required():
         require_equal([[1, 2]], [[1]], title="t")
     with pytest.raises(SamplingError, match="got 1 and 2"):
         require_equal([[1]], [[1], [2]], title="t")
+
+
+def test_the_share_of_equal_tokens_is_counted_where_the_exact_answer_has_tokens():
+    assert share_of_equal([[1, 2, 3], [4]], [[1, 2], [5, 6]]) == pytest.approx(2 / 4)
