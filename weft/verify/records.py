@@ -26,7 +26,7 @@ class Measurement(Record):
     """Largest value with which a check passes; None for a number that is no check."""
     goal: float | None = None
     """Largest value with which a goal of the project is reached; None without a goal."""
-    planned: tuple[float, float] | None = None
+    planned: tuple[float, float] | None = Field(default=None, strict=False)  # a list in JSON
     """Smallest and largest value by the formulas of ``weft plan``; None if they give none."""
 
     @property

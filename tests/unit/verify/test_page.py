@@ -1,3 +1,4 @@
+from weft.records.files import read_json, write_json
 from weft.verify.page import format_measurement, write_page
 from weft.verify.records import Machine, Measurement, PartResult, Skipped, VerifyReport
 
@@ -50,3 +51,9 @@ def test_a_later_result_of_a_part_takes_the_place_of_the_earlier_one():
     first, second = part("sample"), part("parity", ITEMS[:1])
     joined = report().with_part(first).with_part(second).with_part(part("sample", ITEMS[:2]))
     assert [(item.part, len(item.measurements)) for item in joined.parts] == [("parity", 1), ("sample", 2)]
+
+
+def test_a_report_is_read_back_as_it_was_written(tmp_path):
+    written = report(part(skipped=[Skipped(what="ZeRO", why="deepspeed not installed")]))
+    write_json(tmp_path / "report.json", written)
+    assert read_json(tmp_path / "report.json", VerifyReport) == written
