@@ -17,7 +17,7 @@ export PATH := $(BIN):$(PATH)
 PYTEST := python -m pytest -n 2 --dist worksteal
 EXPERIMENT ?= tiny
 
-.PHONY: run setup test test-slow test-release check format same-results bench plan base results results-tables doctor config-docs docs clean help
+.PHONY: run setup test test-slow test-release check format same-results bench rehearse-wide plan base results results-tables doctor config-docs docs clean help
 
 run: setup  ## set up and run the default experiment: tables, figures, report
 	snakemake --cores all --config experiment=$(EXPERIMENT)
@@ -73,6 +73,9 @@ bench: setup  ## measure the start of commands, the report, and speed and memory
 	python -m perf report
 	python -m perf training
 	python -m perf sampler
+
+rehearse-wide: setup  ## train and sample two layers of LLaDA-8B's width at 4,096 tokens on the processor
+	python -m tools.rehearse_wide results/wide
 
 plan: setup  ## print the jobs and downloads of an experiment without running it (EXPERIMENT=paper)
 	python -m weft plan $(EXPERIMENT)

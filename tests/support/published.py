@@ -6,14 +6,12 @@ Dream-org/Dream-v0-Instruct-7B (339 tensors, 15,231,233,024 bytes). All tensors 
 """
 
 import json
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-BYTES = 2
-"""Size of a number in bf16."""
+from tools.wide_model import write_bf16
 
 
 @dataclass(frozen=True)
@@ -118,20 +116,10 @@ def write_hollow(folder: Path, published: PublishedModel, *, num_shards: int) ->
     """
     folder.mkdir(parents=True)
     (folder / "config.json").write_text(json.dumps(dict(published.fields)))
-    names = list(published.shapes)
-    weight_map = {}
+    names, weight_map = list(published.shapes), {}
     for index in range(num_shards):
-        file = f"model-{index + 1:05}-of-{num_shards:05}.safetensors"
-        header, end = {}, 0
-        for name in names[index::num_shards]:
-            shape, begin = published.shapes[name], end
-            end += BYTES * math.prod(shape)
-            header[name] = {"dtype": "BF16", "shape": shape, "data_offsets": [begin, end]}
-            weight_map[name] = file
-        text = json.dumps(header).encode()
-        text += b" " * (-len(text) % 8)
-        with (folder / file).open("wb") as stream:
-            stream.write(len(text).to_bytes(8, "little") + text)
-            stream.truncate(8 + len(text) + end)
+        file, part = f"model-{index + 1:05}-of-{num_shards:05}.safetensors", names[index::num_shards]
+        write_bf16(folder / file, {name: published.shapes[name] for name in part}, None)
+        weight_map |= dict.fromkeys(part, file)
     index_fields = {"metadata": {"total_size": published.num_bytes}, "weight_map": weight_map}
     (folder / "model.safetensors.index.json").write_text(json.dumps(index_fields))
