@@ -1,12 +1,15 @@
 """``weft verify-gpu``: check and measure weft on a GPU."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
-from weft.cli.shared import DeviceOption, ThreadsOption, app, choose_device, load_fine_tuning
+from weft.cli.shared import DeviceOption, ThreadsOption, app, load_fine_tuning
 from weft.config.places import find_path
+from weft.devices.choice import choose_device
+from weft.devices.visible import list_visible
 from weft.errors import ConfigError, find_by_name
 
 SizeName = Literal["8b", "tiny"]
@@ -55,7 +58,8 @@ def verify_gpu(
     from weft.verify.run import PAGE_FILE, Plan, verify
 
     parts = [find_by_name("--part", name, {known: known for known in PARTS}) for name in part or PARTS]
-    chosen = torch.device(choose_device(device))
+    num_devices = count_devices(gpus, parts, device)
+    chosen = torch.device(choose_device(device, count=num_devices))
     if chosen.type == "cpu" and (size == "8b" or model is not None):
         raise ConfigError(
             "--size 8b and --model require a GPU that torch can use, found none; --size tiny without --model "
@@ -70,14 +74,13 @@ def verify_gpu(
         else:
             typer.echo(f"{name}: {format_measurement(outcome)}")
 
-    num_visible = torch.cuda.device_count() if chosen.type == "cuda" else 1
     plan = Plan(
         experiment=load_fine_tuning(experiment),
         size_name=size,
         checkpoint=None if model is None else find_path(model),
         questions=questions or [],
         device=chosen,
-        num_devices=choose_num_devices(gpus, num_visible, is_gpu=chosen.type == "cuda"),
+        num_devices=num_devices if chosen.type == "cuda" or gpus else 1,
         threads=threads,
         report=report,
     )
@@ -87,22 +90,18 @@ def verify_gpu(
         raise typer.Exit(1)
 
 
-def choose_num_devices(wanted: int | None, num_visible: int, *, is_gpu: bool) -> int:
-    """Return the number of devices to use.
+def count_devices(wanted: int | None, parts: Sequence[str], device: str) -> int:
+    """Return the number of GPUs to take, or of ranks on a processor.
 
     Args:
-        wanted: number of ranks that the user wants; None for all visible devices.
-        num_visible: number of visible devices.
-        is_gpu: True if the devices are GPUs; ranks on a processor need no device of their own.
+        wanted: number that the user wants; None for all visible GPUs.
+        parts: names of the parts to run. Only the part ``step`` has several ranks.
+        device: name of the device, as in `weft.devices.choice.choose_device`.
 
     Returns:
         The number.
-
-    Raises:
-        ConfigError: more GPUs are wanted than are visible.
     """
-    if wanted is None:
-        return num_visible
-    if is_gpu and wanted > num_visible:
-        raise ConfigError(f"--gpus must be at most {num_visible}, the number of visible GPUs, got {wanted}")
-    return wanted
+    if wanted is not None:
+        return wanted
+    visible = list_visible() if "step" in parts and device in ("auto", "cuda") else None
+    return len(visible) if visible else 1
