@@ -193,6 +193,16 @@ def test_processes_that_do_not_divide_the_batch_stop_the_dry_run(snakemake):
     assert "Traceback" not in result.stdout + result.stderr
 
 
+@pytest.mark.parametrize("profile", ["slurm", "workstation"])
+def test_the_device_must_be_named_for_a_cluster(snakemake, profile):
+    options = ("-n", "--quiet", "rules", "--workflow-profile", REPOSITORY / "profiles" / profile)
+    result = snakemake(*options, "--config", experiment("tiny"), "device=auto")
+    message = "device must be cuda or cpu if an executor sends jobs to other machines"
+    assert (message in result.stdout + result.stderr) == (profile == "slurm")
+    named = snakemake(*options, "--config", experiment("tiny"), "device=cuda")
+    assert named.returncode == 0, named.stdout + named.stderr
+
+
 def test_lengths_beyond_the_context_of_a_local_model_stop_the_dry_run(snakemake, tmp_path):
     content = yaml.safe_load((REPOSITORY / "experiments" / "tiny.yaml").read_text())
     content["base_model"] = {"source": "path", "path": str(REPOSITORY / "experiments" / "tiny-base")}

@@ -11,6 +11,7 @@ from pydantic import Field, JsonValue
 from weft.config.places import CHECKOUT, expand_home, in_one_spelling
 from weft.config.section import Section, validate
 from weft.config.yaml_file import read_yaml
+from weft.devices.visible import list_visible, require_enough
 from weft.errors import ConfigError
 
 EXPERIMENTS = Path("experiments")
@@ -41,10 +42,33 @@ class Settings(Section):
     report_to: Tracker = "none"
     """Tracker that shows the progress of training runs, see docs/trackers.md. Results do not depend on it."""
 
-    def gpus(self, processes: int) -> int:
-        """Return the number of GPUs that a job with this many processes occupies; does not import torch."""
-        has_gpu = any(Path("/dev").glob("nvidia[0-9]*"))
-        return processes if self.device == "cuda" or (self.device == "auto" and has_gpu) else 0
+    def gpus(self, processes: int, *, is_remote: bool = False, is_dry: bool = True) -> int:
+        """Return the number of GPUs that a job with this many processes occupies; does not import torch.
+
+        Args:
+            processes: processes of the job that use a model.
+            is_remote: whether an executor sends the job to another machine, such as a node of a cluster.
+            is_dry: whether jobs are only planned, perhaps for another machine.
+
+        Returns:
+            The number, for the resource ``gpu`` of Snakemake.
+
+        Raises:
+            ConfigError: ``device`` is auto, which cannot be decided for another machine, or this machine has
+                fewer visible GPUs.
+        """
+        if self.device == "auto" and is_remote:
+            raise ConfigError(
+                "device must be cuda or cpu if an executor sends jobs to other machines, because this one "
+                "cannot see their GPUs, got auto; add device=cuda to --config for jobs with GPUs, or "
+                "device=cpu"
+            )
+        visible = list_visible() if self.device == "cuda" or any(Path("/dev").glob("nvidia[0-9]*")) else []
+        if self.device == "cpu" or (self.device == "auto" and visible == []):
+            return 0
+        if visible is not None and not is_remote and not is_dry:
+            require_enough(visible, processes)
+        return processes
 
 
 def read_settings(path: Path | None = None) -> Settings:

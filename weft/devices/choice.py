@@ -5,7 +5,7 @@ import re
 from collections.abc import Sequence
 
 from weft.devices.lease import HELD, Lease, lease
-from weft.devices.visible import VISIBLE, Device, list_visible
+from weft.devices.visible import VISIBLE, Device, describe_visible, list_visible, require_enough
 from weft.errors import ConfigError
 
 _TAKEN: list[Lease] = []
@@ -34,7 +34,7 @@ def choose_device(name: str, *, count: int = 1) -> str:
     candidates = _list_candidates(name)
     if not candidates:
         return "cpu"
-    _require_enough(candidates, count)
+    require_enough(candidates, count)
     taken = lease(candidates, count)
     seen = os.environ.get(VISIBLE)
     os.environ[VISIBLE] = ",".join(device.name for device in taken.devices)
@@ -68,7 +68,7 @@ def _list_candidates(name: str) -> Sequence[Device]:
     if not number:
         return visible
     if int(number) >= len(visible):
-        raise ConfigError(f"--device {name} must name one of the {_count_visible(visible)}")
+        raise ConfigError(f"--device {name} must name one of the {describe_visible(visible)}")
     return (visible[int(number)],)
 
 
@@ -92,21 +92,3 @@ def _refuse_or_use_cpu(name: str) -> str:
             f"--device {name} requires a GPU that torch can use, found none{detail}; use cpu or auto"
         )
     return "cpu"
-
-
-def _require_enough(candidates: Sequence[Device], count: int) -> None:
-    if count > len(candidates):
-        raise ConfigError(
-            f"{count} processes must have a GPU each, but there are only {_count_visible(candidates)}; start "
-            f"fewer processes (train_processes), or let {VISIBLE} name more GPUs"
-        )
-    if count > 1 and any(device.is_slice for device in candidates):
-        raise ConfigError(
-            "the processes of a training must have whole GPUs, because MIG instances cannot communicate, got "
-            f"{_count_visible(candidates)}; set train_processes to 1, or use GPUs without MIG"
-        )
-
-
-def _count_visible(visible: Sequence[Device]) -> str:
-    seen = os.environ.get(VISIBLE)
-    return f"{len(visible)} visible GPUs{'' if seen is None else f' ({VISIBLE}={seen})'}"

@@ -207,7 +207,7 @@ def _is_waiting(ticket: Path) -> bool:
 
 def _take(folder: Path, candidates: Sequence[Device], count: int) -> Lease | None:
     """Return a lease of the first free candidates, or None if too few are free."""
-    found = Lease((), {})
+    taken = Lease((), {})
     for device in candidates:
         path = _lock_path(folder, device)
         descriptor = _open(path)
@@ -215,13 +215,13 @@ def _take(folder: Path, candidates: Sequence[Device], count: int) -> Lease | Non
             os.close(descriptor)
             continue
         fcntl.flock(descriptor, fcntl.LOCK_SH)  # nobody can come between, because of the guard
-        found.devices, found.files[path] = (*found.devices, device), descriptor
-        if len(found.devices) == count:
-            for taken in found.files.values():
-                os.ftruncate(taken, 0)
-                os.pwrite(taken, str(os.getpid()).encode(), 0)
-            return found
-    found.release()
+        taken.devices, taken.files[path] = (*taken.devices, device), descriptor
+        if len(taken.devices) == count:
+            for held in taken.files.values():
+                os.ftruncate(held, 0)
+                os.pwrite(held, str(os.getpid()).encode(), 0)
+            return taken
+    taken.release()
     return None
 
 

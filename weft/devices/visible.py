@@ -13,6 +13,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
+from weft.errors import ConfigError
+
 VISIBLE = "CUDA_VISIBLE_DEVICES"
 """Environment variable that restricts the GPUs of a process."""
 SECONDS_TO_LIST = 120
@@ -60,6 +62,35 @@ def list_visible(environment: Mapping[str, str] | None = None) -> list[Device] |
     return devices if len({device.identity for device in devices}) == len(devices) else []
 
 
+def require_enough(devices: Sequence[Device], count: int) -> None:
+    """Check that each process of a job can have a GPU of its own.
+
+    Args:
+        devices: the visible devices.
+        count: number of processes.
+
+    Raises:
+        ConfigError: there are fewer devices, or the processes of a training would have MIG instances.
+    """
+    if count > len(devices):
+        raise ConfigError(
+            f"{count} processes must have a GPU each, but there are {describe_visible(devices)}; start "
+            f"fewer processes (train_processes), or let {VISIBLE} name more GPUs"
+        )
+    if count > 1 and any(device.is_slice for device in devices):
+        raise ConfigError(
+            "the processes of a training must have whole GPUs, because MIG instances cannot communicate, got "
+            f"{describe_visible(devices)}; set train_processes to 1, or use GPUs without MIG"
+        )
+
+
+def describe_visible(devices: Sequence[Device]) -> str:
+    """Return the number of visible GPUs for a message, and the variable that restricts them."""
+    seen = os.environ.get(VISIBLE)
+    number = f"{len(devices)} visible GPU{'' if len(devices) == 1 else 's'}"
+    return number if seen is None else f"{number} ({VISIBLE}={seen})"
+
+
 def _find(name: str, machine: Sequence[Sequence[Device]] | None) -> Device | None:
     """Return the device that a name in ``CUDA_VISIBLE_DEVICES`` means, or None if it means none."""
     is_number = name.isdecimal()
@@ -98,9 +129,9 @@ def _parse(listing: str) -> tuple[tuple[Device, ...], ...]:
     gpus: list[list[Device]] = []
     whole: list[Device] = []
     for line in listing.splitlines():
-        if found := GPU_LINE.match(line):
-            whole.append(Device(found[2], found[2]))
+        if parts := GPU_LINE.match(line):
+            whole.append(Device(parts[2], parts[2]))
             gpus.append([])
-        elif gpus and (found := SLICE_LINE.match(line)):
-            gpus[-1].append(Device(found[1], found[1]))
+        elif gpus and (parts := SLICE_LINE.match(line)):
+            gpus[-1].append(Device(parts[1], parts[1]))
     return tuple(tuple(slices) or (gpu,) for gpu, slices in zip(whole, gpus, strict=True))

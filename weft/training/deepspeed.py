@@ -32,14 +32,6 @@ def deepspeed_settings(training: Training, *, num_processes: int) -> dict[str, A
     }
 
 
-def set_local_size() -> None:
-    """Set the variable from which DeepSpeed's communication between CPU ranks learns their number here.
-
-    Only DeepSpeed's own launcher sets it. Without it the ranks would not use shared memory.
-    """
-    os.environ["LOCAL_SIZE"] = os.environ["LOCAL_WORLD_SIZE"]
-
-
 def unlink_shared_buffer() -> None:
     """Remove the name of this rank's communication buffer, if it has one, once all ranks have opened it.
 

@@ -78,6 +78,8 @@ def launch_ranks(arguments: Sequence[str], *, num_processes: int, nodes: Nodes =
     from torch.distributed.launcher.api import elastic_launch
 
     os.environ[LAUNCHER] = str(os.getpid())
+    # DeepSpeed's communication between CPU ranks uses shared memory if this is the number of all ranks.
+    os.environ["LOCAL_SIZE"] = str(num_processes)
     # The agent reports a failed rank at level ERROR with its exit code; its warnings are about itself.
     logging.getLogger("torch.distributed.elastic").setLevel(logging.ERROR)
     config = _launch_config(nodes, num_processes)

@@ -10,16 +10,16 @@ from pathlib import Path
 from weft.devices.lease import join_lease
 from weft.errors import TrainingError, exit_on_error
 from weft.records.files import lock_output, read_json
-from weft.training.deepspeed import set_local_size
-from weft.training.launch import end_with_launcher
 
 
 def main() -> None:
     """Read the job file that is given on the command line, and train."""
-    join_lease()
-    end_with_launcher()  # after the lease, which the launcher holds until it ends
-    set_local_size()
     gc.set_threshold(50_000)  # imports of large libraries leave no garbage to collect
+    from weft.training.launch import end_with_launcher
+
+    with exit_on_error():
+        join_lease()
+    end_with_launcher()  # after the lease, which the launcher holds until it ends
     from weft.training.finetune import finetune
     from weft.training.job import TrainingJob
 

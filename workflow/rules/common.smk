@@ -79,6 +79,28 @@ def untracked(value):
     return params
 
 
+def is_remote():
+    """Return whether an executor sends jobs to other machines, also in a dry run of such an executor."""
+    if not workflow.is_main_process:
+        return False
+    # In a dry run the executor is known only by the threads that Snakemake sets for remote ones.
+    is_planned = workflow.dryrun and workflow.execution_settings.use_threads
+    return workflow.non_local_exec or is_planned
+
+
+def gpus(processes):
+    """Return a resource function for the number of GPUs of a job, which checks ``device`` as well."""
+
+    def count(wildcards):
+        try:
+            is_planned = workflow.dryrun or not workflow.is_main_process
+            return SETTINGS.gpus(processes, is_remote=is_remote(), is_dry=is_planned)
+        except WeftError as error:
+            raise WorkflowError(str(error)) from None
+
+    return count
+
+
 experiment_file = untracked(SETTINGS.experiment)
 offline_options = untracked(
     " ".join(f"--offline {shlex.quote(folder)}" for folder in SETTINGS.offline)

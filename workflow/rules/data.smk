@@ -113,7 +113,7 @@ rule pretrain:
         "../../envs/weft.yaml"
     threads: 1  # more threads change the rounding of sums
     resources:
-        gpu=SETTINGS.gpus(1),
+        gpu=gpus(1),
         mem_mb=4000,
         runtime="4h",
     params:

@@ -19,7 +19,7 @@ rule sample:
         "../../envs/weft.yaml"
     threads: SETTINGS.threads_per_process
     resources:
-        gpu=SETTINGS.gpus(1),
+        gpu=gpus(1),
         mem_mb=memory_of("sample"),
         runtime=minutes_of("sample"),
     params:
@@ -54,7 +54,7 @@ rule curve:
         "../../envs/weft.yaml"
     threads: SETTINGS.threads_per_process
     resources:
-        gpu=SETTINGS.gpus(1),
+        gpu=gpus(1),
         mem_mb=memory_of("curve"),
         runtime=minutes_of("curve"),
     params:

@@ -21,7 +21,7 @@ rule trace:
         "../../envs/weft.yaml"
     threads: SETTINGS.threads_per_process
     resources:
-        gpu=SETTINGS.gpus(1),
+        gpu=gpus(1),
         mem_mb=memory_of("trace"),
         runtime=minutes_of("trace"),
     params:

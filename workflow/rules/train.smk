@@ -16,7 +16,7 @@ rule train:
         "../../envs/weft.yaml"
     threads: SETTINGS.train_processes * SETTINGS.threads_per_process
     resources:
-        gpu=SETTINGS.gpus(SETTINGS.train_processes),
+        gpu=gpus(SETTINGS.train_processes),
         processes=SETTINGS.train_processes,
         report_to=SETTINGS.report_to,
         mem_mb=memory_of("train"),
@@ -61,7 +61,7 @@ rule probe:
         "../../envs/weft.yaml"
     threads: SETTINGS.threads_per_process
     resources:
-        gpu=SETTINGS.gpus(1),
+        gpu=gpus(1),
         mem_mb=memory_of("probe"),
         runtime=minutes_of("probe"),
     params:
@@ -85,7 +85,7 @@ rule gradients:
         "../../envs/weft.yaml"
     threads: SETTINGS.threads_per_process
     resources:
-        gpu=SETTINGS.gpus(1),
+        gpu=gpus(1),
         mem_mb=memory_of("gradients"),
         runtime=minutes_of("gradients"),
     params:

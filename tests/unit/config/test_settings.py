@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.gpus import simulate_gpus
 from weft.config import find_experiment, read_settings, resolve_settings
 from weft.config.yaml_file import read_yaml
 from weft.errors import ConfigError
@@ -146,3 +147,20 @@ def test_keys_that_a_module_lacks_have_the_values_of_config_yaml():
     settings = resolve_settings({"experiment": "tiny", "sample_shards": 4}, default=DEFAULT, overlays=[])
     assert settings.sample_shards == 4
     assert settings.offline == read_settings(DEFAULT).offline
+
+
+def test_auto_is_refused_for_jobs_on_other_machines():
+    with pytest.raises(ConfigError, match=r"device must be cuda or cpu if an executor .* add device=cuda"):
+        resolve(device="auto").gpus(1, is_remote=True)
+    assert resolve(device="cpu").gpus(1, is_remote=True) == 0
+    assert resolve(device="cuda").gpus(4, is_remote=True) == 4
+
+
+def test_jobs_need_as_many_visible_gpus_as_processes_unless_they_are_only_planned(monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", simulate_gpus(tmp_path, count=2))
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1")
+    settings = resolve(device="cuda")
+    assert settings.gpus(1, is_dry=False) == 1
+    assert settings.gpus(2) == settings.gpus(2, is_remote=True, is_dry=False) == 2
+    with pytest.raises(ConfigError, match="2 processes must have a GPU each, but there are 1 visible GPU "):
+        settings.gpus(2, is_dry=False)

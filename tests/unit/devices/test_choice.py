@@ -64,12 +64,12 @@ def test_a_mig_instance_is_taken_by_its_name(machine):
 @pytest.mark.parametrize(
     ("visible", "name", "count", "message"),
     [
-        ("3", "cuda", 2, r"2 processes must have a GPU each, but there are only 1 visible GPUs "
+        ("3", "cuda", 2, r"2 processes must have a GPU each, but there are 1 visible GPU "
          r"\(CUDA_VISIBLE_DEVICES=3\)"),
         ("3", "auto", 2, "2 processes must have a GPU each"),
         ("GPU-9", "cuda", 1, "found none with CUDA_VISIBLE_DEVICES=GPU-9; use cpu or auto"),
         ("", "cuda", 1, "found none with CUDA_VISIBLE_DEVICES=; use cpu or auto"),
-        ("3", "cuda:1", 1, r"--device cuda:1 must name one of the 1 visible GPUs"),
+        ("3", "cuda:1", 1, r"--device cuda:1 must name one of the 1 visible GPU "),
         ("MIG-00,MIG-01", "cuda", 2, "must have whole GPUs, because MIG instances cannot communicate"),
         ("3", "tpu", 1, "--device must be cpu, cuda or auto, got 'tpu'"),
     ],
