@@ -15,6 +15,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+import huggingface_hub
+
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 NEXT_COMMIT = "fedcba9876543210fedcba9876543210fedcba98"
 
@@ -87,6 +89,20 @@ def serve(hub: Hub) -> Iterator[str]:
             yield f"http://127.0.0.1:{running.server_port}"
         finally:
             running.shutdown()
+
+
+def point_client(monkeypatch, address, cache, *, is_offline=False):
+    """Point the hub's client, which has read its environment already, to a server and to a cache."""
+    template = address + "/{repo_id}/resolve/{revision}/{filename}"
+    values = {
+        "ENDPOINT": address,
+        "HUGGINGFACE_CO_URL_TEMPLATE": template,
+        "HF_HUB_CACHE": str(cache),
+        "HF_HUB_OFFLINE": is_offline,
+        "HF_HUB_DISABLE_XET": True,
+    }
+    for name, value in values.items():
+        monkeypatch.setattr(huggingface_hub.constants, name, value)
 
 
 def handler(hub):

@@ -74,7 +74,8 @@ def smaller_differences() -> dict[Key, Any]:
     s1k_alone = paper["datasets"]["s1k"] | {"instruction": _instruction("d1/sft")}
     return {
         ("datasets",): {"s1k": s1k_alone},
-        ("training", "max_length"): 256,
+        ("datasets", "s1k", "num_examples"): 16,  # one optimiser step
+        ("training", "max_length"): 192,
         ("sampling", "gen_lengths"): [32],
     }
 

@@ -17,7 +17,7 @@ import pyarrow.parquet
 import pytest
 import yaml
 
-from tests.support.hub import COMMIT, NEXT_COMMIT, Hub, serve
+from tests.support.hub import COMMIT, NEXT_COMMIT, Hub, point_client, serve
 from weft.__main__ import main
 from weft.config.sources import HubFile, HubModel
 from weft.data.hub import cached_commit, fetch_hub_file, fetch_hub_model
@@ -52,13 +52,9 @@ def online(address, tmp_path, monkeypatch):
     """Point the client, which has read its environment already, to the server and to an empty cache."""
 
     def ask(address):
-        monkeypatch.setattr(huggingface_hub.constants, "ENDPOINT", address)
-        template = address + "/{repo_id}/resolve/{revision}/{filename}"
-        monkeypatch.setattr(huggingface_hub.constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
+        point_client(monkeypatch, address, tmp_path / "cache")
 
     ask(address)
-    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", False)
     return ask
 
 
