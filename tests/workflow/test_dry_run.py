@@ -51,6 +51,9 @@ def experiment(name):
                 "page": 1,
             },
         ),
+        ("gift", {"place_base": 1, "prepare": 2, "train": 4, "sample": 5, "score": 10, "page": 1}),
+        ("gift-dream", {"place_base": 1, "prepare": 2, "train": 4, "sample": 5, "score": 10, "page": 1}),
+        ("lora-r8", {"place_base": 1, "prepare": 3, "train": 6, "sample": 7, "score": 14, "page": 1}),
     ],
 )
 def test_the_whole_grid_is_planned(snakemake, name, expected):
