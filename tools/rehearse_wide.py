@@ -101,24 +101,28 @@ class Outcome:
         return self.folder / "runs" / _run_name(method)
 
 
+LOGIT_STD = math.sqrt(WIDE.hidden_size) * WEIGHT_RMS
+"""Standard deviation of the logits of a token, if the inputs of the head have a mean square of 1."""
+
+
 def expected_entropy() -> float:
     """Return the entropy of the predictions, in nats, if the logits of a token are independent and normal.
 
-    With random weights and inputs of the head of mean square 1, the logits have the standard deviation
-    s = sqrt(width) x `WEIGHT_RMS`. The entropy of their softmax over V tokens is then ln V - s^2 / 2.
+    It is ln V - s^2 / 2 for V tokens and logits of standard deviation s.
     """
-    return math.log(WIDE.vocab_size) - WIDE.hidden_size * WEIGHT_RMS**2 / 2
+    return math.log(WIDE.vocab_size) - LOGIT_STD**2 / 2
 
 
 def expected_loss(metrics: StepMetrics) -> float:
     """Return the loss of a step of SFT with one example, in nats.
 
-    It is the cross-entropy ln V + s^2 / 2 times the share of masked tokens over the diffusion time.
+    It is the cross-entropy ln V + s^2 / 2 times the share of masked tokens over the diffusion time. Most
+    targets are the same token, that of padding, and masked positions have similar hidden states. The loss
+    therefore differs from this value by about one draw of a logit, whose standard deviation is s.
     """
     assert metrics.masked_share is not None, "a step has a share of masked tokens"
     assert metrics.mean_t is not None, "a step has diffusion times"
-    cross_entropy = math.log(WIDE.vocab_size) + WIDE.hidden_size * WEIGHT_RMS**2 / 2
-    return cross_entropy * metrics.masked_share / metrics.mean_t
+    return (math.log(WIDE.vocab_size) + LOGIT_STD**2 / 2) * metrics.masked_share / metrics.mean_t
 
 
 def rehearse(folder: Path, sizes: Sizes) -> Outcome:
@@ -222,7 +226,7 @@ def describe(outcome: Outcome) -> str:
             f"| {cost.name} | {cost.wall_seconds:.0f} | {cost.cpu_seconds:.0f} | {cost.peak_gib:.1f} |"
         )
     for method, metrics in outcome.metrics.items():
-        expected = f"loss {expected_loss(metrics):.1f}"
+        expected = f"loss {expected_loss(metrics):.1f}, give or take {LOGIT_STD:.1f}"
         if metrics.mean_uncertainty is not None:
             expected = f"mean_uncertainty {expected_entropy():.1f}"
         lines.append(f"{method}: {json.dumps(metrics.as_object())}; expected: {expected}")
