@@ -29,8 +29,9 @@ def plan(
 ) -> None:
     """Print what an experiment runs, what it costs in GPU hours, memory and disk, and what it downloads."""
     from weft.data.context import check_before_jobs
-    from weft.plan import plan_lines
+    from weft.plan import choose_gpus, plan_lines
 
+    chosen = choose_gpus(gpu)
     file, folders, settings = find_experiment(experiment), offline_folders(offline), read_settings()
     described = load_experiment(file)
     placed = ResultLayout.of(described.name).base
@@ -39,7 +40,7 @@ def plan(
         described,
         offline=folders,
         pins=pins_path(file),
-        gpu=gpu,
+        gpus=chosen,
         num_gpus=gpus or settings.train_processes,
         placed=placed,
     )

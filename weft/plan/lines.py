@@ -1,11 +1,12 @@
 """Lines of text that tell how many jobs an experiment runs, what they cost, and which files it needs."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from weft.config import Evaluation, Experiment, FineTuning, Sampled, StoredGenerations
 from weft.config.sources import GeneratedData
+from weft.costs import Gpu
 from weft.data.offline import find_generations
 from weft.errors import DataError
 from weft.plan.cost_lines import choose_gpus, cost_lines
@@ -18,7 +19,7 @@ def plan_lines(
     *,
     offline: Sequence[str],
     pins: Path | None = None,
-    gpu: str | None = None,
+    gpus: Mapping[str, Gpu] | None = None,
     num_gpus: int = 1,
     placed: Path | None = None,
 ) -> Iterator[str]:
@@ -28,7 +29,7 @@ def plan_lines(
         experiment: the experiment.
         offline: folders that are searched before any download.
         pins: lock file of the experiment (`weft.data.pins`).
-        gpu: kind of GPU, a key of `weft.costs.GPUS`; None for an H100 and an A100.
+        gpus: kinds of GPU by name, from `choose_gpus`; None for an H100 and an A100.
         num_gpus: number of GPUs.
         placed: the base model as an earlier run of the workflow placed it, if it exists.
 
@@ -45,7 +46,7 @@ def plan_lines(
     if experiment.benchmarks:
         yield from _count_sampling(experiment)
     described = describe_material(experiment, offline=offline, placed=placed)
-    yield from cost_lines(experiment, described, choose_gpus(gpu), num_gpus=num_gpus)
+    yield from cost_lines(experiment, described, gpus or choose_gpus(None), num_gpus=num_gpus)
     yield from list_needs(experiment, offline=offline, pins=pins)
 
 
