@@ -2,12 +2,11 @@ import json
 from pathlib import Path
 
 import pytest
-from tests.reference.plain_networks import formula_fields
 
-from tests.support.models import formula_model
 from weft.config import load_experiment
 from weft.costs import PUBLISHED_NETWORKS, read_network
 from weft.costs.networks import pretrained_network
+from weft.verify.formula import formula_fields, formula_model
 
 
 @pytest.mark.parametrize("family", ["llada", "dream"])

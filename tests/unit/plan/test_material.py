@@ -4,7 +4,6 @@ import json
 
 import pytest
 
-from tests.reference.plain_networks import formula_fields
 from weft.config import load_experiment
 from weft.config.sources import (
     CustomBenchmark,
@@ -19,6 +18,7 @@ from weft.config.sources import (
 )
 from weft.costs import PUBLISHED_NETWORKS
 from weft.plan.material import count_examples, count_questions, describe_material, find_network
+from weft.verify.formula import formula_fields
 
 LLADA = PUBLISHED_NETWORKS["GSAI-ML/LLaDA-8B-Instruct"]
 
