@@ -52,6 +52,10 @@ class ResultLayout:
         """Return the path of the check of a data set for test questions (`weft.records.DataCheck`)."""
         return self.root / "checks" / f"{dataset}.json"
 
+    def first_check(self, dataset: str) -> Path:
+        """Return the path of the empty file that exists once a data set has passed a check."""
+        return self.root / "checks" / f".{dataset}.passed"
+
     @property
     def base(self) -> Path:
         """Path of the checkpoint directory of the base model."""

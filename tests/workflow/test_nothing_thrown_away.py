@@ -48,7 +48,7 @@ def test_nothing_runs_again_after_no_edit(plan):
 
 
 def test_more_questions_are_sampled_and_scored(plan):
-    expected = {"questions": 1} | SAMPLED
+    expected = {"questions": 1, "trace": 3} | SAMPLED
     assert plan(set_in("benchmarks", "sudoku", "num_examples", value=8)) == expected
 
 
@@ -121,7 +121,7 @@ def test_a_title_changes_the_report_only(plan):
 
 
 def test_forbidden_test_questions_are_looked_for_again(plan):
-    assert plan(set_in("forbid_test_questions", value=False)) == {"check": 1} | REPORT
+    assert plan(set_in("forbid_test_questions", value=False)) == SAMPLED | {"sample": 2, "score": 4}
 
 
 def test_a_new_length_is_sampled_and_measured(plan):
@@ -141,6 +141,14 @@ def test_a_new_seed_is_trained_and_the_others_are_not(plan):
 def test_a_learning_rate_trains_all_runs_again(plan):
     expected = {"train": 2, "sample": 2, "score": 4, "curve": 2, "trace": 2} | REPORT
     assert plan(set_in("training", "learning_rate", value=2.0e-3)) == expected
+
+
+def test_two_edits_run_what_both_concern(plan):
+    def edit(content):
+        content["benchmarks"]["sudoku"]["num_examples"] = 8
+        content["methods"]["sft"] |= {"learning_rate": 2.0e-3}
+
+    assert plan(edit) == {"questions": 1, "train": 1, "curve": 1, "trace": 3} | SAMPLED
 
 
 def test_touched_code_runs_nothing_again(plan):

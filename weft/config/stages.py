@@ -10,7 +10,6 @@ from pydantic_core import to_jsonable_python
 
 from weft.config.experiment import Evaluation, Experiment, FineTuning, Sampled, StoredGenerations
 from weft.config.section import Section
-from weft.config.sources import PublishedBenchmark
 
 Wildcards = Mapping[str, str]
 REPORT_KEYS = (
@@ -85,21 +84,6 @@ def _validation_settings(experiment: FineTuning, wildcards: Wildcards) -> object
     return None if curve is None else {"source": source, **_select(curve, "num_examples", "seed")}
 
 
-def _first_questions(experiment: Sampled) -> dict[str, object]:
-    """Return what determines the first question of each benchmark, which the traces show.
-
-    It does not depend on the number of questions, except that d1 chooses in another order than that of the
-    file.
-    """
-    return {
-        name: {
-            **source.model_dump(mode="json", exclude={"num_examples"}),
-            "is_chosen": isinstance(source, PublishedBenchmark) and source.num_examples is not None,
-        }
-        for name, source in experiment.benchmarks.items()
-    }
-
-
 def _special_tokens(experiment: Sampled) -> dict[str, object]:
     """Return the treatment of special tokens; nothing for ``error``, under which it changes no result."""
     is_default = experiment.special_tokens == "error"
@@ -122,7 +106,6 @@ SAMPLING_STAGES: dict[str, Callable[[Sampled, Wildcards], object]] = {
         "sampling": experiment.sampling.decisive(),
         **_special_tokens(experiment),
         "caption": experiment.caption,
-        "questions": _first_questions(experiment),
     },
 }
 """Stages of all experiments whose answers are sampled."""

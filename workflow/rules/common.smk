@@ -161,6 +161,11 @@ QUESTIONS = [RESULTS.questions(name) for name in EXPERIMENT.benchmark_names]
 VALIDATION = [RESULTS.validation(name) for name in EXPERIMENT.curve_benchmarks]
 PREPARED = [RESULTS.prepared(name) for name in EXPERIMENT.dataset_names]
 CHECKS = [RESULTS.check(name) for name in EXPERIMENT.dataset_names if QUESTIONS]
+UNCHECKED = [
+    name
+    for name in EXPERIMENT.dataset_names
+    if QUESTIONS and not RESULTS.first_check(name).exists()
+]
 MODELS = [RESULTS.run(run.run_id) for run in EXPERIMENT.trained_runs]
 PLACED = [RESULTS.model(name) for name in EXPERIMENT.model_names]
 BASE_MODEL = getattr(EXPERIMENT, "base_model", None)
@@ -223,11 +228,10 @@ def prepared_of(wildcards):
     return RESULTS.prepared(EXPERIMENT.find_run(wildcards.run).dataset)
 
 
-def check_of(wildcards):
-    """Return the check of the training data of a run; nothing for the base model or without questions."""
+def check_of(wildcards, name):
+    """Return the file of a run's training set by its name; nothing for the base model or without questions."""
     dataset = EXPERIMENT.find_run(wildcards.run).dataset
-    check = None if dataset is None else RESULTS.check(dataset)
-    return check if check in CHECKS else []
+    return name(dataset) if dataset is not None and QUESTIONS else []
 
 
 def cells_of_run(name):

@@ -79,16 +79,14 @@ rule prepare:
         "--base {input.base} --out {output} > {log} 2>&1"
 
 
-# The check comes before training and sampling, whose inputs it is as ancient(): when the questions change, it
-# runs again and nothing else does. Its output is marked by update(), so that Snakemake keeps the previous one
-# if the check fails; without any, the next call would train every model again.
+# Sampling waits for the check of its training set, whose questions it asks anyway.
 rule check:
     input:
         examples=RESULTS.examples("{dataset}"),
         questions=QUESTIONS,
         base=RESULTS.base,
     output:
-        update(RESULTS.check("{dataset}")),
+        RESULTS.check("{dataset}"),
     log:
         RESULTS.log("check", "{dataset}"),
     conda:
@@ -99,7 +97,22 @@ rule check:
         questions=lambda wildcards, input: options("--questions", input.questions),
     shell:
         "python -m weft data check --experiment {params.file:q} --examples {input.examples} "
-        "{params.questions} --base {input.base} --out {output} > {log} 2>&1 && cat {log}"
+        "{params.questions} --base {input.base} --out {output[0]} > {log} 2>&1 && cat {log}"
+
+
+# The first check of a training set also comes before any training with it. Afterwards the file that training
+# depends on is no output of a rule, so that later checks, with other questions, run no training again.
+# ancient() does not serve: Snakemake overlooks other reasons to run a job if an ancient input is made again.
+if UNCHECKED:
+
+    ruleorder: check_first > check
+
+    use rule check as check_first with:
+        output:
+            RESULTS.check("{dataset}"),
+            touch(RESULTS.first_check("{dataset}")),
+        wildcard_constraints:
+            dataset=any_of(UNCHECKED),
 
 
 rule pretrain:

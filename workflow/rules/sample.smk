@@ -8,7 +8,7 @@ rule sample:
         questions=QUESTIONS,
         base=base_of,
         adapter=adapter_of,
-        checked=ancient(check_of),
+        checked=lambda wildcards: check_of(wildcards, RESULTS.check),
     output:
         records=cells_of_run(RESULTS.samples(*CELL)),
     log:

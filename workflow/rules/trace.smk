@@ -1,11 +1,10 @@
 # Pages that show step by step how a model answers the first question of each benchmark. The shortest
-# length is used, because it costs least and keeps the page small. The files of questions are ancient(), because
-# other questions after the first change no page; params tell what the first ones depend on.
+# length is used, because it costs least and keeps the page small.
 
 
 rule trace:
     input:
-        questions=ancient(QUESTIONS),
+        questions=QUESTIONS,
         base=base_of,
         adapter=adapter_of,
     output:
@@ -27,8 +26,6 @@ rule trace:
     params:
         file=experiment_file,
         settings=settings_of("trace"),
-        generators=digest_generators(),
-        texts=json.dumps(QUESTION_TEXTS),
         device=device,
         gen_length=min(EXPERIMENT.gen_lengths),
         adapter=lambda wildcards, input: (

@@ -5,7 +5,7 @@ rule train:
     input:
         base=RESULTS.base,
         prepared=prepared_of,
-        checked=ancient(check_of),
+        checked=lambda wildcards: check_of(wildcards, RESULTS.first_check),
     output:
         directory(RESULTS.run("{run}")),
     log:
