@@ -1,6 +1,7 @@
 """Training through PyTorch's launcher: ranks, ZeRO stages, offload, types, all parameters or adapters."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import torch
 import yaml
 from safetensors.torch import load_file, save_file
 
+from tests.support.ports import free_port
 from weft.model import load_model
 
 pytestmark = pytest.mark.slow
@@ -57,14 +59,19 @@ class Workshop:
         return result.stdout + result.stderr
 
     def train(self, name, *, method="weft", ranks=1, workers=0, **changes):
-        file, out = self.write(name, changes), self.folder / "runs" / name
-        log = self.call(
-            "train", "--experiment", file, "--run", f"{method}-worked-seed1", "--base", self.base,
-            "--prepared", self.prepared, "--out", out, "--processes", ranks, "--workers", workers,
-            "--device", "cpu",
-        )  # fmt: skip
+        arguments, out = self.training(name, method, changes)
+        log = self.call(*arguments, "--processes", ranks, "--workers", workers)
         assert "mismatch" not in log, "a batch size that looks wrong alarms whoever reads the log"
         return out
+
+    def training(self, name, method, changes):
+        """Return the arguments of a training, and its result."""
+        file, out = self.write(name, changes), self.folder / "runs" / name
+        arguments = [
+            "train", "--experiment", file, "--run", f"{method}-worked-seed1", "--base", self.base,
+            "--prepared", self.prepared, "--out", out, "--device", "cpu",
+        ]  # fmt: skip
+        return arguments, out
 
 
 def soften(weights):
@@ -131,6 +138,23 @@ def test_the_history_is_that_of_one_rank(workshop, plain, changed, request):
     adapters = load_file(run / "adapter_model.safetensors")
     assert len(adapters) == 4 * 3 * 2
     assert all(tensor.dtype == torch.float32 and tensor.numel() > 0 for tensor in adapters.values())
+
+
+def test_two_machines_train_as_one(workshop, plain):
+    arguments, out = workshop.training("machines", "weft", {})
+    common = ["--nodes", "2", "--rendezvous", f"127.0.0.1:{free_port()}"]
+    machines = [
+        subprocess.Popen(
+            [*WEFT, *map(str, arguments), *common],
+            env=os.environ | {"SLURM_NODEID": rank},
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )
+        for rank in "01"
+    ]  # fmt: skip
+    outputs = [machine.communicate(timeout=500) for machine in machines]
+    assert [machine.returncode for machine in machines] == [0, 0], outputs
+    assert_close(history(out), plain["adapters"])
+    assert not [path for path in out.parent.glob(f".{out.name}.*") if path.suffix == ".state"]
 
 
 def test_training_on_the_cpu_leaves_no_files_and_ignores_the_visible_gpus(workshop, monkeypatch):
