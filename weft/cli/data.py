@@ -193,7 +193,7 @@ def data_base(
     from weft.data.base_model import locate_base
     from weft.data.context import require_lengths_within
     from weft.data.hub import cached_commit, model_files, pin_hub_model
-    from weft.model import load_tokenizer, read_config
+    from weft.model import check_weights, load_tokenizer, read_config
 
     described = load_fine_tuning(experiment)
     source, pins = described.base_model, pins_path(find_experiment(experiment))
@@ -201,6 +201,7 @@ def data_base(
     config = read_config(checkpoint)
     require_lengths_within(described, config.max_position_embeddings, source=checkpoint)
     load_tokenizer(checkpoint, mask_token_id=config.mask_token_id)
+    check_weights(checkpoint)
     if isinstance(source, HubModel):
         pin_hub_model(source, checkpoint, pins=pins)
     _place(model_files(checkpoint), out)
@@ -226,7 +227,7 @@ def data_model(
     from weft.data.base_model import locate_base
     from weft.data.context import require_lengths_within
     from weft.data.hub import cached_commit, pin_hub_model
-    from weft.model import check_finetuned, load_tokenizer, read_config
+    from weft.model import check_finetuned, check_weights, load_tokenizer, read_config
 
     described = load_evaluation(experiment)
     chosen = find_by_name("the model", model, described.models)
@@ -245,6 +246,7 @@ def data_model(
         config = read_config(folder)
         require_lengths_within(described, config.max_position_embeddings, source=folder)
         load_tokenizer(folder, mask_token_id=config.mask_token_id)
+        check_weights(folder)
     elif base is None:
         raise ConfigError(f"--base must be given for {model}, which has a base model, got none")
     else:

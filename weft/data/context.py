@@ -1,4 +1,4 @@
-"""Checks before a job starts: lengths against the context of the base model, and the number of processes.
+"""Checks before a job starts: files and context of the base model, lengths, and the number of processes.
 
 The module imports no heavy library, because the Snakefile imports it.
 """
@@ -10,6 +10,7 @@ from weft.config import Evaluation, Experiment, FineTuning, Sampled
 from weft.config.places import find_path
 from weft.config.section import invalid
 from weft.config.sources import BaseModelSource, HubModel, LocalModel
+from weft.data.checkpoint_files import check_checkpoint_files
 from weft.data.offline import find_offline
 from weft.errors import SamplingError, WeftError
 from weft.layout import provenance_file
@@ -39,12 +40,15 @@ def check_before_jobs(
 
     Raises:
         ConfigError: the processes do not divide the batch, or a length is beyond the model's context.
+        CheckpointError: a local folder or an offline copy lacks files of a model, or has damaged ones.
     """
     if isinstance(experiment, Evaluation):
         for source in _list_checkpoints(experiment):
+            _check_files(source, offline)
             _check_lengths(experiment, find_known_base(source, offline, None))
     if isinstance(experiment, FineTuning):
         experiment.training.accumulation_steps(num_processes)
+        _check_files(experiment.base_model, offline)
         _check_lengths(experiment, find_known_base(experiment.base_model, offline, placed))
 
 
@@ -59,6 +63,13 @@ def _list_checkpoints(experiment: Evaluation) -> Iterator[BaseModelSource]:
                 )
         if not isinstance(model.base, str):
             yield model.base or model
+
+
+def _check_files(source: BaseModelSource, offline: Sequence[str]) -> None:
+    """Check the files of a model that the user has; one that weft has placed was checked then."""
+    folder = find_known_base(source, offline, None)
+    if folder is not None:
+        check_checkpoint_files(folder)
 
 
 def _check_lengths(experiment: Sampled, folder: Path | None) -> None:

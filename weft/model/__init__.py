@@ -8,7 +8,7 @@ from weft.model.adapters import (
     load_finetuned,
     merge_adapter,
 )
-from weft.model.checkpoint import load_model, read_config, save_model
+from weft.model.checkpoint import check_weights, load_model, read_config, save_model
 from weft.model.dream import DreamConfig, DreamForMaskedDiffusion
 from weft.model.head import LogitsFn
 from weft.model.llada import LladaConfig, LladaForMaskedDiffusion
@@ -24,6 +24,7 @@ __all__ = [
     "Prediction",
     "Predictor",
     "check_finetuned",
+    "check_weights",
     "export_adapter",
     "finetuned_digest",
     "load_adapter",

@@ -25,11 +25,11 @@ from weft.model.checkpoint import (
     open_weights,
     read_config,
     read_family,
-    require_weights,
 )
 from weft.model.layout import Fields, Layout
 from weft.provenance import digest, stored_file_digests
 from weft.records.files import write_text
+from weft.records.weights import require_weights
 
 if TYPE_CHECKING:
     from peft import PeftModel

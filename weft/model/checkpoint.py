@@ -26,10 +26,8 @@ from weft.model.layout import Fields, Layout
 from weft.model.llada import LladaConfig
 from weft.model.llada_layout import LladaLayout
 from weft.records.files import write_text
+from weft.records.weights import list_weight_files
 
-WEIGHTS = "model.safetensors"
-WEIGHTS_INDEX = "model.safetensors.index.json"
-PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt")
 DTYPES = {"F64": torch.float64, "F32": torch.float32, "BF16": torch.bfloat16, "F16": torch.float16}
 
 LAYOUTS: tuple[Layout, ...] = (LladaLayout(), DreamLayout())
@@ -91,6 +89,22 @@ def load_model(path: str | Path, dtype: torch.dtype = torch.float32) -> Any:
     model.model.rotary_emb = type(model.model.rotary_emb)(config)
     model.config.dtype = dtype
     return model.eval()
+
+
+def check_weights(path: str | Path) -> None:
+    """Check names, shapes and types of all tensors in a checkpoint directory, without reading them.
+
+    Args:
+        path: the directory.
+
+    Raises:
+        CheckpointError: as for `load_model`.
+    """
+    folder = Path(path)
+    layout, config = _read_config(folder)
+    with torch.device("meta"):
+        model: Any = layout.model_class(config)
+    _match(folder, layout, model)
 
 
 def save_model(
@@ -242,7 +256,7 @@ def _match(folder: Path, layout: Layout, model: nn.Module) -> dict[str, _Stored]
 def _inventory(folder: Path) -> dict[str, _Stored]:
     """Return the tensors of a directory by name, from the headers of its files."""
     entries: dict[str, _Stored] = {}
-    for file in _weight_files(folder):
+    for file in list_weight_files(folder):
         with open_weights(file) as handle:
             for name in handle.keys():  # noqa: SIM118 - a handle is not a mapping
                 if name in entries:
@@ -253,39 +267,6 @@ def _inventory(folder: Path) -> dict[str, _Stored]:
                 part = handle.get_slice(name)
                 entries[name] = _Stored(file, name, tuple(part.get_shape()), part.get_dtype())
     return entries
-
-
-def _weight_files(folder: Path) -> list[Path]:
-    """Return the safetensors files of a directory, from the index if the weights are split."""
-    index, names = folder / WEIGHTS_INDEX, [WEIGHTS]
-    if index.exists():
-        try:
-            names = sorted(set(json.loads(index.read_text("utf-8-sig"))["weight_map"].values()))
-            # An index may only refer to files of its own directory.
-            names = [Path(name).name for name in names]
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise CheckpointError(
-                f"{index} must list the weights as published: {error!r}; download it again"
-            ) from error
-    return [require_weights(folder / name) for name in names]
-
-
-def require_weights(file: Path) -> Path:
-    """Return the path of a safetensors file after checking that it exists; if not, name any pickle files."""
-    if file.exists():
-        return file
-    if not file.parent.is_dir():
-        raise CheckpointError(
-            f"expected a folder with a model or an adapter at {file.parent}, got none; correct the path, or "
-            "download the repository into a folder"
-        )
-    pickles = sorted(other.name for pattern in PICKLES for other in file.parent.glob(pattern))
-    if pickles:
-        raise CheckpointError(
-            f"{file.parent} must contain {file.name}, found only {pickles[:3]}, which weft does not read "
-            "because reading a pickle can run code; convert the files to safetensors"
-        )
-    raise CheckpointError(f"{file.parent} must contain {file.name}, but it is missing; download it again")
 
 
 @contextmanager

@@ -1,4 +1,5 @@
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -13,13 +14,17 @@ from weft.provenance import write_provenance
 HUB = HubModel(source="hub", repo="owner/name", revision="main")
 
 
+def copy_base(folder, **fields):
+    """Copy the shipped base model, with other fields in its configuration."""
+    shutil.copytree("experiments/tiny-base", folder)
+    (folder / "config.json").write_text(json.dumps(fields))
+    return folder
+
+
 @pytest.fixture
 def folder(tmp_path):
-    """A checkpoint directory of which only the configuration exists, with a context of 64 tokens."""
-    made = tmp_path / "owner/name"
-    made.mkdir(parents=True)
-    (made / "config.json").write_text('{"model_type": "llada", "max_sequence_length": 64}')
-    return made
+    """A checkpoint directory whose context is 64 tokens."""
+    return copy_base(tmp_path / "owner/name", model_type="llada", max_sequence_length=64)
 
 
 def described(source, *, max_length=62, gen_lengths=(32,), **training):
@@ -98,9 +103,7 @@ def evaluation(tmp_path, **models):
 
 
 def test_each_checkpoint_of_an_evaluation_has_its_own_context(folder, tmp_path):
-    large = tmp_path / "large"
-    large.mkdir()
-    (large / "config.json").write_text('{"model_type": "Dream", "max_position_embeddings": 4096}')
+    large = copy_base(tmp_path / "large", model_type="Dream", max_position_embeddings=4096)
     check(evaluation(tmp_path, large=(large, {})))
     with pytest.raises(ConfigError, match=rf"(?s)model {folder} is not valid.*must be below 64") as caught:
         check(evaluation(tmp_path, large=(large, {}), small=(folder, {})))
