@@ -8,7 +8,7 @@ import typer
 
 from weft.cli.shared import DeviceOption, ThreadsOption, app, load_fine_tuning
 from weft.config.places import find_path
-from weft.devices.choice import choose_device
+from weft.devices.choice import choose_device, device_kind
 from weft.devices.visible import list_visible
 from weft.errors import ConfigError, find_by_name
 
@@ -58,9 +58,7 @@ def verify_gpu(
     from weft.verify.run import PAGE_FILE, Plan, verify
 
     parts = [find_by_name("--part", name, {known: known for known in PARTS}) for name in part or PARTS]
-    num_devices = count_devices(gpus, parts, device)
-    chosen = torch.device(choose_device(device, count=num_devices))
-    if chosen.type == "cpu" and (size == "8b" or model is not None):
+    if device_kind(device) == "cpu" and (size == "8b" or model is not None):
         raise ConfigError(
             "--size 8b and --model require a GPU that torch can use, found none; --size tiny without --model "
             "runs on a processor"
@@ -74,13 +72,14 @@ def verify_gpu(
         else:
             typer.echo(f"{name}: {format_measurement(outcome)}")
 
+    num_devices = count_devices(device) if gpus is None else gpus
     plan = Plan(
         experiment=load_fine_tuning(experiment),
         size_name=size,
         checkpoint=None if model is None else find_path(model),
         questions=questions or [],
-        device=chosen,
-        num_devices=num_devices if chosen.type == "cuda" or gpus else 1,
+        device=torch.device(choose_device(device, count=num_devices)),
+        num_devices=num_devices,
         threads=threads,
         report=report,
     )
@@ -90,18 +89,20 @@ def verify_gpu(
         raise typer.Exit(1)
 
 
-def count_devices(wanted: int | None, parts: Sequence[str], device: str) -> int:
-    """Return the number of GPUs to take, or of ranks on a processor.
+def count_devices(name: str) -> int:
+    """Return the number of GPUs that are visible and can train together, or 1 for a processor.
 
     Args:
-        wanted: number that the user wants; None for all visible GPUs.
-        parts: names of the parts to run. Only the part ``step`` has several ranks.
-        device: name of the device, as in `weft.devices.choice.choose_device`.
+        name: the device: cpu, cuda, cuda:N or auto.
 
     Returns:
-        The number.
+        1 also if a single GPU is named, or if the GPUs are MIG instances, which cannot communicate.
     """
-    if wanted is not None:
-        return wanted
-    visible = list_visible() if "step" in parts and device in ("auto", "cuda") else None
-    return len(visible) if visible else 1
+    if device_kind(name) == "cpu" or ":" in name:
+        return 1
+    import torch
+
+    visible = list_visible()
+    if visible is None:
+        return max(1, torch.cuda.device_count())
+    return 1 if any(device.is_slice for device in visible) else max(1, len(visible))

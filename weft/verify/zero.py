@@ -17,6 +17,7 @@ from pydantic import ConfigDict
 
 from weft.config.methods import Method
 from weft.config.training import Training
+from weft.devices.lease import join_lease
 from weft.errors import TrainingError, exit_on_error
 from weft.records.base import Record
 from weft.records.files import read_json, write_json
@@ -216,6 +217,7 @@ def stand_in_tokenizer(mask_token_id: int, *, pad_token_id: int) -> Any:
 
 def main() -> None:
     """Read the job file that is given on the command line, and train."""
+    join_lease()
     with exit_on_error():
         train_rank(
             read_json(Path(sys.argv[1]), ZeroJob, error=TrainingError, remedy="start the command again")

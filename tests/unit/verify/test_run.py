@@ -8,8 +8,9 @@ import torch
 from typer.testing import CliRunner
 
 from tests.support.packages import hidden_without
-from weft.cli import app
+from weft.cli import app, verify_gpu
 from weft.cli.shared import load_fine_tuning
+from weft.devices.visible import Device
 from weft.errors import ConfigError
 from weft.records.files import read_json
 from weft.verify.records import VerifyReport
@@ -121,3 +122,18 @@ def test_all_parts_run_with_few_packages_and_say_what_was_left_out(tmp_path):
     assert [part.part for part in report.parts] == ["parity", "step", "sample"]
     assert [len(part.skipped) for part in report.parts] == [0, 2, 0]
     assert "deepspeed, datasets not installed" in report.parts[1].skipped[0].why
+
+
+@pytest.mark.parametrize(
+    ("name", "visible", "expected"),
+    [
+        ("auto", [Device("0", "GPU-a"), Device("1", "GPU-b")], 2),
+        ("cuda:1", [Device("0", "GPU-a"), Device("1", "GPU-b")], 1),
+        ("cuda", [Device("MIG-a", "MIG-a"), Device("MIG-b", "MIG-b")], 1),
+        ("cpu", [Device("0", "GPU-a"), Device("1", "GPU-b")], 1),
+    ],
+)
+def test_all_visible_gpus_train_together_unless_they_cannot(monkeypatch, name, visible, expected):
+    monkeypatch.setattr(verify_gpu, "list_visible", lambda: visible)
+    monkeypatch.setattr(verify_gpu, "device_kind", lambda name: "cpu" if name == "cpu" else "cuda")
+    assert verify_gpu.count_devices(name) == expected
