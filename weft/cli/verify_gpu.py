@@ -1,6 +1,5 @@
 """``weft verify-gpu``: check and measure weft on a GPU."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 

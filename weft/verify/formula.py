@@ -18,9 +18,9 @@ from torch import Tensor
 
 from weft.data.collate import TrainingBatch
 from weft.model import load_model
-from weft.model.checkpoint import WEIGHTS
 from weft.model.layout import Fields
 from weft.records.files import write_bytes, write_text
+from weft.records.weights import WEIGHTS
 from weft.verify.plain.networks import PredictLogits, Tensors, plain_dream, plain_llada, shift_to_predicted
 from weft.verify.plain.objective import Case
 

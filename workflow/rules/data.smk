@@ -86,7 +86,7 @@ rule check:
         questions=QUESTIONS,
         base=RESULTS.base,
     output:
-        RESULTS.check("{dataset}"),
+        check=RESULTS.check("{dataset}"),
     log:
         RESULTS.log("check", "{dataset}"),
     conda:
@@ -97,7 +97,7 @@ rule check:
         questions=lambda wildcards, input: options("--questions", input.questions),
     shell:
         "python -m weft data check --experiment {params.file:q} --examples {input.examples} "
-        "{params.questions} --base {input.base} --out {output[0]} > {log} 2>&1 && cat {log}"
+        "{params.questions} --base {input.base} --out {output.check} > {log} 2>&1 && cat {log}"
 
 
 # The first check of a training set also comes before any training with it. Afterwards the file that training
@@ -109,8 +109,8 @@ if UNCHECKED:
 
     use rule check as check_first with:
         output:
-            RESULTS.check("{dataset}"),
-            touch(RESULTS.first_check("{dataset}")),
+            check=RESULTS.check("{dataset}"),
+            first=touch(RESULTS.first_check("{dataset}")),
         wildcard_constraints:
             dataset=any_of(UNCHECKED),
 
