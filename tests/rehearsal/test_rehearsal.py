@@ -7,7 +7,6 @@ import csv
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 import time
@@ -174,7 +173,7 @@ def test_dream_is_trained_and_answers_through_the_workflow(hub, address, tmp_pat
     run_workflow(tmp_path, file, address, answers.relative_to(tmp_path))
     assert requested_code(hub) == []
     kept = {name for name in dream_files() if not name.endswith(".py")}
-    assert {path.name for path in (results / "base").iterdir()} == kept
+    assert {path.name for path in (results / "base").iterdir()} - {".snakemake_timestamp"} == kept
     rows = [json.loads(line) for line in answers.read_text().splitlines()]
     assert {row["question"] for row in rows} == {
         "Ida has 3 pens and buys 4. How many?",
@@ -183,7 +182,6 @@ def test_dream_is_trained_and_answers_through_the_workflow(hub, address, tmp_pat
     assert all(row["generation"] and row["num_forward"] == 16 for row in rows)
     (step,) = (json.loads(line) for line in (results / "runs/weft-s1k-seed1/history.jsonl").open())
     assert step["loss"] > 0
-    shutil.rmtree(tmp_path / "results")
 
 
 @pytest.mark.rehearsal
