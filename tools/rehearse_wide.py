@@ -234,7 +234,7 @@ def describe(outcome: Outcome) -> str:
 
 
 def main(
-    folder: Annotated[Path, typer.Argument(help="Folder for the model and all results (4 GB).")],
+    folder: Annotated[Path, typer.Argument(help="Folder for the model and all results (3 GB).")],
     layers: Annotated[int, typer.Option(min=1, help="Transformer blocks of the model.")] = 2,
     max_length: Annotated[int, typer.Option(min=1, help="Tokens of the training example.")] = 4096,
 ) -> None:
