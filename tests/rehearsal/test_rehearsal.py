@@ -180,7 +180,7 @@ def test_dream_is_trained_and_answers_through_the_workflow(hub, address, tmp_pat
         "A loaf costs 2 coins. What do 600 cost?",
     }
     assert all(row["generation"] and row["num_forward"] == 16 for row in rows)
-    (step,) = (json.loads(line) for line in (results / "runs/weft-s1k-seed1/history.jsonl").open())
+    (step,) = map(json.loads, (results / "runs/weft-s1k-seed1/history.jsonl").read_text().splitlines())
     assert step["loss"] > 0
 
 
