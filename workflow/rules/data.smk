@@ -110,7 +110,7 @@ if UNCHECKED:
     use rule check as check_first with:
         output:
             check=RESULTS.check("{dataset}"),
-            first=touch(RESULTS.first_check("{dataset}")),
+            passed=touch(RESULTS.first_check("{dataset}")),
         wildcard_constraints:
             dataset=any_of(UNCHECKED),
 
