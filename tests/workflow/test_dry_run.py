@@ -206,6 +206,22 @@ def test_the_device_must_be_named_for_a_cluster(snakemake, profile):
     assert named.returncode == 0, named.stdout + named.stderr
 
 
+@pytest.mark.parametrize(("processes", "nodes"), [(4, 2), (2, 4)])
+def test_a_training_on_several_nodes_is_started_once_on_each(snakemake, processes, nodes):
+    result = snakemake(
+        "-n", "-p", "--config", experiment("paper"), "device=cuda", f"train_processes={processes}",
+        "--set-resources", f"train:nodes={nodes}", "train:mpi=srun", "train:tasks_per_node=2",
+        "--", "results/paper/runs/weft-s1k-seed1",
+    )  # fmt: skip
+    output = result.stdout + result.stderr
+    if processes < nodes:
+        assert "train_processes must be a multiple of the 4 nodes of a training, got 2" in output
+    else:
+        (command,) = re.findall(r"srun .* -m weft train .*", output)
+        assert "--nodes=2 --ntasks-per-node=1 --gpus-per-node=2" in command
+        assert "--processes 2 --nodes 2 " in command
+
+
 def test_lengths_beyond_the_context_of_a_local_model_stop_the_dry_run(snakemake, tmp_path):
     content = yaml.safe_load((REPOSITORY / "experiments" / "tiny.yaml").read_text())
     content["base_model"] = {"source": "path", "path": str(REPOSITORY / "experiments" / "tiny-base")}

@@ -1,5 +1,6 @@
 """``weft pretrain``, ``train``, ``probe`` and ``gradients``: train models and examine their gradients."""
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -51,15 +52,18 @@ def train(
     node_rank: Annotated[
         int, typer.Option(envvar="SLURM_NODEID", help="Number of this machine, from 0.")
     ] = 0,
-    rendezvous: Annotated[str, typer.Option(help="HOST:PORT of machine 0, if there are several.")] = "",
+    rendezvous: Annotated[str, typer.Option(help="HOST:PORT of machine 0; under Slurm it is found.")] = "",
 ) -> None:
     """Fine-tune a model on ranks that are started by PyTorch's launcher, on one or several machines."""
     from weft.data.context import read_context, require_lengths_within
     from weft.training.job import launch_training, require_tracker
-    from weft.training.launch import Nodes
+    from weft.training.launch import Nodes, find_slurm_rendezvous
 
     show_log()
-    machines = Nodes(nodes, node_rank if nodes > 1 else 0, rendezvous)
+    if nodes > 1:
+        machines = Nodes(nodes, node_rank, rendezvous or find_slurm_rendezvous(os.environ))
+    else:
+        machines = Nodes()
     require_tracker(report_to)
     described = load_fine_tuning(experiment)
     context = read_context(base)

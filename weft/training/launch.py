@@ -9,9 +9,10 @@ import ctypes
 import logging
 import os
 import signal
+import subprocess
 import sys
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 LAUNCHER = "WEFT_LAUNCHER"
 """Environment variable with the process id of the launcher of a rank."""
+SLURM_PORTS = range(20_000, 30_000)
+"""Ports at which the machines of a Slurm job meet; below those that Linux gives to clients (32768)."""
 PR_SET_PDEATHSIG = 1
 """Option of Linux's prctl(2): signal that a process receives when its parent ends."""
 
@@ -59,6 +62,33 @@ class Nodes:
 
 ONE_NODE = Nodes()
 """This machine alone."""
+
+
+def find_slurm_rendezvous(environment: Mapping[str, str]) -> str:
+    """Return where the machines of a Slurm job meet: a port of its first node that depends on the job.
+
+    Args:
+        environment: the environment of the process.
+
+    Returns:
+        ``HOST:PORT``, or an empty text outside a Slurm job.
+
+    Raises:
+        TrainingError: Slurm cannot tell the names of the nodes.
+    """
+    nodes, job = environment.get("SLURM_JOB_NODELIST"), environment.get("SLURM_JOB_ID", "")
+    if not nodes or not job.isdecimal():
+        return ""
+    try:
+        listing = subprocess.run(
+            ["scontrol", "show", "hostnames", nodes], capture_output=True, text=True, check=True
+        ).stdout
+        host = listing.split()[0]
+    except (OSError, subprocess.CalledProcessError, IndexError) as error:
+        raise TrainingError(
+            f"scontrol must list the nodes {nodes}, but it failed: {error}; give --rendezvous HOST:PORT"
+        ) from error
+    return f"{host}:{SLURM_PORTS[int(job) % len(SLURM_PORTS)]}"
 
 
 def launch_ranks(arguments: Sequence[str], *, num_processes: int, nodes: Nodes = ONE_NODE) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from tests.support.ports import free_port
 from weft.errors import TrainingError
-from weft.training.launch import Nodes, launch_environment
+from weft.training.launch import Nodes, find_slurm_rendezvous, launch_environment
 
 LAUNCH = """
 import sys
@@ -118,3 +118,25 @@ def test_cpu_ranks_get_the_cpu_accelerator():
 def test_gpu_ranks_get_the_accelerator_of_the_machine(monkeypatch):
     monkeypatch.delenv("DS_ACCELERATOR", raising=False)
     assert "DS_ACCELERATOR" not in launch_environment(device="cuda", threads_per_process=1)
+
+
+def simulate_scontrol(folder, monkeypatch, answer):
+    program = folder / "scontrol"
+    program.write_text(f'#!/bin/sh\n[ "$*" = "show hostnames gpu[3-4]" ] && {answer}\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
+
+
+SLURM = {"SLURM_JOB_NODELIST": "gpu[3-4]", "SLURM_JOB_ID": "1234567"}
+
+
+def test_the_machines_of_a_slurm_job_meet_on_its_first_node(tmp_path, monkeypatch):
+    simulate_scontrol(tmp_path, monkeypatch, "printf 'gpu3\\ngpu4\\n'")
+    assert find_slurm_rendezvous(SLURM) == "gpu3:24567"
+    assert not find_slurm_rendezvous({})
+
+
+def test_a_slurm_job_whose_nodes_are_unknown_asks_for_the_place_to_meet(tmp_path, monkeypatch):
+    simulate_scontrol(tmp_path, monkeypatch, "exit 1")
+    with pytest.raises(TrainingError, match=r"must list the nodes gpu\[3-4\].* give --rendezvous HOST:PORT"):
+        find_slurm_rendezvous(SLURM)
