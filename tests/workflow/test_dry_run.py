@@ -235,6 +235,18 @@ def test_lengths_beyond_the_context_of_a_local_model_stop_the_dry_run(snakemake,
     assert "Traceback" not in result.stdout + result.stderr
 
 
+def test_all_files_of_a_local_model_are_inputs(snakemake, tmp_path):
+    base = shutil.copytree(REPOSITORY / "experiments" / "tiny-base", tmp_path / "base")
+    (base / "merges.txt").write_text("#version: 0.2\n")
+    content = yaml.safe_load((REPOSITORY / "experiments" / "tiny.yaml").read_text())
+    content["base_model"] = {"source": "path", "path": str(base)}
+    (tmp_path / "tiny.yaml").write_text(yaml.safe_dump(content))
+    result = snakemake("-n", "results/tiny/base", "--config", f"experiment={tmp_path / 'tiny.yaml'}")
+    inputs = re.search(r"^rule place_base:\n +input: (.+)$", result.stdout, flags=re.M)[1]
+    for name in ("merges.txt", "chat_template.jinja", "tokenizer.json", "model.safetensors"):
+        assert str(base / name) in inputs
+
+
 def test_unknown_run_settings_and_experiments_stop_too(snakemake):
     assert "sedes: unknown key" in snakemake("-n", "--config", "sedes=3").stdout
     assert "got 'big'" in snakemake("-n", "--config", "experiment=big").stdout

@@ -14,6 +14,7 @@ from weft.config.places import CHECKOUT, find_path, run_jobs_from_checkout
 from weft.config.remarks import list_remarks
 from weft.config.stages import stage_settings
 from weft.data.context import check_before_jobs
+from weft.data.hub import model_files
 from weft.data.offline import find_generations
 from weft.data.tasks.examples import digest_generators
 from weft.errors import WeftError
@@ -264,11 +265,7 @@ def files_of(source):
             file for path in source.path for file in training_files(find_path(path))
         ]
     path = find_path(source.path)
-    return (
-        sorted([*path.glob("*.json"), *path.glob("*.safetensors")])
-        if path.is_dir()
-        else [path]
-    )
+    return model_files(path) if path.is_dir() else [path]
 
 
 def training_files(path):
