@@ -102,6 +102,39 @@ def gpus(processes):
     return count
 
 
+def launch_of(wildcards, resources):
+    """Return the command that starts a training once on each of its nodes; nothing for one machine."""
+    if not resources.get("mpi"):
+        return ""
+    gpus_per_node = ranks_per_node(resources) if SETTINGS.device == "cuda" else 0
+    options = f"--gpus-per-node={gpus_per_node}" if gpus_per_node else ""
+    return (
+        f"{resources.mpi} --nodes={resources.nodes} --ntasks-per-node=1 {options} "
+        f"--cpus-per-task={resources._cores} --kill-on-bad-exit=1"
+    )
+
+
+def nodes_of(wildcards, resources):
+    """Return the option of a training on several nodes."""
+    return f"--nodes {resources.nodes}" if resources.get("mpi") else ""
+
+
+def ranks_of(wildcards, resources):
+    """Return the number of ranks on each node."""
+    return ranks_per_node(resources)
+
+
+def ranks_per_node(resources):
+    """Return the number of ranks on each node, which must be the same on all."""
+    nodes = resources.nodes if resources.get("mpi") else 1
+    if resources.processes % nodes:
+        raise WorkflowError(
+            f"train_processes must be a multiple of the {nodes} nodes of a training, got "
+            f"{resources.processes}; change one of them"
+        )
+    return resources.processes // nodes
+
+
 experiment_file = untracked(SETTINGS.experiment)
 offline_options = untracked(
     " ".join(f"--offline {shlex.quote(folder)}" for folder in SETTINGS.offline)
