@@ -36,8 +36,9 @@ def check_checkpoint_files(folder: Path) -> None:
 
 def _read_object(file: Path) -> JsonObject:
     remedy = "download it again, or correct the path of the model"
+    text = read_text(file, error=CheckpointError, remedy=remedy)
     try:
-        fields = parse_json(read_text(file, error=CheckpointError, remedy=remedy))
+        fields = parse_json(text)
     except (ValueError, RecursionError) as error:
         raise CheckpointError(f"{file} must be JSON, got {error}; {remedy}") from error
     if not isinstance(fields, dict):
