@@ -10,14 +10,19 @@ from weft.config.experiment import Run
 from weft.config.methods import Method
 from weft.config.training import Lora, Training
 from weft.costs.answer_lengths import denoised_share
-from weft.costs.memory import DTYPE_BYTES, MemoryParts, forward_memory, sampling_memory, training_memory
+from weft.costs.memory import (
+    ADAM_NUMBERS,
+    DTYPE_BYTES,
+    MemoryParts,
+    forward_memory,
+    sampling_memory,
+    training_memory,
+)
 from weft.costs.networks import Network, Number
 from weft.costs.operations import probe_operations, sampling_operations, training_operations
 
 PROMPT_TOKENS = 200
 """Assumed tokens of a prompt with its instruction: those of d1's four benchmarks have 100 to 300."""
-ADAM_STATE_BYTES = 12
-"""Bytes of a trained parameter in a checkpoint for resuming: its copy in float32 and AdamW's two states."""
 StageName = Literal["probe", "gradients", "train", "sample", "curve", "trace"]
 
 
@@ -157,12 +162,14 @@ def trained_bytes(network: Network, training: Training) -> Number:
 
 
 def checkpoint_bytes(network: Network, training: Training) -> Number:
-    """Return the size of the checkpoint from which a training resumes; it is deleted at the end.
+    """Return the size of a checkpoint from which a training resumes.
 
-    It has the trained parameters, and their copies and states in float32.
+    It has the trained parameters twice, as transformers and as DeepSpeed write them, AdamW's states in
+    float32, and with ZeRO a copy of the parameters in float32.
     """
     trained = network.num_parameters if training.lora is None else network.adapter_parameters(training.lora)
-    return trained_bytes(network, training) + ADAM_STATE_BYTES * trained
+    numbers = ADAM_NUMBERS + (1 if training.zero_stage > 0 else 0)
+    return 2 * trained_bytes(network, training) + DTYPE_BYTES["float32"] * numbers * trained
 
 
 def _list_samplings(experiment: Sampled, material: Material) -> Iterator[Job]:

@@ -202,13 +202,14 @@ def _fit(memory: MemoryParts, gpu: Gpu) -> str:
 def _describe_disk(
     experiment: Experiment, described: DescribedMaterial, jobs: Sequence[Job]
 ) -> Iterator[str]:
-    networks = {*described.material.networks.values()}
+    networks = described.base_networks
     weights = sum(DTYPE_BYTES["bfloat16"] * network.num_parameters for network in networks)
     results = sum(job.disk_bytes for job in jobs)
     text = f"    disk: {weights / 1e9:.1f} GB of base models"
     if isinstance(experiment, FineTuning):
         text += f", {results / 1e9:.1f} GB of results"
-        states = max(checkpoint_bytes(network, experiment.training) for network in networks)
+        # The checkpoint before is deleted after the next one is complete.
+        states = 2 * max(checkpoint_bytes(network, experiment.training) for network in networks)
         text += f", {states / 1e9:.1f} GB for each training that runs"
         offloaded = max(offloaded_memory(network, experiment.training) for network in networks)
         if offloaded:

@@ -40,10 +40,12 @@ class DescribedMaterial:
     Attributes:
         material: sizes of networks, training sets and benchmarks.
         assumptions: a clause for each number that is assumed.
+        base_networks: sizes of each model that is not trained here, once.
     """
 
     material: Material
     assumptions: tuple[str, ...]
+    base_networks: tuple[Network, ...] = ()
 
 
 def find_material(experiment: Experiment, *, offline: Sequence[str], placed: Path | None = None) -> Material:
@@ -67,13 +69,17 @@ def describe_material(
     assumptions: list[str] = []
     if isinstance(experiment, StoredGenerations):
         return DescribedMaterial(Material(networks={}), ())
-    networks = {}
+    networks: dict[str, Network] = {}
+    bases: list[tuple[BaseModelSource, Network]] = []
     for run_id, source in _list_models(experiment):
-        network = find_network(source, offline=offline, placed=placed)
-        if network is None:
-            network = PUBLISHED_NETWORKS[ASSUMED_NETWORK]
-            assumptions.append(f"the model of {run_id} has the size of {ASSUMED_NETWORK}")
-        networks[run_id] = network
+        known = next((network for base, network in bases if base == source), None)
+        if known is None:
+            known = find_network(source, offline=offline, placed=placed)
+            if known is None:
+                known = PUBLISHED_NETWORKS[ASSUMED_NETWORK]
+                assumptions.append(f"the model of {run_id} has the size of {ASSUMED_NETWORK}")
+            bases.append((source, known))
+        networks[run_id] = known
     num_examples = {}
     if isinstance(experiment, FineTuning):
         for name, data in experiment.datasets.items():
@@ -90,7 +96,9 @@ def describe_material(
             assumptions.append(f"{name} has {count:,} questions")
         num_questions[name] = count
     return DescribedMaterial(
-        Material(networks, num_examples, num_questions), tuple(dict.fromkeys(assumptions))
+        Material(networks, num_examples, num_questions),
+        tuple(assumptions),
+        tuple(network for _, network in bases),
     )
 
 

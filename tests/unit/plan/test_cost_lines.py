@@ -33,7 +33,7 @@ def test_the_memory_of_the_paper():
     text = lines_of(PAPER)
     assert "peak memory of a GPU in GiB, with 1 GPU for a training" in text
     assert re.search(r"training: 22\.6 \(weights 15\.3, gradients 0\.4, .*\): fits H100 \(79\.1\)", text)
-    assert "disk: 16.0 GB of base models, 2.4 GB of results, 1.6 GB for each training that runs" in text
+    assert "disk: 16.0 GB of base models, 2.4 GB of results, 4.0 GB for each training that runs" in text
 
 
 def test_all_parameters_do_not_fit_one_gpu():
@@ -74,7 +74,7 @@ def test_a_model_from_scratch_takes_no_time_worth_naming():
 def test_an_evaluation_has_no_training():
     text = lines_of(load_experiment("experiments/published-s1k.yaml"), num_gpus=4)
     assert "training" not in text
-    assert "disk: 31.3 GB of base models" in text
+    assert "disk: 62.5 GB of base models" in text  # four models of two sizes
     assert re.search(r"with 4 H100: \d\.\d to \d\.\d hours\n", text)
 
 

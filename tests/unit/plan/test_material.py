@@ -38,8 +38,10 @@ def test_what_is_assumed_is_named(tmp_path):
     found = describe_material(
         described.model_copy(update={"base_model": model, "datasets": {"mine": data}}), offline=[]
     )
-    assert "the model of base has the size of GSAI-ML/LLaDA-8B-Instruct" in found.assumptions
-    assert "mine has 1,000 examples" in found.assumptions
+    assert found.assumptions == (
+        "the model of base has the size of GSAI-ML/LLaDA-8B-Instruct",
+        "mine has 1,000 examples",
+    )
 
 
 def test_a_checkpoint_at_hand_is_read(tmp_path):
@@ -58,6 +60,16 @@ def test_an_adapter_has_the_network_of_its_base():
     evaluation = load_experiment("experiments/published-s1k.yaml")
     networks = describe_material(evaluation, offline=[]).material.networks
     assert networks["dream-s1k"] == networks["dream"] != networks["llada"]
+
+
+def test_each_model_of_an_evaluation_is_counted_once():
+    evaluation = load_experiment("experiments/published-s1k.yaml")
+    networks = describe_material(evaluation, offline=[]).base_networks
+    assert [networks.count(network) for network in dict.fromkeys(networks)] == [2, 2]
+    adapter = evaluation.models["llada-s1k"].model_copy(update={"base": "llada"})
+    models = evaluation.models | {"llada-s1k": adapter}
+    changed = evaluation.model_copy(update={"models": models})
+    assert len(describe_material(changed, offline=[]).base_networks) == 3
 
 
 SHARD = "data/train-00000-of-00010.parquet"
