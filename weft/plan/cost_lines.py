@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 
-from weft.config import Experiment, FineTuning
+from weft.config import Experiment, FineTuning, StoredGenerations
 from weft.costs.gpus import GIB, GPUS, UTILIZATION, Gpu, GpuName, gpu_hours
 from weft.costs.memory import DTYPE_BYTES, MemoryParts, offloaded_memory
 from weft.costs.stages import PROMPT_TOKENS, Job, checkpoint_bytes, list_jobs
@@ -68,7 +68,8 @@ def cost_lines(
         yield from _describe_stage(STAGE_TITLES[stage], group, gpus)
     yield f"    all: {_list_hours(jobs, gpus)}"
     if num_gpus > 1:
-        shared = f", {ranks} for a training" if isinstance(experiment, FineTuning) else ""
+        is_trained = isinstance(experiment, FineTuning)
+        shared = f", {ranks} for a training (train_processes={ranks})" if is_trained else ""
         for gpu in gpus.values():
             hours = wall_hours([group for _, group in stages], gpu, num_gpus)
             yield f"    with {num_gpus} {gpu.title}: {_format_hours(hours)} hours{shared}"
@@ -76,6 +77,9 @@ def cost_lines(
     yield from _describe_memory(stages, gpus, ranks)
     yield from _describe_disk(experiment, described, jobs)
     assumed = [f"a prompt has {PROMPT_TOKENS} tokens", *described.assumptions]
+    sampling = None if isinstance(experiment, StoredGenerations) else experiment.sampling
+    if experiment.benchmarks and sampling is not None and sampling.tokens_per_step is None:
+        assumed.append("a sampling step reveals one token, which is the most that it can cost")
     yield f"    assumed: {'; '.join(assumed)}"
 
 
@@ -106,16 +110,19 @@ def warn_of_memory(
         memory = max((job.memory for job in group), key=lambda parts: parts.total)
         for name, gpu in gpus.items():
             if memory.total > gpu.memory_gib * GIB:
+                shared = f" on each of {num_processes} GPUs" if stage == "train" and num_processes > 1 else ""
                 yield (
-                    f"{STAGE_TITLES[stage]} needs about {memory.total / GIB:.0f} GiB on each of "
-                    f"{num_processes} GPUs, and a {gpu.title} has {gpu.memory_gib:g} GiB; {_remedy(stage)}, "
+                    f"{STAGE_TITLES[stage]} needs about {memory.total / GIB:.0f} GiB{shared}, and an "
+                    f"{gpu.title} has {gpu.memory_gib:g} GiB; {_remedy(stage)}, "
                     f"and compare with weft plan --gpu {name}"
                 )
 
 
 def _remedy(stage: str) -> str:
-    if stage in ("train", "gradients"):
+    if stage == "train":
         return "use more GPUs (train_processes), gradient_checkpointing, zero_stage 3 or offload_optimizer"
+    if stage == "gradients":  # which has one process in float32, without checkpointing
+        return "study a smaller model, or lower max_length"
     return "lower the batch size, or use a GPU with more memory"
 
 
@@ -132,7 +139,7 @@ def wall_hours(stages: Sequence[Sequence[Job]], gpu: Gpu, num_gpus: int) -> Hour
     """
     best = worst = 0.0
     for jobs in stages:
-        free = [0.0] * max(1, num_gpus // max(job.num_processes for job in jobs))
+        free = [0.0] * max(1, min(len(jobs), num_gpus // max(job.num_processes for job in jobs)))
         for job in sorted(jobs, key=lambda job: -job.operations):
             earliest = free.index(min(free))
             free[earliest] += job.operations / job.num_processes

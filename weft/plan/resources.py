@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from weft.config import Experiment
 from weft.config.settings import Settings
 from weft.costs.gpus import GPUS, GpuName, gpu_hours
-from weft.costs.memory import CONTEXT_BYTES, offloaded_memory
+from weft.costs.memory import CONTEXT_BYTES, DTYPE_BYTES, offloaded_memory
 from weft.costs.networks import Number
 from weft.costs.stages import Job, Material, StageName, list_jobs
 from weft.plan.cost_lines import choose_gpus, warn_of_memory
@@ -80,8 +80,8 @@ class JobResources:
             The memory of the machine for all processes of the job.
         """
         job = self._find(stage, name)
-        if self._uses_gpu:  # each process loads the model before it moves it to its GPU
-            total = job.num_processes * (BASE_MB * 1e6 + LOADING * job.memory.weights) + self._offloaded(job)
+        if self._uses_gpu:  # each process loads the whole model before it moves its part to its GPU
+            total = job.num_processes * (BASE_MB * 1e6 + LOADING * self._loaded(job)) + self._offloaded(job)
         else:  # the buckets are allocated, but only the part that is used takes memory
             used = job.memory.total - CONTEXT_BYTES - job.memory.buckets
             total = job.num_processes * (BASE_MB * 1e6 + used)
@@ -114,6 +114,14 @@ class JobResources:
         if self._uses_gpu:
             return gpu_hours(operations, SLOWEST_GPU)[1]
         return operations / (CPU_FLOPS * self._settings.threads_per_process) / 3600
+
+    def _loaded(self, job: Job) -> Number:
+        """Return the size of the model that a process loads; ZeRO-3 divides it afterwards."""
+        training = getattr(self._experiment, "training", None)
+        if job.stage != "train" or training is None:
+            return job.memory.weights
+        whole = DTYPE_BYTES[training.dtype] * self._networks[job.name].num_parameters
+        return max(job.memory.weights, whole)
 
     def _offloaded(self, job: Job) -> Number:
         training = getattr(self._experiment, "training", None)

@@ -60,6 +60,19 @@ def test_one_kind_of_gpu_and_several_of_them():
     assert re.search(r"with 8 RTX 4090: \d+ to \d+ hours, 8 for a training", text)
 
 
+def test_more_gpus_than_jobs_are_of_no_use():
+    many = lines_of(PAPER, gpu="h100", num_gpus=10**9)
+    hours = re.findall(r"H100: (.*) hours, 16 for a training \(train_processes=16\)", many)
+    assert hours == re.findall(r"H100: (.*) hours, 16 ", lines_of(PAPER, gpu="h100", num_gpus=16 * 7))
+
+
+def test_the_steps_of_a_confidence_threshold_are_assumed():
+    modes = {"kv_cache": "dual", "confidence_threshold": 0.9, "tokens_per_step": None}
+    sampling = PAPER.sampling.model_copy(update=modes)
+    assert "a sampling step reveals one token" in lines_of(PAPER.model_copy(update={"sampling": sampling}))
+    assert "a sampling step" not in lines_of(PAPER)
+
+
 def test_an_unknown_gpu_is_an_error_that_lists_the_known_ones():
     with pytest.raises(ConfigError, match="a100-40"):
         choose_gpus("a1000")

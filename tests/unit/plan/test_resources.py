@@ -35,6 +35,13 @@ def test_each_process_of_a_training_loads_the_model():
     assert four == pytest.approx(4 * alone, abs=4)
 
 
+@pytest.mark.parametrize("offloads", [False, True])
+def test_each_process_loads_the_whole_model_also_if_zero_divides_it_later(offloads):
+    changes = {"zero_stage": 3, "offload_optimizer": offloads, "offload_parameters": offloads}
+    divided = PAPER.model_copy(update={"training": PAPER.training.model_copy(update=changes)})
+    assert resources(divided, train_processes=8).mem_mb("train", "sft-s1k-seed1") > 8 * WEIGHTS_MB
+
+
 def test_offloaded_states_are_requested():
     changes = {"lora": None, "offload_optimizer": True}
     full = PAPER.model_copy(update={"training": PAPER.training.model_copy(update=changes)})
