@@ -51,13 +51,16 @@ def plan_lines(
 
 
 def _list_generations(experiment: StoredGenerations, offline: Sequence[str]) -> Iterator[str]:
+    missing = set()  # without the folder, the same for each benchmark and length
     for benchmark in experiment.benchmarks:
         for length in experiment.gen_lengths:
             try:
                 count = len(find_generations(experiment.generations, benchmark, length, offline))
                 yield f"  score {benchmark} at {length} tokens: {count} files"
             except DataError as error:
-                yield f"  missing: {error}"
+                if str(error) not in missing:
+                    yield f"  missing: {error}"
+                missing.add(str(error))
 
 
 def _count_trainings(experiment: FineTuning) -> Iterator[str]:

@@ -75,9 +75,16 @@ def verify(plan: Plan, parts: Sequence[PartName], out: Path) -> VerifyReport:
         The joined results.
 
     Raises:
-        ConfigError: the experiment is not suitable, or the directory has results of another machine.
+        ConfigError: the experiment is not suitable, or the directory cannot be made or has results of another
+            machine.
     """
     require_suitable(plan)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(
+            f"--out must be a directory, got {str(out)!r} ({error}); give another --out"
+        ) from error
     torch.set_num_threads(plan.threads)
     machine = describe_machine(plan.device, plan.size.dtype)
     report = join_earlier(plan, machine, out / RESULT_FILE)

@@ -61,6 +61,14 @@ def test_results_of_another_machine_are_not_joined(tmp_path):
         verify(plan(), ["parity"], tmp_path)
 
 
+def test_results_that_cannot_be_written_are_refused_before_anything_is_measured(tmp_path):
+    (tmp_path / "file").touch()
+    measured = []
+    with pytest.raises(ConfigError, match=r"--out must be a directory, got .*file"):
+        verify(plan(report=lambda *outcome: measured.append(outcome)), ["parity"], tmp_path / "file")
+    assert measured == []
+
+
 def test_an_experiment_without_adapters_is_refused():
     experiment = load_fine_tuning("paper")
     training = experiment.training.model_copy(update={"lora": None})
