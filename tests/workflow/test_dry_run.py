@@ -1,3 +1,4 @@
+import os
 import re
 import shutil
 import subprocess
@@ -345,6 +346,38 @@ def test_paths_may_contain_braces_and_names_may_look_like_numbers(snakemake, tmp
     assert jobs(snakemake(*settings).stdout)["examples"] == 1
     data.unlink()
     assert "data{1}.jsonl, got none" in snakemake(*settings).stdout
+
+
+def test_files_that_are_replaced_by_older_ones_are_noticed(snakemake, tmp_path):
+    base, data = tmp_path / "model", tmp_path / "train.jsonl"
+    shutil.copytree(REPOSITORY / "experiments/tiny-base", base)
+    data.write_text('{"question": "2+3", "answer": "5"}\n')
+    content = yaml.safe_load((REPOSITORY / "experiments/tiny.yaml").read_text())
+    content["name"], content["base_model"] = "own", {"source": "path", "path": "model"}
+    content["datasets"] = {"mine": {"source": "file", "path": "train.jsonl"}}
+    (tmp_path / "own.yaml").write_text(yaml.safe_dump(content))
+    targets = ("results/own/data/examples/mine.jsonl", "results/own/base")
+    made = snakemake(*targets, "--config", "experiment=own.yaml")
+    assert made.returncode == 0, made.stdout + made.stderr
+
+    def plan():
+        result = snakemake("-n", *targets, "--config", "experiment=own.yaml")
+        assert result.returncode == 0, result.stdout + result.stderr
+        return jobs(result.stdout)
+
+    assert plan() == {}
+    replaced = {}
+    for file in (data, base / "model.safetensors"):
+        replaced[file] = file.read_bytes(), file.stat().st_mtime
+        file.unlink()  # otherwise the placed file, which may be a hard link, changes as well
+        file.write_bytes(replaced[file][0].replace(b"5", b"6"))
+        os.utime(file, (0, 0))
+    assert plan() == {"examples": 1, "place_base": 1, "total": 2}
+    for file, (before, time) in replaced.items():
+        file.write_bytes(before)
+        os.utime(file, (time, time))
+    (base / "chat_template.jinja").write_text("{{ messages }}")
+    assert plan() == {"place_base": 1, "total": 1}
 
 
 def test_a_checkout_with_braces_in_its_path_is_refused_in_one_sentence(snakemake, tmp_path):

@@ -1,5 +1,6 @@
 """Which jobs of a finished experiment run again after an edit; nothing is run here, only planned."""
 
+import os
 import re
 import shutil
 from pathlib import Path
@@ -59,6 +60,7 @@ def test_a_new_benchmark_is_sampled_scored_and_shown(plan):
     }  # fmt: skip
 
 
+@pytest.mark.parametrize("is_older", [False, True], ids=["newer", "older"])
 @pytest.mark.parametrize(
     ("old", "new", "expected"),
     [
@@ -67,12 +69,14 @@ def test_a_new_benchmark_is_sampled_scored_and_shown(plan):
     ],
     ids=["scoring", "question"],
 )
-def test_a_word_of_a_custom_benchmark(plan, finished, tmp_path, old, new, expected):
+def test_a_word_of_a_custom_benchmark(plan, finished, tmp_path, old, new, expected, is_older):
     file = finished / "examples/custom_benchmark.py"
     shutil.copy2(file, tmp_path / "before.py")
     text = file.read_text()
     assert old in text
     file.write_text(text.replace(old, new))
+    if is_older:
+        os.utime(file, (0, 0))
     try:
         assert plan() == expected
     finally:

@@ -20,7 +20,7 @@ from weft.data.tasks.examples import digest_generators
 from weft.errors import WeftError
 from weft.layout import FIGURE_FORMATS, ResultLayout, provenance_file
 from weft.plan import JobResources, find_material, list_memory_warnings
-from weft.provenance import digest, file_sha256, source_digest
+from weft.provenance import digest, file_sha256, sha256_once, source_digest
 from weft.report.deviations import DEVIATIONS_FILE
 from weft.report.outputs import list_figures, list_tables, main_table, table_formats
 
@@ -323,31 +323,32 @@ def sources_of(stage, wildcards):
     return EXPERIMENT.benchmarks.values() if stage == "score" and IS_SAMPLED else []
 
 
-def digest_unlisted(sources):
-    """Return a digest of the user's files with braces in their paths, which cannot be inputs of a rule.
+def digest_files(sources):
+    """Return a digest of the user's files of sources; an empty text if there are none.
 
-    Size and time stand for the content of model weights, which are too large to be read here.
+    Snakemake notices newer files only, and a file may be replaced by an older one. Files with braces in their
+    paths cannot be inputs of a rule at all. Size and time stand for the content of model weights, which are
+    too large to be read here.
     """
-    files = {
-        file
-        for source in sources
-        for file in files_of(source)
-        if file not in custom_files(source)
-    }
-    for file in files:
-        if not file.is_file():
-            raise WorkflowError(
-                f"expected a file at {file}, got none; correct its path"
-            )
-    states = {
-        str(file): (
-            [file.stat().st_size, file.stat().st_mtime_ns]
-            if file.suffix == ".safetensors"
-            else file_sha256(file)
-        )
-        for file in files
-    }
+    states = []
+    for source in sources:
+        listed = custom_files(source)
+        for file in files_of(source):
+            if file.is_file():
+                states.append([file.name, state_of(file)])
+            elif file not in listed:
+                raise WorkflowError(
+                    f"expected a file at {file}, got none; correct its path"
+                )
     return digest(states) if states else ""
+
+
+def state_of(file):
+    """Return what a digest knows of a file; its time in seconds, because archives keep no fractions."""
+    if file.suffix == ".safetensors":
+        status = file.stat()
+        return [status.st_size, int(status.st_mtime)]
+    return sha256_once(file)
 
 
 def digest_texts():
@@ -408,8 +409,8 @@ def settings_of(stage):
 
     def settings(wildcards):
         values = stage_settings(EXPERIMENT, stage, dict(wildcards.items()))
-        unlisted = digest_unlisted(sources_of(stage, wildcards))
-        return json.dumps(values, sort_keys=True) + unlisted
+        files = digest_files(sources_of(stage, wildcards))
+        return json.dumps(values, sort_keys=True) + files
 
     return settings
 
