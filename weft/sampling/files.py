@@ -56,12 +56,19 @@ def prompts_digest(questions: Path, *, attend_padding: bool) -> str:
     """Return a digest of what the prompts of a file have in common, such as the instruction.
 
     An answer depends on its own prompt, and on the other prompts only if padding is attended: the digest is
-    then that of the whole file.
+    then that of the whole file. The same holds if the prompts have nothing in common, because an answer is
+    found by its question, whose prompt may have become that of another question.
     """
-    if attend_padding:
-        return stored_digest(questions)
     rows = read_questions(questions).values()
-    return digest(sorted({row.prompt.replace(row.question, "\0") if row.question else "" for row in rows}))
+    forms = {_form(row) for row in rows}
+    return stored_digest(questions) if attend_padding or len(forms) > 1 else digest(sorted(forms))
+
+
+def _form(row: Question) -> str:
+    """Return the prompt of a question with a mark in place of its text, which comes last in weft's files."""
+    if not row.question or row.question not in row.prompt:
+        return row.prompt
+    return "\0".join(row.prompt.rsplit(row.question, maxsplit=1))
 
 
 def _check_reference(question: Question, place: str) -> None:

@@ -112,6 +112,11 @@ def test_the_digest_of_prompts_stands_for_what_they_have_in_common(tmp_path):
     assert len({digest_of(*rows), digest_of(*other), digest_of(*rows, other[3].model_copy(
         update={"example_id": "x"}))}) == 3  # fmt: skip
     assert digest_of(*rows, attend_padding=True) != digest_of(*rows[:2], attend_padding=True)
+    # Two questions exchange the forms of their prompts: neither has its stored answer any more.
+    assert digest_of(rows[0], other[1]) != digest_of(other[0], rows[1])
+    # The instruction may contain the text of a question.
+    short = [asked(n, question=f"{n}", prompt=f"Add 1 to {n}") for n in range(3)]
+    assert digest_of(*short) == digest_of(short[0])
 
 
 QUESTION = {"example_id": "q1", "benchmark": "b", "question": "?", "prompt": "?", "reference": 3.0}
