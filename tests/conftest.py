@@ -20,6 +20,13 @@ settings.register_profile("weft", deadline=None)
 settings.load_profile("weft")
 
 
+def pytest_collection_modifyitems(items):
+    """Let a process of ``pytest --dist loadgroup`` run all tests of a module, or all that share `finished`."""
+    for item in items:
+        group = "finished" if "finished" in item.fixturenames else item.path.name
+        item.add_marker(pytest.mark.xdist_group(group))
+
+
 @pytest.fixture(autouse=True)
 def _quiet_and_seeded(monkeypatch):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
