@@ -20,8 +20,9 @@ settings.register_profile("weft", deadline=None)
 settings.load_profile("weft")
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(items):
-    """Let a process of ``pytest --dist loadgroup`` run all tests of a module, or all that share `finished`."""
+    """Let one process of ``--dist loadgroup`` run the tests of a module, or all that share `finished`."""
     for item in items:
         group = "finished" if "finished" in item.fixturenames else item.path.name
         item.add_marker(pytest.mark.xdist_group(group))
