@@ -44,7 +44,7 @@ test: setup  ## set up and run the tests (under ten minutes)
 	$(PYTEST)
 
 test-slow: setup  ## run the slow tests: pretraining, the whole workflow, interruptions
-	python -m pytest -m slow -n 2 --dist loadgroup
+	python -m pytest -m slow -n 2 --dist loadfile
 
 test-release: setup  ## run a whole small experiment with the installed wheel (four minutes)
 	python -m pytest -m release

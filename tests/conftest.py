@@ -20,14 +20,6 @@ settings.register_profile("weft", deadline=None)
 settings.load_profile("weft")
 
 
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
-def pytest_collection_modifyitems(items):
-    """Let one process of ``--dist loadgroup`` run the tests of a module, or all that share `finished`."""
-    for item in items:
-        group = "finished" if "finished" in item.fixturenames else item.path.name
-        item.add_marker(pytest.mark.xdist_group(group))
-
-
 @pytest.fixture(autouse=True)
 def _quiet_and_seeded(monkeypatch):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
@@ -58,7 +50,10 @@ def model(tokenizer):
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory):
-    """Folder in which the smallest experiment has been run to its end; tests leave it as it is."""
+    """Folder in which the smallest experiment has been run to its end; tests leave it as it is.
+
+    Each process of pytest-xdist makes its own, because Snakemake locks the folder while it runs.
+    """
     directory = tmp_path_factory.mktemp("micro")
     result = micro.run(directory)
     assert result.returncode == 0, result.stdout + result.stderr
