@@ -9,7 +9,8 @@ from importlib import metadata
 from pathlib import Path
 
 import pytest
-from packaging.requirements import Requirement
+
+from tests.support.packages import with_required
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 SITE = Path(sysconfig.get_path("purelib"))
@@ -26,17 +27,7 @@ def wheel(tmp_path_factory):
 
 def light_distributions():
     """Return the names of the packages in envs/score.yaml and of all packages that they require."""
-    pending = re.findall(r"- ([\w.-]+)==", (REPOSITORY / "envs/score.yaml").read_text())
-    found = set()
-    while pending:
-        name = pending.pop().lower().replace("_", "-")
-        if name not in found:
-            found.add(name)
-            required = [Requirement(text) for text in metadata.requires(name) or ()]
-            pending += [
-                item.name for item in required if item.marker is None or item.marker.evaluate({"extra": ""})
-            ]
-    return found
+    return with_required(re.findall(r"- ([\w.-]+)==", (REPOSITORY / "envs/score.yaml").read_text()))
 
 
 def link_packages(names, folder):

@@ -90,6 +90,11 @@ class Training(Section):
     d1: as in d1, where an example ends with a second assistant header and the boundary between prompt and
     answer may be off by one token."""
 
+    def largest_division(self, num_devices: int) -> int:
+        """Return the largest number of ranks, up to a number of devices, that divides the batch."""
+        share = self.batch_size // self.micro_batch_size
+        return max(count for count in range(1, num_devices + 1) if share % count == 0)
+
     def accumulation_steps(self, num_processes: int) -> int:
         """Return the number of micro-batches per process in an optimiser step, or raise a ConfigError."""
         per_pass = self.micro_batch_size * num_processes

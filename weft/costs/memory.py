@@ -112,7 +112,7 @@ def training_memory(network: Network, training: Training, *, num_processes: int)
         Bytes of each part.
     """
     number, stage, lora = DTYPE_BYTES[training.dtype], training.zero_stage, training.lora
-    trained = network.num_parameters if lora is None else network.adapter_parameters(lora)
+    trained = network.trained_parameters(lora)
     trained_number = number if lora is None else 4
     frozen = 0 if lora is None else network.num_parameters * number
     share = {at: num_processes if stage >= at else 1 for at in (1, 2, 3)}
@@ -151,7 +151,7 @@ def training_memory(network: Network, training: Training, *, num_processes: int)
 
 def offloaded_memory(network: Network, training: Training) -> Number:
     """Return the bytes of optimiser states and parameters in CPU memory, over all processes."""
-    trained = network.num_parameters if training.lora is None else network.adapter_parameters(training.lora)
+    trained = network.trained_parameters(training.lora)
     states = (4 + 4 + 4 * ADAM_NUMBERS) * trained if training.offload_optimizer else 0
     parameters = network.num_parameters * DTYPE_BYTES[training.dtype] if training.offload_parameters else 0
     return states + parameters

@@ -74,6 +74,10 @@ class Network:
         ends = 2 * self.vocab_size * self.hidden_size + self.hidden_size
         return self.num_layers * per_layer + ends
 
+    def trained_parameters(self, lora: Lora | None) -> int:
+        """Return the number of parameters that are trained: those of the adapters, or all."""
+        return self.num_parameters if lora is None else self.adapter_parameters(lora)
+
     def adapter_parameters(self, lora: Lora) -> int:
         """Return the number of parameters of LoRA adapters."""
         widths = (sum(self.shape(module)) for module in lora.target_modules)

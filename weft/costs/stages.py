@@ -167,7 +167,7 @@ def checkpoint_bytes(network: Network, training: Training) -> Number:
     It has the trained parameters twice, as transformers and as DeepSpeed write them, AdamW's states in
     float32, and with ZeRO a copy of the parameters in float32.
     """
-    trained = network.num_parameters if training.lora is None else network.adapter_parameters(training.lora)
+    trained = network.trained_parameters(training.lora)
     numbers = ADAM_NUMBERS + (1 if training.zero_stage > 0 else 0)
     return 2 * trained_bytes(network, training) + DTYPE_BYTES["float32"] * numbers * trained
 

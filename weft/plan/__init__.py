@@ -2,14 +2,13 @@
 
 from weft.plan.cost_lines import choose_gpus
 from weft.plan.lines import plan_lines
-from weft.plan.material import describe_material, find_material
+from weft.plan.material import describe_material
 from weft.plan.resources import JobResources, list_memory_warnings
 
 __all__ = [
     "JobResources",
     "choose_gpus",
     "describe_material",
-    "find_material",
     "list_memory_warnings",
     "plan_lines",
 ]

@@ -7,6 +7,7 @@ from itertools import groupby
 from weft.config import Experiment, FineTuning, StoredGenerations
 from weft.costs.gpus import GIB, GPUS, UTILIZATION, Gpu, GpuName, gpu_hours
 from weft.costs.memory import DTYPE_BYTES, MemoryParts, offloaded_memory
+from weft.costs.networks import Number
 from weft.costs.stages import PROMPT_TOKENS, Job, checkpoint_bytes, list_jobs
 from weft.errors import find_by_name
 from weft.plan.material import DescribedMaterial
@@ -63,10 +64,10 @@ def cost_lines(
         return
     best, worst = (f"{share:.0%}".rstrip("%") for share in UTILIZATION)
     yield f"  costs, if {best} to {worst} % of the peak performance in bfloat16 are reached:"
-    stages = [(stage, list(group)) for stage, group in groupby(_in_order(jobs), key=lambda job: job.stage)]
+    stages = _by_stage(jobs)
     for stage, group in stages:
         yield from _describe_stage(STAGE_TITLES[stage], group, gpus)
-    yield f"    all: {_list_hours(jobs, gpus)}"
+    yield f"    all: {_list_hours(_sum_operations(jobs), gpus)}"
     if num_gpus > 1:
         is_trained = isinstance(experiment, FineTuning)
         shared = f", {ranks} for a training (train_processes={ranks})" if is_trained else ""
@@ -87,8 +88,7 @@ def num_ranks(experiment: Experiment, num_gpus: int) -> int:
     """Return the largest number of DeepSpeed ranks, up to ``num_gpus``, that divides the batch."""
     if not isinstance(experiment, FineTuning):
         return 1
-    share = experiment.training.batch_size // experiment.training.micro_batch_size
-    return max(count for count in range(1, min(num_gpus, share) + 1) if share % count == 0)
+    return experiment.training.largest_division(num_gpus)
 
 
 def warn_of_memory(
@@ -106,8 +106,8 @@ def warn_of_memory(
         A sentence for each stage and GPU.
     """
     jobs = list_jobs(experiment, described.material, num_processes=num_processes)
-    for stage, group in groupby(_in_order(jobs), key=lambda job: job.stage):
-        memory = max((job.memory for job in group), key=lambda parts: parts.total)
+    for stage, group in _by_stage(jobs):
+        memory = _largest_memory(group)
         for name, gpu in gpus.items():
             if memory.total > gpu.memory_gib * GIB:
                 shared = f" on each of {num_processes} GPUs" if stage == "train" and num_processes > 1 else ""
@@ -148,10 +148,20 @@ def wall_hours(stages: Sequence[Sequence[Job]], gpu: Gpu, num_gpus: int) -> Hour
     return best, worst
 
 
-def _in_order(jobs: Sequence[Job]) -> list[Job]:
-    """Return the jobs by stage, in the order in which the stages run."""
+def _by_stage(jobs: Sequence[Job]) -> list[tuple[str, list[Job]]]:
+    """Return each stage with its jobs, in the order in which the stages run."""
     order = list(STAGE_TITLES)
-    return sorted(jobs, key=lambda job: order.index(job.stage))
+    in_order = sorted(jobs, key=lambda job: order.index(job.stage))
+    return [(stage, list(group)) for stage, group in groupby(in_order, key=lambda job: job.stage)]
+
+
+def _largest_memory(jobs: Sequence[Job]) -> MemoryParts:
+    """Return the memory of the job that needs most."""
+    return max((job.memory for job in jobs), key=lambda parts: parts.total)
+
+
+def _sum_operations(jobs: Sequence[Job]) -> Number:
+    return sum(job.operations for job in jobs)
 
 
 def _describe_stage(title: str, jobs: Sequence[Job], gpus: Mapping[str, Gpu]) -> Iterator[str]:
@@ -161,11 +171,10 @@ def _describe_stage(title: str, jobs: Sequence[Job], gpus: Mapping[str, Gpu]) ->
     if questions := sum(job.num_questions for job in jobs):
         counts.append(_plural(questions, "answer"))
     counts.append(f"{_format_count(sum(job.num_tokens for job in jobs))} tokens")
-    yield f"    {title}: {', '.join(counts)}; {_list_hours(jobs, gpus)}"
+    yield f"    {title}: {', '.join(counts)}; {_list_hours(_sum_operations(jobs), gpus)}"
 
 
-def _list_hours(jobs: Sequence[Job], gpus: Mapping[str, Gpu]) -> str:
-    operations = sum(job.operations for job in jobs)
+def _list_hours(operations: Number, gpus: Mapping[str, Gpu]) -> str:
     return ", ".join(
         f"{_format_hours(gpu_hours(operations, gpu))} {gpu.title} hours" for gpu in gpus.values()
     )
@@ -174,13 +183,12 @@ def _list_hours(jobs: Sequence[Job], gpus: Mapping[str, Gpu]) -> str:
 def _describe_early_stop(jobs: Sequence[Job], gpus: Mapping[str, Gpu]) -> Iterator[str]:
     stopped = [job for job in jobs if job.without_stop is not None]
     full = sum(job.without_stop or 0 for job in stopped)
-    saved = full - sum(job.operations for job in stopped)
+    saved = full - _sum_operations(stopped)
     if not saved:
         return
-    hours = ", ".join(f"{_format_hours(gpu_hours(saved, gpu))} {gpu.title} hours" for gpu in gpus.values())
     yield (
-        f"    early stop saves {saved / full:.0%} of the sampling, {hours} (contained above), if answers are "
-        "as long as those of LLaDA-8B-Instruct that d1 published"
+        f"    early stop saves {saved / full:.0%} of the sampling, {_list_hours(saved, gpus)} (contained "
+        "above), if answers are as long as those of LLaDA-8B-Instruct that d1 published"
     ).replace("%", " %")
 
 
@@ -191,7 +199,7 @@ def _describe_memory(
     shared = f", with {_plural(ranks, 'GPU')} for a training" if is_trained else ""
     yield f"    peak memory of a GPU in GiB{shared}:"
     for stage, jobs in stages:
-        memory = max((job.memory for job in jobs), key=lambda parts: parts.total)
+        memory = _largest_memory(jobs)
         parts = ", ".join(
             f"{name} {size / GIB:.1f}" for name, size in memory.by_part().items() if size >= 0.05 * GIB
         )

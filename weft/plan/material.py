@@ -48,11 +48,6 @@ class DescribedMaterial:
     base_networks: tuple[Network, ...] = ()
 
 
-def find_material(experiment: Experiment, *, offline: Sequence[str], placed: Path | None = None) -> Material:
-    """Return what the costs of an experiment depend on; see `describe_material`."""
-    return describe_material(experiment, offline=offline, placed=placed).material
-
-
 def describe_material(
     experiment: Experiment, *, offline: Sequence[str], placed: Path | None = None
 ) -> DescribedMaterial:

@@ -14,7 +14,7 @@ from weft.costs.memory import CONTEXT_BYTES, DTYPE_BYTES, offloaded_memory
 from weft.costs.networks import Number
 from weft.costs.stages import Job, Material, StageName, list_jobs
 from weft.plan.cost_lines import choose_gpus, warn_of_memory
-from weft.plan.material import describe_material
+from weft.plan.material import DescribedMaterial
 
 LARGEST_GPU: GpuName = "h100"
 """GPU with whose memory the needs of the jobs are compared."""
@@ -32,11 +32,14 @@ LOADING = 1.25
 """Memory for loading a model relative to its weights: the weights and one file of them."""
 
 
-def list_memory_warnings(experiment: Experiment, settings: Settings) -> Iterator[str]:
+def list_memory_warnings(
+    experiment: Experiment, described: DescribedMaterial, settings: Settings
+) -> Iterator[str]:
     """Describe the stages that need more memory than the largest GPU of the plan has.
 
     Args:
         experiment: the experiment.
+        described: sizes of networks, training sets and benchmarks.
         settings: the run settings.
 
     Yields:
@@ -44,7 +47,6 @@ def list_memory_warnings(experiment: Experiment, settings: Settings) -> Iterator
     """
     if settings.gpus(1) == 0:
         return
-    described = describe_material(experiment, offline=settings.offline)
     for warning in warn_of_memory(
         experiment, described, choose_gpus(LARGEST_GPU), num_processes=settings.train_processes
     ):

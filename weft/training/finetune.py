@@ -22,7 +22,7 @@ from weft.training.adapters import lora_settings
 from weft.training.callbacks import BufferCallback, history_rows, timing_summary
 from weft.training.deepspeed import deepspeed_settings
 from weft.training.job import TrainingJob
-from weft.training.kept import kept_result, place_finished
+from weft.training.kept import kept_result, place_result
 from weft.training.resume import latest_checkpoint
 from weft.training.saving import save_trained
 from weft.training.snapshots import SnapshotCallback, copy_snapshots
@@ -81,7 +81,7 @@ def finetune(job: TrainingJob) -> None:
             device=job.device,
             notes={"run": run.run_id},
         )
-        place_finished(job.out, job.key)
+        place_result(job.out, job.key)
     # Torch requires that all ranks close their communication together.
     trainer.accelerator.wait_for_everyone()
     trainer.accelerator.end_training()

@@ -128,12 +128,13 @@ def launch_training(
     # Runs share the base model's uncertainties, which do not depend on seeds and most settings.
     probe = digest([*inputs, training.max_length, training.dtype, _probe_settings(method)])
     state = layout.state_folder(out, name)
-    with lock_training(out) if nodes.rank == 0 else nullcontext():
-        if place_finished(out, key) if nodes.rank == 0 else has_finished(out, key):
+    is_first = nodes.rank == 0
+    with lock_training(out) if is_first else nullcontext():
+        if (place_finished if is_first else has_finished)(out, key):
             LOG.info("%s: this training was finished before; its result is used", out)
             return
         job_file = (state / JOB_FILE).absolute()
-        if nodes.rank == 0:
+        if is_first:
             require_same_division(state, division)
             make_state_folder(out, name)
             job = TrainingJob.model_validate(

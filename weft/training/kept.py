@@ -113,6 +113,19 @@ def place_finished(out: Path, key: str) -> bool:
     """
     if not has_finished(out, key):
         return False
+    place_result(out, key)
+    return True
+
+
+def place_result(out: Path, key: str) -> None:
+    """Create the output of a training from the kept result of its key, and remove the results of other keys.
+
+    The result is not read: it was checked, or this process has written it.
+
+    Args:
+        out: directory of the output, which is replaced.
+        key: key of the training, see `training_key`.
+    """
     result = kept_result(out, key)
     link_tree(result, out)
     for name in (layout.provenance_file, layout.digests_file):
@@ -121,4 +134,3 @@ def place_finished(out: Path, key: str) -> bool:
     for folder in out.parent.glob(layout.kept_folder(out, "*").name):
         if folder != result.parent:
             shutil.rmtree(folder, ignore_errors=True)
-    return True

@@ -69,12 +69,6 @@ def find_missing() -> list[str]:
     return [name for name in NEEDED if importlib.util.find_spec(name) is None]
 
 
-def choose_num_processes(training: Training, num_devices: int) -> int:
-    """Return the largest number of ranks on these devices among which the batch can be divided."""
-    share = training.batch_size // training.micro_batch_size
-    return max(count for count in range(1, num_devices + 1) if share % count == 0)
-
-
 def measure_zero(
     name: str,
     method: Method,
@@ -107,7 +101,7 @@ def measure_zero(
     """
     from weft.verify.step import PROMPT_SHARE, describe_speed
 
-    count = choose_num_processes(training, num_devices)
+    count = training.largest_division(num_devices)
     size_of_step = f"{training.batch_size} x {training.max_length} tokens"
     title = f"{name}, optimiser step of {size_of_step}, ZeRO-{training.zero_stage}, ranks: {count}"
     if missing := find_missing():

@@ -19,7 +19,7 @@ from weft.data.offline import find_generations
 from weft.data.tasks.examples import digest_generators
 from weft.errors import WeftError
 from weft.layout import FIGURE_FORMATS, ResultLayout, provenance_file
-from weft.plan import JobResources, find_material, list_memory_warnings
+from weft.plan import JobResources, describe_material, list_memory_warnings
 from weft.provenance import digest, file_sha256, sha256_once, source_digest
 from weft.report.deviations import DEVIATIONS_FILE
 from weft.report.outputs import list_figures, list_tables, main_table, table_formats
@@ -48,11 +48,13 @@ try:
 except (WeftError, OSError) as error:
     raise WorkflowError(str(error)) from None
 
+MATERIAL = describe_material(EXPERIMENT, offline=SETTINGS.offline)
+
 if workflow.is_main_process:  # the jobs read this file as well
     for remark in list_remarks(EXPERIMENT, Path(SETTINGS.experiment)):
         logger.warning(remark)
 
-    for warning in list_memory_warnings(EXPERIMENT, SETTINGS):
+    for warning in list_memory_warnings(EXPERIMENT, MATERIAL, SETTINGS):
         logger.warning(warning)
 
 IS_SAMPLED = EXPERIMENT.is_sampled
@@ -142,9 +144,7 @@ offline_options = untracked(
 device = untracked(SETTINGS.device)
 
 
-JOB_RESOURCES = JobResources(
-    EXPERIMENT, find_material(EXPERIMENT, offline=SETTINGS.offline), SETTINGS
-)
+JOB_RESOURCES = JobResources(EXPERIMENT, MATERIAL.material, SETTINGS)
 
 
 def memory_of(stage):

@@ -8,11 +8,12 @@ from torch.utils.flop_counter import FlopCounterMode
 from tests.support.models import tiny_dream, tiny_model
 from weft.config import load_experiment
 from weft.config.training import Lora
-from weft.costs import Network, Pass, sampling_operations, training_operations
+from weft.costs import Pass, sampling_operations, training_operations
 from weft.costs.gpus import GPUS, gpu_hours
 from weft.costs.networks import PUBLISHED_NETWORKS
 from weft.sampling import generate
 from weft.training.adapters import add_adapters, lora_settings
+from weft.verify.planned import network_of
 
 pytestmark = pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing` is deprecated:FutureWarning")
 
@@ -24,19 +25,6 @@ LORAS = {
     "output": ["o_proj"],
     "feed-forward": ["up_proj", "down_proj"],
 }
-
-
-def network_of(model):
-    config = model.config
-    return Network(
-        num_layers=config.num_hidden_layers,
-        hidden_size=config.hidden_size,
-        intermediate_size=config.intermediate_size,
-        num_heads=config.num_attention_heads,
-        num_key_value_heads=config.num_key_value_heads,
-        vocab_size=config.vocab_size,
-        has_biases=config.model_type == "weft_dream",
-    )
 
 
 def lora(targets, rank=3):
@@ -84,14 +72,14 @@ def test_a_forward_pass(tokenizer, make):
     model = make(tokenizer)
     ids = torch.zeros(1, LENGTH, dtype=torch.long)
     counted = count(lambda: model(input_ids=ids))
-    assert Pass(network_of(model), LENGTH).forward(LENGTH) == counted
+    assert Pass(network_of(model.config), LENGTH).forward(LENGTH) == counted
 
 
 @pytest.mark.parametrize("checkpointing", [False, True])
 @pytest.mark.parametrize("make", [tiny_model, tiny_dream])
 def test_a_training_step_of_all_parameters(tokenizer, make, checkpointing):
     model = make(tokenizer)
-    network = network_of(model)
+    network = network_of(model.config)
     counted = train_step(model, checkpointing)
     settings = training(gradient_checkpointing=checkpointing)
     assert training_operations(network, settings, answer_tokens=ANSWER) == counted
@@ -102,7 +90,7 @@ def test_a_training_step_of_all_parameters(tokenizer, make, checkpointing):
 @pytest.mark.parametrize("make", [tiny_model, tiny_dream])
 def test_a_training_step_of_adapters(tokenizer, make, targets, checkpointing):
     model = make(tokenizer)
-    network, adapters = network_of(model), lora(targets)
+    network, adapters = network_of(model.config), lora(targets)
     counted = train_step(add_adapters(model, lora_settings(adapters)), checkpointing)
     settings = training(lora=adapters, gradient_checkpointing=checkpointing)
     assert training_operations(network, settings, answer_tokens=ANSWER) == counted
@@ -133,7 +121,7 @@ MODES = {
 @pytest.mark.parametrize("adapters", [None, lora(["q_proj", "v_proj"])], ids=["merged", "adapters"])
 def test_sampling(tokenizer, mode, adapters):
     model = tiny_model(tokenizer)
-    network = network_of(model)
+    network = network_of(model.config)
     if adapters is not None:
         model = add_adapters(model, lora_settings(adapters)).eval()
     prompt, options = [1] * 10, {"block_length": 8, "diffusion_steps": 8, "seed": 0} | mode

@@ -9,7 +9,7 @@ from weft.config import load_experiment
 from weft.costs import GPUS, gpu_hours
 from weft.costs.gpus import GIB
 from weft.costs.stages import list_jobs
-from weft.plan import find_material
+from weft.plan import describe_material
 from weft.plan.cost_lines import _format_hours
 
 PAGE = (Path(__file__).resolve().parents[3] / "docs/faq.md").read_text(encoding="utf-8")
@@ -35,14 +35,14 @@ ROWS = {
 @pytest.mark.parametrize("title", ROWS)
 def test_the_hours_are_those_of_the_plan(title):
     experiment, stage, name = ROWS[title]
-    jobs = list_jobs(experiment, find_material(experiment, offline=[]), num_processes=1)
+    jobs = list_jobs(experiment, describe_material(experiment, offline=[]).material, num_processes=1)
     operations = sum(job.operations for job in jobs if job.stage == stage and name in ("", job.name))
     hours = [_format_hours(gpu_hours(operations, GPUS[gpu])) for gpu in ("h100", "a100-80")]
     assert f"| {title} | {operations / 1e18:.2g} | {hours[0]} | {hours[1]} |" in PAGE
 
 
 def test_the_memory_is_that_of_the_plan():
-    jobs = list_jobs(PAPER, find_material(PAPER, offline=[]), num_processes=1)
+    jobs = list_jobs(PAPER, describe_material(PAPER, offline=[]).material, num_processes=1)
     memory = next(job.memory for job in jobs if job.stage == "train")
     printed = dict(re.findall(r"^\| ([\w' ,-]+) \| ([\d.]+) \|$", PAGE, flags=re.M))
     parts = {

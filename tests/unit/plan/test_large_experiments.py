@@ -4,7 +4,7 @@ import pytest
 
 from weft.config import load_experiment
 from weft.costs import PUBLISHED_NETWORKS
-from weft.plan import find_material, plan_lines
+from weft.plan import describe_material, plan_lines
 
 PAPER, GIFT, DREAM, RANK_8 = (
     load_experiment(f"experiments/{name}.yaml") for name in ("paper", "gift", "gift-dream", "lora-r8")
@@ -24,7 +24,7 @@ def test_dream_is_trained_like_llada():
 def test_gift_trains_all_parameters_on_more_data_from_a_base_model():
     assert differences(PAPER, GIFT) == {*TEXTS, "base_model", "datasets", "training"}
     assert GIFT.training.lora is None
-    assert find_material(GIFT, offline=[]).num_examples == {"s1k": 990, "openr1-10k": 9900}
+    assert describe_material(GIFT, offline=[]).material.num_examples == {"s1k": 990, "openr1-10k": 9900}
     assert differences(PAPER.datasets["s1k"], GIFT.datasets["s1k"]) == set()
 
 
@@ -45,7 +45,7 @@ def test_the_other_recipe_changes_rank_scale_and_learning_rate_only():
 )
 def test_they_are_planned_without_assumptions_about_models_and_data(monkeypatch, experiment, model):
     monkeypatch.delenv("HF_ENDPOINT", raising=False)
-    networks = find_material(experiment, offline=[]).networks
+    networks = describe_material(experiment, offline=[]).material.networks
     assert {*networks.values()} == {PUBLISHED_NETWORKS[model]}
     text = "\n".join(plan_lines(experiment, offline=[], num_gpus=8))
     assert "    assumed: a prompt has 200 tokens\n" in text

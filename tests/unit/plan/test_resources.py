@@ -8,7 +8,7 @@ import yaml
 from weft.config import load_experiment, read_settings
 from weft.costs import GPUS, gpu_hours
 from weft.costs.stages import list_jobs
-from weft.plan import JobResources, find_material, list_memory_warnings
+from weft.plan import JobResources, describe_material, list_memory_warnings
 from weft.plan.resources import BASE_MB, MIN_MINUTES
 
 PAPER, TINY = (load_experiment(f"experiments/{name}.yaml") for name in ("paper", "tiny"))
@@ -20,7 +20,7 @@ def settings(**changes):
 
 
 def resources(experiment=PAPER, **changes):
-    return JobResources(experiment, find_material(experiment, offline=[]), settings(**changes))
+    return JobResources(experiment, describe_material(experiment, offline=[]).material, settings(**changes))
 
 
 @pytest.mark.parametrize("stage", ["sample", "trace", "probe", "train", "gradients"])
@@ -49,7 +49,7 @@ def test_offloaded_states_are_requested():
 
 
 def test_the_time_of_a_training_is_divided_by_its_processes():
-    jobs = list_jobs(PAPER, find_material(PAPER, offline=[]), num_processes=1)
+    jobs = list_jobs(PAPER, describe_material(PAPER, offline=[]).material, num_processes=1)
     (job,) = (job for job in jobs if job.name == "weft-openr1-seed1" and job.stage == "train")
     worst = gpu_hours(job.operations, GPUS["a100-80"])[1]
     assert resources().runtime("train", job.name) == pytest.approx(1.5 * 60 * worst, abs=1)
@@ -59,7 +59,7 @@ def test_the_time_of_a_training_is_divided_by_its_processes():
 
 
 def test_the_time_of_sampling_suffices_without_early_stop_and_is_divided_by_the_shards():
-    jobs = list_jobs(PAPER, find_material(PAPER, offline=[]), num_processes=1)
+    jobs = list_jobs(PAPER, describe_material(PAPER, offline=[]).material, num_processes=1)
     (job,) = (job for job in jobs if job.name == "base" and job.stage == "sample")
     longest = 60 * gpu_hours(job.without_stop, GPUS["a100-80"])[1]
     whole = resources().runtime("sample", "base")
@@ -81,11 +81,11 @@ def test_a_target_that_is_no_job_of_the_experiment_requests_as_much_as_one():
 
 def test_a_training_that_fits_no_gpu_is_warned_of():
     full = PAPER.model_copy(update={"training": PAPER.training.model_copy(update={"lora": None})})
-    (warning,) = list_memory_warnings(full, settings())
+    (warning,) = list_memory_warnings(full, describe_material(full, offline=[]), settings())
     assert warning.startswith("experiment paper: training needs about 1")
-    assert not [*list_memory_warnings(full, settings(train_processes=8))]
-    assert not [*list_memory_warnings(full, settings(device="cpu"))]
-    assert not [*list_memory_warnings(PAPER, settings())]
+    assert not [*list_memory_warnings(full, describe_material(full, offline=[]), settings(train_processes=8))]
+    assert not [*list_memory_warnings(full, describe_material(full, offline=[]), settings(device="cpu"))]
+    assert not [*list_memory_warnings(PAPER, describe_material(PAPER, offline=[]), settings())]
 
 
 def test_no_profile_repeats_a_number_of_the_plan():

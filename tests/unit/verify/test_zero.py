@@ -6,7 +6,7 @@ from weft.verify.build import build_model
 from weft.verify.planned import Peak
 from weft.verify.records import Skipped
 from weft.verify.sizes import SIZES
-from weft.verify.zero import choose_num_processes, measure_zero, stand_in_tokenizer
+from weft.verify.zero import measure_zero, stand_in_tokenizer
 
 TINY = SIZES["tiny"]
 EXPERIMENT = load_fine_tuning("paper")
@@ -56,7 +56,7 @@ def test_ranks_that_fail_are_reported(tmp_path):
 
 @pytest.mark.parametrize(("num_devices", "expected"), [(1, 1), (3, 2), (7, 4), (8, 8), (12, 8), (40, 16)])
 def test_the_batch_is_divided_among_as_many_devices_as_possible(num_devices, expected):
-    assert choose_num_processes(EXPERIMENT.training, num_devices) == expected
+    assert EXPERIMENT.training.largest_division(num_devices) == expected
 
 
 def test_the_stand_in_tokenizer_has_the_two_special_tokens():
