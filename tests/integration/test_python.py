@@ -52,6 +52,7 @@ trainer.save_model("under-deepspeed")
 
 RANKS = """
 import json
+import os
 import datasets
 import weft
 from peft import LoraConfig
@@ -72,7 +73,8 @@ if trainer.is_world_process_zero():
     with open("ranks.json", "w") as file:
         json.dump([before, [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]], file)
 trainer.accelerator.wait_for_everyone()
-trainer.accelerator.end_training()  # closes the communication, whose threads may abort the end of Python
+trainer.accelerator.end_training()
+os._exit(0)  # the threads of Gloo can abort the shutdown of the interpreter (pytorch/pytorch#190489)
 """
 
 

@@ -5,6 +5,7 @@ agent, which ends the ranks. The variable ``CUDA_VISIBLE_DEVICES`` is passed on 
 machine uses the i-th visible GPU.
 """
 
+import atexit
 import ctypes
 import logging
 import os
@@ -14,7 +15,7 @@ import sys
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from weft.errors import TrainingError
 from weft.training.environment import extensions_folder
@@ -153,6 +154,20 @@ def end_with_launcher() -> None:
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != int(launcher):  # it had ended before the request
         os.kill(os.getpid(), signal.SIGKILL)
+
+
+def end_rank() -> NoReturn:
+    """End a rank that has written its results with code 0, without shutting down the interpreter.
+
+    If a thread of Gloo, which communicates between ranks on processors, releases the last reference to a
+    tensor during the shutdown, the process aborts (pytorch/pytorch#190489, decision 9), and the launcher
+    reports a failure although all results are on disk. What libraries have registered with `atexit`, such as
+    the last upload of a tracker, is done before.
+    """
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
 
 
 def launch_environment(*, device: str, threads_per_process: int) -> dict[str, str]:

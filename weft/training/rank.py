@@ -15,7 +15,7 @@ from weft.records.files import lock_output, read_json
 def main() -> None:
     """Read the job file that is given on the command line, and train."""
     gc.set_threshold(50_000)  # imports of large libraries leave no garbage to collect
-    from weft.training.launch import end_with_launcher
+    from weft.training.launch import end_rank, end_with_launcher
 
     with exit_on_error():
         join_lease()
@@ -31,21 +31,7 @@ def main() -> None:
             finetune(job)
             if is_first:
                 shutil.rmtree(job.state, ignore_errors=True)
-    if job.experiment.training.zero_stage == 3:
-        _exit_without_shutdown()
-
-
-def _exit_without_shutdown() -> None:
-    """End the process without shutting down the interpreter, because the shutdown can abort under ZeRO-3.
-
-    Under ZeRO-3 parameters are gathered until the end of training. If a thread of Gloo, which communicates
-    between CPU ranks, releases the last reference to a gathered tensor during the shutdown, the process
-    aborts (pytorch/pytorch#190489, decision 9) and the launcher reports a failure, although all results are
-    on disk.
-    """
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(0)
+    end_rank()
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ from weft.devices.lease import join_lease
 from weft.errors import TrainingError, exit_on_error
 from weft.records.base import Record
 from weft.records.files import read_json, write_json
-from weft.training.launch import launch_environment
+from weft.training.launch import end_rank, launch_environment
 from weft.verify import planned
 from weft.verify.planned import Peak
 from weft.verify.records import Measurement, Skipped
@@ -216,6 +216,7 @@ def main() -> None:
         train_rank(
             read_json(Path(sys.argv[1]), ZeroJob, error=TrainingError, remedy="start the command again")
         )
+    end_rank()
 
 
 if __name__ == "__main__":
