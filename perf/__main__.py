@@ -1,4 +1,4 @@
-"""The command line of the measurements: ``python -m perf startup``, ``training``, ``sampler``, ``report``."""
+"""The command line of the measurements: ``python -m perf startup``, ``training``, ``sampler`` and others."""
 
 import sys
 from pathlib import Path
@@ -83,6 +83,19 @@ def measure_report(
     from perf.report import bench_report
 
     for line in bench_report(num_seeds=num_seeds, num_questions=num_questions):
+        typer.echo(line)
+
+
+@app.command("verdicts")
+def measure_verdicts(
+    folder: Annotated[Path, typer.Argument(help="Folder with MATH-500 generations that d1 published.")],
+    num_busy: Annotated[int, typer.Option(help="Busy processes beside the scoring.", min=1)] = 16,
+    passes: Annotated[int, typer.Option(help="Passes beside the busy processes.", min=1)] = 3,
+) -> None:
+    """Score stored answers alone and on a busy machine; stop if a verdict differs."""
+    from perf.scoring import bench_verdicts
+
+    for line in bench_verdicts(folder, num_busy=num_busy, passes=passes):
         typer.echo(line)
 
 

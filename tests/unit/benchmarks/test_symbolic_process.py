@@ -163,6 +163,27 @@ def test_a_comparison_that_waits_without_computing_is_ended(monkeypatch, make_wo
     assert answer == {"error": "timed out: the comparison waited 0.3 seconds without computing"}
 
 
+def test_a_comparison_that_was_stopped_is_repeated_in_a_new_worker(monkeypatch, make_worker):
+    """A batch system may suspend a job for longer than the limit of the clock."""
+    read_end, write_end = os.pipe()  # which all workers share
+    os.write(write_end, b"first")
+    os.set_blocking(read_end, False)
+
+    def stop_in_the_first_worker(*_):
+        try:
+            os.read(read_end, 5)
+        except BlockingIOError:
+            return True
+        os.kill(os.getpid(), signal.SIGSTOP)
+        return False
+
+    monkeypatch.setattr(symbolic_process, "MAX_IDLE_SECONDS", 0.3)
+    monkeypatch.setattr(symbolic_process, "compare", stop_in_the_first_worker)
+    assert make_worker().compare("", "") == {"is_equal": True}
+    os.close(read_end)
+    os.close(write_end)
+
+
 def test_a_comparison_that_computes_is_not_limited_by_the_clock(monkeypatch, make_worker):
     """The clock is read again and again while the worker uses the processor, however little of it it gets."""
     read_end, write_end = os.pipe()
