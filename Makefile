@@ -17,7 +17,7 @@ export PATH := $(BIN):$(PATH)
 PYTEST := python -m pytest -n 2 --dist worksteal
 EXPERIMENT ?= tiny
 
-.PHONY: run setup test test-slow test-release check format same-results bench verdicts rehearse rehearse-wide plan base results results-tables doctor config-docs docs clean help
+.PHONY: run setup test test-slow test-release test-cluster check format same-results bench verdicts rehearse rehearse-wide plan base results results-tables doctor config-docs docs clean help
 
 run: setup  ## set up and run the default experiment: tables, figures, report
 	snakemake --cores all --config experiment=$(EXPERIMENT)
@@ -48,6 +48,9 @@ test-slow: setup  ## run the slow tests: pretraining, the whole workflow, interr
 
 test-release: setup  ## run a whole small experiment with the installed wheel (four minutes)
 	python -m pytest -m release
+
+test-cluster: setup  ## run the workflow on a Slurm of two nodes on this machine, and disturb it (needs slurm-wlm)
+	python -m pytest -m cluster
 
 rehearse: setup  ## run the whole grid of experiments/paper.yaml with small networks from a hub on this machine
 	python -m pytest -m rehearsal
