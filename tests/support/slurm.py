@@ -17,7 +17,7 @@ from pathlib import Path
 
 import yaml
 
-from tests.support.micro import MICRO, REPOSITORY
+from tests.support.micro import REPOSITORY
 
 DAEMONS = ("slurmctld", "slurmd")
 CLIENTS = ("sbatch", "srun", "squeue", "scancel", "scontrol", "sinfo", "sacct", "sacctmgr", "sshare")
@@ -110,6 +110,18 @@ def processes_of_job(job: str) -> list[int]:
             if f"SLURM_JOB_ID={job}\0".encode() in (folder / "environ").read_bytes():
                 pids.append(int(folder.name))
         except OSError:  # it has ended, or belongs to the kernel
+            continue
+    return pids
+
+
+def step_daemons(job: str) -> list[int]:
+    """List Slurm's own processes for the steps of a job."""
+    pids = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            if (folder / "cmdline").read_bytes().startswith(f"slurmstepd: [{job}.".encode()):
+                pids.append(int(folder.name))
+        except OSError:  # it has ended
             continue
     return pids
 
@@ -293,6 +305,7 @@ class Workflow:
     Args:
         folder: working folder of Snakemake.
         cluster: the cluster to which it submits its jobs.
+        experiment: setting that names the experiment file.
         changes: changes of the profile.
         rules: rule -> further resources.
     """
@@ -301,11 +314,12 @@ class Workflow:
         self,
         folder: Path,
         cluster: Cluster,
+        experiment: str,
         *,
         changes: Mapping[str, object] | None = None,
         rules: Mapping[str, object] | None = None,
     ) -> None:
-        self.folder, self.cluster = folder, cluster
+        self.folder, self.cluster, self._experiment = folder, cluster, experiment
         folder.mkdir(parents=True, exist_ok=True)
         shutil.copytree(REPOSITORY / "examples", folder / "examples", dirs_exist_ok=True)
         quick = {"latency-wait": 5, "slurm-init-seconds-before-status-checks": 5}
@@ -321,7 +335,7 @@ class Workflow:
         command = [
             sys.executable, "-m", "snakemake", "--snakefile", str(REPOSITORY / "Snakefile"),
             "--directory", str(self.folder), "--workflow-profile", str(self._profile), *options,
-            "--config", MICRO, "device=cpu", "--", *targets,
+            "--config", self._experiment, "device=cpu", "--", *targets,
         ]  # fmt: skip
         with self.log.open("wb") as log:
             self._process = subprocess.Popen(

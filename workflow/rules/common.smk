@@ -3,6 +3,7 @@
 import json
 import re
 import shlex
+import shutil
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
@@ -19,7 +20,14 @@ from weft.data.offline import find_generations
 from weft.data.tasks.examples import digest_generators
 from weft.errors import WeftError
 from weft.layout import FIGURE_FORMATS, ResultLayout, provenance_file
-from weft.plan import JobResources, describe_material, list_memory_warnings
+from weft.plan import (
+    JobResources,
+    StatusChecks,
+    check_cluster,
+    describe_material,
+    list_memory_warnings,
+    read_cluster,
+)
 from weft.provenance import digest, file_sha256, sha256_once, source_digest
 from weft.report.deviations import DEVIATIONS_FILE
 from weft.report.outputs import list_figures, list_tables, main_table, table_formats
@@ -102,6 +110,30 @@ def gpus(processes):
             raise WorkflowError(str(error)) from None
 
     return count
+
+
+def list_cluster_warnings():
+    """List the warnings of a Slurm cluster, and stop if Snakemake would not notice the end of its jobs."""
+    plugin = workflow.executor_plugin
+    cluster = read_cluster() if plugin is not None and plugin.name == "slurm" else None
+    if cluster is None:
+        return []
+    settings = workflow.executor_settings
+    checks = StatusChecks(
+        command=settings.status_command,
+        first_check_s=settings.init_seconds_before_status_checks,
+        has_sacct=shutil.which("sacct") is not None,
+        is_requeued=settings.requeue,
+    )
+    try:
+        return list(check_cluster(cluster, checks))
+    except WeftError as error:
+        raise WorkflowError(str(error)) from None
+
+
+onstart:
+    for warning in list_cluster_warnings():
+        logger.warning(warning)
 
 
 def launch_of(wildcards, resources):
