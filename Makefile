@@ -112,8 +112,8 @@ results-tables: setup  ## make tables, figures and page of an experiment from do
 	cd results/stored && python -m weft report page --experiment $(EXPERIMENT)/$(EXPERIMENT).yaml \
 	  --figures $(EXPERIMENT)/figures --out $(EXPERIMENT)/report/index.html $(EXPERIMENT)
 
-doctor: setup  ## print versions, devices, compiler and local data
-	python -m weft doctor
+doctor: setup  ## print versions and devices, and what would stop a run (EXPERIMENT=paper)
+	python -m weft doctor $(EXPERIMENT)
 
 config-docs: setup  ## write docs/config.md and the schema of config.yaml from the settings' descriptions
 	python -m tools.config_docs > docs/config.md

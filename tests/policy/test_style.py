@@ -17,6 +17,7 @@ OTHER_WRITERS = {
     "weft/benchmarks/symbolic_process.py": "opens the null device to silence the libraries",
     "weft/config/places.py": "links the installed package for its jobs",
     "weft/data/web.py": "streams a download into an atomic file",
+    "weft/doctor/file_system.py": "tries what a file system can do",
 }
 OLD_NAMES = frozenset(
     [

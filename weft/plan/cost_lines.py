@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import groupby
 
 from weft.config import Experiment, FineTuning, StoredGenerations
@@ -214,18 +215,53 @@ def _fit(memory: MemoryParts, gpu: Gpu) -> str:
     return "tight on" if share > TIGHT else "fits"
 
 
+@dataclass(frozen=True)
+class DiskNeed:
+    """Disk space of an experiment, in bytes.
+
+    Attributes:
+        models: the base models.
+        results: what the jobs write and leave.
+        states: the checkpoints of a training while it runs.
+    """
+
+    models: Number
+    results: Number
+    states: Number
+
+
+def disk_need(experiment: Experiment, described: DescribedMaterial, jobs: Sequence[Job]) -> DiskNeed:
+    """Return the disk space of an experiment.
+
+    Args:
+        experiment: the experiment.
+        described: sizes of its models, training sets and benchmarks.
+        jobs: its jobs, from `list_jobs`.
+
+    Returns:
+        The space. A training has two checkpoints for a while: the one before is deleted after the next one is
+        complete.
+    """
+    networks = described.base_networks
+    states: list[Number] = []
+    if isinstance(experiment, FineTuning):
+        states = [checkpoint_bytes(network, experiment.training) for network in networks]
+    return DiskNeed(
+        models=sum(DTYPE_BYTES["bfloat16"] * network.num_parameters for network in networks),
+        results=sum(job.disk_bytes for job in jobs),
+        states=2 * max(states, default=0),
+    )
+
+
 def _describe_disk(
     experiment: Experiment, described: DescribedMaterial, jobs: Sequence[Job]
 ) -> Iterator[str]:
-    networks = described.base_networks
-    weights = sum(DTYPE_BYTES["bfloat16"] * network.num_parameters for network in networks)
-    results = sum(job.disk_bytes for job in jobs)
-    text = f"    disk: {weights / 1e9:.1f} GB of base models"
+    need = disk_need(experiment, described, jobs)
+    text = f"    disk: {need.models / 1e9:.1f} GB of base models"
     if isinstance(experiment, FineTuning):
-        text += f", {results / 1e9:.1f} GB of results"
-        # The checkpoint before is deleted after the next one is complete.
-        states = 2 * max(checkpoint_bytes(network, experiment.training) for network in networks)
-        text += f", {states / 1e9:.1f} GB for each training that runs"
+        text += f", {need.results / 1e9:.1f} GB of results"
+        text += f", {need.states / 1e9:.1f} GB for each training that runs"
+        networks = described.base_networks
         offloaded = max(offloaded_memory(network, experiment.training) for network in networks)
         if offloaded:
             yield f"    CPU memory for offloaded states: {offloaded / GIB:.0f} GiB"

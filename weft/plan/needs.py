@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,10 +54,10 @@ class Need:
 def _describe_absence(path: str, kind: str) -> str:
     """Describe what stands at a path where a file or a directory is wanted."""
     if find_path(path).exists():
-        return f"  not a {kind}: {path}"
+        return f"not a {kind}: {path}"
     is_relative = not find_path(path).is_absolute()
     places = ", looked up in the folder of the experiment file and in this one" if is_relative else ""
-    return f"  missing: {path}{places}"
+    return f"missing: {path}{places}"
 
 
 def _list_models(experiment: Sampled) -> list[BaseModelSource]:
@@ -68,6 +68,66 @@ def _list_models(experiment: Sampled) -> list[BaseModelSource]:
     return [
         source for pair in models for source in pair if source is not None and not isinstance(source, str)
     ]
+
+
+@dataclass(frozen=True)
+class Needs:
+    """What an experiment needs beside weft itself.
+
+    Attributes:
+        shipped: folders with shipped base models.
+        absent: a line for each file or directory of the user that is missing.
+        copies: name below the offline folders -> what is needed there, and its copy.
+        downloads: name below the offline folders -> what must be downloaded.
+    """
+
+    shipped: Sequence[str]
+    absent: Sequence[str]
+    copies: Mapping[str, tuple[Need, Path]]
+    downloads: Mapping[str, Need]
+
+    @property
+    def megabytes(self) -> float:
+        """Size of the downloads whose size is known, in millions of bytes."""
+        return sum((need.megabytes or 0 for need in self.downloads.values()), start=0.0)
+
+    @property
+    def num_unknown(self) -> int:
+        """Number of downloads of unknown size."""
+        return sum(need.megabytes is None for need in self.downloads.values())
+
+
+def find_needs(experiment: Sampled, *, offline: Sequence[str], pins: Path | None = None) -> Needs:
+    """Find the files and models that an experiment needs.
+
+    Args:
+        experiment: the experiment.
+        offline: folders that are searched before any download.
+        pins: lock file of the experiment (`weft.data.pins`).
+
+    Returns:
+        What is there, what must be downloaded, and what is missing.
+    """
+    needs: dict[str, Need] = {}  # path below the offline folders -> what is needed there
+    shipped, absent = [], []
+    for model in _list_models(experiment):
+        if isinstance(model, HubModel):
+            needs[model.repo] = _describe_model(model, pins)
+        elif isinstance(model, ScratchModel) and model.use == "shipped":
+            shipped.append(str(model.shipped))
+        elif isinstance(model, LocalModel) and not find_path(model.path).is_dir():
+            absent.append(_describe_absence(model.path, "directory"))
+    sources = _list_sources(experiment)
+    absent += _list_missing(sources)
+    for source in sources:
+        needs.update(_needs_of(source, pins))
+    places = {name: find_offline(name, offline) for name in needs}
+    return Needs(
+        shipped=shipped,
+        absent=absent,
+        copies={name: (need, path) for name, need in needs.items() if (path := places[name]) is not None},
+        downloads={name: need for name, need in needs.items() if places[name] is None},
+    )
 
 
 def list_needs(experiment: Sampled, *, offline: Sequence[str], pins: Path | None = None) -> Iterator[str]:
@@ -82,29 +142,16 @@ def list_needs(experiment: Sampled, *, offline: Sequence[str], pins: Path | None
         Lines of text. A download has two: its name, and its size, its address and its place below the first
         of the offline folders. A sum follows.
     """
-    needs: dict[str, Need] = {}  # path below the offline folders -> what is needed there
-    for model in _list_models(experiment):
-        if isinstance(model, HubModel):
-            needs[model.repo] = _describe_model(model, pins)
-        elif isinstance(model, ScratchModel) and model.use == "shipped":
-            yield f"  base model: {model.shipped}, shipped"
-        elif isinstance(model, LocalModel) and not find_path(model.path).is_dir():
-            yield _describe_absence(model.path, "directory")
-    sources = _list_sources(experiment)
-    yield from _list_missing(sources)
-    for source in sources:
-        needs.update(_needs_of(source, pins))
-    missing = {}
-    for name, need in needs.items():
-        path = find_offline(name, offline)
-        yield f"  {f'found: {path}' if path else f'to download: {name}'} ({need.pinned})"
-        if path is None:
-            missing[name] = need
-            yield f"    {_describe_download(name, need, offline)}"
-    if missing:
-        known = [need.megabytes for need in missing.values() if need.megabytes is not None]
-        more = "" if len(known) == len(missing) else f", and {len(missing) - len(known)} of unknown size"
-        yield f"  {len(missing)} downloads, {_format_size(sum(known, start=0.0))}{more}"
+    needs = find_needs(experiment, offline=offline, pins=pins)
+    yield from (f"  base model: {folder}, shipped" for folder in needs.shipped)
+    yield from (f"  {line}" for line in needs.absent)
+    yield from (f"  found: {path} ({need.pinned})" for need, path in needs.copies.values())
+    for name, need in needs.downloads.items():
+        yield f"  to download: {name} ({need.pinned})"
+        yield f"    {_describe_download(name, need, offline)}"
+    if needs.downloads:
+        more = "" if needs.num_unknown == 0 else f", and {needs.num_unknown} of unknown size"
+        yield f"  {len(needs.downloads)} downloads, {_format_size(needs.megabytes)}{more}"
 
 
 def _needs_of(source: DataSource | BenchmarkSource, pins: Path | None) -> dict[str, Need]:

@@ -6,6 +6,7 @@ suffice, and is therefore above what is expected.
 
 import math
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from weft.config import Experiment
 from weft.config.settings import Settings
@@ -53,6 +54,21 @@ def list_memory_warnings(
         yield f"experiment {experiment.name}: {warning}"
 
 
+@dataclass(frozen=True)
+class JobMemory:
+    """Memory of the largest job of an experiment, in MB of the machine for all its processes.
+
+    Attributes:
+        job: stage and name of the job.
+        model_mb: what models, states and activations take, without Python and its libraries.
+        request_mb: what the rule requests.
+    """
+
+    job: str
+    model_mb: int
+    request_mb: int
+
+
 class JobResources:
     """Resources of the jobs of an experiment.
 
@@ -88,6 +104,14 @@ class JobResources:
             used = job.memory.total - CONTEXT_BYTES - job.memory.buckets
             total = job.num_processes * (BASE_MB * 1e6 + used)
         return attempt * math.ceil(total / 1e6)
+
+    def largest_memory(self) -> JobMemory | None:
+        """Return the memory of the job that requests most; None if no job computes with a model."""
+        if not self._jobs:
+            return None
+        job = max(self._jobs.values(), key=lambda job: self.mem_mb(job.stage, job.name))
+        request = self.mem_mb(job.stage, job.name)
+        return JobMemory(f"{job.stage} {job.name}", request - job.num_processes * BASE_MB, request)
 
     def weights_mb(self) -> int:
         """Return the memory in MB of a job that reads and writes a whole checkpoint without computing."""
