@@ -17,7 +17,7 @@ export PATH := $(BIN):$(PATH)
 PYTEST := python -m pytest -n 2 --dist worksteal
 EXPERIMENT ?= tiny
 
-.PHONY: run setup test test-slow test-release test-cluster check format same-results bench verdicts rehearse rehearse-wide plan base results results-tables doctor config-docs docs clean help
+.PHONY: run setup test test-slow test-release test-cluster check format same-results bench verdicts rehearse rehearse-wide check-archive plan base results results-tables doctor config-docs docs clean help
 
 run: setup  ## set up and run the default experiment: tables, figures, report
 	snakemake --cores all --config experiment=$(EXPERIMENT)
@@ -85,6 +85,11 @@ verdicts: setup  ## score MATH-500 answers alone and beside 16 busy processes; t
 
 rehearse-wide: setup  ## train and sample two layers of LLaDA-8B's width at 4,096 tokens on the processor (7 minutes, 6.2 GiB)
 	python -m tools.rehearse_wide results/wide
+
+check-archive:  ## check an archive by the public validator of RO-Crates (ARCHIVE=tiny.crate.zip)
+	test -x .venv-archive/bin/rocrate-validator || { $(PYTHON) -m venv --clear .venv-archive && \
+	  .venv-archive/bin/pip install --quiet --disable-pip-version-check -r envs/archive.lock.txt; }
+	.venv-archive/bin/python tools/check_archive.py "$(or $(ARCHIVE),$(EXPERIMENT).crate.zip)"
 
 plan: setup  ## print the jobs and downloads of an experiment without running it (EXPERIMENT=paper)
 	python -m weft plan $(EXPERIMENT)

@@ -18,6 +18,7 @@ OTHER_WRITERS = {
     "weft/config/places.py": "links the installed package for its jobs",
     "weft/data/web.py": "streams a download into an atomic file",
     "weft/doctor/file_system.py": "tries what a file system can do",
+    "weft/sharing/zip_file.py": "streams files into an atomic archive",
 }
 OLD_NAMES = frozenset(
     [

@@ -4,6 +4,7 @@ Subcommands import heavy libraries inside their functions, so that commands with
 """
 
 from weft.cli import (
+    archive,
     chat,
     curve,
     data,
@@ -23,6 +24,7 @@ from weft.cli.shared import app
 
 __all__ = [
     "app",
+    "archive",
     "chat",
     "curve",
     "data",

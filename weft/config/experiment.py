@@ -625,8 +625,7 @@ def _read_experiment(file: Path) -> YamlFile:
         return written
     place = f"{written.place(['extends'])}extends"
     extended = written.content.pop("extends")
-    folders = (file.parent, CHECKOUT / "experiments")
-    base_file = next((path for folder in folders if (path := folder / str(extended)).is_file()), None)
+    base_file = _find_extended(file, extended)
     if not isinstance(extended, str) or base_file is None:
         raise invalid(
             file,
@@ -637,3 +636,16 @@ def _read_experiment(file: Path) -> YamlFile:
     if "extends" in base.content:
         raise invalid(file, f"{place}: must be a file that does not extend another one, got {extended!r}")
     return written.over(base)
+
+
+def _find_extended(file: Path, extended: object) -> Path | None:
+    """Return the file that an experiment file extends: beside it, or a shipped experiment."""
+    folders = (file.parent, CHECKOUT / "experiments")
+    return next((path for folder in folders if (path := folder / str(extended)).is_file()), None)
+
+
+def experiment_files(file: Path) -> list[Path]:
+    """Return an experiment file, and after it the file that it extends, if any."""
+    extended = read_yaml_file(file).content.get("extends")
+    base_file = None if extended is None else _find_extended(file, extended)
+    return [file] if base_file is None else [file, base_file]
