@@ -16,6 +16,11 @@ from typing import ParamSpec, TypeVar
 Arguments = ParamSpec("Arguments")
 ValueT = TypeVar("ValueT")
 
+SHOWN_CHARACTERS = 120
+"""Length to which a wrong value is truncated in a message."""
+MESSAGE_CHARACTERS = 600
+"""Length to which the description of a single offence in a file is truncated."""
+
 
 class WeftError(Exception):
     """Base class of all exceptions whose cause lies outside weft."""
@@ -53,6 +58,58 @@ class TrainingError(WeftError, RuntimeError):
     """Training cannot start, or must stop."""
 
 
+def show(value: object, limit: int = SHOWN_CHARACTERS) -> str:
+    """Return the ``repr`` of a value, truncated.
+
+    Only the part that is shown is built: the ``repr`` of a list whose items are the same list many times
+    over can be larger than the memory.
+
+    Args:
+        value: a value from a file: a text, a number, or a list or an object of such values.
+        limit: characters that are shown.
+
+    Returns:
+        The text, which ends with dots if it was truncated.
+    """
+    text = ""
+    for part in _pieces(value, limit):
+        text += part
+        if len(text) > limit:
+            return f"{text[:limit]}..."
+    return text
+
+
+def _pieces(value: object, limit: int) -> Iterator[str]:
+    """Yield the parts of the ``repr`` of a value, none of which is much longer than the limit."""
+    if isinstance(value, dict):
+        yield "{"
+        for index, (key, item) in enumerate(value.items()):
+            yield ", " if index else ""
+            yield from _pieces(key, limit)
+            yield ": "
+            yield from _pieces(item, limit)
+        yield "}"
+    elif type(value) in (list, tuple):
+        assert isinstance(value, list | tuple)
+        opening, closing = ("[", "]") if isinstance(value, list) else ("(", ",)" if len(value) == 1 else ")")
+        yield opening
+        for index, item in enumerate(value):
+            yield ", " if index else ""
+            yield from _pieces(item, limit)
+        yield closing
+    elif isinstance(value, str | bytes):
+        yield repr(value) if len(value) <= limit else repr(value[: limit + 1])[:-1]
+    elif isinstance(value, int) and value.bit_length() > 4 * limit:
+        yield "a very large number"  # Python refuses to write an integer of more than 4,300 digits
+    else:
+        yield repr(value)
+
+
+def shorten(text: str, limit: int = MESSAGE_CHARACTERS) -> str:
+    """Return a text, truncated to a number of characters; a truncated one ends with dots."""
+    return text if len(text) <= limit else f"{text[: limit - 3]}..."
+
+
 def describe_error(error: BaseException) -> str:
     """Format an exception as ``Type: message``, or as its type if its ``__str__`` raises."""
     try:
@@ -79,7 +136,9 @@ def find_by_name(
         WeftError: no value has that name; the message lists the names.
     """
     if name not in choices:
-        raise error(f"{what} must be one of {sorted(choices)}, got {name!a}; correct its name")
+        raise error(
+            f"{what} must be one of {sorted(choices)}, got {name[:SHOWN_CHARACTERS]!a}; correct its name"
+        )
     return choices[name]
 
 

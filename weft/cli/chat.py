@@ -18,6 +18,7 @@ from weft.cli.shared import (
     load_on_device,
 )
 from weft.config import FineTuning
+from weft.config.numbers import MAX_SEED
 from weft.records.base import JsonObject
 
 GEN_LENGTH, BLOCK_LENGTH = 128, 32
@@ -41,7 +42,7 @@ def chat(
         int | None, typer.Option(min=1, help="Denoising steps of an answer; by default one per token.")
     ] = None,
     temperature: Annotated[float | None, typer.Option(min=0, help="Temperature of the noise.")] = None,
-    seed: Annotated[int, typer.Option(help="Seed of the noise.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=MAX_SEED, help="Seed of the noise.")] = 0,
     threads: ThreadsOption = 1,
     device: DeviceOption = "auto",
 ) -> None:

@@ -12,6 +12,7 @@ from weft.cli.data import data_app
 from weft.cli.shared import DeviceOption, OfflineOption, load_fine_tuning, load_on_device, offline_folders
 from weft.config import FineTuning, Method, find_experiment
 from weft.config.methods import PRESETS
+from weft.config.numbers import MAX_SEED
 from weft.config.places import find_path
 from weft.config.section import validate
 from weft.config.sources import DataSource, FileData, HubDataset, ScratchModel
@@ -66,7 +67,7 @@ def data_show(
         list[str] | None, typer.Option(help="Method that draws masks; several times. Default: sft and weft.")
     ] = None,
     t: Annotated[float, typer.Option("--t", min=0.001, max=1.0, help="Diffusion time of the masks.")] = 0.5,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of the masks.")] = 1,
+    seed: Annotated[int, typer.Option(min=0, max=MAX_SEED, help="Seed of the masks.")] = 1,
     rates: Annotated[
         bool | None,
         typer.Option(help="Compute the rates of WeFT by the base model; by default up to 2 GiB of weights."),

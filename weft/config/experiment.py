@@ -1,6 +1,7 @@
 """Experiments: which runs are compared, and every setting that changes a result."""
 
 import itertools
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from pydantic import Field, field_validator, model_validator
 
 from weft.config.methods import Method
 from weft.config.models import EvaluatedModel
+from weft.config.numbers import Seed, Size
 from weft.config.places import CHECKOUT, UserPath
 from weft.config.sampling import Sampling
 from weft.config.section import Distinct, Name, Section, invalid, validate
@@ -28,7 +30,7 @@ from weft.config.sources import (
 )
 from weft.config.training import GradientStudy, LearningCurve, TooLong, Training
 from weft.config.yaml_file import YamlFile, read_yaml_file
-from weft.errors import find_by_name
+from weft.errors import find_by_name, show
 from weft.records.base import JsonObject
 
 BASE_RUN = "base"
@@ -37,6 +39,8 @@ PUBLISHED_RUN = "published"
 """Name of the run of an experiment that reads generations from files."""
 CUSTOM_SCORING = "custom"
 """Name of the scoring of a custom benchmark, which is the function in its file, in score files and tables."""
+MAX_RUNS = 10_000
+"""Largest number of trainings in an experiment."""
 RESERVED_BENCHMARK = "average"
 """Name under which the tables show the mean over benchmarks."""
 WITHOUT_BENCHMARKS: JsonObject = {
@@ -279,7 +283,7 @@ class FineTuning(_SampledKind):
 
     kind: Literal["fine-tuning"]
     """Kind of the experiment."""
-    seeds: Annotated[list[Annotated[int, Field(ge=0)]], Distinct] = Field(min_length=1)
+    seeds: Annotated[list[Seed], Distinct] = Field(min_length=1)
     """Training seeds; there is a run for each method, data set and seed."""
     base_model: BaseModelSource
     """Model that is fine-tuned."""
@@ -438,6 +442,11 @@ class FineTuning(_SampledKind):
     def _consistent(self) -> "FineTuning":
         if BASE_RUN in self.methods:
             raise ValueError(f"a method must not be named {BASE_RUN!r}, the name of the base model's run")
+        num_trained = len(self.methods) * len(self.datasets) * len(self.seeds)
+        if num_trained > MAX_RUNS:
+            raise ValueError(
+                f"seeds must give at most {MAX_RUNS:,} runs of methods and datasets, got {num_trained:,}"
+            )
         run_ids = self.run_ids
         if len(set(run_ids)) < len(run_ids):
             raise ValueError(
@@ -556,7 +565,7 @@ class StoredGenerations(_AnyKind):
     """Files with the generations."""
     benchmarks: Annotated[list[Task], Distinct] = Field(min_length=1)
     """Benchmarks to score."""
-    gen_lengths: Annotated[list[Annotated[int, Field(gt=0)]], Distinct] = Field(min_length=1)
+    gen_lengths: Annotated[list[Size], Distinct] = Field(min_length=1)
     """Lengths of the answers to score, in tokens."""
 
     @property
@@ -607,7 +616,7 @@ def load_experiment(path: str | Path) -> Experiment:
     kind = content.get("kind", "fine-tuning")
     if kind not in list(KINDS):
         place = written.place(["kind"])
-        raise invalid(file, f"{place}kind: expected one of {', '.join(map(repr, KINDS))}; got {kind!r}")
+        raise invalid(file, f"{place}kind: expected one of {', '.join(map(repr, KINDS))}; got {show(kind)}")
     experiment = validate(KINDS[kind], content, origin=str(file), file=written)
     if experiment.name != file.stem:
         raise invalid(
@@ -626,22 +635,25 @@ def _read_experiment(file: Path) -> YamlFile:
     place = f"{written.place(['extends'])}extends"
     extended = written.content.pop("extends")
     base_file = _find_extended(file, extended)
-    if not isinstance(extended, str) or base_file is None:
+    if base_file is None:
         raise invalid(
             file,
             f"{place}: must be a file, relative to the folder of this one, or a shipped experiment such as "
-            f"tiny.yaml, got {extended!r}",
+            f"tiny.yaml, got {show(extended)}",
         )
     base = read_yaml_file(base_file)
     if "extends" in base.content:
-        raise invalid(file, f"{place}: must be a file that does not extend another one, got {extended!r}")
+        raise invalid(file, f"{place}: must be a file that does not extend another one, got {show(extended)}")
     return written.over(base)
 
 
 def _find_extended(file: Path, extended: object) -> Path | None:
     """Return the file that an experiment file extends: beside it, or a shipped experiment."""
-    folders = (file.parent, CHECKOUT / "experiments")
-    return next((path for folder in folders if (path := folder / str(extended)).is_file()), None)
+    if not isinstance(extended, str):
+        return None
+    paths = [folder / extended for folder in (file.parent, CHECKOUT / "experiments")]
+    # os.path.isfile is False for a name that no file can have, such as one that is too long.
+    return next((path for path in paths if os.path.isfile(path)), None)  # noqa: PTH113
 
 
 def experiment_files(file: Path) -> list[Path]:

@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
+from weft.config.numbers import Size
 from weft.config.section import Section
 from weft.config.training import Training
 
@@ -33,7 +34,7 @@ class Method(Section):
     probe_model: Literal["live", "frozen", "refreshed"]
     """Model of the probe pass. live: the trained model at every step; frozen: the base model, once;
     refreshed: the trained model at the beginning of every ``refresh_epochs``-th epoch."""
-    refresh_epochs: int = Field(gt=0)
+    refresh_epochs: Size
     """Epochs between two probes of a refreshed probe model."""
     probe_dropout: bool
     """Keep dropout active in the live probe pass (as a re-implementation does)."""

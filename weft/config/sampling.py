@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from weft.config.numbers import Seed, Size
 from weft.config.section import Distinct, Section
 from weft.config.yaml_file import TYPOGRAPHIC_QUOTES
 from weft.records.base import JsonObject
@@ -20,7 +21,7 @@ KvCache = Literal["prefix", "dual"]
 class SamplingOptions(Section):
     """Options of the reverse process that depend neither on the model nor on the length of the answer."""
 
-    block_length: int = Field(gt=0)
+    block_length: Size
     """Length of one semi-autoregressive block, in tokens."""
     remasking: Remasking
     """Predictions that are kept: the most confident (paper), or those at random positions."""
@@ -79,18 +80,18 @@ class SamplingOptions(Section):
 class Sampling(SamplingOptions):
     """The reverse process."""
 
-    gen_lengths: Annotated[list[Annotated[int, Field(gt=0)]], Distinct] = Field(min_length=1)
+    gen_lengths: Annotated[list[Size], Distinct] = Field(min_length=1)
     """Lengths of the answers, in tokens; each length is sampled and scored separately."""
-    tokens_per_step: int | None = Field(default=None, gt=0)
+    tokens_per_step: Size | None = None
     """Tokens revealed per step; diffusion steps = gen_length / tokens_per_step (paper: 2). Required unless
     a confidence_threshold is given."""
-    seed: int | None = None
+    seed: Seed | None = None
     """Seed of the noise; required if temperature is above 0 or remasking is random, not allowed otherwise."""
     prefill: str
     """Text put after the assistant header (d1: the opening reasoning tag)."""
     dtype: Literal["float32", "bfloat16"]
     """Type of the parameters and of the forward pass."""
-    batch_size: int = Field(gt=0)
+    batch_size: Size
     """Answers that are sampled together. Affects speed and memory only, except with attend_padding."""
     attend_padding: bool = False
     """Pad each prompt on the left to the longest of its batch, batch_size consecutive questions of the file,

@@ -9,8 +9,8 @@ from typing import Annotated, Any, TypeVar
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
 
-from weft.config.yaml_file import Keys, YamlFile, cut, explain_number
-from weft.errors import ConfigError
+from weft.config.yaml_file import Keys, YamlFile, explain_number
+from weft.errors import SHOWN_CHARACTERS, ConfigError, shorten, show
 from weft.records.base import JsonObject
 
 SectionT = TypeVar("SectionT", bound="Section")
@@ -23,12 +23,14 @@ Sha256 = Annotated[str, Field(pattern=SHA256_PATTERN)]
 
 def _require_distinct(values: list[ValueT]) -> list[ValueT]:
     if len(set(values)) < len(values):
-        raise ValueError(f"the values must differ from each other, got {values}")
+        raise ValueError(f"the values must differ from each other, got {show(values)}")
     return values
 
 
 Distinct = AfterValidator(_require_distinct)
 """Annotation of a list whose values must differ."""
+SHOWN_OFFENCES = 20
+"""Number of wrong values of a file that a message lists."""
 TOP_KEYS = ("special_tokens", "too_long", "forbid_test_questions")
 """Keys of an experiment that are looked for in its sections."""
 RENAMED = {"rules": "scoring", "own": "custom"}
@@ -99,7 +101,9 @@ def validate(
 
 def invalid(origin: str | Path, *offences: str, remedy: str = "Correct the file") -> ConfigError:
     """Return the error for wrong values in a file, or in what ``origin`` names."""
-    lines = "".join(f"\n  {offence}" for offence in offences)
+    lines = "".join(f"\n  {shorten(offence)}" for offence in offences[:SHOWN_OFFENCES])
+    if len(offences) > SHOWN_OFFENCES:
+        lines += f"\n  and {len(offences) - SHOWN_OFFENCES} more"
     return ConfigError(f"{origin} is not valid:{lines}\n{remedy}; all keys: docs/config.md")
 
 
@@ -167,7 +171,8 @@ def _describe(offence: ErrorDetails, content: JsonObject, file: YamlFile | None)
     if is_source:  # the key that tells kinds of a section apart is wrong or missing
         keys = (*keys, offence["ctx"]["discriminator"].strip("'"))
         value = offence["ctx"].get("tag")
-    key = _place(keys, file) + (".".join(map(str, keys)) or "(whole file)")
+    name = ".".join(shorten(str(key), SHOWN_CHARACTERS) for key in keys)
+    key = _place(keys, file) + (name or "(whole file)")
     if kind in ("missing", "union_tag_not_found"):
         return f"{key}: this key is required, got nothing"
     if kind == "value_error":  # the sentence of a validator, which names the value
@@ -177,7 +182,7 @@ def _describe(offence: ErrorDetails, content: JsonObject, file: YamlFile | None)
     if is_source and value in RENAMED:
         return f"{key}: {value!r} is now named {RENAMED[value]!r}"
     expected = f"one of {offence['ctx']['expected_tags']}" if is_source else _expected(offence)
-    return f"{key}: expected {expected}; got {cut(value)}{_explain(offence, keys, file)}"
+    return f"{key}: expected {expected}; got {show(value)}{_explain(offence, keys, file)}"
 
 
 def _describe_unknown_key(keys: Keys, value: object) -> str:
@@ -185,7 +190,7 @@ def _describe_unknown_key(keys: Keys, value: object) -> str:
         return f"this key is now named {RENAMED[str(keys[0])]!r}"
     is_misplaced = len(keys) > 1 and keys[-1] in TOP_KEYS
     advice = "; this key stands at the top of the file, outside all sections" if is_misplaced else ""
-    return f"unknown key, got {cut(value)}{advice}"
+    return f"unknown key, got {show(value)}{advice}"
 
 
 def _place(keys: Keys, file: YamlFile | None) -> str:
@@ -196,7 +201,8 @@ def _expected(offence: ErrorDetails) -> str:
     pattern = offence.get("ctx", {}).get("pattern")
     if pattern == NAME_PATTERN:
         form = "lower-case letters and digits, with a single '.', '_' or '-' between them"
-        suggested = re.sub(r"[^a-z0-9._]+", "-", str(offence["input"]).lower()).strip("-._")
+        given = str(offence["input"])[:SHOWN_CHARACTERS].lower()
+        suggested = re.sub(r"[^a-z0-9._]+", "-", given).strip("-._")
         return f"{form}, such as {suggested!r}" if re.match(NAME_PATTERN, suggested) else form
     if pattern == SHA256_PATTERN:
         return "64 hexadecimal digits in lower case"

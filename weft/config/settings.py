@@ -8,6 +8,7 @@ from typing import Literal
 import yaml
 from pydantic import Field, JsonValue
 
+from weft.config.numbers import Size
 from weft.config.places import CHECKOUT, expand_home, in_one_spelling
 from weft.config.section import Section, validate
 from weft.config.yaml_file import read_yaml
@@ -32,12 +33,12 @@ class Settings(Section):
     between them."""
     device: Literal["auto", "cpu", "cuda"]
     """Device of the models; auto uses a GPU if there is one."""
-    train_processes: int = Field(gt=0)
+    train_processes: Size
     """DeepSpeed ranks of a training run: GPUs, or CPU processes."""
-    sample_shards: int = Field(gt=0)
+    sample_shards: Size
     """Number of jobs that share the questions of each model. The merged files have the same bytes as those
     of a single job."""
-    threads_per_process: int = Field(gt=0)
+    threads_per_process: Size
     """CPU threads of a model process."""
     report_to: Tracker = "none"
     """Tracker that shows the progress of training runs, see docs/trackers.md. Results do not depend on it."""

@@ -6,9 +6,11 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Discriminator, Field, Tag, field_validator, model_validator
 
 from weft.config.instructions import Instruction
+from weft.config.numbers import CountFromZero, Seed, Size
 from weft.config.places import UserPath
 from weft.config.section import Section, Sha256
 from weft.config.splits import Split, check_split, parse_split
+from weft.records.base import MAX_COUNT
 
 SpecialTokens = Literal["error", "plain_text"]
 """What to do with special tokens, such as the mask token, in the texts of questions and answers."""
@@ -75,15 +77,15 @@ AnyFile = Annotated[
 class Architecture(Section):
     """Shape of a LLaDA network that is trained from scratch."""
 
-    hidden_size: int = Field(gt=0)
+    hidden_size: Size
     """Width of the residual stream (LLaDA's d_model)."""
-    intermediate_size: int = Field(gt=0)
+    intermediate_size: Size
     """Width of the MLP (LLaDA's mlp_hidden_size)."""
-    num_layers: int = Field(gt=0)
+    num_layers: Size
     """Number of transformer blocks."""
-    num_heads: int = Field(gt=0)
+    num_heads: Size
     """Number of attention heads."""
-    max_length: int = Field(gt=0)
+    max_length: Size
     """Length of the longest sequence, in tokens."""
     rope_theta: float = Field(gt=0)
     """Base of the rotary position embedding."""
@@ -108,19 +110,19 @@ class PretrainingPhase(Section):
     Both learning rates are constant after a linear warm-up, and then fall linearly to 0.
     """
 
-    max_length: int = Field(gt=0)
+    max_length: Size
     """Tokens per row; shorter texts are padded with end-of-text."""
     random_lengths: bool
     """Whether each row ends at a random position, and the others are not attended to."""
-    num_steps: int = Field(gt=0)
+    num_steps: Size
     """Optimiser steps."""
     muon_learning_rate: float = Field(gt=0)
     """Peak learning rate of Muon, for updates with the root mean square of AdamW's."""
     adam_learning_rate: float = Field(gt=0)
     """Peak learning rate of AdamW."""
-    warmup_steps: int = Field(ge=0)
+    warmup_steps: CountFromZero
     """Optimiser steps of linear warm-up."""
-    decay_steps: int = Field(ge=0)
+    decay_steps: CountFromZero
     """Optimiser steps at the end in which the learning rates fall."""
 
 
@@ -132,9 +134,9 @@ class Pretraining(Section):
 
     architecture: Architecture
     """Shape of the network."""
-    vocab_size: int = Field(gt=262)
+    vocab_size: int = Field(gt=262, le=MAX_COUNT)
     """Entries of the byte-level tokenizer, special tokens and 256 bytes included."""
-    num_tokenizer_texts: int = Field(gt=0)
+    num_tokenizer_texts: Size
     """Number of texts from which the tokenizer learns its merges."""
     parts: dict[Part, float] = Field(min_length=1)
     """Kind of text -> share of the texts (any positive numbers)."""
@@ -142,9 +144,9 @@ class Pretraining(Section):
     """Phases, in order; each begins with a new optimiser."""
     single_mask_share: float = Field(ge=0, le=1)
     """Share of the documents in which one token of each line is masked, instead of tokens at random."""
-    batch_size: int = Field(gt=0)
+    batch_size: Size
     """Texts per optimiser step."""
-    seed: int
+    seed: Seed
     """Seed of texts, initial parameters and masks."""
     adam_beta1: float = Field(ge=0, lt=1)
     """AdamW's decay rate of the first moment."""
@@ -209,9 +211,9 @@ class GeneratedData(Section):
 
     source: Literal["generated"]
     """Generated problems."""
-    tasks: dict[Task, int] = Field(min_length=1)
+    tasks: dict[Task, CountFromZero] = Field(min_length=1)
     """Task -> number of examples."""
-    seed: int
+    seed: Seed
     """Seed of the problems."""
     checked_steps: bool = False
     """Write longer worked answers to the same problems: each step is followed by a check, such as
@@ -231,9 +233,9 @@ class HubData(Section):
     """Field with the reasoning; the first entry is used if it is a list."""
     attempt: str
     """Field with the final answer."""
-    num_examples: int | None = Field(default=None, gt=0)
+    num_examples: Size | None = None
     """Number of examples to take from the beginning after shuffling; null for all."""
-    shuffle_seed: int = 42
+    shuffle_seed: Seed = 42
     """Seed of the shuffle (d1: 42)."""
     split_trajectory_at: str | None = None
     """Text at which a field that holds reasoning and answer is split; rows without this text are left out."""
@@ -269,7 +271,7 @@ class _Rows(Section):
     """Name in the form -> name of the column in the data, such as {question: problem, answer: solution}."""
     form: Form | None = None
     """Form of the rows; recognised from the first row if not given."""
-    num_examples: int | None = Field(default=None, gt=0)
+    num_examples: Size | None = None
     """Number of examples to take from the beginning; null for all. More than there are is an error."""
     instruction: Instruction = "none"
     """Text that precedes every question, in the last user turn."""
@@ -380,9 +382,9 @@ class GeneratedBenchmark(Section):
 
     source: Literal["generated"]
     """Generated problems."""
-    num_examples: int = Field(gt=0)
+    num_examples: Size
     """Number of questions."""
-    seed: int
+    seed: Seed
     """Seed of the problems."""
     split: Literal["test", "validation"] = "test"
     """Problems from which the questions are drawn. Validation problems, on which learning curves are measured
@@ -396,7 +398,7 @@ class PublishedBenchmark(Section):
     """A published file."""
     file: AnyFile
     """The file (JSONL, CSV or Parquet)."""
-    num_examples: int | None = Field(default=None, gt=0)
+    num_examples: Size | None = None
     """Number of questions, chosen as in d1 (NumPy with seed 42, without replacement); null for all."""
     instruction: Instruction
     """Text that precedes every question."""
@@ -409,7 +411,7 @@ class CustomBenchmark(Section):
     """A Python file of the user, which is run."""
     path: UserPath = Field(min_length=1, pattern=r"\.py$")
     """Path of the file, which defines INSTRUCTION, QUESTIONS and score."""
-    num_examples: int | None = Field(default=None, gt=0)
+    num_examples: Size | None = None
     """Number of questions to take from the beginning of the file; null for all."""
 
 

@@ -4,8 +4,10 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
+from weft.config.numbers import CountFromZero, Seed, Size
 from weft.config.section import Section
 from weft.errors import ConfigError
+from weft.records.base import MAX_COUNT
 
 TooLong = Literal["error", "drop", "drop_truncated"]
 """What to do with training examples that are longer than ``max_length``."""
@@ -16,9 +18,9 @@ TargetModule = Literal["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_
 class Lora(Section):
     """Low-rank adapters (LoRA) of PEFT."""
 
-    rank: int = Field(gt=0)
+    rank: Size
     """Rank r of the update."""
-    alpha: int = Field(gt=0)
+    alpha: Size
     """Scale of the update, which is multiplied by alpha / r."""
     dropout: float = Field(ge=0, lt=1)
     """Dropout rate of the adapters' input."""
@@ -29,14 +31,14 @@ class Lora(Section):
 class LearningCurve(Section):
     """Accuracy on validation questions during fine-tuning, measured for each run."""
 
-    num_points: int = Field(gt=0)
+    num_points: Size
     """Number of measurements during training; the last is at its end. The base model is measured as well."""
     spacing: Literal["linear", "quadratic"]
     """``linear``: at equal distances; ``quadratic``: after the squares of equally spaced shares, so that the
     beginning, where the accuracy rises fastest, has more measurements."""
-    num_examples: int = Field(gt=0)
+    num_examples: Size
     """Number of validation questions of each benchmark; none of them is a test question."""
-    seed: int
+    seed: Seed
     """Seed of the validation questions."""
 
     def snapshot_settings(self) -> dict[str, int | str]:
@@ -47,13 +49,13 @@ class LearningCurve(Section):
 class Training(Section):
     """Fine-tuning, equal for all methods that do not have values of their own."""
 
-    batch_size: int = Field(gt=0)
+    batch_size: Size
     """Examples per optimiser step, summed over all processes and accumulation steps."""
     learning_rate: float = Field(gt=0)
     """Peak learning rate of AdamW; a method may have its own."""
     lr_scheduler: Literal["linear", "cosine", "constant"]
     """Decay of the learning rate."""
-    warmup_steps: int = Field(ge=0)
+    warmup_steps: CountFromZero
     """Optimiser steps of linear warm-up."""
     weight_decay: float = Field(ge=0)
     """Weight decay of AdamW."""
@@ -61,11 +63,11 @@ class Training(Section):
     """Norm to which gradients are clipped; a method may have its own."""
     t_min: float = Field(gt=0, lt=1)
     """Smallest diffusion time (LLaDA's eps): t = (1 - t_min) u + t_min with u uniform in [0, 1)."""
-    epochs: int = Field(gt=0)
+    epochs: Size
     """Passes over the training examples."""
-    micro_batch_size: int = Field(gt=0)
+    micro_batch_size: Size
     """Examples per forward pass of a process."""
-    max_length: int = Field(gt=0)
+    max_length: Size
     """Tokens per example; longer examples are cut on the right (see also ``too_long``), shorter ones are
     padded."""
     dtype: Literal["float32", "bfloat16"]
@@ -81,7 +83,7 @@ class Training(Section):
     """Keep parameters in CPU memory; requires zero_stage 3."""
     gradient_checkpointing: bool
     """Recompute activations in the backward pass."""
-    save_every: int = Field(gt=0)
+    save_every: Size
     """Optimiser steps between two checkpoints for resuming."""
     heldout_share: float = Field(ge=0, lt=1)
     """Fraction of the examples, from the first on, that is held out of training (d1: 0.01)."""
@@ -130,9 +132,9 @@ class Training(Section):
 class GradientStudy(Section):
     """Comparison of the methods' gradients at the parameters of the base model."""
 
-    num_examples: int = Field(gt=0)
+    num_examples: Size
     """Training examples in the batch whose gradients are compared."""
-    num_draws: int = Field(ge=8)
+    num_draws: int = Field(ge=8, le=MAX_COUNT)
     """Draws of times and masks."""
-    seed: int
+    seed: Seed
     """Seed of the draws."""

@@ -2,16 +2,20 @@
 
 PyYAML implements YAML 1.1, which reads 010 as 8, 1:36 as 96, 2024-01-01 as a date and 1e-5 as a text. Here
 these are, in this order, three texts and a number. Keys are always texts.
+
+A file from elsewhere may be made to occupy a program: size, depth and what its aliases stand for are bounded
+before a value is built.
 """
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import yaml
 
-from weft.errors import ConfigError
+from weft.errors import SHOWN_CHARACTERS, ConfigError, shorten, show
 from weft.records.base import JsonObject
 from weft.records.files import read_text
 
@@ -29,6 +33,18 @@ NULL = re.compile(r"(?:~|null|Null|NULL|)\Z")
 DOUBLE_QUOTES = "“”„‟«»"
 TYPOGRAPHIC_QUOTES = DOUBLE_QUOTES + "‘’‚‛′″´"
 """Quotation marks of word processors, which YAML takes for part of the text."""
+FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
+"""Characters that no setting needs: control characters other than tab and line ends, and lone surrogates."""
+MAX_BYTES = 2**18
+"""Size of the largest file. The shipped experiments have at most 6 kB; PyYAML reads 100 kB per second."""
+MAX_DEPTH = 32
+"""Largest number of lists and mappings around a value. The shipped experiments have at most 6."""
+MAX_NODES = 100_000
+"""Largest number of values in a file after every alias is replaced by what it stands for."""
+MAX_CHARACTERS = 4 * MAX_BYTES
+"""Largest number of characters of these values."""
+MAX_DIGITS = 100
+"""Largest number of digits of an integer. A hash of 64 digits is first read as an integer."""
 PRIVATE_PREFIX = "x-"
 """Beginning of top-level keys that hold anchors for the rest of the file, and nothing else."""
 
@@ -37,6 +53,21 @@ class _Loader(yaml.SafeLoader):
     """Loader with the implicit types of this module instead of those of YAML 1.1."""
 
     yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}  # noqa: RUF012 - PyYAML's name
+    depth = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        """Compose a node, of which PyYAML itself limits the depth only by Python's stack."""
+        if self.depth > MAX_DEPTH:
+            mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]
+            raise yaml.MarkedYAMLError(
+                problem=f"expected at most {MAX_DEPTH} lists and mappings around a value, got more",
+                problem_mark=mark,
+            )
+        self.depth += 1
+        try:
+            return super().compose_node(parent, index)
+        finally:
+            self.depth -= 1
 
 
 for _name, _pattern, _first in (
@@ -49,6 +80,7 @@ for _name, _pattern, _first in (
     _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_name}", _pattern, list(_first))
 
 MERGE_TAG, TEXT_TAG = "tag:yaml.org,2002:merge", "tag:yaml.org,2002:str"
+INTEGER_TAG = "tag:yaml.org,2002:int"
 
 
 @dataclass(frozen=True)
@@ -139,10 +171,11 @@ def read_yaml_file(path: Path, *, remedy: str = "check the path") -> YamlFile:
         anchors for the rest of the file.
 
     Raises:
-        ConfigError: the file is missing, is not YAML, gives a key twice, puts a value in typographic
-            quotes, or does not hold a mapping.
+        ConfigError: the file is missing, is not YAML, is too large, too deep or has too many values, gives a
+            key twice, puts a value in typographic quotes, contains a character or a number that no setting
+            needs, or does not hold a mapping.
     """
-    text = read_text(path, error=ConfigError, remedy=remedy)
+    text = read_text(path, error=ConfigError, remedy=remedy, max_bytes=MAX_BYTES)
     loader: _Loader | None = None
     try:
         loader = _Loader(text)
@@ -150,6 +183,8 @@ def read_yaml_file(path: Path, *, remedy: str = "check the path") -> YamlFile:
         for node in _walk(root):
             _check_keys(node, path)
             _check_quotes(node, path)
+            _check_scalar(node, path)
+        _check_expanded(root, path)
         content = None if root is None else loader.construct_document(root)
     except ConfigError:
         raise
@@ -157,12 +192,12 @@ def read_yaml_file(path: Path, *, remedy: str = "check the path") -> YamlFile:
         raise ConfigError(f"{path} must be YAML: {_describe(error)}; correct the file") from error
     except (yaml.YAMLError, ValueError, LookupError, AttributeError, RecursionError) as error:
         # PyYAML does not catch the errors of a value that does not have the form of its type.
-        raise ConfigError(f"{path} must be YAML: {error}; correct the file") from error
+        raise ConfigError(f"{path} must be YAML: {shorten(str(error))}; correct the file") from error
     finally:
         if loader is not None:
             loader.dispose()
     if root is None or not isinstance(content, dict):
-        raise ConfigError(f"{path} must be a mapping of keys to values, got {cut(content)}")
+        raise ConfigError(f"{path} must be a mapping of keys to values, got {show(content)}")
     entries = {key.value: _Entry(path, key, value) for key, value in root.value}
     public = {key: value for key, value in content.items() if not key.startswith(PRIVATE_PREFIX)}
     return YamlFile(path, public, entries)
@@ -178,10 +213,8 @@ def _walk(root: yaml.Node | None) -> Iterator[yaml.Node]:
             continue
         seen.add(id(node))
         yield node
-        if isinstance(node, yaml.MappingNode):
-            waiting += [part for pair in reversed(node.value) for part in reversed(pair)]
-        elif isinstance(node, yaml.SequenceNode):
-            waiting += reversed(node.value)
+        if not isinstance(node, yaml.ScalarNode):
+            waiting += reversed(_parts(node))
 
 
 def _check_keys(node: yaml.Node, path: Path) -> None:
@@ -195,8 +228,8 @@ def _check_keys(node: yaml.Node, path: Path) -> None:
         line = key.start_mark.line + 1
         if key.value in lines:
             raise ConfigError(
-                f"{path}, line {line}: key given twice: {key.value!r}, which line {lines[key.value]} has as "
-                "well; remove one of them"
+                f"{path}, line {line}: key given twice: {show(key.value)}, which line {lines[key.value]} has "
+                "as well; remove one of them"
             )
         lines[key.value] = line
         if key.tag != MERGE_TAG:
@@ -214,8 +247,63 @@ def _check_quotes(node: yaml.Node, path: Path) -> None:
     if is_quoted or is_half_quoted:
         raise ConfigError(
             f"{path}, line {node.start_mark.line + 1}: expected straight quotes (\" or ') around the text, "
-            f"got {text}; typographic quotes would become part of it"
+            f"got {shorten(text, SHOWN_CHARACTERS)}; typographic quotes would become part of it"
         )
+
+
+def _check_scalar(node: yaml.Node, path: Path) -> None:
+    """Refuse a text with a character that no setting needs, and an integer of very many digits."""
+    if not isinstance(node, yaml.ScalarNode):
+        return
+    place = f"{path}, line {node.start_mark.line + 1}"
+    if match := FORBIDDEN.search(node.value):
+        raise ConfigError(
+            f"{place}: expected a text without control characters and without half a surrogate pair, got "
+            f"{match[0]!r} in {show(node.value)}; remove it"
+        )
+    if node.tag == INTEGER_TAG and len(node.value) > MAX_DIGITS:
+        raise ConfigError(
+            f"{place}: expected a number of at most {MAX_DIGITS} digits, got {len(node.value)} characters, "
+            f"{show(node.value)}; put it in quotes if it is a text"
+        )
+
+
+def _check_expanded(root: yaml.Node | None, path: Path) -> None:
+    """Count the values of a file as if every alias were written out, and refuse very many of them."""
+    sizes: dict[int, tuple[int, int] | None] = {}
+
+    def size(node: yaml.Node) -> tuple[int, int]:
+        if isinstance(node, yaml.ScalarNode):
+            return 1, len(node.value)
+        if id(node) in sizes:
+            known = sizes[id(node)]
+            if known is None:
+                raise ConfigError(
+                    f"{path}, line {node.start_mark.line + 1}: expected a value that does not contain "
+                    "itself, got an alias of a list or mapping around it; write the value out"
+                )
+            return known
+        sizes[id(node)] = None
+        parts = [size(part) for part in _parts(node)]
+        nodes, characters = 1 + sum(count for count, _ in parts), sum(length for _, length in parts)
+        if nodes > MAX_NODES or characters > MAX_CHARACTERS:
+            raise ConfigError(
+                f"{path}, line {node.start_mark.line + 1}: expected at most {MAX_NODES:,} values with "
+                f"{MAX_CHARACTERS:,} characters, counting what aliases (*name) stand for, got more; write "
+                "out what is meant"
+            )
+        sizes[id(node)] = nodes, characters
+        return nodes, characters
+
+    if root is not None:
+        size(root)
+
+
+def _parts(node: yaml.Node) -> list[yaml.Node]:
+    """Return the keys and values of a mapping, or the items of a list."""
+    if isinstance(node, yaml.MappingNode):
+        return [part for pair in node.value for part in pair]
+    return list(node.value)
 
 
 def _describe(error: yaml.MarkedYAMLError) -> str:
@@ -223,7 +311,7 @@ def _describe(error: yaml.MarkedYAMLError) -> str:
     mark = error.problem_mark or error.context_mark
     place = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
     sentence = ", ".join(part for part in (error.context, error.problem) if part)
-    return place + sentence + ("; indent with spaces" if "'\\t'" in sentence else "")
+    return place + shorten(sentence) + ("; indent with spaces" if "'\\t'" in sentence else "")
 
 
 def explain_number(value: object) -> str:
@@ -237,16 +325,3 @@ def explain_number(value: object) -> str:
         ("; write a decimal point, and no separators of thousands", re.compile(r"[-+]?[0-9]+,[0-9]+").match),
     ]
     return next((reason for reason, applies in reasons if applies(value)), "")
-
-
-SHOWN_CHARACTERS = 120
-"""Length to which a wrong value is truncated in a message."""
-
-
-def cut(value: object) -> str:
-    """Return the ``repr`` of a value, truncated."""
-    try:
-        text = repr(value)
-    except ValueError:  # Python refuses to write an integer of more than 4,300 digits
-        text = "a very large number"
-    return text if len(text) < SHOWN_CHARACTERS else f"{text[:SHOWN_CHARACTERS]}..."

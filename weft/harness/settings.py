@@ -12,6 +12,7 @@ from typing import Literal, TypeVar
 
 from pydantic import Field, ValidationError, model_validator
 
+from weft.config.numbers import Seed, Size
 from weft.config.sampling import KvCache, Remasking
 from weft.config.section import Section
 from weft.errors import ConfigError, SamplingError
@@ -57,13 +58,13 @@ DEFAULT_TOKENS_PER_STEP = 2
 class SamplerArguments(Section):
     """Arguments of the sampler, which ``--gen_kwargs`` can override for a task."""
 
-    gen_length: int | None = Field(default=None, gt=0)
+    gen_length: Size | None = None
     """Length of the answers, in tokens; by default the largest number of tokens that the task asks for."""
-    block_length: int | None = Field(default=None, gt=0)
+    block_length: Size | None = None
     """Length of a block, in tokens; by default 32, or the length of the answer if that is shorter."""
-    steps: int | None = Field(default=None, gt=0)
+    steps: Size | None = None
     """Denoising steps of an answer; by default, a step reveals two tokens."""
-    tokens_per_step: int | None = Field(default=None, gt=0)
+    tokens_per_step: Size | None = None
     """Tokens revealed by a step, instead of ``steps``."""
     remasking: Remasking = "low_confidence"
     """Predictions that are kept: the most confident, or those at random positions."""
@@ -75,7 +76,7 @@ class SamplerArguments(Section):
     """Approximate: reuse keys and values within a block."""
     confidence_threshold: float | None = Field(default=None, gt=0, le=1)
     """Approximate: in every step reveal all predictions with at least this confidence."""
-    seed: int = 0
+    seed: Seed = 0
     """Seed of temperature, random remasking and the masks of likelihoods."""
 
     @model_validator(mode="after")
@@ -106,9 +107,9 @@ class ModelArguments(SamplerArguments):
     """cpu, cuda or cuda:N; by default a GPU if there is one."""
     batch_size: int | str = 1
     """Sequences of a forward pass; auto: as many as fit into memory, up to ``max_batch_size``."""
-    max_batch_size: int | None = Field(default=None, gt=0)
+    max_batch_size: Size | None = None
     """Largest batch that auto tries; by default 64 on a GPU and 16 on a CPU."""
-    max_length: int | None = Field(default=None, gt=0)
+    max_length: Size | None = None
     """Longest sequence of prompt and answer, in tokens; by default the context of the model."""
     too_long: Literal["error", "truncate"] = "error"
     """What to do with a prompt that leaves no room for the answer: stop, or cut off its beginning."""

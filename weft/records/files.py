@@ -15,6 +15,7 @@ import json
 import logging
 import os
 import shutil
+import stat
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -199,15 +200,36 @@ def _read_whole_lines(path: Path, kind: type[RecordT]) -> tuple[list[RecordT], i
 # Reading
 
 
-def read_text(path: Path, *, error: type[WeftError] = DataError, remedy: str = "check the path") -> str:
-    """Read a UTF-8 text file, with or without a byte order mark."""
+def read_text(
+    path: Path,
+    *,
+    error: type[WeftError] = DataError,
+    remedy: str = "check the path",
+    max_bytes: int | None = None,
+) -> str:
+    """Read a UTF-8 text file, with or without a byte order mark.
+
+    With ``max_bytes``, the file must be a regular file, and not a device or a pipe, of at most this size.
+    """
     try:
+        if max_bytes is not None:
+            _require_regular(path, max_bytes, error=error, remedy=remedy)
         content = path.read_bytes()
     except FileNotFoundError as cause:
         raise error(f"{path}: expected a file, got none; {remedy}") from cause
     except OSError as cause:
         raise error(f"{path}: expected a readable file, got {cause.strerror}; {remedy}") from cause
     return decode_text(content, path, error=error, remedy=remedy)
+
+
+def _require_regular(path: Path, max_bytes: int, *, error: type[WeftError], remedy: str) -> None:
+    """Check that a path is a regular file of at most this size; a device or a pipe may never end."""
+    status = path.stat()
+    if not stat.S_ISREG(status.st_mode):
+        kind = "a folder" if stat.S_ISDIR(status.st_mode) else "a device or a pipe"
+        raise error(f"{path}: expected a regular file, got {kind}; {remedy}")
+    if status.st_size > max_bytes:
+        raise error(f"{path}: expected at most {max_bytes:,} bytes, got {status.st_size:,}; {remedy}")
 
 
 def decode_text(content: bytes, path: Path, *, error: type[WeftError] = DataError, remedy: str) -> str:

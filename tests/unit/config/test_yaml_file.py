@@ -129,6 +129,6 @@ def test_places_and_texts_as_written_are_known(tmp_path):
     assert file.written(["list"]) is None
 
 
-def test_an_alias_inside_its_own_value_is_read_once(tmp_path):
-    content = read(tmp_path, "a: &a [1, *a]\n")
-    assert content["a"][1] is content["a"]
+def test_an_alias_inside_its_own_value_is_refused(tmp_path):
+    with pytest.raises(ConfigError, match=r"x\.yaml, line 1: expected a value that does not contain itself"):
+        read(tmp_path, "a: &a [1, *a]\n")

@@ -102,7 +102,7 @@ def test_a_custom_benchmark_is_packed_where_the_packed_experiment_finds_it(tmp_p
 def test_paths_of_this_machine_in_provenance_files_are_replaced(layout):
     file = layout.root / "report/index.html.provenance.json"
     value = json.loads(file.read_text())
-    value["inputs"] = {"/home/jane/weft/docs/deviations.md": "0", "/home/jane/questions.csv": "1"}
+    value["inputs"] = {"/srv/jane/weft/docs/deviations.md": "0", "/srv/jane/questions.csv": "1"}
     file.write_text(json.dumps(value))
     (packed,) = [member for member in contents(layout).results if member.name == str(file)]
     assert json.loads(packed.content)["inputs"] == {"docs/deviations.md": "0", "outside/questions.csv": "1"}
@@ -123,9 +123,9 @@ def test_names_in_the_archive(text, name):
 
 
 def test_texts_of_the_machine_are_noticed_in_compressed_files(layout):
-    (layout.root / "report/examples.jsonl.gz").write_bytes(gzip.compress(b'{"a": "/home/jane/x"}'))
+    (layout.root / "report/examples.jsonl.gz").write_bytes(gzip.compress(b'{"a": "/srv/jane/x"}'))
     (layout.root / "timings").mkdir()
-    (layout.root / "timings/a.jsonl").write_text("/home/jane/y")
-    guilty = find_machine_texts(contents(layout).results, ["/home/jane/", "/home/john/"])
+    (layout.root / "timings/a.jsonl").write_text("/srv/jane/y")
+    guilty = find_machine_texts(contents(layout).results, ["/srv/jane/", "/srv/john/"])
     assert guilty == ["results/tiny/report/examples.jsonl.gz", "results/tiny/timings/a.jsonl"]
-    assert find_machine_texts(contents(layout).results, ["/home/john/"]) == []
+    assert find_machine_texts(contents(layout).results, ["/srv/john/"]) == []
