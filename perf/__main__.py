@@ -90,7 +90,7 @@ def measure_report(
 def measure_verdicts(
     folder: Annotated[Path, typer.Argument(help="Folder with MATH-500 generations that d1 published.")],
     num_busy: Annotated[int, typer.Option(help="Busy processes beside the scoring.", min=1)] = 16,
-    passes: Annotated[int, typer.Option(help="Passes beside the busy processes.", min=1)] = 3,
+    passes: Annotated[int, typer.Option(help="Passes at the same time beside them.", min=1)] = 3,
 ) -> None:
     """Score stored answers alone and on a busy machine; stop if a verdict differs."""
     from perf.scoring import bench_verdicts

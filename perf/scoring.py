@@ -6,6 +6,7 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -34,14 +35,15 @@ def busy_processes(count: int) -> Iterator[None]:
 
 
 def bench_verdicts(folder: Path, *, num_busy: int, passes: int) -> Iterator[str]:
-    """Score stored MATH-500 answers alone, then repeatedly beside busy processes, and compare the verdicts.
+    """Score stored MATH-500 answers alone, then beside busy processes, and compare the verdicts.
 
-    MATH-500 by ``strict`` is the only scoring that compares expressions under a limit on time.
+    The passes beside busy processes run at the same time. MATH-500 by ``strict`` is the only scoring that
+    compares expressions under a limit on time.
 
     Args:
         folder: folder of d1's generation files, ``math500_*_generations.json``.
         num_busy: number of busy processes.
-        passes: number of passes beside them.
+        passes: number of passes at the same time beside them.
 
     Yields:
         Lines of text.
@@ -55,14 +57,16 @@ def bench_verdicts(folder: Path, *, num_busy: int, passes: int) -> Iterator[str]
     with tempfile.TemporaryDirectory() as scratch:
         alone = Path(scratch) / "alone.jsonl"
         yield _score(files, alone, "alone")
-        for number in range(1, passes + 1):
-            beside = Path(scratch) / f"beside-{number}.jsonl"
-            with busy_processes(num_busy):
-                yield _score(files, beside, f"pass {number} beside {num_busy} busy processes")
-            if beside.read_bytes() != alone.read_bytes():
-                pairs = zip(read_lines(alone, ScoredExample), read_lines(beside, ScoredExample), strict=True)
+        copies = [Path(scratch) / f"pass-{number}.jsonl" for number in range(1, passes + 1)]
+        with busy_processes(num_busy), ThreadPoolExecutor(passes) as threads:
+            yield from threads.map(
+                lambda out: _score(files, out, f"{out.stem} beside {num_busy} busy processes"), copies
+            )
+        for copy in copies:
+            if copy.read_bytes() != alone.read_bytes():
+                pairs = zip(read_lines(alone, ScoredExample), read_lines(copy, ScoredExample), strict=True)
                 count = sum(before != after for before, after in pairs)
-                raise WeftError(f"pass {number} must give the scores of the pass alone, got {count} others")
+                raise WeftError(f"{copy.stem} must give the scores of the pass alone, got {count} others")
     yield f"the score files of all {passes + 1} passes have the same bytes"
 
 

@@ -54,6 +54,10 @@ class ScoringSetupError(WeftError, RuntimeError):
     """A program that a scorer needs is missing on this machine."""
 
 
+class DiskFullError(WeftError, RuntimeError):
+    """No space is left on a device. It is no OSError, which may be taken for an unreadable input."""
+
+
 class TrainingError(WeftError, RuntimeError):
     """Training cannot start, or must stop."""
 
@@ -233,7 +237,7 @@ def exit_on_error() -> Iterator[None]:
             raise
         print(f"weft: error: {message}", file=sys.stderr)  # noqa: T201 - for the command line
         sys.exit(2)
-    except (WeftError, OSError) as error:  # OSError: a full disk, a file that may not be written
+    except (WeftError, OSError) as error:  # OSError: a file that may not be written
         text = str(error) if isinstance(error, WeftError) else describe_error(error)
         print(f"weft: error: {text}", file=sys.stderr)  # noqa: T201 - for the command line
         sys.exit(2)

@@ -20,9 +20,10 @@ from weft.data.folders import CARD, list_names
 from weft.data.offline import check_sha256, explain_renewal, find_offline, list_places
 from weft.data.pins import Pin, add_pin, find_pin
 from weft.data.web import describe_failure
-from weft.errors import DataError
+from weft.errors import DataError, DiskFullError
 from weft.provenance import sha256_once
 from weft.records.files import read_text
+from weft.records.full_disk import explain_full_disk
 
 WEIGHTS_SUFFIX = ".safetensors"
 TEXT_SUFFIXES = (".json", ".jinja", "merges.txt")
@@ -203,7 +204,7 @@ def _check_hash_of_hub(path: Path) -> None:
 @contextmanager
 def _hub_errors(source: str, name: str, offline: Sequence[str]) -> Iterator[None]:
     """Convert every error of the hub client to a DataError with a short message."""
-    from huggingface_hub import errors
+    from huggingface_hub import constants, errors
 
     reasons = {
         errors.GatedRepoError: "the repository is gated: accept its terms on the hub and set HF_TOKEN",
@@ -212,7 +213,10 @@ def _hub_errors(source: str, name: str, offline: Sequence[str]) -> Iterator[None
         errors.RemoteEntryNotFoundError: "the repository has no such file: correct its name",
     }
     try:
-        yield
+        with explain_full_disk(Path(constants.HF_HUB_CACHE)):
+            yield
+    except DiskFullError:
+        raise
     except Exception as error:
         for kind, reason in reasons.items():
             if isinstance(error, kind):

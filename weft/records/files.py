@@ -2,7 +2,8 @@
 
 Writing is atomic. The content is written to a hidden temporary file in the folder of the target, forced to
 disk and renamed, so that a reader sees the complete file or no file. The only exception is `LineAppender`,
-which appends to a file line by line; an incomplete last line is dropped when the file is continued.
+which appends to a file line by line; an incomplete last line is dropped when the file is continued. If the
+disk is full, all of them raise a `weft.errors.DiskFullError`.
 
 Functions for reading take ``error``, the class of the exception that they raise, and ``remedy``, the advice
 at the end of its message, which has this form::
@@ -27,6 +28,7 @@ from pydantic import ValidationError
 from weft.errors import DataError, WeftError
 from weft.layout import lock_file
 from weft.records.base import JsonObject, Record
+from weft.records.full_disk import explain_full_disk
 
 LOG = logging.getLogger("weft")
 RecordT = TypeVar("RecordT", bound=Record)
@@ -47,29 +49,35 @@ def atomic_file(out: Path) -> Iterator[Path]:
     If the block raises, the temporary file is deleted and ``out`` is not changed. The folder of ``out`` is
     created if necessary.
     """
-    out.parent.mkdir(parents=True, exist_ok=True)
-    temporary = out.with_name(f".{out.name}.{os.getpid()}.new")
-    try:
-        yield temporary
-        with temporary.open("rb") as file:
-            os.fsync(file.fileno())
-        temporary.replace(out)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with explain_full_disk(out):
+        out.parent.mkdir(parents=True, exist_ok=True)
+        temporary = out.with_name(f".{out.name}.{os.getpid()}.new")
+        try:
+            yield temporary
+            with temporary.open("rb") as file:
+                os.fsync(file.fileno())
+            temporary.replace(out)
+        finally:
+            temporary.unlink(missing_ok=True)
 
 
 @contextmanager
 def atomic_directory(out: Path) -> Iterator[Path]:
     """Yield an empty temporary directory, and rename it to ``out`` when the block ends.
 
-    An existing directory ``out`` is replaced. The remains of an interrupted writer are removed first.
+    If the block raises, the temporary directory is deleted and ``out`` is not changed. An existing directory
+    ``out`` is replaced. The remains of an interrupted writer are removed first.
     """
     growing = out.with_name(f".{out.name}.new")
-    shutil.rmtree(growing, ignore_errors=True)
-    growing.mkdir(parents=True)
-    yield growing
-    shutil.rmtree(out, ignore_errors=True)
-    growing.replace(out)
+    with explain_full_disk(out):
+        shutil.rmtree(growing, ignore_errors=True)
+        growing.mkdir(parents=True)
+        try:
+            yield growing
+            shutil.rmtree(out, ignore_errors=True)
+            growing.replace(out)
+        finally:
+            shutil.rmtree(growing, ignore_errors=True)
 
 
 def link_or_copy(source: Path, target: Path) -> None:
@@ -100,13 +108,14 @@ def lock_output(out: Path) -> Iterator[None]:
 
     A job of a workflow that was killed may still be running and writing the same output.
     """
-    out.parent.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(lock_file(out))
-    try:
-        acquired = lock.acquire(timeout=0)
-    except Timeout:
-        LOG.warning("waiting for another process that is writing %s", out)
-        acquired = lock.acquire()
+    with explain_full_disk(out):
+        out.parent.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(lock_file(out))
+        try:
+            acquired = lock.acquire(timeout=0)
+        except Timeout:
+            LOG.warning("waiting for another process that is writing %s", out)
+            acquired = lock.acquire()
     with acquired:
         yield
 
@@ -165,7 +174,7 @@ class LineAppender(Generic[RecordT]):
         path.parent.mkdir(parents=True, exist_ok=True)
         self.path = path
         self.records, num_bytes = _read_whole_lines(path, kind)
-        self._file = path.open("ab")
+        self._file = path.open("ab", buffering=0)  # after a failed write, nothing is left to write
         self._file.truncate(num_bytes)
 
     def __enter__(self) -> "LineAppender[RecordT]":
@@ -176,9 +185,11 @@ class LineAppender(Generic[RecordT]):
 
     def append(self, record: RecordT) -> None:
         """Write a record and force it to disk."""
-        self._file.write(record.as_line().encode("ascii"))
-        self._file.flush()
-        os.fsync(self._file.fileno())
+        with explain_full_disk(self.path):
+            rest = record.as_line().encode("ascii")
+            while rest:
+                rest = rest[self._file.write(rest) :]
+            os.fsync(self._file.fileno())
         self.records.append(record)
 
 

@@ -3,11 +3,13 @@
 import json
 import logging
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from weft import layout
 from weft.config.training import Training
-from weft.errors import TrainingError, WeftError
+from weft.errors import DiskFullError, TrainingError, WeftError
 from weft.records import Record
 from weft.records.files import read_json
 
@@ -98,6 +100,22 @@ def make_state_folder(out: Path, digest: str) -> Path:
         shutil.rmtree(other, ignore_errors=True)
     folder.mkdir(parents=True, exist_ok=True)
     return folder
+
+
+@contextmanager
+def remove_torn_checkpoints(state: Path) -> Iterator[None]:
+    """Delete checkpoints that are not complete, if the disk became full during the block.
+
+    They occupy the space that is needed for the next attempt, and for messages in the log.
+    """
+    try:
+        yield
+    except DiskFullError:
+        newest = latest_checkpoint(state)
+        for folder in state.glob("checkpoint-*"):
+            if newest is None or _step(folder.name) > _step(newest):
+                shutil.rmtree(folder, ignore_errors=True)
+        raise
 
 
 def latest_checkpoint(state: Path) -> str | None:

@@ -12,7 +12,7 @@ from weft.errors import WeftError
 from weft.records import ScoredExample, Verdict
 from weft.records.files import write_lines
 
-ANSWERS = {r"\boxed{\frac{1}{2}}": "0.5", r"\\boxed{4}": "5", r"\\boxed{x+2}": "x+1"}
+ANSWERS = {r"\boxed{\frac{1}{2}}": "0.5", r"\boxed{4}": "5", r"\boxed{x+2}": "x+1"}
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def folder(tmp_path):
 def test_the_verdicts_on_a_busy_machine_are_those_of_a_quiet_one(folder):
     lines = list(bench_verdicts(folder, num_busy=1, passes=1))
     assert lines[0].startswith("alone: 3 answers, 1 correct, 0 unscorable, ")
-    assert lines[1].startswith("pass 1 beside 1 busy processes: 3 answers, 1 correct, 0 unscorable, ")
+    assert lines[1].startswith("pass-1 beside 1 busy processes: 3 answers, 1 correct, 0 unscorable, ")
     assert lines[2] == "the score files of all 2 passes have the same bytes"
 
 
@@ -42,7 +42,7 @@ def test_another_verdict_is_an_error(folder, monkeypatch):
         return Usage(1.0, 1)
 
     monkeypatch.setattr(scoring, "use_of", write_scores)
-    with pytest.raises(WeftError, match="pass 1 must give the scores of the pass alone, got 1 others"):
+    with pytest.raises(WeftError, match="pass-1 must give the scores of the pass alone, got 1 others"):
         list(bench_verdicts(folder, num_busy=1, passes=1))
 
 
