@@ -1,5 +1,6 @@
 """Training through PyTorch's launcher: ranks, ZeRO stages, offload, types, all parameters or adapters."""
 
+import hashlib
 import json
 import os
 import shutil
@@ -243,3 +244,69 @@ def test_a_loss_that_is_not_finite_ends_all_ranks_with_one_message(workshop):
     assert result.returncode != 0
     assert "the loss must be finite, got nan after optimiser step 0 on examples" in result.stderr
     assert "Traceback" not in result.stderr
+
+
+def interrupt(workshop, name, *, ranks, after, **changes):
+    """Train until a checkpoint is written, kill the training, and return its state folder and output."""
+    arguments, out = workshop.training(name, "weft", changes)
+    command = [*WEFT, *map(str, arguments), "--processes", str(ranks)]
+    started = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    while not (found := list(out.parent.glob(f".{name}.*.state/checkpoint-{after}/digests.json"))):
+        assert started.poll() is None, "training ended before it could be killed"
+        time.sleep(0.01)
+    started.kill()  # the ranks end with their launcher
+    started.wait()
+    return found[0].parents[1]
+
+
+class Planted:
+    """An object whose unpickling creates a file, as a command of an attacker would."""
+
+    def __init__(self, file):
+        self.file = file
+
+    def __reduce__(self):
+        return os.mknod, (str(self.file),)
+
+
+def flip_bit(file):
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.write_bytes(content)
+
+
+@pytest.mark.parametrize(
+    ("ranks", "stage", "damaged"), [(1, 2, [4]), (2, 2, [4]), (2, 3, [4]), (1, 2, [4, 2])], ids=str
+)
+def test_a_training_resumes_from_the_checkpoint_before_a_damaged_one(workshop, ranks, stage, damaged):
+    given = {"ranks": ranks, "zero_stage": stage, "save_every": 2}
+    name = f"damaged{ranks}{stage}{len(damaged)}"
+    expected = workshop.train(f"{name}-whole", **given)
+    state = interrupt(workshop, name, after=4, **given)
+    for step in damaged:
+        states = sorted((state / f"checkpoint-{step}").rglob(f"*_rank_{ranks - 1}_*optim_states.pt"))
+        flip_bit(states[0])
+    arguments, out = workshop.training(
+        name, "weft", {key: given[key] for key in ("zero_stage", "save_every")}
+    )
+    log = workshop.call(*arguments, "--processes", ranks)
+    for step in damaged:
+        assert f"checkpoint-{step} is not used and renamed to damaged-checkpoint-{step}: " in log
+    for file in ("adapter_model.safetensors", "history.jsonl"):
+        assert (out / file).read_bytes() == (expected / file).read_bytes(), file
+
+
+def test_a_planted_command_does_not_run_even_with_the_digest_of_its_file(workshop, tmp_path):
+    """DeepSpeed would unpickle the file; the digest is forged, as an attacker would."""
+    expected = workshop.train("planted-whole", save_every=2)
+    state = interrupt(workshop, "planted", after=4, ranks=1, save_every=2)
+    (file,) = state.glob("checkpoint-4/*/*optim_states.pt")
+    digests = state / "checkpoint-4/digests.json"
+    before = hashlib.sha256(file.read_bytes()).hexdigest()
+    torch.save({"states": Planted(tmp_path / "ran")}, file)
+    digests.write_text(digests.read_text().replace(before, hashlib.sha256(file.read_bytes()).hexdigest()))
+    arguments, out = workshop.training("planted", "weft", {"save_every": 2})
+    log = workshop.call(*arguments, "--processes", 1)
+    assert not (tmp_path / "ran").exists()
+    assert "optim_states.pt names posix.mknod, which could run code, and is not read" in log
+    assert (out / "history.jsonl").read_bytes() == (expected / "history.jsonl").read_bytes()

@@ -239,8 +239,7 @@ def disk_need(experiment: Experiment, described: DescribedMaterial, jobs: Sequen
         jobs: its jobs, from `list_jobs`.
 
     Returns:
-        The space. A training has two checkpoints for a while: the one before is deleted after the next one is
-        complete.
+        The space. A training keeps two checkpoints; the older one is deleted before the next one is written.
     """
     networks = described.base_networks
     states: list[Number] = []

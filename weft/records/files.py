@@ -80,6 +80,11 @@ def atomic_directory(out: Path) -> Iterator[Path]:
             shutil.rmtree(growing, ignore_errors=True)
 
 
+def move(source: Path, target: Path) -> None:
+    """Rename a file or a directory; ``target`` must not exist, and must lie in the same file system."""
+    source.rename(target)
+
+
 def link_or_copy(source: Path, target: Path) -> None:
     """Create a hard link, or a copy with the same time if the file system does not support hard links."""
     try:

@@ -20,10 +20,10 @@ from weft.sharing.card import write_run_card
 from weft.sharing.facts import describe_run
 from weft.training.adapters import lora_settings
 from weft.training.callbacks import BufferCallback, history_rows, timing_summary
+from weft.training.checkpoints import DigestCallback
 from weft.training.deepspeed import deepspeed_settings
 from weft.training.job import TrainingJob
 from weft.training.kept import kept_result, place_result
-from weft.training.resume import latest_checkpoint
 from weft.training.saving import save_trained
 from weft.training.snapshots import SnapshotCallback, copy_snapshots
 from weft.training.trackers import add_tracker
@@ -58,7 +58,8 @@ def finetune(job: TrainingJob) -> None:
     add_tracker(trainer, job)
     if (curve := job.experiment.learning_curve) is not None:
         trainer.add_callback(SnapshotCallback(trainer, job.state, curve))
-    trainer.train(resume_from_checkpoint=latest_checkpoint(job.state))
+    trainer.add_callback(DigestCallback(trainer.accelerator, job.state))  # after the snapshots
+    trainer.train(resume_from_checkpoint=None if job.resume_from is None else str(job.resume_from))
     tensors = trainer.accelerator.get_state_dict(trainer.model_wrapped)  # all ranks gather their parts
     if trainer.is_world_process_zero():
         log = trainer.state.log_history
@@ -133,7 +134,6 @@ def training_arguments(
         logging_steps=1,
         logging_nan_inf_filter=False,
         save_steps=training.save_every,
-        save_total_limit=1,
         seed=seed,
         data_seed=seed,
         use_cpu=os.environ.get("DS_ACCELERATOR") == "cpu",

@@ -22,9 +22,10 @@ from weft.errors import ConfigError
 from weft.provenance import digest, stored_digest
 from weft.records import Record
 from weft.records.files import write_json
+from weft.training.checkpoints import take_sound_checkpoint
 from weft.training.kept import has_finished, lock_training, place_finished, training_key
 from weft.training.launch import ONE_NODE, Nodes, launch_environment, launch_ranks
-from weft.training.resume import JOB_FILE, Division, make_state_folder, require_same_division
+from weft.training.resume import JOB_FILE, Division, Software, make_state_folder, require_same_origin
 
 LOG = logging.getLogger(__name__)
 PACKAGES: dict[Tracker, str] = {
@@ -64,6 +65,10 @@ class TrainingJob(Record):
     """Device of the ranks: cpu or cuda."""
     division: Division
     """How the work of an optimiser step is divided."""
+    software: Software
+    """The code that trains."""
+    resume_from: Path | None
+    """Checkpoint in the state folder from which the training goes on; None begins it."""
     report_to: Tracker = "none"
     """Tracker that shows the progress; it changes no result."""
 
@@ -111,7 +116,8 @@ def launch_training(
 
     Raises:
         ConfigError: the batch size is not a multiple of micro-batch size times ranks.
-        TrainingError: the run was interrupted, and began with another division of the work.
+        TrainingError: the run was interrupted, and began with another division of the work or with
+            other code.
     """
     total = num_processes * nodes.count
     experiment.training.accumulation_steps(total)
@@ -135,7 +141,8 @@ def launch_training(
             return
         job_file = (state / JOB_FILE).absolute()
         if is_first:
-            require_same_division(state, division)
+            software = Software.current()
+            require_same_origin(state, division, software)
             make_state_folder(out, name)
             job = TrainingJob.model_validate(
                 {
@@ -150,6 +157,8 @@ def launch_training(
                     "num_workers": num_workers,
                     "device": device,
                     "division": division.as_object(),
+                    "software": software.as_object(),
+                    "resume_from": take_sound_checkpoint(state),
                     "report_to": report_to,
                 }
             )

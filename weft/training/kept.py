@@ -23,6 +23,8 @@ from weft.records.files import link_or_copy, link_tree, lock_output, read_json
 LOG = logging.getLogger(__name__)
 CODE = ("training", "diffusion", "model", "data")
 """Packages of weft whose code determines the result of a training."""
+PRETRAINING_CODE = ("data/pretraining", "data/tasks", "data/tokenizer", "training/muon", "training/pretrain")
+"""Packages and modules of weft whose code determines a base model that is trained from scratch."""
 LIBRARIES = ("torch", "transformers", "deepspeed", "peft", "accelerate")
 """Packages whose versions determine the result of a training."""
 

@@ -16,11 +16,13 @@ from weft.data.pretraining import PretrainingRow, PretrainingRows, tokenizer_tex
 from weft.data.tokenizer import train_tokenizer
 from weft.errors import ConfigError
 from weft.model import LladaConfig, LladaForMaskedDiffusion, Predictor, save_model
-from weft.provenance import digest, write_provenance
+from weft.provenance import digest, installed_versions, source_digest, write_provenance
 from weft.records import JsonObject
 from weft.records.files import atomic_directory, lock_output, write_json
+from weft.training.checkpoints import DigestCallback, take_sound_checkpoint
+from weft.training.kept import LIBRARIES, PRETRAINING_CODE
 from weft.training.muon import MuonWithAdamW
-from weft.training.resume import latest_checkpoint, make_state_folder
+from weft.training.resume import make_state_folder
 
 SAVE_STEPS = 1000
 """Optimiser steps between checkpoints for resuming."""
@@ -50,7 +52,9 @@ def pretrain_base(experiment: FineTuning, out: Path, *, threads: int, device: st
     recipe = source.recipe
     torch.set_num_threads(threads)
     fields = recipe.model_dump(mode="json")
-    state = make_state_folder(out, digest(fields))
+    versions = installed_versions()
+    decisive = [fields, source_digest(*PRETRAINING_CODE, "model"), *map(versions.get, LIBRARIES)]
+    state = make_state_folder(out, digest(decisive))
     with lock_output(out), atomic_directory(out) as folder:
         notes = {"recipe": fields, "logs": pretrain(recipe, folder, state=state, device=device)}
         write_json(folder / RECIPE_FILE, notes)
@@ -78,7 +82,9 @@ def pretrain(recipe: Pretraining, out: Path, *, state: Path, device: str) -> lis
             model=model,
             args=_arguments(recipe, phase, folder, device),
         )
-        trainer.train(resume_from_checkpoint=latest_checkpoint(folder))
+        trainer.add_callback(DigestCallback(trainer.accelerator, folder))
+        checkpoint = take_sound_checkpoint(folder)
+        trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
         logs.append(dict(trainer.state.log_history[-1]))
     save_model(model, out)
     tokenizer.save_pretrained(out)
@@ -199,7 +205,6 @@ def _arguments(recipe: Pretraining, phase: PretrainingPhase, state: Path, device
         max_grad_norm=recipe.max_grad_norm,
         logging_steps=100,
         save_steps=SAVE_STEPS,
-        save_total_limit=1,
         seed=recipe.seed,
         use_cpu=device == "cpu",
         remove_unused_columns=False,

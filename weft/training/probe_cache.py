@@ -1,9 +1,11 @@
 """Uncertainties of a whole training set under a fixed model, computed once and stored in a file.
 
 The name of the file contains a digest of everything on which the values depend, so that another model, other
-data or other settings use another file. Each rank probes its part of the examples.
+data or other settings use another file. It also contains a digest of the values. Each rank probes its part
+of the examples.
 """
 
+import hashlib
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,8 +13,9 @@ from pathlib import Path
 
 import torch
 from accelerate.utils import gather_object
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
 
 from weft.axes import BatchIds, FlatFloats, TokenFloats, TokenMask
 from weft.config.methods import Method
@@ -90,11 +93,15 @@ def load_or_compute(
 
 
 def _load(path: Path) -> dict[int, FlatFloats] | None:
+    """Return the values in a file; None if it is missing, or its content is not what was written."""
     try:
-        content = load_file(path)
+        with safe_open(path, framework="pt") as file:
+            content = {name: file.get_tensor(name) for name in ("keys", "lengths", "values")}
+            if (file.metadata() or {}).get("sha256") != _sha256(content):
+                return None
         keys, lengths = content["keys"].tolist(), content["lengths"].tolist()
         return dict(zip(keys, content["values"].split(lengths), strict=True))
-    except (OSError, KeyError, SafetensorError):
+    except (OSError, ValueError, RuntimeError, SafetensorError):
         return None
 
 
@@ -105,4 +112,12 @@ def _store(path: Path, values: dict[int, FlatFloats]) -> None:
         "values": torch.cat(list(values.values())),
     }
     with atomic_file(path) as temporary:
-        save_file(content, temporary)
+        save_file(content, temporary, metadata={"sha256": _sha256(content)})
+
+
+def _sha256(content: dict[str, Tensor]) -> str:
+    """Return a digest of the tensors, which finds a bit that was changed in the file."""
+    digest = hashlib.sha256()
+    for name in sorted(content):
+        digest.update(content[name].numpy().tobytes())
+    return digest.hexdigest()

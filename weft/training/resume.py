@@ -1,6 +1,5 @@
 """The state from which an interrupted training resumes."""
 
-import json
 import logging
 import shutil
 from collections.abc import Iterator
@@ -10,8 +9,11 @@ from pathlib import Path
 from weft import layout
 from weft.config.training import Training
 from weft.errors import DiskFullError, TrainingError, WeftError
+from weft.provenance import git_state, installed_versions, source_digest
 from weft.records import Record
 from weft.records.files import read_json
+from weft.training.checkpoints import DIGESTS_FILE, checkpoint_step, list_checkpoints
+from weft.training.kept import CODE, LIBRARIES
 
 LOG = logging.getLogger(__name__)
 JOB_FILE = "job.json"
@@ -46,38 +48,73 @@ class Division(Record):
         return cls(train_processes=num_processes, **settings)
 
 
-class _DividedJob(Record):
+class Software(Record):
+    """The code that decides the result of a training; a training resumes only with the code it began with."""
+
+    code: str
+    """Digest of the packages of weft whose code determines the result."""
+    versions: dict[str, str]
+    """Versions of the libraries that determine the result."""
+    commit: str | None
+    """Commit of the source tree; None outside of git. It is named in messages and not compared."""
+
+    @classmethod
+    def current(cls) -> "Software":
+        """Return the code and the libraries of this process."""
+        versions = installed_versions()
+        return cls(
+            code=source_digest(*CODE),
+            versions={name: versions[name] for name in LIBRARIES if name in versions},
+            commit=git_state()[0],
+        )
+
+    def differences(self, other: "Software") -> list[str]:
+        """Return what of ``other`` differs from this code, in words."""
+        commit = "" if other.commit is None else f" (commit {other.commit[:12]})"
+        named = [f"{name} {version}" for name, version in other.versions.items()
+                 if self.versions.get(name) != version]  # fmt: skip
+        return [*([f"another version of weft's code{commit}"] if self.code != other.code else []), *named]
+
+
+class _BegunJob(Record):
     division: Division
+    software: Software
 
 
-def require_same_division(state: Path, division: Division) -> None:
-    """Refuse to resume a training whose work was divided in another way.
+def require_same_origin(state: Path, division: Division, software: Software) -> None:
+    """Refuse to resume a training whose work was divided in another way, or which other code began.
 
     Args:
         state: state folder of the job.
         division: division of the work of the training that is about to start.
+        software: its code and libraries.
 
     Raises:
-        TrainingError: the folder has a checkpoint of another division; it is left as it is.
+        TrainingError: the folder has a checkpoint of another division or of other code; it is left as it is.
     """
     checkpoint = latest_checkpoint(state)
     if checkpoint is None:
         return
     try:
-        began = read_json(state / JOB_FILE, _DividedJob).division
+        began = read_json(state / JOB_FILE, _BegunJob)
     except WeftError as error:
         raise TrainingError(
             f"{state} has a checkpoint, but does not describe the job that wrote it ({error}); delete the "
             "folder to train this run from the beginning"
         ) from error
-    before, now = began.as_object(), division.as_object()
+    before, now = began.division.as_object(), division.as_object()
     changed = [name for name in now if before[name] != now[name]]
+    written = f"this run has a checkpoint after optimiser step {checkpoint_step(checkpoint)}, which"
+    anew = f"or delete {state} to train from the beginning"
     if changed:
         old, new = (", ".join(f"{name}={values[name]}" for name in changed) for values in (before, now))
         raise TrainingError(
-            f"this run has a checkpoint after optimiser step {_step(checkpoint)}, which can be resumed only "
-            f"with {old}, got {new}; run it again with {old} to continue, or delete {state} to train "
-            "from the beginning"
+            f"{written} can be resumed only with {old}, got {new}; run it again with {old} to continue, "
+            f"{anew}"
+        )
+    if different := software.differences(began.software):
+        raise TrainingError(
+            f"{written} was written by {', '.join(different)}; use this version again to continue, {anew}"
         )
 
 
@@ -93,8 +130,8 @@ def make_state_folder(out: Path, digest: str) -> Path:
         if checkpoint := latest_checkpoint(other):
             LOG.warning(
                 "training from the beginning: the checkpoint after optimiser step %d in %s belongs to other "
-                "settings, data or another base model; it is deleted",
-                _step(checkpoint),
+                "settings, data, another base model or other code; it is deleted",
+                checkpoint_step(checkpoint),
                 other,
             )
         shutil.rmtree(other, ignore_errors=True)
@@ -111,31 +148,12 @@ def remove_torn_checkpoints(state: Path) -> Iterator[None]:
     try:
         yield
     except DiskFullError:
-        newest = latest_checkpoint(state)
-        for folder in state.glob("checkpoint-*"):
-            if newest is None or _step(folder.name) > _step(newest):
+        for folder in list_checkpoints(state):
+            if not (folder / DIGESTS_FILE).exists():
                 shutil.rmtree(folder, ignore_errors=True)
         raise
 
 
-def latest_checkpoint(state: Path) -> str | None:
-    """Return the path of the newest complete checkpoint of the Trainer, or None.
-
-    The Trainer writes ``trainer_state.json`` last. If this file is missing or incomplete, writing the
-    checkpoint was interrupted.
-    """
-    complete = [folder for folder in state.glob("checkpoint-*") if _is_complete(folder)]
-    return str(max(complete, key=lambda folder: _step(folder.name))) if complete else None
-
-
-def _step(checkpoint: str) -> int:
-    """Return the optimiser step after which a checkpoint was written."""
-    return int(checkpoint.rpartition("-")[2])
-
-
-def _is_complete(checkpoint: Path) -> bool:
-    try:
-        json.loads((checkpoint / "trainer_state.json").read_text())
-    except (OSError, ValueError):
-        return False
-    return True
+def latest_checkpoint(state: Path) -> Path | None:
+    """Return the newest complete checkpoint, which has digests, or None."""
+    return next((folder for folder in list_checkpoints(state) if (folder / DIGESTS_FILE).exists()), None)

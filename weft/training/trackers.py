@@ -22,9 +22,9 @@ from weft.errors import WeftError, describe_error
 from weft.layout import tracker_folder
 from weft.records import Record
 from weft.records.files import read_json, write_json
+from weft.training.checkpoints import checkpoint_step
 from weft.training.job import TrainingJob
 from weft.training.metrics import tracked_values
-from weft.training.resume import latest_checkpoint
 from weft.training.trainer import DiffusionTrainer
 
 LOG = logging.getLogger(__name__)
@@ -67,11 +67,10 @@ def add_tracker(trainer: DiffusionTrainer, job: TrainingJob) -> None:
     """
     if job.report_to == "none" or not trainer.is_world_process_zero():
         return
-    checkpoint = latest_checkpoint(job.state)
-    step = int(checkpoint.rpartition("-")[2]) if checkpoint else 0
+    step = 0 if job.resume_from is None else checkpoint_step(job.resume_from)
     training = TrackedTraining(
         project=job.experiment.name,
-        run=_find_run(job.state, job.run_id, is_resumed=checkpoint is not None),
+        run=_find_run(job.state, job.run_id, is_resumed=step > 0),
         folder=tracker_folder(job.out, job.report_to),
         first_step=step + 1,
     )

@@ -31,6 +31,7 @@ from weft.training.adapters import add_adapters
 from weft.training.arguments import check_arguments, check_method_arguments
 from weft.training.batch_objective import MethodLike, as_method
 from weft.training.callbacks import HistoryCallback
+from weft.training.checkpoints import weights_only
 from weft.training.clipping import clip_gradients
 from weft.training.evaluation import example_sums, mean_loss, require_live_probe
 from weft.training.metrics import metric_means
@@ -311,7 +312,10 @@ class DiffusionTrainer(Trainer):
         if is_bare and self.accelerator.num_processes > 1:
             self.model._is_accelerate_prepared = False  # type: ignore[union-attr]
             self.accelerator._models.clear()
-        return super()._prepare_for_training(*args, **kwargs)
+        with weights_only(
+            has_deepspeed=self.is_deepspeed_enabled
+        ):  # it also loads the checkpoint from which a training resumes
+            return super()._prepare_for_training(*args, **kwargs)
 
     def _clip_grad_norm(self, model: torch.nn.Module) -> Tensor:
         """Clip the gradients and return their norm, with the rounding of DeepSpeed's ZeRO.

@@ -31,6 +31,7 @@ from weft.plan import (
 from weft.provenance import digest, file_sha256, sha256_once, source_digest
 from weft.report.deviations import DEVIATIONS_FILE
 from weft.report.outputs import list_figures, list_tables, main_table, table_formats
+from weft.training.kept import PRETRAINING_CODE
 
 if re.search("[{}]", str(CHECKOUT)):
     raise WorkflowError(
@@ -68,13 +69,6 @@ if workflow.is_main_process:  # the jobs read this file as well
 IS_SAMPLED = EXPERIMENT.is_sampled
 IS_TRAINED = bool(EXPERIMENT.trained_runs)
 RESULTS = ResultLayout.of(EXPERIMENT.name)
-PRETRAINING_CODE = source_digest(
-    "data/pretraining",
-    "data/tasks",
-    "data/tokenizer",
-    "training/muon",
-    "training/pretrain",
-)
 
 
 def untracked(value):

@@ -132,7 +132,7 @@ rule pretrain:
     params:
         file=experiment_file,
         settings=settings_of("pretrain"),
-        code=PRETRAINING_CODE,
+        code=source_digest(*PRETRAINING_CODE),
         device=device,
     shell:
         "python -m weft pretrain --experiment {params.file:q} --threads {threads} "

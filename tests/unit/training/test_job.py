@@ -1,18 +1,20 @@
 """The job file, its state folder, and what the launcher is given."""
 
+import json
 import logging
 
 import pytest
+from accelerate import Accelerator
 
 from weft.config import load_experiment
 from weft.errors import ConfigError, TrainingError
 from weft.provenance import write_provenance
 from weft.records.files import read_json
 from weft.training import job as job_module
+from weft.training.checkpoints import write_digests
 from weft.training.job import TrainingJob, launch_training
 from weft.training.kept import kept_result
 from weft.training.launch import ONE_NODE, Nodes
-from weft.training.resume import latest_checkpoint
 
 
 @pytest.fixture
@@ -84,7 +86,8 @@ def interrupt(state, step=6):
     """Leave what a training leaves that was killed after a checkpoint; return the checkpoint."""
     checkpoint = state / f"checkpoint-{step}"
     checkpoint.mkdir()
-    (checkpoint / "trainer_state.json").write_text("{}")
+    (checkpoint / "trainer_state.json").write_text(json.dumps({"global_step": step}))
+    write_digests(Accelerator(cpu=True), state, step=step)
     return checkpoint
 
 
@@ -92,8 +95,8 @@ def interrupt(state, step=6):
 def test_other_settings_begin_anew_and_say_which_checkpoint_they_delete(launch, changed, caplog):
     state = launch(**GIVEN)[2].state
     interrupt(state)
-    assert launch(**GIVEN)[2].state == state
-    assert latest_checkpoint(state), "the same settings resume"
+    job = launch(**GIVEN)[2]
+    assert (job.state, job.resume_from) == (state, state / "checkpoint-6"), "the same settings resume"
     assert not caplog.records
     with caplog.at_level(logging.WARNING, logger="weft"):
         assert launch(**GIVEN | changed)[2].state != state
@@ -153,6 +156,37 @@ def test_the_interval_of_the_checkpoints_may_change(launch):
     state = launch(**GIVEN)[2].state
     interrupt(state)
     assert launch(**GIVEN, save_every=3)[2].state == state
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("code", "other", r"was written by another version of weft's code \(commit 0123456789ab\); use"),
+        (
+            "versions",
+            {"torch": "1.0"},
+            "was written by torch 1.0; use this version again to continue, or del",
+        ),
+    ],
+)
+def test_a_checkpoint_of_other_code_is_left_and_named(launch, name, value, message):
+    state = launch(**GIVEN)[2].state
+    checkpoint = interrupt(state)
+    file = state / "job.json"
+    job = json.loads(file.read_text())
+    job["software"] |= {name: value, "commit": "0123456789abcdef"}
+    file.write_text(json.dumps(job))
+    with pytest.raises(TrainingError, match=message):
+        launch(**GIVEN)
+    assert checkpoint.is_dir()
+
+
+def test_a_damaged_checkpoint_is_not_resumed(launch, caplog):
+    state = launch(**GIVEN)[2].state
+    interrupt(state, step=3)
+    (interrupt(state) / "trainer_state.json").write_text("")
+    assert launch(**GIVEN)[2].resume_from == state / "checkpoint-3"
+    assert "checkpoint-6 is not used and renamed to damaged-checkpoint-6: trainer_state.json" in caplog.text
 
 
 def test_a_checkpoint_whose_job_is_unknown_is_not_resumed(launch):

@@ -64,6 +64,16 @@ def test_a_damaged_file_is_replaced(tmp_path, content):
     assert load_or_compute(path, lambda: {1: torch.tensor([2.0])}).values[1].tolist() == [2]
 
 
+def test_a_flipped_bit_is_noticed(tmp_path):
+    path = tmp_path / "x.safetensors"
+    load_or_compute(path, lambda: {1: torch.tensor([2.0])})
+    assert load_or_compute(path, lambda: {1: torch.tensor([3.0])}).values[1].tolist() == [2]
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+    assert load_or_compute(path, lambda: {1: torch.tensor([3.0])}).values[1].tolist() == [3]
+
+
 def test_mean_beta_is_the_mean_over_all_tokens():
     cached = CachedUncertainty({1: torch.tensor([1.0, 4.0]), 2: torch.tensor([9.0])})
     assert cached.mean_beta(0.5) == 2

@@ -99,6 +99,7 @@ def job(tmp_path):
         experiment=load_experiment("experiments/tiny.yaml"),
         run_id="weft-worked-seed1",
         state=tmp_path,
+        resume_from=None,
         out=tmp_path / "results/tiny/runs/weft-worked-seed1",
     )
 
@@ -133,8 +134,7 @@ def test_a_resumed_training_goes_on_in_its_run_and_a_new_one_begins_another(
     first = add(job).args
     assert (first.project, first.run_name) == ("tiny", "weft-worked-seed1-20260101-000000")
     assert add(job).args.run_name == "weft-worked-seed1-20260101-000001", "no checkpoint: it begins again"
-    (job.state / "checkpoint-40").mkdir()
-    (job.state / "checkpoint-40/trainer_state.json").write_text("{}")
+    job.resume_from = job.state / "checkpoint-40"
     assert add(job).args.run_name == "weft-worked-seed1-20260101-000001"
     (job.state / "tracker.json").unlink()
     assert add(job).args.run_name == "weft-worked-seed1-20260101-000002"
