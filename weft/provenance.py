@@ -13,6 +13,7 @@ import functools
 import hashlib
 import importlib.metadata
 import json
+import os
 import platform
 import subprocess
 from collections.abc import Iterable, Mapping, Sequence
@@ -85,16 +86,34 @@ def input_digests(paths: Iterable[Path]) -> dict[str, str]:
 def stored_file_digests(directory: Path) -> dict[str, FileDigest]:
     """Return the digests of a directory's files, reading only those whose size or time has changed.
 
-    The digests are stored in a hidden file beside the directory if it is a result with provenance.
+    The digests are stored in a hidden file beside the directory if it is a result with provenance. Those of
+    files that were edited are not replaced there, so that the Snakefile notices the edit (`weft.edits`).
     """
-    known: Mapping[str, FileDigest] = {}
-    with contextlib.suppress(WeftError):  # the hidden file is missing or damaged
-        known = read_json(digests_file(directory), FileDigests).files
+    known = read_file_digests(directory)
     digests = _digest_files(directory, known)
-    if digests != known and provenance_file(directory).exists():
+    is_edited = bool(known) and changed_files(known, digests) != []
+    if digests != known and not is_edited and provenance_file(directory).exists():
         with contextlib.suppress(OSError):  # the folder may be read-only
             write_json(digests_file(directory), FileDigests(files=digests))
     return digests
+
+
+def read_file_digests(directory: Path) -> Mapping[str, FileDigest]:
+    """Return the stored digests of a directory's files; none if they are missing or damaged."""
+    try:
+        return read_json(digests_file(directory), FileDigests).files
+    except WeftError:
+        return {}
+
+
+def changed_files(before: Mapping[str, FileDigest], after: Mapping[str, FileDigest]) -> list[str]:
+    """Return the names of the files that were changed, added or removed, sorted."""
+    names = before.keys() | after.keys()
+    return sorted(
+        name
+        for name in names
+        if name not in before or name not in after or before[name].sha256 != after[name].sha256
+    )
 
 
 def _digest_files(directory: Path, known: Mapping[str, FileDigest]) -> dict[str, FileDigest]:
@@ -103,11 +122,22 @@ def _digest_files(directory: Path, known: Mapping[str, FileDigest]) -> dict[str,
     for name in _content(directory):
         # The time is read before the content, so that a change in between is noticed the next time.
         status = (directory / name).stat()
-        size, mtime_ns, stored = status.st_size, status.st_mtime_ns, known.get(name)
-        if stored is None or (stored.size, stored.mtime_ns) != (size, mtime_ns):
-            stored = FileDigest(size=size, mtime_ns=mtime_ns, sha256=sha256_once(directory / name))
+        times = {"mtime_ns": status.st_mtime_ns, "ctime_ns": status.st_ctime_ns}
+        stored = known.get(name)
+        if stored is None or not _is_unchanged(stored, status):
+            stored = FileDigest(size=status.st_size, sha256=sha256_once(directory / name), **times)
         digests[name] = stored
     return digests
+
+
+def _is_unchanged(stored: FileDigest, status: os.stat_result) -> bool:
+    """Return whether a file has the size and the times of a stored digest.
+
+    The time of the last modification can be set back, as ``cp -p`` and ``touch -d`` do; the other one cannot.
+    """
+    if (stored.size, stored.mtime_ns) != (status.st_size, status.st_mtime_ns):
+        return False
+    return stored.ctime_ns in (None, status.st_ctime_ns)
 
 
 def _content(directory: Path) -> list[str]:

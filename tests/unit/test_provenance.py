@@ -84,8 +84,25 @@ def test_a_file_with_another_size_or_time_is_read(checkpoint, files_read, conten
     assert stored_digest(checkpoint) == file_sha256(checkpoint) != before
     assert files_read[0] == "a"
     files_read.clear()
+    provenance._HASHED.clear()
     stored_digest(checkpoint)
-    assert files_read == [], "the new digest is stored"
+    assert files_read == ["a"], "the stored digest is that of the file as it was made"
+
+
+def test_a_file_with_its_old_time_is_read_and_its_new_time_is_stored(checkpoint, files_read):
+    file, before = checkpoint / "a", stored_digest(checkpoint)
+    status = file.stat()
+    file.write_text("A")
+    os.utime(file, ns=(status.st_atime_ns, status.st_mtime_ns))
+    assert (file.stat().st_size, file.stat().st_mtime_ns) == (status.st_size, status.st_mtime_ns)
+    assert stored_digest(checkpoint) == file_sha256(checkpoint) != before
+    file.write_text("a")
+    provenance._HASHED.clear()
+    assert stored_digest(checkpoint) == before
+    files_read.clear()
+    provenance._HASHED.clear()
+    stored_digest(checkpoint)
+    assert files_read == [], "the time of the same content is stored"
 
 
 def test_added_and_removed_files_are_noticed(checkpoint, files_read):

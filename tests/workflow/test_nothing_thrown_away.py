@@ -26,13 +26,18 @@ def plan(finished, tmp_path):
     def call(edit=lambda content: None, *settings, text=None):
         edit(content)
         file.write_text(text or yaml.safe_dump(content, sort_keys=False))
-        given = f"experiment={file}"
-        result = run(finished, "-n", "--quiet", "rules", experiment=given, settings=settings)
-        assert result.returncode == 0, result.stdout + result.stderr
-        counts = re.findall(r"^(\w+)\s+(\d+)$", result.stdout, flags=re.M)
-        return {rule: int(count) for rule, count in counts if rule not in {"all", "total"}}
+        return count_jobs(finished, file, settings=settings)[0]
 
     return call
+
+
+def count_jobs(folder, file, settings=()):
+    """Return the planned jobs by rule, and the messages of the plan."""
+    given = f"experiment={file}"
+    result = run(folder, "-n", "--quiet", "rules", experiment=given, settings=settings)
+    assert result.returncode == 0, result.stdout + result.stderr
+    counts = re.findall(r"^(\w+)\s+(\d+)$", result.stdout, flags=re.M)
+    return {rule: int(count) for rule, count in counts if rule not in {"all", "total"}}, result.stderr
 
 
 def set_in(*keys, value):
@@ -153,6 +158,59 @@ def test_two_edits_run_what_both_concern(plan):
         content["methods"]["sft"] |= {"learning_rate": 2.0e-3}
 
     assert plan(edit) == {"questions": 1, "train": 1, "curve": 1, "trace": 3} | SAMPLED
+
+
+def flip_byte(file, *, keeps_time):
+    status, content = file.stat(), bytearray(file.read_bytes())
+    content[-1] ^= 1
+    file.write_bytes(content)
+    if keeps_time:
+        os.utime(file, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+
+def swap(first, second):
+    between = first.with_name("between")
+    first.rename(between)
+    second.rename(first)
+    between.rename(second)
+
+
+TRAINED = {"train": 2, "probe": 1, "sample": 2, "score": 4, "curve": 2, "trace": 2} | REPORT
+WEIGHTS = "adapter_model.safetensors"
+
+
+@pytest.mark.parametrize(
+    ("edit", "edited", "expected"),
+    [
+        (
+            lambda root: flip_byte(root / "base/model.safetensors", keeps_time=False),
+            ["base: model.safetensors"],
+            {"prepare": 1} | TRAINED | SAMPLED | {"curve": 3, "trace": 3},
+        ),
+        (
+            lambda root: flip_byte(next(root.glob("data/prepared/worked/*.arrow")), keeps_time=True),
+            ["data/prepared/worked: data-00000-of-00001.arrow"],
+            TRAINED,
+        ),
+        (
+            lambda root: swap(*(root / f"runs/{name}-worked-seed1/{WEIGHTS}" for name in ("sft", "weft"))),
+            [f"runs/{name}-worked-seed1: {WEIGHTS}" for name in ("sft", "weft")],
+            {"sample": 2, "score": 4, "curve": 2, "trace": 2} | REPORT,
+        ),
+    ],
+    ids=["base", "prepared, time kept", "adapters swapped"],
+)
+def test_an_edited_file_in_a_folder_runs_what_follows_again(finished, tmp_path, edit, edited, expected):
+    """A copy of the finished experiment is edited; a copy alone runs nothing again."""
+    copy, file = tmp_path / "copy", REPOSITORY / "tests/workflow/micro.yaml"
+    shutil.copytree(finished, copy)
+    assert count_jobs(copy, file) == ({}, "")
+    edit(copy / "results/micro")
+    for message in ("was changed since the folder was made; the jobs that read the folder run again", ""):
+        jobs, messages = count_jobs(copy, file)
+        assert jobs == expected, "the plan stays, also when the edit has been noticed"
+        for name in edited:
+            assert (f"results/micro/{name} {message}" in messages) == bool(message), messages
 
 
 def test_touched_code_runs_nothing_again(plan):

@@ -47,6 +47,8 @@ class FileDigest(Record):
     """Time of the last modification, in nanoseconds."""
     sha256: str
     """SHA-256 of the content."""
+    ctime_ns: int | None = None
+    """Time of the last change of content or attributes, in nanoseconds, which no program can set back."""
 
 
 class FileDigests(Record):

@@ -18,6 +18,7 @@ from weft.data.context import check_before_jobs
 from weft.data.hub import model_files
 from weft.data.offline import find_generations
 from weft.data.tasks.examples import digest_generators
+from weft.edits import notice_edits
 from weft.errors import WeftError
 from weft.layout import FIGURE_FORMATS, ResultLayout, provenance_file
 from weft.plan import (
@@ -258,6 +259,17 @@ CURVES = (
     if EXPERIMENT.curve_benchmarks
     else []
 )
+FOLDERS = [RESULTS.base, RESULTS.pretrained, *PREPARED, *MODELS, *PLACED] + [
+    RESULTS.model_base(name) for name in EXPERIMENT.model_names
+]
+
+if workflow.is_main_process:
+    for folder in FOLDERS:
+        if edited := notice_edits(folder):
+            logger.warning(
+                f"{folder}: {', '.join(edited[:3])} was changed since the folder was made; "
+                "the jobs that read the folder run again"
+            )
 TRACES = [RESULTS.trace(run.run_id) for run in EXPERIMENT.traced_runs]
 
 
