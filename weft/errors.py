@@ -110,8 +110,8 @@ def _pieces(value: object, limit: int) -> Iterator[str]:
 
 
 def shorten(text: str, limit: int = MESSAGE_CHARACTERS) -> str:
-    """Return a text, truncated to a number of characters; a truncated one ends with dots."""
-    return text if len(text) <= limit else f"{text[: limit - 3]}..."
+    """Return a text, truncated to a number of characters; dots follow a truncated one."""
+    return text if len(text) <= limit else f"{text[:limit]}..."
 
 
 def describe_error(error: BaseException) -> str:

@@ -153,7 +153,7 @@ def _write_checkpoint(base: Path, finetuned: Path | None, folder: Path) -> str:
     """Write a whole model with its tokenizer, and return a description of it."""
     from weft.model import load_finetuned, merge_adapter, save_model
     from weft.model.checkpoint import stored_dtype
-    from weft.model.tokenizer import TOKENIZER_FILES
+    from weft.records.model_files import TOKENIZER_FILES
 
     is_full = finetuned is not None and not (finetuned / "adapter_config.json").exists()
     dtype = stored_dtype(finetuned if finetuned and is_full else base)

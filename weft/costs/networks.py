@@ -7,7 +7,7 @@ from pathlib import Path
 from weft.config.sources import Pretraining
 from weft.config.training import Lora, TargetModule
 from weft.errors import WeftError
-from weft.records.files import parse_json, read_text
+from weft.records.model_files import read_model_json
 
 Number = int | float
 """A number of operations, bytes or tokens; means of tokens are not whole."""
@@ -123,10 +123,8 @@ def read_network(folder: Path) -> Network | None:
         The sizes; None if config.json does not give them, which is an error only for the job that loads it.
     """
     try:
-        fields = parse_json(read_text(folder / "config.json"))
-    except (WeftError, ValueError, RecursionError):
-        return None
-    if not isinstance(fields, dict):
+        fields = read_model_json(folder / "config.json")
+    except WeftError:
         return None
     family = str(fields.get("model_type"))
     names = _FIELDS.get(family, ())

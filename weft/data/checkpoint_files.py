@@ -6,9 +6,9 @@ that places a model makes the full checks.
 
 from pathlib import Path
 
-from weft.errors import CheckpointError
+from weft.errors import CheckpointError, show
 from weft.records.base import JsonObject
-from weft.records.files import parse_json, read_text
+from weft.records.model_files import TOKENIZER_FILES, read_model_json, require_model_file
 from weft.records.weights import check_weight_files
 
 VOCABULARY_FIELDS = {"llada": ("embedding_size", "vocab_size"), "Dream": ("vocab_size",)}
@@ -29,39 +29,27 @@ def check_checkpoint_files(folder: Path) -> None:
     """
     if not folder.is_dir():
         raise CheckpointError(f"expected a checkpoint directory at {folder}, got none; correct the path")
-    _check_ids(folder, _read_object(folder / "config.json"))
+    _check_ids(folder, read_model_json(folder / "config.json"))
     _check_tokenizer(folder)
     check_weight_files(folder)
 
 
-def _read_object(file: Path) -> JsonObject:
-    remedy = "download it again, or correct the path of the model"
-    text = read_text(file, error=CheckpointError, remedy=remedy)
-    try:
-        fields = parse_json(text)
-    except (ValueError, RecursionError) as error:
-        raise CheckpointError(f"{file} must be JSON, got {error}; {remedy}") from error
-    if not isinstance(fields, dict):
-        raise CheckpointError(f"{file} must contain a JSON object, got {type(fields).__name__}; {remedy}")
-    return fields
-
-
 def _check_ids(folder: Path, config: JsonObject) -> None:
     """Check the family and the ids of special tokens."""
-    family = config.get("model_type")
+    family = str(config.get("model_type"))
     if family not in VOCABULARY_FIELDS:
         raise CheckpointError(
-            f"{folder}/config.json: model_type must be one of {sorted(VOCABULARY_FIELDS)}, got {family!r}; "
-            "weft trains and samples models of these families only"
+            f"{folder}/config.json: model_type must be one of {sorted(VOCABULARY_FIELDS)}, got "
+            f"{show(family)}; weft trains and samples models of these families only"
         )
-    sizes = (config.get(name) for name in VOCABULARY_FIELDS[str(family)])
+    sizes = (config.get(name) for name in VOCABULARY_FIELDS[family])
     size = next((size for size in sizes if isinstance(size, int)), None)
     for name in SPECIAL_IDS:
         token_id = config.get(name)
         if size is not None and isinstance(token_id, int) and not 0 <= token_id < size:
             raise CheckpointError(
-                f"{folder}/config.json: {name} must be from 0 to {size - 1}, the vocabulary, got {token_id}; "
-                "restore the configuration of the published model"
+                f"{folder}/config.json: {name} must be from 0 to {size - 1}, the vocabulary, got "
+                f"{show(token_id)}; restore the configuration of the published model"
             )
 
 
@@ -74,8 +62,11 @@ def _check_tokenizer(folder: Path) -> None:
                 f"{folder} must contain a tokenizer, tokenizer.json or vocab.json with merges.txt, missing: "
                 f"{', '.join(['tokenizer.json', *missing])}; download it again"
             )
-    settings = _read_object(folder / TOKENIZER_CONFIG)
-    if not settings.get("chat_template") and not (folder / "chat_template.jinja").exists():
+    settings, template = read_model_json(folder / TOKENIZER_CONFIG), folder / "chat_template.jinja"
+    for name in TOKENIZER_FILES:
+        if (folder / name).exists():
+            require_model_file(folder / name)
+    if not settings.get("chat_template") and not (template.exists() and template.stat().st_size):
         raise CheckpointError(
             f"{folder} must contain a chat template, in {TOKENIZER_CONFIG} or chat_template.jinja, got none; "
             "add the template of the published instruction model"

@@ -15,7 +15,8 @@ from weft.data.offline import find_offline
 from weft.errors import SamplingError, WeftError
 from weft.layout import provenance_file
 from weft.records import Provenance
-from weft.records.files import parse_json, read_json, read_text
+from weft.records.files import read_json
+from weft.records.model_files import read_model_json
 
 CONTEXT_FIELDS = {"llada": "max_sequence_length", "Dream": "max_position_embeddings"}
 """``model_type`` in config.json -> field with the longest sequence."""
@@ -116,10 +117,8 @@ def read_context(folder: Path) -> int | None:
     An invalid file is not an error here: the job that loads it describes what is wrong.
     """
     try:
-        fields = parse_json(read_text(folder / "config.json"))
-    except (WeftError, ValueError, RecursionError):
-        return None
-    if not isinstance(fields, dict):
+        fields = read_model_json(folder / "config.json")
+    except WeftError:
         return None
     context = fields.get(CONTEXT_FIELDS.get(str(fields.get("model_type")), ""))
     return context if isinstance(context, int) and context > 0 else None

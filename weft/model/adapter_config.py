@@ -13,9 +13,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from weft.errors import CheckpointError
-from weft.model.checkpoint import read_json
+from weft.errors import SHOWN_CHARACTERS, CheckpointError, shorten, show
 from weft.model.layout import Fields
+from weft.records.model_files import read_model_json
 
 ADAPTER_CONFIG = "adapter_config.json"
 
@@ -33,8 +33,6 @@ INERT = {
     "task_type",
 }
 REQUIRED = ("r", "target_modules")
-SHOWN_CHARACTERS = 120
-"""Length to which a wrong value is truncated in a message."""
 
 
 def read_adapter_config(folder: Path) -> Fields:
@@ -51,7 +49,7 @@ def read_adapter_config(folder: Path) -> Fields:
             value that it cannot have.
     """
     file = folder / ADAPTER_CONFIG
-    fields = read_json(file)
+    fields = read_model_json(file)
     if fields.get("peft_type") != "LORA":
         raise CheckpointError(
             f'{file}: peft_type must be "LORA", got {_show(fields.get("peft_type"))}; '
@@ -67,7 +65,9 @@ def read_adapter_config(folder: Path) -> Fields:
                 "correct the file, or save the adapter again with PEFT"
             )
     if other := find_other_methods(fields):
-        raise CheckpointError(f"{file}: the adapter must be plain LoRA, got fields of other methods: {other}")
+        raise CheckpointError(
+            f"{file}: the adapter must be plain LoRA, got fields of other methods: {show(other)}"
+        )
     return fields
 
 
@@ -127,5 +127,4 @@ _ALLOWED: Mapping[str, tuple[Callable[[Any], bool], str]] = {
 
 def _show(value: Any) -> str:
     """Return a value as it is in the file, truncated."""
-    text = json.dumps(value)
-    return text if len(text) <= SHOWN_CHARACTERS else f"{text[:SHOWN_CHARACTERS]}..."
+    return shorten(json.dumps(value), SHOWN_CHARACTERS)

@@ -16,7 +16,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from weft.errors import CheckpointError
+from weft.errors import CheckpointError, shorten, show
 from weft.model.adapter_config import ADAPTER_CONFIG, lora_settings, read_adapter_config
 from weft.model.checkpoint import (
     find_family,
@@ -27,6 +27,7 @@ from weft.model.checkpoint import (
     read_family,
 )
 from weft.model.layout import Fields, Layout
+from weft.model.limited import LimitError, run_limited
 from weft.provenance import digest, stored_file_digests
 from weft.records.files import write_text
 from weft.records.weights import require_weights
@@ -242,7 +243,7 @@ def _by_our_modules(
         module = layout.to_our_module(name) if is_published else name
         if match is None or module is None or layout.to_published_module(module) is None:
             raise CheckpointError(
-                f"{folder}: every tensor must be a LoRA weight of a module of the model, got {key}"
+                f"{folder}: every tensor must be a LoRA weight of a module of the model, got {shorten(key)}"
             )
         if module == "lm_head":
             raise CheckpointError(f"{folder}: tensor {key} adapts the output head, which is not supported")
@@ -285,20 +286,30 @@ def _require_targets(
 ) -> None:
     """Check that the modules with tensors are the target modules of ``adapter_config.json``."""
     linear = {name for name, module in model.named_modules() if isinstance(module, nn.Linear)}
-    expected = {
-        name
-        for name in linear
-        if _is_target((layout.to_published_module(name) or name) if is_published else name, targets)
-    }
+    published = {name: layout.to_published_module(name) or name for name in linear} if is_published else {}
+    expected = _find_targets({name: published.get(name, name) for name in linear}, targets, folder)
     foreign, left_out = sorted(set(ours) - linear), sorted(expected - set(ours))
     undeclared = sorted(set(ours) - expected)
     if left_out or undeclared:
         raise CheckpointError(
-            f"{folder} must contain exactly the LoRA weights of its target modules {targets!r}; "
+            f"{folder} must contain exactly the LoRA weights of its target modules {show(targets)}; "
             f"target modules without weights: {left_out[:3] or 'none'}; "
             f"weights of other modules: {undeclared[:3] or 'none'}; "
             f"modules that the base model lacks: {foreign[:3] or 'none'}"
         )
+
+
+def _find_targets(names: Mapping[str, str], targets: Any, folder: Path) -> set[str]:
+    """Return the modules that PEFT would adapt by their names, as they are named in the adapter."""
+    if not isinstance(targets, str):
+        return {module for module, name in names.items() if _is_target(name, targets)}
+    try:  # the time of a regular expression can grow exponentially with the length of a name
+        return set(run_limited(lambda: [key for key, name in names.items() if _is_target(name, targets)]))
+    except LimitError as error:
+        raise CheckpointError(
+            f"{folder}: target_modules must be a list of names or a regular expression that is fast, got "
+            f"{show(targets)} with {error}; save the adapter again with a list"
+        ) from error
 
 
 def _is_target(name: str, targets: Any) -> bool:

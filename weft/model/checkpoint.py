@@ -19,13 +19,22 @@ from huggingface_hub import save_torch_state_dict
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
-from weft.errors import CheckpointError, explain_arguments, find_by_name
+from weft.errors import (
+    SHOWN_CHARACTERS,
+    CheckpointError,
+    describe_error,
+    explain_arguments,
+    find_by_name,
+    shorten,
+    show,
+)
 from weft.model.dream import DreamConfig
 from weft.model.dream_layout import DreamLayout
 from weft.model.layout import Fields, Layout
 from weft.model.llada import LladaConfig
 from weft.model.llada_layout import LladaLayout
 from weft.records.files import write_text
+from weft.records.model_files import read_model_json
 from weft.records.weights import list_weight_files
 
 DTYPES = {"F64": torch.float64, "F32": torch.float32, "BF16": torch.bfloat16, "F16": torch.float16}
@@ -199,30 +208,24 @@ def find_family(family: str) -> Layout:
     return find_by_name("family", family, layouts, error=CheckpointError)
 
 
-def read_json(file: Path) -> Fields:
-    """Read a JSON object of a checkpoint directory, with or without a byte order mark."""
-    try:
-        fields = json.loads(file.read_text("utf-8-sig"))
-    except FileNotFoundError as error:
-        raise CheckpointError(
-            f"{file.parent} must be a checkpoint directory with {file.name}, but the file is missing"
-        ) from error
-    except (OSError, ValueError, RecursionError) as error:
-        raise CheckpointError(f"{file} must be JSON: {error}") from error
-    if not isinstance(fields, dict):
-        raise CheckpointError(f"{file} must contain a JSON object, got {type(fields).__name__}")
-    return fields
-
-
 def _read_config(folder: Path) -> tuple[Layout, Any]:
     file = folder / "config.json"
-    fields = read_json(file)
+    fields = read_model_json(file)
     for layout in LAYOUTS:
         if fields.get("model_type") == layout.model_type:
             layout.check(fields, file)
-            return layout, layout.to_config(fields)
+            return layout, _to_config(layout, fields, file)
     known = " or ".join(repr(layout.model_type) for layout in LAYOUTS)
-    raise CheckpointError(f"{file}: model_type must be {known}, got {fields.get('model_type')!r}")
+    raise CheckpointError(f"{file}: model_type must be {known}, got {show(fields.get('model_type'))}")
+
+
+def _to_config(layout: Layout, fields: Fields, file: Path) -> Any:
+    try:
+        return layout.to_config(fields)
+    except Exception as error:  # transformers checks the types of further fields in several ways
+        raise CheckpointError(
+            f"{file} must describe a network of weft, got {shorten(describe_error(error))}; restore the file"
+        ) from error
 
 
 def _match(folder: Path, layout: Layout, model: nn.Module) -> dict[str, _Stored]:
@@ -236,7 +239,7 @@ def _match(folder: Path, layout: Layout, model: nn.Module) -> dict[str, _Stored]
     if missing or extra:
         raise CheckpointError(
             f"{folder} must contain exactly the {len(expected)} tensors that its config.json implies; "
-            f"missing: {missing[:5] or 'none'}, unexpected: {extra[:5] or 'none'}; "
+            f"missing: {show(missing[:5] or 'none')}, unexpected: {show(extra[:5] or 'none')}; "
             "download the checkpoint again"
         )
     for name, entry in matched.items():
@@ -261,8 +264,8 @@ def _inventory(folder: Path) -> dict[str, _Stored]:
             for name in handle.keys():  # noqa: SIM118 - a handle is not a mapping
                 if name in entries:
                     raise CheckpointError(
-                        f"{folder}: tensor {name} must be stored once, got it in {entries[name].file.name} "
-                        f"and in {file.name}"
+                        f"{folder}: tensor {shorten(name, SHOWN_CHARACTERS)} must be stored once, got it in "
+                        f"{entries[name].file.name} and in {file.name}"
                     )
                 part = handle.get_slice(name)
                 entries[name] = _Stored(file, name, tuple(part.get_shape()), part.get_dtype())
@@ -277,5 +280,5 @@ def open_weights(file: Path) -> Iterator[Any]:
             yield handle
     except SafetensorError as error:
         raise CheckpointError(
-            f"{file} is not a valid safetensors file ({error}); download it again"
+            f"{file} is not a valid safetensors file ({shorten(str(error))}); download it again"
         ) from error

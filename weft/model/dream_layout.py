@@ -2,9 +2,9 @@
 
 from typing import ClassVar
 
-from weft.errors import CheckpointError
+from weft.errors import CheckpointError, show
 from weft.model.dream import DreamForMaskedDiffusion
-from weft.model.layout import Fields, Layout
+from weft.model.layout import Fields, Layout, is_size
 
 MODULES = (
     "model.embed_tokens",
@@ -63,15 +63,17 @@ class DreamLayout(Layout):
         super().check(fields, source)
         head_dim = fields["hidden_size"] // fields["num_attention_heads"]
         if fields.get("head_dim") not in (None, head_dim):
-            raise CheckpointError(f"{source}: head_dim must be {head_dim}, got {fields['head_dim']}")
+            raise CheckpointError(f"{source}: head_dim must be {head_dim}, got {show(fields['head_dim'])}")
         for name in ("rope_scaling", "rope_parameters"):
             described = fields.get(name) or {}
+            if not isinstance(described, dict):
+                raise CheckpointError(f"{source}: {name} must be an object, got {show(described)}")
             kind = described.get("rope_type", described.get("type", "default"))
             if kind != "default":
-                raise CheckpointError(f"{source}: {name} must be of type 'default', got {kind!r}")
+                raise CheckpointError(f"{source}: {name} must be of type 'default', got {show(kind)}")
         thetas = _rope_thetas(fields)
         if len(thetas) != 1:
-            raise CheckpointError(f"{source} must have one rope_theta, got {sorted(thetas) or 'none'}")
+            raise CheckpointError(f"{source} must have one rope_theta, got {show(sorted(thetas) or 'none')}")
 
     def rope_theta(self, fields: Fields) -> float:
         """Return the base of the rotary embedding, which older and newer files store in different fields."""
@@ -82,4 +84,7 @@ class DreamLayout(Layout):
 def _rope_thetas(fields: Fields) -> set[float]:
     """Return the values of the rotary base in the fields of older and newer files."""
     thetas = (fields.get("rope_theta"), (fields.get("rope_parameters") or {}).get("rope_theta"))
-    return {float(theta) for theta in thetas if theta is not None}
+    given = [theta for theta in thetas if theta is not None]
+    if not all(is_size(theta, is_whole=False) for theta in given):
+        raise CheckpointError(f"rope_theta in config.json must be a positive number, got {show(given)}")
+    return {float(theta) for theta in given}

@@ -9,9 +9,15 @@ from typing import Any, ClassVar
 
 from transformers import PreTrainedConfig
 
-from weft.errors import CheckpointError
+from weft.errors import CheckpointError, show
 
 Fields = dict[str, Any]
+REAL_FIELDS = frozenset({"rms_norm_eps", "rope_theta"})
+"""Sizes that need not be whole numbers."""
+MAX_LAYERS = 1000
+"""Largest number of layers of a network. Even without memory for its parameters, each layer takes time."""
+MAX_SIZE = 10**9
+"""Largest value of a size. The base of the rotary embedding is the largest, 500,000 for LLaDA."""
 
 
 class Layout:
@@ -77,9 +83,21 @@ class Layout:
         if missing:
             raise CheckpointError(f"{source} must have the fields {missing}, but they are missing")
         sizes = self._sizes(fields)
-        wrong = {name: value for name, value in sizes.items() if not _is_positive(value)}
+        wrong = {
+            name: value
+            for name, value in sizes.items()
+            if not is_size(value, is_whole=name not in REAL_FIELDS)
+        }
         if wrong:
-            raise CheckpointError(f"{source}: the following fields must be positive numbers, got {wrong}")
+            raise CheckpointError(
+                f"{source}: the following fields must be positive numbers, got {show(wrong)}; all but "
+                f"{sorted(REAL_FIELDS)} must be whole, and none above {MAX_SIZE:,}"
+            )
+        layers = next(sizes[name] for name, ours in self.sizes.items() if ours == "num_hidden_layers")
+        if layers > MAX_LAYERS:
+            raise CheckpointError(
+                f"{source}: the number of layers must be at most {MAX_LAYERS:,}, got {layers:,}"
+            )
         size = [sizes[name] for name, ours in self.sizes.items() if ours == "vocab_size"][-1]
         outside = {
             name: fields[name]
@@ -89,7 +107,7 @@ class Layout:
         if outside:
             raise CheckpointError(
                 f"{source}: ids of tokens must be whole numbers from 0 to {size - 1}, the vocabulary of the "
-                f"model, got {outside}; restore the file"
+                f"model, got {show(outside)}; restore the file"
             )
         other = {
             name: fields[name]
@@ -98,7 +116,7 @@ class Layout:
         }
         if other:
             raise CheckpointError(
-                f"{source}: the following fields describe a network that weft does not support: {other}"
+                f"{source}: the following fields describe a network that weft does not support: {show(other)}"
             )
         for whole, part in self.multiples:
             if sizes[whole] % sizes[part]:
@@ -145,5 +163,7 @@ def _is_token(value: Any, vocab_size: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < vocab_size
 
 
-def _is_positive(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and value > 0
+def is_size(value: Any, *, is_whole: bool) -> bool:
+    """Return True for a positive number that is not absurdly large; NaN and infinity are not."""
+    kinds = int if is_whole else int | float
+    return isinstance(value, kinds) and not isinstance(value, bool) and 0 < value <= MAX_SIZE

@@ -1,24 +1,21 @@
 """Load and check the tokenizer of a checkpoint directory."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from transformers import PreTrainedTokenizerBase, PreTrainedTokenizerFast, Qwen2Tokenizer
 
-from weft.errors import CheckpointError, describe_error
+from weft.errors import CheckpointError, describe_error, shorten
 from weft.model.checkpoint import read_config
+from weft.model.limited import LimitError, run_limited
+from weft.records.model_files import TOKENIZER_FILES, require_model_file
 
-TOKENIZER_FILES = (
-    "added_tokens.json",
-    "chat_template.jinja",
-    "generation_config.json",
-    "merges.txt",
-    "special_tokens_map.json",
-    "tokenizer.json",
-    "tokenizer_config.json",
-    "vocab.json",
-)
-"""Files that a copy of a checkpoint directory needs beside configuration and weights."""
-
+PANIC = "PanicException"
+"""Name of the class of errors in Rust code, which cannot be imported."""
+RUNS = (*(character * 3000 for character in "a1 \n."), "aA1 .-" * 500)
+"""Texts by which it is checked that a tokenizer splits texts in bounded time. A regular expression whose time
+grows exponentially takes for ever on one of them."""
 PROBE = ("What is 7319 and 1?", "It is 7320.")
 """Question and answer by which a chat template is checked."""
 
@@ -55,12 +52,36 @@ def load_tokenizer(path: str | Path, *, mask_token_id: int | None = None) -> Pre
             f"{path} must contain a tokenizer (tokenizer.json), got {absence}; correct the path or fetch "
             "it again"
         )
-    try:
+    for name in TOKENIZER_FILES:
+        if (folder / name).exists():
+            require_model_file(folder / name)
+    with _damage_explained(folder):
         tokenizer = tokenizer_class.from_pretrained(str(path), local_files_only=True)
-    except Exception as error:  # the tokenizers library raises Exception for a damaged file
+        return _complete(folder, tokenizer, mask_token_id)
+
+
+@contextmanager
+def _damage_explained(folder: Path) -> Iterator[None]:
+    """Raise a CheckpointError for whatever the libraries raise for a damaged tokenizer."""
+    try:
+        yield
+    except CheckpointError:
+        raise
+    except BaseException as error:
+        # The tokenizers library raises Exception for a damaged file, or a panic, which is no Exception.
+        if not (isinstance(error, Exception) or type(error).__name__ == PANIC):
+            raise
         raise CheckpointError(
-            f"{path} must contain a tokenizer (tokenizer.json), got {describe_error(error)}; fetch it again"
+            f"{folder} must contain a tokenizer (tokenizer.json), got "
+            f"{shorten(describe_error(error))}; fetch it again"
         ) from error
+
+
+def _complete(
+    folder: Path, tokenizer: PreTrainedTokenizerBase, mask_token_id: int | None
+) -> PreTrainedTokenizerBase:
+    """Set the tokens that a tokenizer does not declare, and check it."""
+    path = folder
     if tokenizer.mask_token_id is None and mask_token_id is not None:
         tokenizer.mask_token = tokenizer.convert_ids_to_tokens(mask_token_id)
     if tokenizer.mask_token_id is None:
@@ -77,6 +98,7 @@ def load_tokenizer(path: str | Path, *, mask_token_id: int | None = None) -> Pre
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
     _check_ids(folder, tokenizer)
+    _check_splitting(folder, tokenizer)
     check_template(folder, tokenizer)
     return tokenizer
 
@@ -91,12 +113,23 @@ def _check_ids(folder: Path, tokenizer: PreTrainedTokenizerBase) -> None:
         "end-of-text": tokenizer.eos_token_id,
         "padding": tokenizer.pad_token_id,
     }
-    for name, token_id in ids.items():
+    largest = max(tokenizer.get_vocab().values(), default=0)
+    for name, token_id in {**ids, "last": largest}.items():
         if not 0 <= token_id < size:
             raise CheckpointError(
                 f"{folder}: the id of the {name} token must be from 0 to {size - 1}, the vocabulary of "
                 f"config.json, got {token_id}; use the tokenizer of the model"
             )
+
+
+def _check_splitting(folder: Path, tokenizer: PreTrainedTokenizerBase) -> None:
+    """Check that long runs of a character are split into tokens in bounded time."""
+    try:
+        run_limited(lambda: [len(tokenizer(text)["input_ids"]) for text in RUNS])
+    except LimitError as error:
+        raise CheckpointError(
+            f"{folder}: the tokenizer must split long texts into tokens, got {error}; fetch it again"
+        ) from error
 
 
 def check_template(folder: Path, tokenizer: PreTrainedTokenizerBase) -> None:
@@ -115,14 +148,18 @@ def check_template(folder: Path, tokenizer: PreTrainedTokenizerBase) -> None:
     question, answer = PROBE
     user = [{"role": "user", "content": question}]
     dialogue = [*user, {"role": "assistant", "content": answer}]
-    try:
+
+    def format_probe() -> list[str]:
         prompt = str(tokenizer.apply_chat_template(user, tokenize=False, add_generation_prompt=True))
         silent = str(tokenizer.apply_chat_template(user, tokenize=False))
-        whole = str(tokenizer.apply_chat_template(dialogue, tokenize=False))
-    except Exception as error:  # a template is a program that may fail in any way
+        return [prompt, silent, str(tokenizer.apply_chat_template(dialogue, tokenize=False))]
+
+    try:
+        prompt, silent, whole = run_limited(format_probe)
+    except LimitError as error:
         raise CheckpointError(
             f"{file}: the chat template must format a question and an answer without further variables, got "
-            f"{describe_error(error)}; restore the template of the published model"
+            f"{error}; restore the template of the published model"
         ) from error
     if question not in prompt or question not in whole or answer not in whole:
         raise CheckpointError(

@@ -229,7 +229,7 @@ def read_text(
     """
     try:
         if max_bytes is not None:
-            _require_regular(path, max_bytes, error=error, remedy=remedy)
+            require_regular(path, max_bytes, error=error, remedy=remedy)
         content = path.read_bytes()
     except FileNotFoundError as cause:
         raise error(f"{path}: expected a file, got none; {remedy}") from cause
@@ -238,7 +238,7 @@ def read_text(
     return decode_text(content, path, error=error, remedy=remedy)
 
 
-def _require_regular(path: Path, max_bytes: int, *, error: type[WeftError], remedy: str) -> None:
+def require_regular(path: Path, max_bytes: int, *, error: type[WeftError], remedy: str) -> None:
     """Check that a path is a regular file of at most this size; a device or a pipe may never end."""
     status = path.stat()
     if not stat.S_ISREG(status.st_mode):

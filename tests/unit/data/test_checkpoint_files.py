@@ -64,7 +64,7 @@ def test_a_whole_checkpoint_passes(folder):
             shutil.rmtree,
             "expected a checkpoint directory at .*model, got none; correct the path",
         ),
-        (lambda f: (f / "config.json").unlink(), "config.json: expected a file, got none"),
+        (lambda f: (f / "config.json").unlink(), "with config.json, but the file is missing"),
         (lambda f: (f / "config.json").write_text("{"), "config.json must be JSON"),
         (lambda f: (f / "config.json").write_text("[]"), "config.json must contain a JSON object, got list"),
         (lambda f: edit(f / "config.json", model_type="llama"), "model_type must be one of .*, got 'llama'"),
@@ -83,7 +83,7 @@ def test_a_whole_checkpoint_passes(folder):
         ),
         (
             lambda f: (f / "tokenizer_config.json").unlink(),
-            "tokenizer_config.json: expected a file, got none",
+            "with tokenizer_config.json, but the file is missing",
         ),
         (lambda f: (f / "chat_template.jinja").unlink(), "must contain a chat template"),
         (
@@ -99,7 +99,7 @@ def test_a_whole_checkpoint_passes(folder):
         (lambda f: (f / "model-1.safetensors").write_bytes(b""), "is not a valid safetensors file"),
         (
             without_a_tensor,
-            "model-2.safetensors must contain the .* 1 are missing, such as model.transformer",
+            "model-2.safetensors must contain the .* 1 are missing, such as 'model.transformer",
         ),
         (
             lambda f: (f / "model.safetensors.index.json").write_text("{}"),

@@ -111,5 +111,8 @@ def test_a_missing_field_is_named(read, missing):
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '"LORA"', "[" * 100_000, described().encode("utf-16")])
 def test_a_file_that_holds_no_json_object_is_refused(read, text):
-    with pytest.raises(CheckpointError, match=f"{ADAPTER_CONFIG} must (be JSON|contain a JSON object)"):
+    with pytest.raises(
+        CheckpointError,
+        match=f"{ADAPTER_CONFIG}(, line 1: expected UTF-8| must (be JSON|contain a JSON object))",
+    ):
         read(text)

@@ -179,14 +179,16 @@ def test_an_index_cannot_lead_out_of_the_directory(directory):
     (directory / "model.safetensors.index.json").write_text(
         json.dumps({"weight_map": {"x": "../../etc/passwd"}})
     )
-    with pytest.raises(CheckpointError, match=r"must contain passwd"):
+    with pytest.raises(CheckpointError, match=r"files of its own directory under weight_map, got .*passwd"):
         load_model(directory)
 
 
 @pytest.mark.parametrize("text", ["{", "[]", '{"weight_map": 3}', '{"weight_map": {"x": 3}}'])
 def test_a_broken_index_is_named(directory, text):
     (directory / "model.safetensors.index.json").write_text(text)
-    with pytest.raises(CheckpointError, match="must list the weights as published"):
+    with pytest.raises(
+        CheckpointError, match=r"index.json must (list the weights as published|be JSON|contain a JSON)"
+    ):
         load_model(directory)
 
 
