@@ -17,7 +17,7 @@ export PATH := $(BIN):$(PATH)
 PYTEST := python -m pytest -n 2 --dist worksteal
 EXPERIMENT ?= tiny
 
-.PHONY: run setup test test-slow test-release test-cluster check format same-results bench verdicts rehearse rehearse-wide check-archive plan base results results-tables doctor config-docs docs clean help
+.PHONY: run setup test test-slow test-release test-cluster check format same-results bench verdicts rehearse rehearse-wide drill check-archive plan base results results-tables doctor config-docs docs clean help
 
 run: setup  ## set up and run the default experiment: tables, figures, report
 	snakemake --cores all --config experiment=$(EXPERIMENT)
@@ -82,6 +82,10 @@ bench: setup  ## measure the start of commands, the report, and speed and memory
 
 verdicts: setup  ## score MATH-500 answers alone and beside 16 busy processes; the scores must be equal (GENERATIONS=<folder>)
 	python -m perf verdicts $(or $(GENERATIONS),../shared/data/d1_baselines)
+
+drill: setup  ## interrupt a small experiment at random and compare with an undisturbed run (FAULTS=50 SEED=1)
+	python -m tools.drill results/drill/seed$(or $(SEED),1) --faults $(or $(FAULTS),50) --seed $(or $(SEED),1) \
+	  $(if $(DAMAGE),--damage "$(DAMAGE)")
 
 rehearse-wide: setup  ## train and sample two layers of LLaDA-8B's width at 4,096 tokens on the processor (7 minutes, 6.2 GiB)
 	python -m tools.rehearse_wide results/wide

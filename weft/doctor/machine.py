@@ -23,8 +23,8 @@ PYTHONS = ((3, 11), (3, 14))
 FEW_OPEN_FILES, TOO_FEW_OPEN_FILES = 1024, 128
 """Limits of open files below which a large run may fail, and below which a small run fails.
 
-The first is the usual limit of Linux; the second is about the number that the busiest process of the small
-experiments has open (docs/log.md)."""
+The first is the usual limit of Linux; the second is about four times the number that the busiest process of
+the small experiments had open (docs/log.md)."""
 SHARED_BYTES = 66 * 2**20
 """Shared memory of a rank on CPUs, in bytes: the struct ``allreduce_workspace`` of DeepSpeed 0.19.8
 (csrc/cpu/comm/shm.cpp) has two buffers of 1 MiB and two of 32 MiB."""

@@ -26,6 +26,8 @@ from weft.training.resume import make_state_folder
 
 SAVE_STEPS = 1000
 """Optimiser steps between checkpoints for resuming."""
+WALL_TIMES = frozenset({"train_runtime", "train_samples_per_second", "train_steps_per_second"})
+"""Keys of the Trainer's log entries that measure time."""
 NUM_NUMBERS = 100
 """Numbers that are single tokens."""
 NUMBER_PERIODS = (2.0, 3.0, 4.0, 5.0, 7.0, 10.0, 15.0, 20.0, 30.0, 45.0, 60.0, 100.0)
@@ -70,7 +72,10 @@ def pretrain_base(experiment: FineTuning, out: Path, *, threads: int, device: st
 
 
 def pretrain(recipe: Pretraining, out: Path, *, state: Path, device: str) -> list[JsonObject]:
-    """Train tokenizer and model, write a LLaDA checkpoint, and return the last log entry of each phase."""
+    """Train tokenizer and model, write a LLaDA checkpoint, and return the last log entry of each phase.
+
+    The entries contain no wall times, so that two runs of one pretraining give the same files.
+    """
     set_seed(recipe.seed)
     tokenizer = train_tokenizer(tokenizer_texts(recipe), vocab_size=recipe.vocab_size)
     model = build_model(recipe, tokenizer)
@@ -85,7 +90,8 @@ def pretrain(recipe: Pretraining, out: Path, *, state: Path, device: str) -> lis
         trainer.add_callback(DigestCallback(trainer.accelerator, folder))
         checkpoint = take_sound_checkpoint(folder)
         trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
-        logs.append(dict(trainer.state.log_history[-1]))
+        entry = trainer.state.log_history[-1]
+        logs.append({name: value for name, value in entry.items() if name not in WALL_TIMES})
     save_model(model, out)
     tokenizer.save_pretrained(out)
     return logs
