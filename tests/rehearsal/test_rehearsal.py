@@ -148,6 +148,40 @@ def test_data_and_model_are_the_same_from_hub_cache_and_offline_copies(
     assert {entry["commit"] for entry in noted.values()} == {None}
 
 
+@pytest.mark.slow
+def test_what_is_fetched_into_a_folder_prepares_everything_without_a_network(
+    hub, address, tmp_path, monkeypatch, capsys
+):
+    file = write_experiment(tmp_path, differences())
+
+    def weft(*arguments):
+        monkeypatch.setattr(sys, "argv", ["weft", "data", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        printed = capsys.readouterr()
+        assert not ended.value.code, printed.err
+        return printed.out
+
+    monkeypatch.setattr(time, "sleep", lambda _: None)
+    point_client(monkeypatch, address, tmp_path / "cache")
+    weft("fetch", file, "--out", tmp_path / "here", "--offline", f"{address}/mirror")
+    assert requested_code(hub) == []
+    carried = (tmp_path / "here").rename(tmp_path / "there")
+    file.unlink()
+    requests = len(hub.requests)
+    point_client(monkeypatch, NOWHERE, tmp_path / "empty", is_offline=True)
+    assert "all as in the manifest" in weft("fetch", "--check", carried)
+    options = ["--experiment", carried / "experiments" / file.name, "--offline", carried, "--out"]
+    weft("base", *options, tmp_path / "base")
+    published = {name for name in llada_files() if not name.endswith((".py", ".md"))}
+    assert {path.name for path in (tmp_path / "base").iterdir()} == published
+    for name in ("s1k", "s1k.1.1", "openr1"):
+        weft("dataset", name, *options, tmp_path / name)
+    for name in ("sudoku", "countdown", "gsm8k", "math500"):
+        weft("benchmark", name, *options, tmp_path / name)
+    assert len(hub.requests) == requests
+
+
 def run_workflow(folder, file, address, *targets, timeout=600):
     """Run Snakemake with the hub at the address, and return its output."""
     command = [

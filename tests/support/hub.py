@@ -34,6 +34,7 @@ class Hub:
         stored_from: size in bytes from which files have a storage address; None for no such address.
         broken: paths in the repositories for which the server fails (status 500).
         mirror: path below ``/mirror/`` -> content.
+        stalled: paths in the repositories whose content the server does not send before the event.
     """
 
     files: dict[str, dict[str, dict[str, bytes]]] = field(default_factory=dict)
@@ -44,6 +45,7 @@ class Hub:
     stored_from: int | None = None
     broken: set[str] = field(default_factory=set)
     mirror: dict[str, bytes] = field(default_factory=dict)
+    stalled: dict[str, threading.Event] = field(default_factory=dict)
 
     def put(self, repo, path, content, *, commit=COMMIT, moves_main=True):
         commits = self.files.setdefault(repo, {})
@@ -173,6 +175,8 @@ def handler(hub):
             self.end_headers()
             if not with_body:
                 return
+            if name in hub.stalled:
+                hub.stalled[name].wait()
             end = len(content)
             if hub.cut_after:
                 end = min(end, start + hub.cut_after.pop(0))
