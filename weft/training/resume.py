@@ -104,17 +104,17 @@ def require_same_origin(state: Path, division: Division, software: Software) -> 
         ) from error
     before, now = began.division.as_object(), division.as_object()
     changed = [name for name in now if before[name] != now[name]]
-    written = f"this run has a checkpoint after optimiser step {checkpoint_step(checkpoint)}, which"
+    begun = f"this run has a checkpoint after optimiser step {checkpoint_step(checkpoint)}"
     anew = f"or delete {state} to train from the beginning"
     if changed:
         old, new = (", ".join(f"{name}={values[name]}" for name in changed) for values in (before, now))
         raise TrainingError(
-            f"{written} can be resumed only with {old}, got {new}; run it again with {old} to continue, "
+            f"{begun}, which can be resumed only with {old}, got {new}; run it again with {old} to continue, "
             f"{anew}"
         )
     if different := software.differences(began.software):
         raise TrainingError(
-            f"{written} was written by {', '.join(different)}; use this version again to continue, {anew}"
+            f"{begun}, which was written by {', '.join(different)}; use this version again to continue, {anew}"
         )
 
 
