@@ -126,14 +126,16 @@ def test_a_process_reads_a_file_and_its_links_once(tmp_path, files_read):
     assert files_read == ["first", "copy", "first"], "a change is noticed"
 
 
-def test_a_base_model_is_read_once_to_be_checked_placed_and_used(tmp_path, files_read):
+def test_a_base_model_is_read_once_to_be_checked_and_once_when_it_was_copied(tmp_path, files_read):
     out = tmp_path / "base"
     result = CliRunner().invoke(app, ["data", "base", "--experiment", "tiny", "--out", str(out)])
     assert result.exit_code == 0, result.output
-    assert files_read.count("model.safetensors") == 1
+    shipped = provenance.PACKAGE_ROOT.parent / "experiments/tiny-base/model.safetensors"
+    assert not (out / "model.safetensors").samefile(shipped), "an edit must not change the shipped model"
+    assert files_read.count("model.safetensors") == 2
     provenance._HASHED.clear()  # as in the processes that train and sample
     assert stored_digest(out) == json.loads(provenance_file(out).read_text())["sha256"]
-    assert files_read.count("model.safetensors") == 1
+    assert files_read.count("model.safetensors") == 2
 
 
 @pytest.mark.parametrize("damaged", [None, "{", '{"files": {"a": 1}}'])

@@ -24,7 +24,7 @@ from weft.data.pins import pins_path
 from weft.errors import ConfigError, find_by_name
 from weft.records import Example
 from weft.records.checks import join_places
-from weft.records.files import atomic_directory, link_or_copy, read_lines, write_json, write_lines
+from weft.records.files import atomic_directory, copy_file, link_or_copy, read_lines, write_json, write_lines
 
 data_app = typer.Typer(
     help="Generate or download questions, training examples and the base model.", no_args_is_help=True
@@ -277,7 +277,15 @@ def _model_files(folder: Path) -> list[Path]:
 
 
 def _place(files: Iterable[Path], out: Path) -> None:
-    """Create a folder with the files of a checkpoint or an adapter."""
+    """Create a folder with the files of a checkpoint or an adapter.
+
+    Files in the cache of the hub client are linked, because a model of 8B parameters has 16 GB, and the cache
+    can be downloaded again. Files that are shipped, or that belong to the user, are copied: an edit of a
+    result must not change them.
+    """
+    from weft.data.hub import cached_commit
+
     with atomic_directory(out) as folder:
         for file in files:
-            link_or_copy(file, folder / file.name)
+            place = link_or_copy if cached_commit(file) is not None else copy_file
+            place(file, folder / file.name)

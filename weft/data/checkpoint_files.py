@@ -66,7 +66,12 @@ def _check_tokenizer(folder: Path) -> None:
     for name in TOKENIZER_FILES:
         if (folder / name).exists():
             require_model_file(folder / name)
-    if not settings.get("chat_template") and not (template.exists() and template.stat().st_size):
+    if template.exists() and not template.read_bytes().strip():
+        raise CheckpointError(
+            f"{template} must contain a chat template, got an empty file, with which every prompt is empty; "
+            "download it again, or delete it to use the template in tokenizer_config.json"
+        )
+    if not settings.get("chat_template") and not template.exists():
         raise CheckpointError(
             f"{folder} must contain a chat template, in {TOKENIZER_CONFIG} or chat_template.jinja, got none; "
             "add the template of the published instruction model"

@@ -37,7 +37,7 @@ def encode_prompt(
 
     Raises:
         DataError: a text contains a special token, a turn is not valid, or the chat template refuses the
-            turns.
+            turns or leaves out a text.
     """
     turns = [*map(_as_message, history), _as_message({"role": "user", "content": question})]
     text = _apply_template(tokenizer, turns, special_tokens)
@@ -158,13 +158,22 @@ def _apply_template(
         for message in messages
     ]
     try:
-        return str(tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True))
+        text = str(tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True))
     except Exception as error:  # a template is a program that may fail in any way
         raise DataError(
             f"the chat template of {tokenizer.name_or_path or 'the tokenizer'} must accept turns of "
             f"{[message.role for message in messages]}, got {describe_error(error)}; change the turns or the "
             "template"
         ) from error
+    for turn in turns:
+        if turn["content"].strip() not in text:  # templates may remove space around a text
+            raise DataError(
+                f"the chat template of {tokenizer.name_or_path or 'the tokenizer'} must write the text of "
+                f"every turn, got a prompt of {len(text)} characters without the text of the {turn['role']} "
+                f"{turn['content']!r:.60}; restore the template of the published model (chat_template.jinja, "
+                "which may be empty)"
+            )
+    return text
 
 
 def _part_name(message: Message) -> str:

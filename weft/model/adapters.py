@@ -25,6 +25,7 @@ from weft.model.checkpoint import (
     open_weights,
     read_config,
     read_family,
+    require_finite,
 )
 from weft.model.layout import Fields, Layout
 from weft.model.limited import LimitError, run_limited
@@ -52,7 +53,7 @@ def load_adapter(model: nn.Module, adapter_dir: str | Path) -> "PeftModel":
 
     Raises:
         CheckpointError: a file is missing or unreadable, the adapter is not plain LoRA, a tensor does not
-            fit, or a target module has no tensor.
+            fit or is not finite, or a target module has no tensor.
     """
     from peft import LoraConfig, PeftModel
 
@@ -225,9 +226,13 @@ def export_adapter(
 
 
 def _read_adapter(folder: Path) -> tuple[Fields, dict[str, Tensor]]:
-    fields = read_adapter_config(folder)
-    with open_weights(require_weights(folder / ADAPTER_WEIGHTS)) as handle:
-        return fields, {key: handle.get_tensor(key) for key in handle.keys()}  # noqa: SIM118
+    fields, file = read_adapter_config(folder), require_weights(folder / ADAPTER_WEIGHTS)
+    with open_weights(file) as handle:
+        tensors = {key: handle.get_tensor(key) for key in handle.keys()}  # noqa: SIM118
+    for key, tensor in tensors.items():
+        if tensor.is_floating_point():  # others are refused with their module
+            require_finite(tensor, key, source=file)
+    return fields, tensors
 
 
 def _by_our_modules(

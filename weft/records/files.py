@@ -33,6 +33,8 @@ from weft.records.full_disk import explain_full_disk
 LOG = logging.getLogger("weft")
 RecordT = TypeVar("RecordT", bound=Record)
 
+COPIED_BYTES = 2**26
+"""Bytes that are copied at a time."""
 SHOWN_CHARACTERS = 80
 """Length to which a wrong value is truncated in a message."""
 MAKE_AGAIN = "make the file again"
@@ -86,13 +88,29 @@ def move(source: Path, target: Path) -> None:
 
 
 def link_or_copy(source: Path, target: Path) -> None:
-    """Create a hard link, or a copy with the same time if the file system does not support hard links."""
+    """Create a hard link, or a copy with the same time if the file system does not support hard links.
+
+    An edit of the target in place also changes the source. Links to files that weft has not written itself
+    are therefore not made; see `copy_file`.
+    """
     try:
         target.hardlink_to(source.resolve())
     except OSError:
-        shutil.copyfile(source, target)
-        status = source.stat()
-        os.utime(target, ns=(status.st_atime_ns, status.st_mtime_ns))
+        copy_file(source, target)
+
+
+def copy_file(source: Path, target: Path) -> None:
+    """Copy a file with its time; some file systems share the content until one of both is changed."""
+    with source.open("rb") as read, target.open("wb") as written:
+        try:
+            while os.copy_file_range(read.fileno(), written.fileno(), COPIED_BYTES):
+                pass
+        except OSError:  # not supported by this file system, or between these two
+            written.seek(read.seek(0))
+            written.truncate()
+            shutil.copyfileobj(read, written, COPIED_BYTES)
+    status = source.stat()
+    os.utime(target, ns=(status.st_atime_ns, status.st_mtime_ns))
 
 
 def link_tree(source: Path, out: Path) -> None:

@@ -8,6 +8,7 @@ from transformers import TrainerCallback
 
 from weft.config.training import LearningCurve
 from weft.layout import snapshot_folder
+from weft.model.checkpoint import require_finite
 from weft.records.files import atomic_directory
 
 if TYPE_CHECKING:
@@ -47,8 +48,11 @@ class SnapshotCallback(TrainerCallback):
 
 
 def save_adapter(trainer: "DiffusionTrainer", tensors: dict[str, Any], out: Path) -> None:
-    """Write the adapter of a trained model, whose parameters are given in full."""
+    """Write the adapter of a trained model, whose parameters are given in full and must be finite."""
     trained = trainer.accelerator.unwrap_model(trainer.model)
+    for name, tensor in tensors.items():
+        if ".lora_" in name:
+            require_finite(tensor, name, source=out)
     for settings in trained.peft_config.values():
         if not isinstance(settings.target_modules, str):  # a regular expression
             # PEFT would write the set in random order.

@@ -87,6 +87,10 @@ def test_a_whole_checkpoint_passes(folder):
         ),
         (lambda f: (f / "chat_template.jinja").unlink(), "must contain a chat template"),
         (
+            lambda f: (f / "chat_template.jinja").write_text("\n"),
+            "chat_template.jinja must contain a chat template, got an empty file",
+        ),
+        (
             lambda f: (f / "model-2.safetensors").unlink(),
             "must contain model-2.safetensors, but it is missing",
         ),

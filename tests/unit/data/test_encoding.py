@@ -176,3 +176,24 @@ def test_the_turns_before_a_question_may_be_dictionaries(tokenizer):
 def test_what_is_no_turn_is_refused(tokenizer, question, history):
     with pytest.raises(DataError, match="a turn must have a role"):
         encode_prompt(tokenizer, question, history=history)
+
+
+@pytest.mark.parametrize(
+    "template",
+    ["", "{% for turn in messages %}{{ turn.role }}{% endfor %}", "{{ messages[0].content }}"],
+    ids=["empty", "roles only", "first turn only"],
+)
+def test_a_prompt_without_its_question_is_refused(tokenizer, template):
+    deaf = copy.deepcopy(tokenizer)
+    deaf.chat_template = template
+    history = [{"role": "user", "content": "Hello."}, {"role": "assistant", "content": "Hi."}]
+    with pytest.raises(
+        DataError, match=r"must write the text of every turn, got a prompt of .* restore the tem"
+    ):
+        encode_prompt(deaf, "What is 2+2?", history=history)
+
+
+def test_a_template_may_remove_space_around_a_question(tokenizer):
+    trimming = copy.deepcopy(tokenizer)
+    trimming.chat_template = ALWAYS_A_HEADER
+    assert encode_prompt(trimming, "  2+2? \n") == encode_prompt(trimming, "2+2?")

@@ -8,7 +8,7 @@ from safetensors.torch import load_file, save_file
 
 from weft.errors import CheckpointError
 from weft.model import load_model, read_config, save_model
-from weft.model.checkpoint import find_family, find_layout, read_family, stored_dtype
+from weft.model.checkpoint import find_family, find_layout, read_family, require_finite, stored_dtype
 from weft.verify.formula import formula_checkpoint, formula_fields, formula_ids, plain_logits
 from weft.verify.plain.networks import heads, rotate
 from weft.verify.stored import stored_logits
@@ -264,3 +264,41 @@ def test_a_configuration_with_a_byte_order_mark_is_read(formula):
     file = formula / "config.json"
     file.write_bytes(b"\xef\xbb\xbf" + file.read_bytes())
     assert read_config(formula).to_dict() == expected
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16, torch.float16], ids=str)
+@pytest.mark.parametrize("value", [torch.nan, torch.inf, -torch.inf])
+def test_a_number_that_is_not_finite_is_found_anywhere(dtype, value, tmp_path):
+    tensor = torch.linspace(-3, 3, 67, dtype=dtype)
+    require_finite(tensor, "x", source=tmp_path)
+    require_finite(tensor[:0], "x", source=tmp_path)
+    for position in range(len(tensor)):
+        broken = tensor.clone()
+        broken[position] = value
+        with pytest.raises(CheckpointError, match="tensor x must contain finite numbers, got 1 of 67 that"):
+            require_finite(broken, "x", source=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("value", "dtype"),
+    [(torch.nan, torch.bfloat16), (1e30, torch.float16)],
+    ids=["NaN", "too large a number"],
+)
+def test_weights_that_are_not_finite_are_refused_by_tensor_and_file(family, formula, value, dtype):
+    file = formula / "model.safetensors"
+    tensors = load_file(file)
+    tensors[SOME[family]][3] = value
+    save_file(tensors, file)
+    with pytest.raises(
+        CheckpointError, match=f"model.safetensors: tensor {SOME[family]} must contain finite"
+    ):
+        load_model(formula, dtype)
+
+
+def test_weights_that_are_not_finite_are_not_saved(formula, tmp_path):
+    model = load_model(formula)
+    with torch.no_grad():
+        next(model.parameters())[0] = torch.inf
+    with pytest.raises(CheckpointError, match=r"saved: tensor \S+ must contain finite numbers"):
+        save_model(model, tmp_path / "saved")
+    assert not list((tmp_path / "saved").glob("*.safetensors"))

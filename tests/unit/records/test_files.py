@@ -1,6 +1,7 @@
 """The file layer: whole files or none, one form of error, growing files that survive a kill."""
 
 import logging
+import os
 import threading
 
 import pytest
@@ -140,3 +141,30 @@ def test_a_process_that_waits_for_an_output_says_so(tmp_path, caplog):
     finally:
         files.LOG.removeHandler(handler)
         worker.join()
+
+
+@pytest.mark.parametrize("is_supported", [True, False])
+def test_a_copy_has_content_and_time_and_is_not_linked(tmp_path, monkeypatch, is_supported):
+    if not is_supported:
+        calls = []
+
+        def refuse(source, target, count):
+            if calls:
+                raise OSError("not supported")
+            calls.append(os.write(target, os.read(source, 100)))  # a part is copied before it fails
+            return calls[0]
+
+        monkeypatch.setattr(os, "copy_file_range", refuse)
+    source, target = tmp_path / "source", tmp_path / "target"
+    source.write_bytes(bytes(range(256)) * 1000)
+    os.utime(source, (5, 5))
+    files.copy_file(source, target)
+    assert target.read_bytes() == source.read_bytes()
+    assert target.stat().st_mtime == 5
+    assert not target.samefile(source)
+
+
+def test_a_move_renames_a_folder(tmp_path):
+    (tmp_path / "a").mkdir()
+    files.move(tmp_path / "a", tmp_path / "b")
+    assert [path.name for path in tmp_path.iterdir()] == ["b"]

@@ -4,6 +4,7 @@ from peft import LoraConfig
 from transformers import TrainingArguments
 
 from tests.support.models import tiny_model
+from weft.errors import CheckpointError
 from weft.loading import load_model, load_tokenizer
 from weft.model import save_model
 from weft.training.saving import load_for_training
@@ -45,6 +46,19 @@ def test_a_saved_adapter_keeps_a_regular_expression_of_modules(tokenizer, tmp_pa
     model = trained(tokenizer, tmp_path, peft_config=LoraConfig(r=2, target_modules=r".*\.[qv]_proj"))
     again = load_model(tmp_path / "base", adapter=tmp_path / "saved")
     torch.testing.assert_close(logits(again), logits(model))
+
+
+@pytest.mark.parametrize(
+    "settings", [LoraConfig(r=2, target_modules=["q_proj"]), None], ids=["adapter", "whole"]
+)
+def test_what_is_not_finite_is_not_saved(tokenizer, tmp_path, settings):
+    model = trained(tokenizer, tmp_path, peft_config=settings)
+    with torch.no_grad():
+        next(parameter for parameter in model.parameters() if parameter.requires_grad).fill_(torch.nan)
+    arguments = TrainingArguments(str(tmp_path / "state"), use_cpu=True, report_to=[], save_strategy="no")
+    trainer = DiffusionTrainer(model, arguments, ROWS, processing_class=tokenizer, method="sft")
+    with pytest.raises(CheckpointError, match="must contain finite numbers"):
+        trainer.save_model(str(tmp_path / "again"))
 
 
 def test_a_saved_model_is_a_published_checkpoint_with_its_tokenizer(tokenizer, tmp_path):
