@@ -77,6 +77,7 @@ same-results: setup  ## compare all numbers with another commit: BASE=<commit>, 
 bench: setup  ## measure the start of commands, the report, and speed and memory relative to the published code (16 minutes)
 	python -m perf startup
 	python -m perf report
+	python -m perf score
 	python -m perf training
 	python -m perf sampler
 

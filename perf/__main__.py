@@ -99,6 +99,19 @@ def measure_verdicts(
         typer.echo(line)
 
 
+@app.command("score")
+def measure_score(
+    counts: Annotated[
+        list[int] | None, typer.Option("--count", help="Number of answers; repeat in ascending order.")
+    ] = None,
+) -> None:
+    """Measure how the memory of ``weft score`` grows with the number of answers."""
+    from perf.scoring import bench_memory
+
+    for line in bench_memory(**({"counts": counts} if counts else {})):
+        typer.echo(line)
+
+
 def main() -> None:
     """Run the command line; print an expected error as a single message and exit with code 2."""
     try:

@@ -5,18 +5,21 @@ import subprocess
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from perf.report import use_of
 from weft.errors import WeftError
-from weft.records import ScoredExample, Verdict
-from weft.records.files import read_lines
+from weft.records import Generation, ScoredExample, Verdict
+from weft.records.files import read_lines, write_lines
 
 BUSY = "import os, sys\nwhile os.getppid() == int(sys.argv[1]):\n    pass"
 """Program that uses a processor until the process with the given id, which started it, ends."""
+
+MOST_GROWTH = 50 * 10**6
+"""Goal for the growth of the peak memory from the smallest to the largest number of answers, in bytes."""
 
 
 @contextmanager
@@ -68,6 +71,58 @@ def bench_verdicts(folder: Path, *, num_busy: int, passes: int) -> Iterator[str]
                 count = sum(before != after for before, after in pairs)
                 raise WeftError(f"{copy.stem} must give the scores of the pass alone, got {count} others")
     yield f"the score files of all {passes + 1} passes have the same bytes"
+
+
+def bench_memory(*, counts: Sequence[int] = (100_000, 1_000_000)) -> Iterator[str]:
+    """Measure the memory of scoring Sudoku answers against their number.
+
+    Args:
+        counts: numbers of answers, in ascending order.
+
+    Yields:
+        Lines of text.
+
+    Raises:
+        WeftError: scoring failed.
+    """
+    peaks = []
+    with tempfile.TemporaryDirectory() as scratch:
+        for count in counts:
+            answers, out = Path(scratch) / "answers.jsonl", Path(scratch) / "scores.jsonl"
+            write_lines(answers, sudoku_answers(count))
+            options = ["--benchmark", "sudoku", "--out", str(out)]
+            used = use_of(["-m", "weft", "score", *options, str(answers)])
+            peaks.append(used.peak_bytes)
+            yield (
+                f"weft score, {count:,} Sudoku answers ({answers.stat().st_size / 10**6:.0f} MB): "
+                f"{used.peak_bytes / 10**6:.1f} MB at the peak, {used.seconds:.0f} s of processor time"
+            )
+    growth = (peaks[-1] - peaks[0]) / 10**6
+    yield f"the peak grows by {growth:.1f} MB; the goal is at most {MOST_GROWTH / 10**6:g} MB"
+
+
+def sudoku_answers(count: int) -> Iterator[Generation]:
+    """Yield made-up answers to Sudoku puzzles, as long as those that d1 published.
+
+    Args:
+        count: number of answers.
+
+    Yields:
+        The answers, every third of which is right.
+    """
+    solved = "1234341221434321"
+    for number in range(count):
+        digits = f"{number:016b}"[-16:]
+        puzzle = "".join("0" if bit == "1" else cell for bit, cell in zip(digits, solved, strict=True))
+        stated = solved if number % 3 == 0 else puzzle
+        text = "Each row, column and box has all digits once. " * 10
+        yield Generation(
+            example_id=f"{number:016x}",
+            benchmark="sudoku",
+            question=f"Solve the following Sudoku puzzle: {puzzle}\n",
+            reference=solved,
+            generation=f"{text}<answer>\n{stated}\n</answer>",
+        )
 
 
 def _score(files: list[Path], out: Path, name: str) -> str:

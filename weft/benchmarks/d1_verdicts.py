@@ -6,7 +6,7 @@ eval/parse_and_get_acc.py of the same commit counts as right. A file is found by
 """
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator
 from functools import cache
 from importlib import resources
 
@@ -16,25 +16,26 @@ AGREEMENT = "equals_d1"
 """Name of the detail of a score that says whether d1's own code counts the same units as right."""
 
 
-def compare_with_d1(scores: Sequence[ScoredExample], sha256: str) -> list[ScoredExample]:
+def compare_with_d1(
+    scores: Iterable[ScoredExample], sha256: str, *, num_scores: int
+) -> Iterator[ScoredExample]:
     """Add to each score whether d1's own code gives the same verdict.
 
     Args:
         scores: scores of all answers of a generation file under d1 scoring, in file order.
         sha256: SHA-256 of the file.
+        num_scores: number of the answers of the file.
 
-    Returns:
+    Yields:
         The scores; they are unchanged if d1's verdicts on the file are not known.
     """
     units = _load_units().get(sha256, "")
-    if len(units) != len(scores):
-        return list(scores)
-    return [
-        score.model_copy(
-            update={"details": score.details | {AGREEMENT: round(score.credit * score.weight) == int(right)}}
-        )
-        for score, right in zip(scores, units, strict=True)
-    ]
+    if len(units) != num_scores:
+        yield from scores
+        return
+    for score, right in zip(scores, units, strict=True):
+        agrees = round(score.credit * score.weight) == int(right)
+        yield score.model_copy(update={"details": score.details | {AGREEMENT: agrees}})
 
 
 @cache

@@ -4,6 +4,8 @@
 """
 
 import math
+from array import array
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -108,40 +110,65 @@ class Summary(NamedTuple):
     accuracy: float
 
 
+class Tally:
+    """Counts of scores that pass by, for summaries. It keeps eight bytes of each score."""
+
+    def __init__(self) -> None:
+        self._verdicts: Counter[Verdict] = Counter()
+        self._right_units = array("d")  # summed at the end, since the sum must not depend on the order
+        self._num_units = 0
+        self._num_timed_out = 0
+        self._approximations: Counter[str] = Counter()
+
+    def add(self, score: Score | ScoredExample) -> None:
+        """Count a score."""
+        self._verdicts[score.verdict] += 1
+        self._right_units.append(score.credit * score.weight)
+        self._num_units += score.weight
+        if score.verdict is Verdict.UNSCORABLE and score.reason.startswith(TIMED_OUT):
+            self._num_timed_out += 1
+        if isinstance(score, ScoredExample) and score.approximate is not None:
+            self._approximations[score.approximate] += 1
+
+    def watch(self, scores: Iterable[ScoredExample]) -> Iterator[ScoredExample]:
+        """Yield scores and count them."""
+        for score in scores:
+            self.add(score)
+            yield score
+
+    def summarise(self) -> Summary:
+        """Return the counts of verdicts and the pooled accuracy."""
+        right = math.fsum(self._right_units)
+        return Summary(
+            num_examples=self._verdicts.total(),
+            num_correct=self._verdicts[Verdict.CORRECT],
+            num_unscorable=self._verdicts[Verdict.UNSCORABLE],
+            accuracy=right / self._num_units if self._num_units else 0.0,
+        )
+
+    def describe_unscorable(self) -> str:
+        """Describe the unscorable examples in brackets, such as " (2 timed out)"; empty if none timed out."""
+        return f" ({self._num_timed_out} timed out)" if self._num_timed_out else ""
+
+    def describe_approximation(self) -> str | None:
+        """Describe on a single line how answers were sampled approximately; None if all were sampled exactly.
+
+        For example "dual cache; dual cache, threshold 0.9 (8 of 12 answers)".
+        """
+        if not self._approximations:
+            return None
+        text = "; ".join(kind if kind.isprintable() else ascii(kind) for kind in self._approximations)
+        count, total = self._approximations.total(), self._verdicts.total()
+        return text if count == total else f"{text} ({count} of {total} answers)"
+
+
 def summarise(scores: Iterable[Score | ScoredExample]) -> Summary:
     """Count verdicts and pool the accuracy over units.
 
     Source:
         dllm-reasoning/d1 @ 837888f, eval/parse_and_get_acc.py, aggregate_results, which gives percent.
     """
-    scores = list(scores)
-    verdicts = [score.verdict for score in scores]
-    num_units = sum(score.weight for score in scores)
-    num_right_units = math.fsum(score.credit * score.weight for score in scores)
-    return Summary(
-        num_examples=len(scores),
-        num_correct=verdicts.count(Verdict.CORRECT),
-        num_unscorable=verdicts.count(Verdict.UNSCORABLE),
-        accuracy=num_right_units / num_units if num_units else 0.0,
-    )
-
-
-def describe_unscorable(scores: Iterable[ScoredExample]) -> str:
-    """Describe the unscorable examples in brackets, such as " (2 timed out)"; empty if none timed out."""
-    num_timed_out = sum(
-        score.verdict is Verdict.UNSCORABLE and score.reason.startswith(TIMED_OUT) for score in scores
-    )
-    return f" ({num_timed_out} timed out)" if num_timed_out else ""
-
-
-def describe_approximation(scores: Iterable[ScoredExample]) -> str | None:
-    """Describe on a single line how answers were sampled approximately; None if all were sampled exactly.
-
-    For example "dual cache; dual cache, threshold 0.9 (8 of 12 answers)".
-    """
-    scores = list(scores)
-    kinds = [score.approximate for score in scores if score.approximate is not None]
-    if not kinds:
-        return None
-    text = "; ".join(kind if kind.isprintable() else ascii(kind) for kind in dict.fromkeys(kinds))
-    return text if len(kinds) == len(scores) else f"{text} ({len(kinds)} of {len(scores)} answers)"
+    tally = Tally()
+    for score in scores:
+        tally.add(score)
+    return tally.summarise()

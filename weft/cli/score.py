@@ -1,7 +1,7 @@
 """``weft score`` and ``weft score-run``: score the answers in generation files, or all answers of a run."""
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -89,36 +89,36 @@ def _score_files(
     from weft.benchmarks import find_scorer
     from weft.benchmarks.custom import load_custom_benchmark
     from weft.benchmarks.d1_verdicts import compare_with_d1
-    from weft.benchmarks.generations import read_generations
-    from weft.benchmarks.scoring import (
-        check_output_path,
-        describe_approximation,
-        describe_unscorable,
-        score_generations,
-        summarise,
-    )
+    from weft.benchmarks.generations import GenerationFile
+    from weft.benchmarks.scoring import Tally, check_output_path, score_generations
     from weft.records.files import write_lines
 
     read = [*files, *([custom] if custom else [])]
     check_output_path(out, read)
     scorer = load_custom_benchmark(custom).score if custom else find_scorer(benchmark, rules)
     scoring = CUSTOM_SCORING if custom else rules
-    answers = [read_generations(path, benchmark, scorer=scorer) for path in files]
+    answers = [GenerationFile(path, benchmark, scorer=scorer) for path in files]
     # The progress bar is shown in a terminal only and erased at the end.
     progress = tqdm(
-        list(itertools.chain(*answers)),
+        total=sum(map(len, answers)),
         desc=f"{benchmark} ({scoring})",
         unit="answer",
         leave=False,
         disable=None,
     )
-    scored = score_generations(progress, scorer=scorer, scoring=scoring)
-    scores: list[ScoredExample] = []
-    for path, generations in zip(files, answers, strict=True):
-        of_file = list(itertools.islice(scored, len(generations)))
-        is_compared = scoring == "d1" and path.is_file()  # a pipe cannot be read twice
-        scores += compare_with_d1(of_file, file_sha256(path)) if is_compared else of_file
-    write_lines(out.resolve(), scores)
+    tally = Tally()
+
+    def score_file(generations: GenerationFile) -> Iterator[ScoredExample]:
+        scores = score_generations(generations, scorer=scorer, scoring=scoring)
+        if scoring == "d1" and generations.path.is_file():  # a pipe cannot be read twice
+            sha256 = file_sha256(generations.path)
+            scores = compare_with_d1(scores, sha256, num_scores=len(generations))
+        for score in tally.watch(scores):
+            progress.update()
+            yield score
+
+    with progress:
+        write_lines(out.resolve(), itertools.chain.from_iterable(map(score_file, answers)))
     write_provenance(
         out.resolve(),
         settings=(
@@ -127,9 +127,8 @@ def _score_files(
         experiment=experiment.name if experiment else "",
         inputs=[path for path in read if path.is_file()],
     )
-    summary = summarise(scores)
-    approximation = describe_approximation(scores)
-    note = describe_unscorable(scores)
+    summary, approximation = tally.summarise(), tally.describe_approximation()
+    note = tally.describe_unscorable()
     note += "" if approximation is None else f", approximate sampling: {approximation}"
     typer.echo(
         f"{benchmark} ({scoring}): accuracy {100 * summary.accuracy:.2f} % of {summary.num_examples} "

@@ -245,15 +245,21 @@ def read_text(
 
     With ``max_bytes``, the file must be a regular file, and not a device or a pipe, of at most this size.
     """
-    try:
+    with _explain_unreadable(path, error, remedy):
         if max_bytes is not None:
             require_regular(path, max_bytes, error=error, remedy=remedy)
         content = path.read_bytes()
+    return decode_text(content, path, error=error, remedy=remedy)
+
+
+@contextmanager
+def _explain_unreadable(path: Path, error: type[WeftError], remedy: str) -> Iterator[None]:
+    try:
+        yield
     except FileNotFoundError as cause:
         raise error(f"{path}: expected a file, got none; {remedy}") from cause
     except OSError as cause:
         raise error(f"{path}: expected a readable file, got {cause.strerror}; {remedy}") from cause
-    return decode_text(content, path, error=error, remedy=remedy)
 
 
 def require_regular(path: Path, max_bytes: int, *, error: type[WeftError], remedy: str) -> None:
@@ -297,6 +303,22 @@ def read_lines(
         parse_record(line, kind, place=place, error=error, remedy=remedy, allow_nan=allow_nan)
         for place, line in numbered_lines(path, read_text(path, error=error, remedy=remedy))
     ]
+
+
+def stream_lines(path: Path, *, error: type[WeftError], remedy: str) -> Iterator[tuple[str, str]]:
+    """Yield the place, "FILE, line N", and the text of each line of a UTF-8 text file.
+
+    One line at a time is in memory.
+    """
+    with _explain_unreadable(path, error, remedy), path.open("rb") as file:
+        for number, content in enumerate(file, start=1):
+            place = f"{path}, line {number}"
+            try:
+                text = content.decode("utf-8-sig" if number == 1 else "utf-8", "surrogatepass")
+            except UnicodeDecodeError as cause:
+                got = f"byte {content[cause.start]:#04x}"
+                raise error(f"{place}: expected UTF-8 text, got {got}; {remedy}") from cause
+            yield place, text.removesuffix("\n")
 
 
 def numbered_lines(path: Path, text: str) -> Iterator[tuple[str, str]]:

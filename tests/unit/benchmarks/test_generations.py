@@ -6,8 +6,8 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from weft.benchmarks import find_scorer
-from weft.benchmarks.generations import read_generations
+from weft.benchmarks import find_scorer, generations
+from weft.benchmarks.generations import GenerationFile, find_repeated, read_generations
 from weft.errors import ScoringError
 from weft.records import Generation
 from weft.records.ids import stored_question_id
@@ -245,3 +245,40 @@ def test_unusual_text_is_read(write, line):
 def test_any_bytes_are_an_error_and_no_crash(write, content):
     with pytest.raises(ScoringError):
         read_generations(write(content), "gsm8k")
+
+
+def test_a_file_is_read_again_line_by_line(write):
+    rows = [RECORD | {"example_id": str(number)} for number in range(5)]
+    for content in (as_lines(*rows), "\n".join(map(as_indented, rows)), "\n" + as_lines(*rows) + " \n"):
+        file = GenerationFile(write(content), "gsm8k")
+        assert len(file) == 5
+        assert list(file) == list(file) == read_generations(file.path, "gsm8k")
+    assert len(GenerationFile(write(json.dumps(D1_OBJECT)), "gsm8k")) == 2
+
+
+def test_a_file_that_changes_after_the_check_is_an_error(write):
+    file = GenerationFile(write(as_lines(RECORD, RECORD | {"example_id": "e2"})), "gsm8k")
+    write(as_lines(RECORD))
+    with pytest.raises(ScoringError, match="expected 2 generations as in the check before, got 1; do not"):
+        list(file)
+
+
+def test_a_byte_that_is_no_text_is_named_with_its_line(write):
+    content = as_lines(RECORD, RECORD | {"example_id": "e2"}).encode()[:-2] + b"\xff}\n"
+    with pytest.raises(ScoringError, match=r"jsonl, line 2: expected UTF-8 text, got byte 0xff;"):
+        read_generations(write(content), "gsm8k")
+
+
+@given(st.lists(st.integers(0, 30)), st.integers(1, 5))
+def test_repeated_numbers_are_those_that_occur_again(numbers, at_once):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(generations, "IDS_AT_ONCE", at_once)
+        assert find_repeated(numbers) == {number for number in numbers if numbers.count(number) > 1}
+
+
+def test_equal_digests_of_different_ids_are_no_repetition(write, monkeypatch):
+    monkeypatch.setattr(generations, "_short_digest", lambda example_id: 1)
+    rows = [RECORD | {"example_id": str(number)} for number in range(4)]
+    assert len(read_generations(write(as_lines(*rows)), "gsm8k")) == 4
+    with pytest.raises(ScoringError, match=r"line 5: example_id: .* got '2' again"):
+        read_generations(write(as_lines(*rows, rows[2])), "gsm8k")

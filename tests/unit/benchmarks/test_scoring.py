@@ -8,8 +8,8 @@ import pytest
 from weft.benchmarks import SCORERS, Score, find_scorer
 from weft.benchmarks.generations import read_generations
 from weft.benchmarks.scoring import (
+    Tally,
     check_output_path,
-    describe_approximation,
     score_generations,
     summarise,
 )
@@ -70,15 +70,31 @@ def make_score(**changes):
     return ScoredExample(**(values | changes))
 
 
+def tally_of(scores):
+    tally = Tally()
+    assert len(list(tally.watch(scores))) > 1
+    return tally
+
+
+def test_timed_out_answers_are_counted_beside_the_unscorable_ones():
+    reasons = ["timed out: the comparison", "", "timed out again"]
+    scores = [make_score(verdict="unscorable", reason=reason) for reason in reasons]
+    scores.append(make_score(verdict="wrong", reason="timed out"))
+    assert tally_of(scores).describe_unscorable() == " (2 timed out)"
+    assert tally_of(scores).summarise() == (4, 0, 3, 0.0)
+    assert tally_of(scores[1:2] * 2).describe_unscorable() == ""
+
+
 def test_kinds_of_approximate_sampling_are_listed():
     for kinds, text in [
         ([None, None], None),
         (["dual cache", "dual cache"], "dual cache"),
         (["b, threshold 0.9", "a", "b, threshold 0.9"], "b, threshold 0.9; a"),
-        (["dual cache", None, None], "dual cache (1 of 3 answers)"),
+        (["dual cache", None, None], "dual cache (2 of 6 answers)"),
         (["a\nb\x1b"], r"'a\nb\x1b'"),
     ]:
-        assert describe_approximation(make_score(approximate=kind) for kind in kinds) == text
+        tally = tally_of([make_score(approximate=kind) for kind in kinds] * 2)
+        assert tally.describe_approximation() == text
 
 
 def test_files_are_scored_one_after_the_other(gsm8k_file, score_files):

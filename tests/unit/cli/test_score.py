@@ -1,17 +1,19 @@
 import itertools
 import json
+import tracemalloc
 from pathlib import Path
 
 import yaml
 from typer.testing import CliRunner
 
+from perf.scoring import sudoku_answers
 from weft.benchmarks import SCORERS, Score
 from weft.cli import app
 from weft.errors import WeftError
 from weft.layout import ResultLayout, provenance_file
 from weft.provenance import file_sha256
 from weft.records import TIMED_OUT, Provenance
-from weft.records.files import read_json
+from weft.records.files import read_json, write_lines
 
 RECORD = {
     "example_id": "00",
@@ -103,3 +105,21 @@ def test_score_run_scores_all_files_of_a_run_as_score_does(tmp_path):
         assert list(recorded.inputs) == [str(answers), *custom[1:]]
     result = CliRunner().invoke(app, [*command, "--run", "other", str(tmp_path)])
     assert "--run must be one of ['base'," in str(result.exception)
+
+
+def peak_bytes(tmp_path, count):
+    """Return the peak of Python's memory while answers are scored."""
+    answers, out = tmp_path / "answers.jsonl", tmp_path / "scores.jsonl"
+    write_lines(answers, sudoku_answers(count))
+    tracemalloc.start()
+    try:
+        result = CliRunner().invoke(app, ["score", "--benchmark", "sudoku", "--out", str(out), str(answers)])
+        assert f"of {count} examples" in result.output
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+def test_the_memory_does_not_grow_with_the_answers(tmp_path):
+    peak_bytes(tmp_path, 10)  # which loads modules
+    assert peak_bytes(tmp_path, 800) - peak_bytes(tmp_path, 100) < 700 * 250, "an answer has 700 bytes"

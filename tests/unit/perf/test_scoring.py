@@ -7,7 +7,10 @@ import pytest
 
 from perf import scoring
 from perf.report import Usage
-from perf.scoring import BUSY, bench_verdicts
+from perf.scoring import BUSY, bench_memory, bench_verdicts, sudoku_answers
+from weft.benchmarks import find_scorer
+from weft.benchmarks.generations import read_generations
+from weft.benchmarks.scoring import score_generations
 from weft.errors import WeftError
 from weft.records import ScoredExample, Verdict
 from weft.records.files import write_lines
@@ -44,6 +47,21 @@ def test_another_verdict_is_an_error(folder, monkeypatch):
     monkeypatch.setattr(scoring, "use_of", write_scores)
     with pytest.raises(WeftError, match="pass-1 must give the scores of the pass alone, got 1 others"):
         list(bench_verdicts(folder, num_busy=1, passes=1))
+
+
+def test_the_memory_is_compared_between_numbers_of_answers(monkeypatch):
+    peaks = iter([10**8, 130 * 10**6])
+    monkeypatch.setattr(scoring, "use_of", lambda arguments: Usage(1.0, next(peaks)))
+    lines = list(bench_memory(counts=[3, 6]))
+    assert lines[0].startswith("weft score, 3 Sudoku answers (0 MB): 100.0 MB at the peak, 1 s")
+    assert lines[2] == "the peak grows by 30.0 MB; the goal is at most 50 MB"
+
+
+def test_a_third_of_the_made_up_answers_is_right(tmp_path):
+    write_lines(tmp_path / "answers.jsonl", sudoku_answers(300))
+    generations = read_generations(tmp_path / "answers.jsonl", "sudoku", scorer=find_scorer("sudoku", "d1"))
+    scores = list(score_generations(generations, scorer=find_scorer("sudoku", "d1"), scoring="d1"))
+    assert sum(score.credit == 1 for score in scores[1:]) == 99
 
 
 def test_a_folder_without_answers_is_an_error(tmp_path):
