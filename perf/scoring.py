@@ -1,5 +1,6 @@
 """Measure ``weft score``: whether other programs change its verdicts, and how its memory grows."""
 
+import itertools
 import os
 import subprocess
 import sys
@@ -20,6 +21,11 @@ BUSY = "import os, sys\nwhile os.getppid() == int(sys.argv[1]):\n    pass"
 
 MOST_GROWTH = 50 * 10**6
 """Goal for the growth of the peak memory from the smallest to the largest number of answers, in bytes."""
+
+GIVEN = "1011010110010101"
+"""Cells of a made-up puzzle that are given (1) or empty (0); the puzzles have rotations of it."""
+PERMUTATIONS = ["".join(order) for order in itertools.permutations("1234")]
+"""Names of the digits in made-up puzzles."""
 
 
 @contextmanager
@@ -110,10 +116,11 @@ def sudoku_answers(count: int) -> Iterator[Generation]:
     Yields:
         The answers, every third of which is right.
     """
-    solved = "1234341221434321"
     for number in range(count):
-        digits = f"{number:016b}"[-16:]
-        puzzle = "".join("0" if bit == "1" else cell for bit, cell in zip(digits, solved, strict=True))
+        order = PERMUTATIONS[number % len(PERMUTATIONS)]
+        solved = "1234341221434321".translate(str.maketrans("1234", order))
+        given = GIVEN[number % 16 :] + GIVEN[: number % 16]
+        puzzle = "".join(cell if bit == "1" else "0" for bit, cell in zip(given, solved, strict=True))
         stated = solved if number % 3 == 0 else puzzle
         text = "Each row, column and box has all digits once. " * 10
         yield Generation(
