@@ -5,7 +5,6 @@ stopped (SIGSTOP) when its first checkpoint is complete, so that the fault meets
 fast the machine is.
 """
 
-import os
 import shutil
 import signal
 
@@ -17,7 +16,6 @@ from tests.support.slurm import (
     NODES,
     Cluster,
     Workflow,
-    missing_programs,
     processes_of_job,
     send,
     step_daemons,
@@ -25,13 +23,7 @@ from tests.support.slurm import (
 )
 from weft.provenance import file_sha256
 
-pytestmark = [
-    pytest.mark.cluster,
-    pytest.mark.skipif(
-        bool(missing_programs()) or os.geteuid() != 0,
-        reason="needs the programs of Slurm (Debian: slurm-wlm) and, for the devices of its nodes, root",
-    ),
-]
+pytestmark = pytest.mark.cluster
 RUN = "weft-worked-seed1"
 TRAIN = f"results/micro/runs/{RUN}"
 WITH_GPU = {"train": {"gpu": 1}}
@@ -39,14 +31,6 @@ TOO_LITTLE_MB = 500
 """Less than a training needs with the two processes of Snakemake around it, more than their start does."""
 NUM_STEPS, SAVE_EVERY = 80, 10
 """Optimiser steps of the training; enough that a fault meets it before its end."""
-
-
-@pytest.fixture(scope="module")
-def cluster(tmp_path_factory):
-    """A cluster without accounting, whose jobs all tests of this file share."""
-    running = Cluster(tmp_path_factory.mktemp("slurm") / "cluster")
-    yield running
-    running.stop()
 
 
 @pytest.fixture
@@ -239,7 +223,7 @@ def test_a_training_that_needs_more_memory_gets_more_at_the_second_attempt(limit
 
 
 def test_a_job_that_always_needs_more_memory_ends_with_a_message(limited_cluster, start):
-    workflow = start(limited_cluster, rules={"train": {"mem_mb": f"{TOO_LITTLE_MB}"}})
+    workflow = start(limited_cluster, rules={"train": {"mem_mb": TOO_LITTLE_MB}})
     train(workflow)
     assert workflow.finish() == 1
     jobs = limited_cluster.jobs()
@@ -328,3 +312,17 @@ def test_a_job_that_preemption_cancels_goes_on_after_scontrol_requeue(cluster, s
     assert_same_training(workflow, trained)
     assert cluster.job_state(job) == "COMPLETED"
     assert_resumed(workflow)
+
+
+def test_a_training_outlives_a_controller_that_does_not_answer(cluster, start, trained):
+    workflow = start(cluster, rules=WITH_GPU)
+    train(workflow)
+    job = stop_at_a_checkpoint(workflow)
+    cluster.stop_controller()
+    try:
+        wait_until(lambda: workflow.output.count("Slurm does not answer") > 1, what="two unanswered looks")
+    finally:
+        cluster.start_controller()
+    send(processes_of_job(job), signal.SIGCONT)
+    assert_same_training(workflow, trained)
+    assert cluster.job_state(job) == "COMPLETED"

@@ -10,33 +10,13 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.support.micro import command, environment, run
-from weft.provenance import file_sha256
+from tests.support.micro import command, digest_results, environment, run
 from weft.records import CurvePoint, Generation
 from weft.records.files import read_lines
 
 pytestmark = pytest.mark.slow
 REPOSITORY = Path(__file__).resolve().parents[2]
 TRAIN = "results/micro/runs/weft-worked-seed1"
-
-
-def results(directory):
-    """Hashes of tables, answers and adapters; a model so small talks garbage, which tells every bit.
-
-    The costs are times and differ.
-    """
-    root = directory / "results/micro"
-    patterns = (
-        "tables/*",
-        "samples/*/*/*.jsonl",
-        "runs/*/*.safetensors",
-        "runs/*/adapter_config.json",
-        "curves/*.jsonl",
-    )
-    files = [file for pattern in patterns for file in root.glob(pattern) if "provenance" not in file.name]
-    files = [file for file in files if file.stem != "costs"]
-    assert len(files) > 15
-    return {str(file.relative_to(root)): file_sha256(file) for file in files}
 
 
 def test_the_page_has_all_sections(finished):
@@ -73,7 +53,7 @@ def test_two_ranks_and_a_fresh_start_give_the_same_results(finished, tmp_path):
     shutil.copytree(finished / "results/micro/pretrained", tmp_path / "results/micro/pretrained")
     result = run(tmp_path, "--rerun-triggers", "mtime", processes=2)
     assert result.returncode == 0, result.stdout + result.stderr
-    assert results(tmp_path) == results(finished)
+    assert digest_results(tmp_path) == digest_results(finished)
 
 
 def test_a_changed_scorer_samples_nothing_and_changed_questions_sample_their_benchmark_only(

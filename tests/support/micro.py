@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from weft.provenance import file_sha256
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 MICRO = f"experiment={REPOSITORY / 'tests' / 'workflow' / 'micro.yaml'}"
 
@@ -32,3 +34,22 @@ def run(directory, *arguments, **settings):
         command(directory, *arguments, **settings),
         capture_output=True, text=True, timeout=1500, env=environment(), check=False,
     )  # fmt: skip
+
+
+def digest_results(directory):
+    """Return hashes of tables, answers and adapters; a model so small talks garbage, which tells every bit.
+
+    The costs are times and differ.
+    """
+    root = directory / "results/micro"
+    patterns = (
+        "tables/*",
+        "samples/*/*/*.jsonl",
+        "runs/*/*.safetensors",
+        "runs/*/adapter_config.json",
+        "curves/*.jsonl",
+    )
+    files = [file for pattern in patterns for file in root.glob(pattern) if "provenance" not in file.name]
+    files = [file for file in files if file.stem != "costs"]
+    assert len(files) > 15
+    return {str(file.relative_to(root)): file_sha256(file) for file in files}

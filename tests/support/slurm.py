@@ -53,7 +53,7 @@ PreemptType=preempt/partition_prio
 PreemptMode=REQUEUE
 SlurmdParameters=config_overrides
 SlurmdTimeout=10
-ReturnToService=2
+ReturnToService=0
 KillWait=2
 MinJobAge={min_job_age}
 AccountingStorageType=accounting_storage/none
@@ -150,7 +150,11 @@ class Cluster:
         self._write_configuration(min_job_age_s, is_memory_limited=is_memory_limited)
         self._start("slurmctld", "-c")
         for name in NODES:
-            self.start_node(name)
+            self._start_node(name)
+        wait_until(self._is_idle, 60, what="idle nodes")
+
+    def _is_idle(self) -> bool:
+        return {self.node_state(name) for name in NODES} == {"idle"}
 
     def _write_configuration(self, min_job_age_s: int, *, is_memory_limited: bool) -> None:
         host = socket.gethostname().split(".")[0]
@@ -193,10 +197,18 @@ class Cluster:
                 start_new_session=True,
             )  # fmt: skip
 
-    def start_node(self, name: str) -> None:
-        """Start the daemon of a node and wait until the node can take jobs."""
+    def _start_node(self, name: str) -> None:
         self._start("slurmd", "-c", "-N", name, name=name)
-        wait_until(lambda: self.node_state(name) == "idle", 60, what=f"node {name}")
+
+    def stop_controller(self) -> None:
+        """End the controller at once (SIGKILL); nodes and jobs go on."""
+        self._daemons["slurmctld"].kill()
+        self._daemons["slurmctld"].wait()
+
+    def start_controller(self) -> None:
+        """Start the controller again, with the state that it has stored."""
+        self._start("slurmctld")
+        wait_until(lambda: self.node_state(NODES[0]), 60, what="the controller")
 
     def signal_node(self, name: str, number: signal.Signals) -> None:
         """Send a signal to the daemon of a node, but not to its jobs."""
@@ -252,12 +264,18 @@ class Cluster:
             send(processes_of_job(job), signal.SIGCONT)
             self.call("scancel", job)
         for name in NODES:
-            if self._daemons[name].poll() is not None:
-                self.start_node(name)
-            self.signal_node(name, signal.SIGCONT)
+            if self._daemons[name].poll() is None:
+                self.signal_node(name, signal.SIGCONT)
+            else:
+                self._start_node(name)
+        wait_until(self._resume, what="idle nodes")
+
+    def _resume(self) -> bool:
+        """Bring nodes back that are down, and return whether all nodes are idle."""
+        for name in NODES:
             if "down" in self.node_state(name):
                 self.call("scontrol", "update", f"nodename={name}", "state=resume")
-        wait_until(lambda: {self.node_state(name) for name in NODES} == {"idle"}, what="idle nodes")
+        return self._is_idle()
 
     def stop(self) -> None:
         """End all jobs and daemons."""

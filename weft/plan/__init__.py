@@ -5,7 +5,7 @@ from weft.plan.lines import plan_lines
 from weft.plan.material import describe_material
 from weft.plan.needs import Need, Needs, find_needs
 from weft.plan.resources import JobMemory, JobResources, list_memory_warnings
-from weft.plan.slurm import StatusChecks, check_cluster, read_cluster
+from weft.plan.slurm import StatusChecks, check_cluster, keep_jobs_without_answer, read_cluster
 
 __all__ = [
     "DiskNeed",
@@ -19,6 +19,7 @@ __all__ = [
     "describe_material",
     "disk_need",
     "find_needs",
+    "keep_jobs_without_answer",
     "list_memory_warnings",
     "plan_lines",
     "read_cluster",

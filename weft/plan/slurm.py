@@ -1,13 +1,16 @@
-"""Checks of a Slurm cluster before the first job: settings with which Snakemake would wait for ever.
+"""What keeps Snakemake on a Slurm cluster from waiting for ever.
 
 Snakemake's executor plugin for Slurm learns from ``squeue`` or ``sacct`` that a job has ended. A job that
-neither of them shows, or whose state the plugin takes for a temporary one, counts as running.
+neither of them shows, or whose state the plugin takes for a temporary one, counts as running. Settings of a
+cluster that lead to this are refused before the first job.
 """
 
 import math
 import subprocess
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
 
 from weft.errors import ConfigError
 
@@ -124,6 +127,32 @@ def check_cluster(cluster: SlurmCluster, checks: StatusChecks) -> Iterator[str]:
             "starting them again, and Snakemake waits for them; if that happens, start them again with "
             "scontrol requeue JOB (docs/cluster.md)"
         )
+
+
+def keep_jobs_without_answer(plugin: ModuleType) -> None:
+    """Let the executor plugin go on with its jobs when Slurm answers none of its questions.
+
+    Version 2.8.0 asks five times (``--slurm-status-attempts``). If none is answered, as during a restart of
+    the controller, it forgets all jobs without a message, and Snakemake waits for ever. With this, an answer
+    that does not come counts as an empty one, with which the jobs are kept until the next look at them.
+
+    Args:
+        plugin: the module ``snakemake_executor_plugin_slurm``; its ``query_job_status`` is replaced.
+    """
+    ask = plugin.query_job_status
+    if getattr(ask, "keeps_jobs", False):
+        return
+
+    async def ask_and_keep(command: str, logger: Any) -> tuple[dict[str, str], float]:
+        states, seconds = await ask(command, logger)
+        if states is not None:
+            return states, seconds
+        program = command.split(maxsplit=1)[0]
+        logger.warning(f"Slurm does not answer {program}; its jobs are kept, and it is asked again")
+        return {}, 0.0
+
+    ask_and_keep.keeps_jobs = True  # type: ignore[attr-defined]
+    plugin.query_job_status = ask_and_keep  # type: ignore[attr-defined]
 
 
 def _find_blindness(cluster: SlurmCluster, checks: StatusChecks) -> str | None:

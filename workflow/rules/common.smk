@@ -4,6 +4,7 @@ import json
 import re
 import shlex
 import shutil
+from importlib import import_module
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
@@ -26,6 +27,7 @@ from weft.plan import (
     StatusChecks,
     check_cluster,
     describe_material,
+    keep_jobs_without_answer,
     list_memory_warnings,
     read_cluster,
 )
@@ -107,10 +109,16 @@ def gpus(processes):
     return count
 
 
-def list_cluster_warnings():
-    """List the warnings of a Slurm cluster, and stop if Snakemake would not notice the end of its jobs."""
+def prepare_slurm():
+    """Prepare a run on Slurm so that Snakemake notices the end of its jobs, and return warnings.
+
+    Settings of the cluster or of the profile that would not let it notice them are an error.
+    """
     plugin = workflow.executor_plugin
-    cluster = read_cluster() if plugin is not None and plugin.name == "slurm" else None
+    if plugin is None or plugin.name != "slurm":
+        return []
+    keep_jobs_without_answer(import_module("snakemake_executor_plugin_slurm"))
+    cluster = read_cluster()
     if cluster is None:
         return []
     settings = workflow.executor_settings
@@ -127,7 +135,7 @@ def list_cluster_warnings():
 
 
 onstart:
-    for warning in list_cluster_warnings():
+    for warning in prepare_slurm():
         logger.warning(warning)
 
 

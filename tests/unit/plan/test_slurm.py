@@ -1,6 +1,10 @@
 """Settings of a cluster with which Snakemake would wait for ever are refused before the first job."""
 
+import asyncio
+import logging
+
 import pytest
+import snakemake_executor_plugin_slurm
 
 from weft.errors import ConfigError
 from weft.plan.slurm import (
@@ -8,6 +12,7 @@ from weft.plan.slurm import (
     SlurmCluster,
     StatusChecks,
     check_cluster,
+    keep_jobs_without_answer,
     parse_cluster,
     read_cluster,
 )
@@ -104,3 +109,22 @@ def test_preemption_that_keeps_snakemake_waiting_gives_a_warning():
     (warning,) = check(change(preempting, cancelling=("spot", "idle")))
     assert "partition spot and idle" in warning
     assert "scontrol requeue JOB" in warning
+
+
+def test_jobs_are_kept_when_slurm_does_not_answer(tmp_path, monkeypatch, caplog):
+    """The plugin's own function runs a program that fails at first, like squeue without a controller."""
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    ask = snakemake_executor_plugin_slurm.query_job_status
+    monkeypatch.setattr(snakemake_executor_plugin_slurm, "query_job_status", ask)
+    program = tmp_path / "squeue"
+    program.write_text(f'#!/bin/sh\n[ -e {tmp_path}/up ] && echo "7|RUNNING"\n')
+    program.chmod(0o755)
+    command, logger = "squeue --name run", logging.getLogger("plugin")
+    assert asyncio.run(ask(command, logger)) == (None, None), "with this the plugin forgets its jobs"
+    for _ in range(2):
+        keep_jobs_without_answer(snakemake_executor_plugin_slurm)
+    query = snakemake_executor_plugin_slurm.query_job_status
+    assert asyncio.run(query(command, logger)) == ({}, 0.0)
+    assert caplog.messages == ["Slurm does not answer squeue; its jobs are kept, and it is asked again"]
+    (tmp_path / "up").touch()
+    assert asyncio.run(query(command, logger))[0] == {"7": "RUNNING"}
