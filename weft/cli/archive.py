@@ -50,7 +50,7 @@ def archive_experiment(
     The archive holds the results, the experiment file, the workflow, the package, the lock file, the licence
     and the citation. The same results give the same bytes.
     """
-    from weft.sharing.archive import Wanted, pack_experiment
+    from weft.sharing.archive import Wanted, pack_experiment, require_unchanged
 
     name = root.resolve().name
     if licence is not None and not LICENCE.fullmatch(licence):
@@ -70,7 +70,7 @@ def archive_experiment(
         licence=licence,
         keep_paths=keep_paths,
     )
-    contents = pack_experiment(wanted, file)
+    contents = pack_experiment(wanted, file, verify=require_unchanged)
     for left_out in contents.left_out:
         typer.echo(f"not packed: {left_out.name} ({left_out.size:,} bytes)")
     typer.echo(f"{name}: {len(contents.members) + 2} files -> {file}")

@@ -8,7 +8,7 @@ import json
 import re
 import socket
 import textwrap
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -61,12 +61,13 @@ class Wanted:
     keep_paths: bool = False
 
 
-def pack_experiment(wanted: Wanted, out: Path) -> Contents:
+def pack_experiment(wanted: Wanted, out: Path, *, verify: Callable[[Path], None]) -> Contents:
     """Pack a finished experiment.
 
     Args:
         wanted: what is packed.
         out: zip file to write.
+        verify: function that raises a DataError unless the results in a folder hold, see `require_unchanged`.
 
     Returns:
         The files of the archive.
@@ -78,7 +79,7 @@ def pack_experiment(wanted: Wanted, out: Path) -> Contents:
     """
     experiment = load_experiment(wanted.experiment_file)
     require_finished(wanted.root, experiment)
-    require_verified(wanted.root)
+    verify(wanted.root)
     contents = list_contents(wanted.root, experiment, wanted.experiment_file, weights=wanted.weights)
     if not wanted.keep_paths:
         _require_no_places(contents, wanted.root)
@@ -128,7 +129,7 @@ def require_finished(root: Path, experiment: Experiment) -> None:
         )
 
 
-def require_verified(root: Path) -> None:
+def require_unchanged(root: Path) -> None:
     """Check that every result has the content that its provenance names.
 
     Args:
