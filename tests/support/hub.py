@@ -35,6 +35,7 @@ class Hub:
         broken: paths in the repositories for which the server fails (status 500).
         mirror: path below ``/mirror/`` -> content.
         stalled: paths in the repositories whose content the server does not send before the event.
+        lies: header, or ``sha`` in answers of the API -> wrong value that the server sends.
     """
 
     files: dict[str, dict[str, dict[str, bytes]]] = field(default_factory=dict)
@@ -46,6 +47,7 @@ class Hub:
     broken: set[str] = field(default_factory=set)
     mirror: dict[str, bytes] = field(default_factory=dict)
     stalled: dict[str, threading.Event] = field(default_factory=dict)
+    lies: dict[str, str] = field(default_factory=dict)
 
     def put(self, repo, path, content, *, commit=COMMIT, moves_main=True):
         commits = self.files.setdefault(repo, {})
@@ -116,6 +118,9 @@ def handler(hub):
 
         def do_GET(self):
             self.answer(with_body=True)
+
+        def send_header(self, keyword, value):
+            super().send_header(keyword, hub.lies.get(keyword, value))
 
         def answer(self, *, with_body):
             hub.requests.append((self.command, self.path, self.headers.get("Range")))
@@ -194,7 +199,11 @@ def handler(hub):
             files = hub.files[repo][commit]
             if what == "revision":
                 return self.json(
-                    {"id": repo, "sha": commit, "siblings": [{"rfilename": name} for name in files]}
+                    {
+                        "id": repo,
+                        "sha": hub.lies.get("sha", commit),
+                        "siblings": [{"rfilename": name} for name in files],
+                    }
                 )
             return self.json(
                 [

@@ -56,6 +56,8 @@ def list_hub_dataset(source: HubDataset, *, offline: Sequence[str], pins: Path |
         return HubListing(list_names(folder), _read_card(folder / CARD), None)
     from huggingface_hub import HfApi, hf_hub_download
 
+    from weft.data.hub_answers import require_commit
+
     pin = find_pin(pins, "dataset", source.repo, source.revision)
     revision = _pinned_commit(pin) or source.revision
     try:
@@ -63,6 +65,7 @@ def list_hub_dataset(source: HubDataset, *, offline: Sequence[str], pins: Path |
             info = HfApi().dataset_info(source.repo, revision=revision)
             names = [file.rfilename for file in info.siblings or []]
             commit = info.sha or revision
+            require_commit(info.sha)
             card = ""
             if CARD in names:
                 card = hf_hub_download(source.repo, CARD, revision=commit, repo_type="dataset")
@@ -212,11 +215,15 @@ def _hub_errors(source: str, name: str, offline: Sequence[str]) -> Iterator[None
         errors.RevisionNotFoundError: "the repository has no such revision: correct it",
         errors.RemoteEntryNotFoundError: "the repository has no such file: correct its name",
     }
+    from weft.data.hub_answers import checked_answers
+
     try:
-        with explain_full_disk(Path(constants.HF_HUB_CACHE)):
+        with checked_answers(), explain_full_disk(Path(constants.HF_HUB_CACHE)):
             yield
     except DiskFullError:
         raise
+    except DataError as error:  # an answer that is not valid
+        raise DataError(f"{source} cannot be downloaded: {error}") from error
     except Exception as error:
         for kind, reason in reasons.items():
             if isinstance(error, kind):

@@ -1,10 +1,9 @@
 """Fetch files from the web, from a mirror, or copy them from an offline folder."""
 
 import http.client
-import shutil
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from http import HTTPStatus
 from pathlib import Path
@@ -17,14 +16,28 @@ from weft.errors import DataError
 from weft.records.files import atomic_file
 
 TIMEOUT_S = 60
+MAX_BYTES = 2**30
+"""Size of the largest file of questions. The largest published one has 1 MB."""
+CHUNK_BYTES = 2**20
 
 
 def fetch_web_file(source: WebFile, out: Path, *, offline: Sequence[str]) -> None:
     """Copy a file from an offline folder, or download it from a mirror or its address; check its hash."""
     with _open(source.url, source.offline, offline) as (file, origin), atomic_file(out) as copy:
         with copy.open("wb") as target:
-            shutil.copyfileobj(file, target)
+            for chunk in _read_bounded(file.read, origin):
+                target.write(chunk)
         check_sha256(copy, source.sha256, name=origin)
+
+
+def _read_bounded(read: Callable[[int], bytes], origin: str) -> Iterator[bytes]:
+    """Yield the parts of a file, unless it is so large that it would fill the disk."""
+    num_bytes = 0
+    while chunk := read(CHUNK_BYTES):
+        num_bytes += len(chunk)
+        if num_bytes > MAX_BYTES:
+            raise DataError(f"{origin} must have at most {MAX_BYTES:,} bytes, got more; check the file")
+        yield chunk
 
 
 def read_web_file(url: str, name: str, *, offline: Sequence[str], max_bytes: int) -> tuple[bytes, str]:

@@ -91,3 +91,10 @@ def test_a_failed_download_names_the_address_and_the_offline_place(server, tmp_p
         with pytest.raises(DataError, match=rf"{address} .*\(\w+: .*\).*my/d1/good.csv"):
             fetch_web_file(web(address), tmp_path / "out.csv", offline=["my"])
     assert not (tmp_path / "out.csv").exists()
+
+
+def test_a_file_that_would_fill_the_disk_is_given_up_and_leaves_nothing(address, tmp_path, monkeypatch):
+    monkeypatch.setattr("weft.data.web.MAX_BYTES", len(CONTENT) - 1)
+    with pytest.raises(DataError, match=f"must have at most {len(CONTENT) - 1} bytes, got more"):
+        fetch_web_file(web(address), tmp_path / "large.csv", offline=[])
+    assert list(tmp_path.glob("*large*")) == []
