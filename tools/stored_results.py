@@ -31,7 +31,7 @@ from weft.config.sources import GeneratedData
 from weft.config.stages import stage_settings
 from weft.data.tasks.examples import digest_generators, generate_examples
 from weft.errors import DataError
-from weft.layout import PROVENANCE_ENDING, SUMMARY_FILE, ResultLayout, provenance_file
+from weft.layout import PROVENANCE_ENDING, STORED_ENDING, SUMMARY_FILE, ResultLayout, provenance_file
 from weft.provenance import digest
 from weft.records import Generation, JsonObject, Provenance, Record, ScoredExample
 from weft.records.files import atomic_file, read_json, read_lines, read_text, write_lines, write_text
@@ -226,7 +226,7 @@ def _restored_provenance(result: Path) -> Path:
     The report checks the content of all results that have a provenance beside them. Only files with lines of
     JSON are restored whole and to the byte, so that the provenance of all other results gets another name.
     """
-    name = result.name if result.suffix == ".jsonl" else f"{result.name}.stored"
+    name = result.name if result.suffix == ".jsonl" else f"{result.name}{STORED_ENDING}"
     return result.with_name(f"{name}{PROVENANCE_ENDING}")
 
 

@@ -131,16 +131,36 @@ class ResultLayout:
 
     def table(self, name: str, ending: str = "csv") -> Path:
         """Return the path of a table in one of its formats."""
-        return self.root / "tables" / f"{name}.{ending}"
+        return self.tables / f"{name}.{ending}"
 
     def figure(self, name: str, ending: str = "png") -> Path:
         """Return the path of a figure in one of `FIGURE_FORMATS`."""
-        return self.root / "figures" / f"{name}.{ending}"
+        return self.figures / f"{name}.{ending}"
 
     @property
     def page(self) -> Path:
         """Path of the report page."""
         return self.root / "report/index.html"
+
+    @property
+    def tables(self) -> Path:
+        """Path of the folder with the tables."""
+        return self.root / "tables"
+
+    @property
+    def figures(self) -> Path:
+        """Path of the folder with the figures."""
+        return self.root / "figures"
+
+    @property
+    def verification(self) -> Path:
+        """Path of the outcome of verifying all results but the page (`weft.records.Verification`)."""
+        return self.root / "report/verification.json"
+
+    @property
+    def verified(self) -> Path:
+        """Path of the empty file that exists once all results, the page included, have been verified."""
+        return self.root / "report/.verified"
 
     @property
     def all_answers(self) -> Path:
@@ -163,6 +183,10 @@ class ResultLayout:
 
 
 PROVENANCE_ENDING = ".provenance.json"
+STORED_ENDING = ".stored"
+"""Ending of the name of a result of which only the provenance was stored."""
+SNAKEMAKE_TIMESTAMP = ".snakemake_timestamp"
+"""File that Snakemake writes to each directory that is an output of a job."""
 STORE_ENDING = ".answers"
 HISTORY_FILE = "history.jsonl"
 TIMING_FILE = "timing.json"
@@ -175,12 +199,14 @@ SUMMARY_FILE = "summary.json"
 
 def provenance_file(result: Path) -> Path:
     """Return the path of the provenance file of a result (`weft.records.Provenance`)."""
-    return result.with_name(f"{result.name}{PROVENANCE_ENDING}")
+    named = result if result.name else result.absolute()  # "." has no name
+    return named.with_name(f"{named.name}{PROVENANCE_ENDING}")
 
 
 def digests_file(directory: Path) -> Path:
     """Return the path of the file with the digests of a directory's files (`weft.records.FileDigests`)."""
-    return directory.with_name(f".{directory.name}.digests.json")
+    named = directory if directory.name else directory.absolute()
+    return named.with_name(f".{named.name}.digests.json")
 
 
 def answer_store(out: Path, digest: str) -> Path:

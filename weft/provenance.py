@@ -1,7 +1,8 @@
 """Digests of files, and the provenance of results.
 
 The provenance of a result (`weft.records.Provenance`) is written to ``NAME.provenance.json``: commit,
-versions, seed, device, and the SHA-256 of the result and of its inputs.
+versions, seed, device, and the SHA-256 of the result and of its inputs. `weft.audit` compares it with the
+files.
 
 `file_sha256` always reads the whole content. Jobs use `stored_digest`, which reads the files of a
 directory only if their size or time has changed since they were hashed: a checkpoint of 16 GB is an
@@ -16,13 +17,20 @@ import json
 import os
 import platform
 import subprocess
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import weft
-from weft.errors import WeftError
-from weft.layout import PACKAGE, PROVENANCE_ENDING, SHIPPED_FILES, digests_file, provenance_file
+from weft.errors import DataError, WeftError
+from weft.layout import (
+    PACKAGE,
+    PROVENANCE_ENDING,
+    SHIPPED_FILES,
+    TIMING_FILE,
+    digests_file,
+    provenance_file,
+)
 from weft.records import FileDigest, FileDigests, Provenance
 from weft.records.base import JsonObject
 from weft.records.files import read_json, write_json
@@ -32,14 +40,19 @@ RECORDED_PACKAGES = (
     "torch", "transformers", "deepspeed", "peft", "accelerate", "datasets", "tokenizers", "numpy", "pandas",
     "scipy", "matplotlib", "snakemake",
 )  # fmt: skip
-SNAKEMAKE_TIMESTAMP = ".snakemake_timestamp"
-"""File that Snakemake writes to each directory that is an output of a job."""
+REPORT_CODE = ("stats", "report", "records", "layout")
+CODE_OF_RESULTS = {
+    "scores": ("benchmarks",),
+    "curves": ("benchmarks",),
+    "tables": REPORT_CODE,
+    "figures": REPORT_CODE,
+    "report/index.html": REPORT_CODE,
+}
+"""Kind of result, see `weft.audit.tree.kind_of` -> modules of weft whose change makes the workflow run its
+job again. The other jobs are not run again, because their results would take hours to make."""
 
 _HASHED: dict[tuple[int, int, int, int], str] = {}
 """Device, inode, size and time of each file that this process has hashed -> SHA-256, see `sha256_once`."""
-
-TEMPORARY_FILES = ".*.new"
-"""Names of the files that a killed process leaves in the folder of its output."""
 
 
 def digest(value: Any) -> str:
@@ -51,8 +64,9 @@ def digest(value: Any) -> str:
 def file_sha256(path: Path) -> str:
     """Return the SHA-256 of a file, or of the names and hashes of a directory's files.
 
-    Provenance files, Snakemake's time stamps and temporary files in a directory are ignored, because they
-    can change while the content stays the same.
+    In a directory, hidden files are ignored, such as Snakemake's time stamps and the files that a killed
+    process leaves, and so are provenance files and wall times (``timing.json``): they can change while the
+    content stays the same, and two trainings of the same run then have the same hash.
     """
     if path.is_dir():
         return digest({name: file_sha256(path / name) for name in _content(path)})
@@ -142,13 +156,14 @@ def _is_unchanged(stored: FileDigest, status: os.stat_result) -> bool:
 
 def _content(directory: Path) -> list[str]:
     """Return the paths of the files below a directory that are hashed, sorted."""
-    return sorted(
-        str(file.relative_to(directory))
-        for file in directory.rglob("*")
-        if file.is_file()
-        and not file.name.endswith((SNAKEMAKE_TIMESTAMP, PROVENANCE_ENDING))
-        and not file.match(TEMPORARY_FILES)
-    )
+    names = (file.relative_to(directory) for file in directory.rglob("*") if file.is_file())
+    return sorted(name.as_posix() for name in names if is_content(name))
+
+
+def is_content(name: Path) -> bool:
+    """Return True if a file, given its path below a directory, is part of its content; see `file_sha256`."""
+    is_hidden = any(part.startswith(".") for part in name.parts)
+    return not is_hidden and name.name != TIMING_FILE and not name.name.endswith(PROVENANCE_ENDING)
 
 
 def _directory_digest(files: Mapping[str, FileDigest]) -> str:
@@ -175,10 +190,14 @@ def write_provenance(
     inputs: Iterable[Path] | Mapping[str, str] = (),
     device: str = "cpu",
     notes: JsonObject | None = None,
-) -> None:
+    files: Sequence[Path] | None = None,
+) -> Provenance:
     """Write the provenance of a result beside it, as ``NAME.provenance.json``.
 
     The digests of the files of a directory are stored too, for `stored_digest`.
+
+    If the files of a directory are listed, those that an earlier job listed and this one did not are deleted:
+    they belong to an earlier version of the experiment.
 
     Args:
         result: file or directory, complete.
@@ -189,17 +208,29 @@ def write_provenance(
             `input_digests`.
         device: device that computed the result.
         notes: further keys, as JSON.
+        files: files of a directory that are the result; all of its content by default.
+
+    Returns:
+        The provenance.
     """
     commit, dirty = git_state()
-    rooms = {room.stem for room in PACKAGE_ROOT.iterdir()} - {SHIPPED_FILES.name}
+    rooms = sorted({room.stem for room in PACKAGE_ROOT.iterdir()} - {SHIPPED_FILES.name, "__pycache__"})
     if result.is_dir():
-        files = _digest_files(result, known={})
-        write_json(digests_file(result), FileDigests(files=files))
+        digests = _digest_files(result, known={})
+        write_json(digests_file(result), FileDigests(files=digests))
+        content = {name: file.sha256 for name, file in digests.items()}
+        if files is not None:
+            listed = {file.relative_to(result).as_posix() for file in files}
+            _delete_former(result, keep=listed)
+            content = {name: sha256 for name, sha256 in content.items() if name in listed}
+        sha256 = digest(content)
+    else:
+        content, sha256 = {}, file_sha256(result)
     provenance = Provenance(
         weft_version=weft.__version__,
         commit=commit,
         dirty=dirty,
-        source_digest=source_digest(*sorted(rooms)),
+        source_digest=source_digest(*rooms),
         experiment=experiment,
         experiment_digest=digest(settings),
         seed=seed,
@@ -208,10 +239,32 @@ def write_provenance(
         machine=platform.machine(),
         device=device,
         inputs=dict(inputs) if isinstance(inputs, Mapping) else input_digests(inputs),
-        sha256=_directory_digest(files) if result.is_dir() else file_sha256(result),
+        sha256=sha256,
+        **({"content": content} if content else {}),
+        code={room: source_digest(room) for room in rooms},
         **(notes or {}),
     )
     write_json(provenance_file(result), provenance)
+    return provenance
+
+
+def _delete_former(directory: Path, *, keep: Collection[str]) -> None:
+    """Delete the files of a directory that its provenance lists, except those to keep."""
+    with contextlib.suppress(WeftError):  # there is no provenance yet
+        for name in read_json(provenance_file(directory), Provenance).content:
+            if name not in keep:
+                (directory / name).unlink(missing_ok=True)
+
+
+def recorded_digest(file: Path) -> str | None:
+    """Return the digest of a file in its provenance, or in that of a folder above it; None without."""
+    for path in (file, *file.parents):
+        with contextlib.suppress(WeftError, ValueError):  # "." has no name
+            recorded = read_json(provenance_file(path), Provenance)
+            return (
+                recorded.sha256 if path == file else recorded.content.get(file.relative_to(path).as_posix())
+            )
+    return None
 
 
 def has_provenance(result: Path, *, inputs: Iterable[Path]) -> bool:
@@ -224,13 +277,66 @@ def has_provenance(result: Path, *, inputs: Iterable[Path]) -> bool:
     return (recorded.sha256, recorded.inputs) == (stored_digest(result), digests)
 
 
+def require_same_answers(result: Path, settings: JsonObject, *, inputs: Iterable[Path]) -> None:
+    """Check that answers which were stored are those that earlier provenance of the same file records.
+
+    Args:
+        result: file with answers, none of which was sampled by this process.
+        settings: the whole checked experiment, as JSON.
+        inputs: files and directories on which the answers depend.
+
+    Raises:
+        DataError: there is provenance for the same experiment and the same inputs, but for other answers.
+    """
+    try:
+        recorded = read_json(provenance_file(result), Provenance)
+    except WeftError:  # the process that stored the answers was killed before it could write the provenance
+        return
+    same_origin = recorded.experiment_digest == digest(settings) and recorded.inputs == input_digests(inputs)
+    if same_origin and recorded.sha256 != file_sha256(result):
+        raise DataError(
+            f"{result}: expected the answers whose SHA-256 is in {provenance_file(result).name}, got "
+            f"others from the stored answers (.{result.name}.*.answers), which were changed; delete "
+            "these three files and sample the answers again"
+        )
+
+
+def require_unchanged(result: Path, recorded: Provenance) -> None:
+    """Check, by reading all of it, that a result has the content that its provenance records.
+
+    Jobs trust the size and the time of a file that was hashed before (`stored_digest`); this check does not.
+
+    Args:
+        result: file or directory.
+        recorded: its provenance.
+
+    Raises:
+        DataError: the result was changed after it had been written.
+    """
+    if file_sha256(result) != recorded.sha256:
+        raise DataError(
+            f"{result}: expected the content whose SHA-256 is in {provenance_file(result).name}, got "
+            "other content; delete both and run the workflow again"
+        )
+
+
 def merge_provenance(parts: Sequence[Path], result: Path) -> None:
     """Write the provenance of a file that was merged from parts, if any of the parts has provenance.
 
     The provenance of the parts may differ only in the inputs and the shard.
+
+    Args:
+        parts: files that were merged.
+        result: the merged file.
+
+    Raises:
+        DataError: a part has another content than its provenance records.
     """
-    files = [provenance_file(part) for part in parts]
-    provenances = [read_json(file, Provenance) for file in files if file.exists()]
+    provenances = []
+    for part in parts:
+        if provenance_file(part).exists():
+            provenances.append(read_json(provenance_file(part), Provenance))
+            require_unchanged(part, provenances[-1])
     if not provenances:
         return
     merged = provenances[0].as_object() | {

@@ -1,6 +1,7 @@
 """The whole workflow on the smallest experiment: run, run again, run afresh, be killed."""
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -11,6 +12,9 @@ import pytest
 import yaml
 
 from tests.support.micro import command, digest_results, environment, run
+from tests.support.tampering import TAMPERINGS, flip
+from weft.audit import verify_results
+from weft.provenance import file_sha256
 from weft.records import CurvePoint, Generation
 from weft.records.files import read_lines
 
@@ -42,6 +46,43 @@ def test_the_page_has_all_sections(finished):
     assert sorted(path.name for path in (root / "timings/sample").iterdir()) == [
         "base.jsonl", "sft-worked-seed1.jsonl", "weft-worked-seed1.jsonl"
     ]  # fmt: skip
+
+
+def test_every_result_has_provenance_and_verifies(finished):
+    outcome = verify_results(finished / "results/micro")
+    assert [finding for finding in outcome.findings if finding.status != "note"] == []
+    assert (finished / "results/micro/report/.verified").exists()
+    page = (finished / "results/micro/report/index.html").read_text(encoding="utf-8")
+    assert re.search("All [0-9,]+ checks of [0-9]+ results hold", page)
+    assert "do not verify" not in page
+
+
+@pytest.mark.parametrize("tampering", TAMPERINGS, ids=lambda tampering: tampering.name)
+def test_whatever_is_changed_is_found_and_named(finished, tmp_path, tampering):
+    root = tmp_path / "copy"
+    shutil.copytree(finished / "results/micro", root, copy_function=os.link)  # changes write other files
+    tampering.change(root)
+    outcome = verify_results(root)
+    lines = [
+        f"{finding.result}: {finding.text}"
+        for finding in outcome.findings
+        if finding.status in {"fails", "missing"}
+    ]
+    assert not outcome.holds
+    assert any(tampering.named in line for line in lines), lines
+
+
+def test_a_page_of_changed_results_says_so_and_the_workflow_fails(finished, tmp_path):
+    shutil.copytree(finished, tmp_path, dirs_exist_ok=True)
+    flip(f"{TRAIN}/adapter_model.safetensors")(tmp_path)
+    (tmp_path / "results/micro/report/index.html").unlink()
+    result = run(tmp_path, "--rerun-triggers", "mtime")
+    assert result.returncode == 1
+    page = (tmp_path / "results/micro/report/index.html").read_text(encoding="utf-8")
+    assert "These results do not verify." in page
+    assert "adapter_model.safetensors has another content" in page
+    log = (tmp_path / "results/micro/logs/verify.log").read_text()
+    assert "FAILS    runs/weft-worked-seed1: adapter_model.safetensors has another content" in log
 
 
 def test_a_second_call_does_nothing(finished):

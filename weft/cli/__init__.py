@@ -20,6 +20,7 @@ from weft.cli import (
     trace,
     train,
     verify_gpu,
+    verify_results,
 )
 from weft.cli.shared import app
 
@@ -41,4 +42,5 @@ __all__ = [
     "trace",
     "train",
     "verify_gpu",
+    "verify_results",
 ]

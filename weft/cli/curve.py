@@ -21,9 +21,10 @@ from weft.cli.shared import (
 )
 from weft.config import BASE_RUN
 from weft.config.experiment import Run
+from weft.devices.choice import device_kind
 from weft.errors import ConfigError
 from weft.layout import curve_answers, snapshot_folder
-from weft.provenance import stored_digest
+from weft.provenance import input_digests, stored_digest
 from weft.records import CurvePoint, Generation
 from weft.records.files import lock_output, read_lines, write_lines
 
@@ -57,7 +58,7 @@ def curve(
     described = load_fine_tuning(experiment)
     chosen = described.find_run(run)
     snapshots = _list_snapshots(chosen, trained)
-    points = []
+    points, files = [], []
     with lock_output(out):
         for step, snapshot in snapshots.items():
             load = functools.cache(
@@ -77,6 +78,7 @@ def curve(
                     special_tokens=described.special_tokens,
                 )
                 run_job(job, load, tokenizer_folder=base, questions=file, out=answers)
+                files.append(answers)
                 scoring = described.scoring[0]
                 scores = score_generations(
                     read_lines(answers, Generation), scorer=find_scorer(file.stem, scoring), scoring=scoring
@@ -92,9 +94,14 @@ def curve(
                     )
                 )
         write_lines(out, points)
-        save_provenance(
-            out, described, seed=chosen.seed, inputs=[*questions, base, *([trained] if trained else [])]
+        inputs = input_digests([*questions, base, *([trained] if trained else [])])
+        notes, used = {"run": run}, device_kind(device)
+        folder = out.with_suffix("")
+        kept = save_provenance(
+            folder, described, seed=chosen.seed, inputs=inputs, device=used, notes=notes, files=files
         )
+        inputs |= {str(folder): kept.sha256}
+        save_provenance(out, described, seed=chosen.seed, inputs=inputs, device=used, notes=notes)
     typer.echo(f"{run}: {len(points)} points -> {out}")
 
 

@@ -133,7 +133,7 @@ def data_check(
     if described.forbid_test_questions:
         require_no_test_question(check)
     write_json(out, check)
-    save_provenance(out, described, inputs=[examples, *questions])
+    save_provenance(out, described, inputs=[examples, *questions, base])
     typer.echo(f"{check.dataset}: {describe_check(check)} -> {out}")
 
 
@@ -163,7 +163,7 @@ def data_prepare(
             too_long=described.too_long,
             name_place=_places_of(texts, examples, described),
         )
-    save_provenance(out, described, inputs=[examples], notes={"summary": summary.as_object()})
+    save_provenance(out, described, inputs=[examples, base], notes={"summary": summary.as_object()})
     if summary.num_too_long:
         places = join_places(summary.too_long_places, total=summary.num_too_long)
         typer.echo(f"left out as too long for training.max_length={summary.length_limit}: {places}")
@@ -206,7 +206,12 @@ def data_base(
         pin_hub_model(source, checkpoint, pins=pins)
     _place(model_files(checkpoint), out)
     origin = source.model_dump(mode="json", exclude={"recipe"})
-    save_provenance(out, described, notes={"source": origin, "commit_used": cached_commit(checkpoint)})
+    save_provenance(
+        out,
+        described,
+        inputs=[retrained] if retrained else [],
+        notes={"source": origin, "commit_used": cached_commit(checkpoint)},
+    )
     typer.echo(f"base model {checkpoint} -> {out}")
 
 
@@ -255,7 +260,12 @@ def data_model(
         pin_hub_model(source, folder, pins=pins)
     _place(files, out)
     origin = source.model_dump(mode="json")
-    save_provenance(out, described, notes={"source": origin, "commit_used": cached_commit(folder)})
+    save_provenance(
+        out,
+        described,
+        inputs=[base] if base else [],
+        notes={"source": origin, "commit_used": cached_commit(folder)},
+    )
     typer.echo(f"model {folder} -> {out}")
 
 

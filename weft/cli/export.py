@@ -9,8 +9,8 @@ import typer
 
 from weft.cli.shared import BaseOption, OutOption, app, load_fine_tuning, show_log
 from weft.errors import ConfigError, WeftError
-from weft.layout import HISTORY_FILE, digests_file
-from weft.provenance import SNAKEMAKE_TIMESTAMP, write_provenance
+from weft.layout import HISTORY_FILE, SNAKEMAKE_TIMESTAMP, digests_file
+from weft.provenance import write_provenance
 from weft.records import FileDigests
 from weft.records.files import atomic_directory, read_json
 from weft.sharing.hub import push_folder, require_repository, require_token

@@ -1,5 +1,6 @@
 """``weft report``: statistics, tables, figures and the page."""
 
+import itertools
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -14,12 +15,13 @@ from weft.cli.shared import (
     offline_folders,
     save_provenance,
 )
+from weft.cli.verify_results import describe_outcome
 from weft.config import Experiment, Run, StoredGenerations, find_experiment, load_experiment
 from weft.errors import WeftError
-from weft.layout import ResultLayout
+from weft.layout import FIGURE_FORMATS, SUMMARY_FILE, ResultLayout
 from weft.provenance import input_digests
-from weft.records.files import read_text, write_text
-from weft.report.outputs import list_figures, list_tables, main_table
+from weft.records.files import read_bytes, read_text, write_json, write_text
+from weft.report.outputs import list_figures, main_table, table_formats
 
 report_app = typer.Typer(help="Tables, figures and the report page.", no_args_is_help=True)
 app.add_typer(report_app, name="report")
@@ -38,7 +40,8 @@ def report_tables(experiment: ExperimentOption, root: RootArgument, out: OutOpti
     inputs = _digest_inputs(checked, layout)
     for name, frame in tables.items():
         write_table(checked, name, frame, out)
-        save_provenance(out / f"{name}.csv", checked, inputs=inputs)
+    files = [out / f"{name}.{ending}" for name in tables for ending in table_formats(name)]
+    save_provenance(out, checked, inputs=inputs, files=files)
     typer.echo(read_text(out / f"{main_table(checked)}.md"), nl=False)
 
 
@@ -50,9 +53,8 @@ def report_figures(experiment: ExperimentOption, root: RootArgument, out: OutOpt
 
     checked, layout = load_experiment(find_experiment(experiment)), ResultLayout(root)
     write_figures(checked, load_results(checked, layout), out)
-    inputs = _digest_inputs(checked, layout)
-    for name in list_figures(checked):
-        save_provenance(out / f"{name}.png", checked, inputs=inputs)
+    files = [out / f"{name}.{ending}" for name in list_figures(checked) for ending in FIGURE_FORMATS]
+    save_provenance(out, checked, inputs=_digest_inputs(checked, layout), files=files)
 
 
 @report_app.command("page")
@@ -63,41 +65,56 @@ def report_page(
     figures: Annotated[Path, typer.Option(help="Folder with the figures.")],
     offline: OfflineOption = None,
 ) -> None:
-    """Check the digests of all results, and write the report page, with a file of all answers beside it."""
+    """Verify all results, and write the report page, with a file of all answers and the outcome beside it."""
+    from weft.audit import verify_results
     from weft.records.files import write_compressed_lines
     from weft.report.answer_files import answer_source
     from weft.report.answer_rows import list_rows
     from weft.report.browser import make_browser
-    from weft.report.deviations import DEVIATIONS_FILE
     from weft.report.page import EMBEDDED_FORMAT, render_page
-    from weft.report.results import check_digests, check_origin, load_results
+    from weft.report.results import check_origin, load_results
     from weft.report.tables import compute_tables
 
     checked, layout = load_experiment(find_experiment(experiment)), ResultLayout(root)
     results = load_results(checked, layout)
-    check_digests(layout, results.provenance)
-    paths = {name: figures / f"{name}.{EMBEDDED_FORMAT}" for name in list_figures(checked)}
+    outcome = verify_results(root, includes_page=False)
     inputs = _digest_inputs(checked, layout)
-    check_origin(_list_derived(checked, layout, figures), checked, inputs)
-    images = {name: path.read_bytes() for name, path in paths.items()}
+    if figures.resolve() != layout.figures.resolve():  # otherwise the figures have been verified
+        check_origin(figures, checked, inputs)
+    paths = {name: figures / f"{name}.{EMBEDDED_FORMAT}" for name in list_figures(checked)}
+    images = {name: read_bytes(path, remedy="make the figures again") for name, path in paths.items()}
     tables = compute_tables(checked, results)
     browser, download = None, out.with_name(layout.all_answers.name)
+    verification = out.with_name(layout.verification.name)
     if results.scores:
         answers = answer_source(partial(_answer_files, checked, layout, offline))
         write_compressed_lines(download, list_rows(checked, results, answers))
         browser = make_browser(checked, results, answers)
-    write_text(out, render_page(checked, results, tables, images, browser))
-    data = [file for name in checked.dataset_names for file in (layout.examples(name), layout.check(name))]
-    texts = [path for path in (*data, DEVIATIONS_FILE) if path.exists()]
-    save_provenance(out, checked, inputs=inputs | input_digests([*paths.values(), *texts]))
-    if results.scores:
-        save_provenance(download, checked, inputs=[layout.all_scores])
+        save_provenance(download, checked, inputs=inputs)
+    write_json(verification, outcome)
+    save_provenance(verification, checked, inputs=inputs)
+    write_text(out, render_page(checked, results, tables, images, browser, verification=outcome))
+    save_provenance(out, checked, inputs=inputs | _digest_page_inputs(checked, layout, figures, out))
+    if not outcome.holds:
+        typer.echo(describe_outcome(outcome), err=True)
 
 
-def _list_derived(experiment: Experiment, layout: ResultLayout, figures: Path) -> list[Path]:
-    """Return the files of figures, and those of tables as far as they exist, that have provenance."""
-    tables = [path for name in list_tables(experiment) if (path := layout.table(name)).exists()]
-    return [*(figures / f"{name}.png" for name in list_figures(experiment)), *tables]
+def _digest_page_inputs(
+    experiment: Experiment, layout: ResultLayout, figures: Path, out: Path
+) -> dict[str, str]:
+    """Return the digests of what the page shows or links to, beyond the inputs of the tables, by path."""
+    from weft.report.deviations import DEVIATIONS_FILE
+
+    paths = [
+        layout.tables,
+        figures,
+        out.with_name(layout.all_answers.name),
+        out.with_name(layout.verification.name),
+    ]
+    paths += [layout.trace(run.run_id) for run in experiment.traced_runs]
+    for name in experiment.dataset_names:
+        paths += [layout.examples(name), layout.check(name), layout.prepared(name) / SUMMARY_FILE]
+    return input_digests(path for path in [*paths, DEVIATIONS_FILE] if path.exists())
 
 
 def _answer_files(
@@ -121,7 +138,10 @@ def _answer_files(
 
 def _digest_inputs(experiment: Experiment, layout: ResultLayout) -> dict[str, str]:
     """Return the digests of the files and folders from which the tables and figures are computed, by path."""
-    paths = [layout.all_scores]
+    cells = itertools.product(
+        experiment.scoring, experiment.run_ids, experiment.benchmark_names, experiment.gen_lengths
+    )
+    paths = [layout.scores(*cell) for cell in cells]
     for run in experiment.trained_runs:
         paths += [layout.history(run.run_id), layout.timing(run.run_id)]
     paths += [layout.curve(run_id) for run_id in experiment.run_ids]

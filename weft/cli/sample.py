@@ -26,7 +26,7 @@ from weft.cli.shared import (
 )
 from weft.devices.choice import device_kind
 from weft.errors import ConfigError
-from weft.provenance import has_provenance, merge_provenance, stored_digest
+from weft.provenance import has_provenance, merge_provenance, require_same_answers, stored_digest
 from weft.records.files import lock_output
 
 
@@ -97,14 +97,17 @@ def sample(
     }
     require_room({target: (job, targets[target][0]) for target, job in jobs.items()}, base)
     load = functools.cache(lambda: load_for_sampling(described, base, device, threads, adapter=adapter))
-    notes = {"shard": str(part)} if part.count > 1 else None
+    notes = {"run": run, **({"shard": str(part)} if part.count > 1 else {})}
     for target, job in jobs.items():
         file = targets[target][0]
         inputs = [file, *model_files]
         with lock_output(target):
             run_job(job, load, tokenizer_folder=base, questions=file, out=target)
             if not has_provenance(target, inputs=inputs):
-                used = str(load().device) if load.cache_info().currsize else device_kind(device)
+                is_loaded = bool(load.cache_info().currsize)
+                if not is_loaded:
+                    require_same_answers(target, described.model_dump(mode="json"), inputs=inputs)
+                used = str(load().device) if is_loaded else device_kind(device)
                 save_provenance(target, described, seed=chosen.seed, inputs=inputs, device=used, notes=notes)
 
 

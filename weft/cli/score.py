@@ -71,7 +71,7 @@ def score_run(
             source = described.benchmarks[benchmark]
             custom = find_path(source.path) if isinstance(source, CustomBenchmark) else None
         out = layout.scores(rules, run, benchmark, length)
-        _score_files(files, benchmark, out, rules=rules, custom=custom, experiment=described)
+        _score_files(files, benchmark, out, rules=rules, custom=custom, experiment=described, run=run)
 
 
 def _score_files(
@@ -82,6 +82,7 @@ def _score_files(
     rules: Scoring,
     custom: Path | None,
     experiment: Experiment | None,
+    run: str | None = None,
 ) -> None:
     """Score generations in file order, write the scores with their provenance, and print a summary."""
     from tqdm import tqdm
@@ -126,6 +127,7 @@ def _score_files(
         ),
         experiment=experiment.name if experiment else "",
         inputs=[path for path in read if path.is_file()],
+        notes=None if run is None else {"run": run},
     )
     summary, approximation = tally.summarise(), tally.describe_approximation()
     note = tally.describe_unscorable()

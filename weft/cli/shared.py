@@ -23,7 +23,7 @@ from weft.config.places import find_path
 from weft.devices.choice import choose_device
 from weft.errors import ConfigError
 from weft.provenance import write_provenance
-from weft.records.base import JsonObject
+from weft.records import JsonObject, Provenance
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -156,9 +156,10 @@ def save_provenance(
     inputs: Sequence[Path] | Mapping[str, str] = (),
     device: str = "cpu",
     notes: JsonObject | None = None,
-) -> None:
+    files: Sequence[Path] | None = None,
+) -> Provenance:
     """Write the provenance of a result of an experiment; see `weft.provenance.write_provenance`."""
-    write_provenance(
+    return write_provenance(
         result,
         settings=experiment.model_dump(mode="json"),
         experiment=experiment.name,
@@ -166,4 +167,5 @@ def save_provenance(
         inputs=inputs,
         device=device,
         notes=notes,
+        files=files,
     )

@@ -98,7 +98,8 @@ def trace(
         _write_page(traces, out, described, chosen, model=model, model_paths=model_paths)
         seed = chosen.seed if chosen else None
         inputs = [*(questions or []), *model_paths]
-        save_provenance(out, described, seed=seed, inputs=inputs, device=str(model.device))
+        notes = {"run": run} if run else None
+        save_provenance(out, described, seed=seed, inputs=inputs, device=str(model.device), notes=notes)
         typer.echo(f"page with every step -> {out}")
 
 

@@ -12,6 +12,7 @@
 `CurvePoint`              the accuracy of a run on validation questions during training
 `Provenance`              the origin of a result
 `FileDigests`             digests of the files of a large result, so that jobs need not hash them again
+`Verification`            the outcome of verifying all results of an experiment
 ========================  =====================================================================
 
 All records are frozen pydantic models, so that a missing field or a wrong type is detected when the file
@@ -26,6 +27,7 @@ from weft.records.generations import Generation
 from weft.records.provenance import FileDigest, FileDigests, Provenance
 from weft.records.scores import TIMED_OUT, Score, ScoredExample, Verdict
 from weft.records.training import JobTime, StepMetrics, Timing
+from weft.records.verification import Finding, KindSummary, Verification
 
 __all__ = [
     "TIMED_OUT",
@@ -35,9 +37,11 @@ __all__ = [
     "Example",
     "FileDigest",
     "FileDigests",
+    "Finding",
     "Generation",
     "JobTime",
     "JsonObject",
+    "KindSummary",
     "LengthSummary",
     "Message",
     "Provenance",
@@ -48,4 +52,5 @@ __all__ = [
     "StepMetrics",
     "Timing",
     "Verdict",
+    "Verification",
 ]

@@ -248,8 +248,13 @@ def read_text(
     with _explain_unreadable(path, error, remedy):
         if max_bytes is not None:
             require_regular(path, max_bytes, error=error, remedy=remedy)
-        content = path.read_bytes()
-    return decode_text(content, path, error=error, remedy=remedy)
+    return decode_text(read_bytes(path, error=error, remedy=remedy), path, error=error, remedy=remedy)
+
+
+def read_bytes(path: Path, *, error: type[WeftError] = DataError, remedy: str = "check the path") -> bytes:
+    """Read a whole file."""
+    with _explain_unreadable(path, error, remedy):
+        return path.read_bytes()
 
 
 @contextmanager

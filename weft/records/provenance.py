@@ -1,6 +1,6 @@
 """Records of the origin and the digests of results, which `weft.provenance` creates and writes."""
 
-from pydantic import ConfigDict
+from pydantic import ConfigDict, Field
 
 from weft.records.base import Record
 
@@ -36,6 +36,11 @@ class Provenance(Record):
     """Path of each input -> its SHA-256."""
     sha256: str
     """SHA-256 of the result."""
+    content: dict[str, str] = Field(default={})
+    """Path of each file in a result that is a directory -> its SHA-256; empty for other results and in the
+    files of earlier versions."""
+    code: dict[str, str] = Field(default={})
+    """Package or module of weft -> digest of its source files; empty in the files of earlier versions."""
 
 
 class FileDigest(Record):

@@ -31,7 +31,7 @@ class Files:
 
     Attributes:
         formats: the file in each of its formats.
-        provenance: path of the provenance file, relative to the page.
+        provenance: path of the provenance file of their folder, relative to the page.
     """
 
     formats: tuple[Link, ...]
@@ -62,4 +62,4 @@ def load_bibtex() -> str:
 
 def _files(first: Path, formats: tuple[str, ...]) -> Files:
     links = [Link(FORMAT_NAMES[ending], link_to(first.with_suffix(f".{ending}"))) for ending in formats]
-    return Files(tuple(links), link_to(provenance_file(first)))
+    return Files(tuple(links), link_to(provenance_file(first.parent)))

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from weft.config import Experiment, FineTuning, StoredGenerations
+from weft.records import Verification
 from weft.report.alt_texts import alt_text
 from weft.report.browser import Browser, trace_link
 from weft.report.captions import TITLES, figure_caption
@@ -25,6 +26,7 @@ from weft.report.outputs import has_ablations
 from weft.report.page_settings import main_settings, resolved_yaml
 from weft.report.page_tables import TEXT_HEADINGS, PageTable, show_lengths, show_provenance, show_timings
 from weft.report.page_template import load_template
+from weft.report.page_verification import show_verification
 from weft.report.presentation import TEXT_HEADINGS as TABLE_TEXT_HEADINGS
 from weft.report.presentation import main_rows, present
 from weft.report.results import Results
@@ -72,6 +74,8 @@ def render_page(
     tables: Tables,
     figures: Mapping[str, bytes],
     browser: Browser | None = None,
+    *,
+    verification: Verification | None = None,
 ) -> str:
     """Return the report page as HTML; the same inputs give the same text.
 
@@ -81,6 +85,7 @@ def render_page(
         tables: its tables by name, in the order in which the page shows them.
         figures: its figures by name, in the format `EMBEDDED_FORMAT`.
         browser: its example browser; None for a page without one.
+        verification: outcome of verifying all results; None if they were not verified.
 
     Returns:
         The page.
@@ -123,6 +128,7 @@ def render_page(
         "settings": resolved_yaml(experiment),
         "deviations": load_deviations(),
         "provenance": show_provenance(results.provenance),
+        "verification": None if verification is None else show_verification(verification),
         "downloads": [
             *((shown[name].title, "table", table_files(name)) for name in tables),
             *((TITLES[name], "figure", figure_files(name)) for name in figures),

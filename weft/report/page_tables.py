@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from weft.layout import ResultLayout
+from weft.layout import STORED_ENDING, ResultLayout
 from weft.records import LengthSummary, Provenance
 from weft.report.downloads import Files, table_files
 from weft.report.labels import percent, seconds_text
@@ -46,8 +46,6 @@ RUNS = f"{ResultLayout.of('').run('').name}/"
 """Beginning of the paths of training runs in the results folder."""
 LONGEST_PRINTED = 60
 """Number of rows above which a table is not printed."""
-STORED = ".stored"
-"""Ending of the path of a result of which only the provenance was stored."""
 SHORT_DIGEST = 12
 """Number of characters that the page shows of a commit or digest."""
 
@@ -158,7 +156,7 @@ def show_provenance(provenance: Mapping[str, Provenance]) -> PageTable:
 def _provenance_row(group: Mapping[str, Provenance]) -> list[str]:
     first = next(iter(group.values()))
     seeds = {item.seed for name, item in group.items() if name.startswith(RUNS) and item.seed is not None}
-    folders = Counter(name.removesuffix(STORED).partition("/")[0] for name in group)
+    folders = Counter(name.removesuffix(STORED_ENDING).partition("/")[0] for name in group)
     versions = ", ".join(f"{name} {version}" for name, version in sorted(first.versions.items()))
     return [
         (first.commit or "no commit")[:SHORT_DIGEST] + (" with changes" if first.dirty else ""),

@@ -4,7 +4,7 @@ Tables, figures and the page are computed from ``(experiment, results)`` and ope
 If a file is missing, incomplete or malformed, an error with its name is raised.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -43,7 +43,7 @@ MAY_BE_UNDEFINED = ("cosine_to_sft", "cosine_to_sft_low", "cosine_to_sft_high")
 QUINTILES = (1, 2, 3, 4, 5)
 TRAIN_AGAIN = "train this run again"
 NOT_SHOWN = ("exports", "figures", "report")
-"""Folders whose provenance the page does not show, because jobs may write them at the same time."""
+"""Results whose provenance the page does not show, because jobs may write them at the same time."""
 
 
 @dataclass(frozen=True)
@@ -203,54 +203,29 @@ def read_provenance(experiment: Experiment, layout: ResultLayout) -> dict[str, P
     return records
 
 
-def check_digests(layout: ResultLayout, provenance: Mapping[str, Provenance]) -> None:
-    """Check, by reading all of it, that the results have the content that their provenance records.
-
-    Jobs trust the size and the time of a file that was hashed before (`weft.provenance.stored_digest`); this
-    check does not.
+def check_origin(derived: Path, experiment: Experiment, inputs: Mapping[str, str]) -> None:
+    """Check that a folder of figures was made from the given results, by the provenance beside it.
 
     Args:
-        layout: results folder of an experiment.
-        provenance: provenance of its results, see `read_provenance`.
-
-    Raises:
-        DataError: a result was changed after it had been written.
-    """
-    for name, recorded in provenance.items():
-        result = layout.root / name
-        if result.exists() and file_sha256(result) != recorded.sha256:
-            raise DataError(
-                f"{result}: expected the content whose SHA-256 is in {provenance_file(result).name}, got "
-                "other content; delete both and run the workflow again"
-            )
-
-
-def check_origin(derived: Iterable[Path], experiment: Experiment, inputs: Mapping[str, str]) -> None:
-    """Check that tables and figures were made from the given results, by the provenance beside each.
-
-    Args:
-        derived: CSV files of tables, and PNG files of figures.
+        derived: the folder.
         experiment: the experiment.
-        inputs: path -> digest of the files and folders from which tables and figures of these results are
-            made.
+        inputs: path -> digest of the files and folders from which the figures of these results are made.
 
     Raises:
-        DataError: a file is missing or was made from other results, or of another experiment.
+        DataError: the folder is missing, was changed, or is one of other results.
     """
-    again = "make tables and figures again"
-    expected = list(inputs.values())  # paths may be relative to another folder
-    for path in derived:
-        recorded = read_json(provenance_file(path), Provenance, remedy=again)
-        _check_experiment(recorded, provenance_file(path), experiment, again)
-        if (
-            list(recorded.inputs.values()) != expected
-            or not path.is_file()
-            or file_sha256(path) != recorded.sha256
-        ):
-            raise DataError(
-                f"{path}: expected a file that was made from the results of this report, got one of other "
-                f"results; {again}"
-            )
+    again = "make the figures again"
+    recorded = read_json(provenance_file(derived), Provenance, remedy=again)
+    _check_experiment(recorded, provenance_file(derived), experiment, again)
+    if (
+        list(recorded.inputs.values()) != list(inputs.values())  # paths may be relative to another folder
+        or not derived.is_dir()
+        or file_sha256(derived) != recorded.sha256
+    ):
+        raise DataError(
+            f"{derived}: expected figures that were made from the results of this report, got those of other "
+            f"results; {again}"
+        )
 
 
 def _check_experiment(provenance: Provenance, path: Path, experiment: Experiment, remedy: str) -> None:
@@ -364,4 +339,5 @@ def _provenance_files(root: Path) -> Iterator[Path]:
         for path in sorted(folder.rglob(f"*{PROVENANCE_ENDING}")):
             if "/." not in f"/{path.relative_to(root).as_posix()}":
                 yield path
-    yield from sorted(root.glob(f"*{PROVENANCE_ENDING}"))
+    hidden = [f"{name}{PROVENANCE_ENDING}" for name in NOT_SHOWN]
+    yield from sorted(path for path in root.glob(f"*{PROVENANCE_ENDING}") if path.name not in hidden)

@@ -15,7 +15,7 @@ from weft.data.context import require_room_for_answers
 from weft.data.encoding import encode_question
 from weft.errors import DataError
 from weft.model import Predictor, load_tokenizer, read_config
-from weft.provenance import digest
+from weft.provenance import digest, file_sha256, recorded_digest
 from weft.records import Generation, Question
 from weft.records.files import read_lines
 from weft.sampling.config import SamplingConfig
@@ -131,6 +131,9 @@ def run_job(
 ) -> None:
     """Answer the questions of a job's shard, except those whose answers are in the output or in its store.
 
+    An output is used as it is if its provenance records its content. Otherwise it may have been changed, or
+    the job was killed before it could write the provenance.
+
     Args:
         job: settings.
         load: returns the mask predictor, adapter included; called only if an answer is missing.
@@ -146,8 +149,14 @@ def run_job(
     asked = job.shard.take(rows)
     names = [question.example_id for question in asked]
     if is_done(job, out, asked):
-        LOG.info("%s already contains these answers", out)
-        return
+        if recorded_digest(out) == file_sha256(out):
+            LOG.info("%s already contains these answers", out)
+            return
+        LOG.warning(
+            "%s contains these answers, but its provenance does not prove that they are unchanged; it is "
+            "written again from the stored answers, and answers that are not stored are sampled again",
+            out,
+        )
     writer = GenerationWriter(out, digest=job.digest, questions=dict(zip(names, asked, strict=True)))
     with writer:
         if all(name in writer.done for name in names):

@@ -95,7 +95,7 @@ def read_results(finetuned: Path, facts: RunFacts) -> list[Result]:
 def _is_current(table: Path, layout: ResultLayout, folder: Path, facts: RunFacts) -> bool:
     """Return False if the table is of another experiment, or the answers are those of other weights."""
     try:
-        if read_json(provenance_file(table), Provenance).experiment != facts.experiment:
+        if read_json(provenance_file(table.parent), Provenance).experiment != facts.experiment:
             return False
     except WeftError:
         return False

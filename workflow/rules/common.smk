@@ -31,7 +31,13 @@ from weft.plan import (
     list_memory_warnings,
     read_cluster,
 )
-from weft.provenance import digest, file_sha256, sha256_once, source_digest
+from weft.provenance import (
+    CODE_OF_RESULTS,
+    digest,
+    file_sha256,
+    sha256_once,
+    source_digest,
+)
 from weft.report.deviations import DEVIATIONS_FILE
 from weft.report.outputs import list_figures, list_tables, main_table, table_formats
 from weft.training.kept import PRETRAINING_CODE

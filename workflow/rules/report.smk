@@ -1,7 +1,7 @@
 # Statistics, tables, figures and the report page. These rules read small files and need no GPU.
 
 REPORTED = [*SCORES, *MODELS, *PREPARED, *CHECKS, *PROBES, *GRADIENTS, *CURVES]
-REPORT_CODE = source_digest("stats", "report", "records", "layout")
+REPORT_CODE = source_digest(*CODE_OF_RESULTS["tables"])
 
 
 rule tables:
@@ -74,3 +74,19 @@ rule page:
     shell:
         "python -m weft report page --experiment {params.file:q} --figures {params.root}/figures "
         "--out {output.page} {params.offline} {params.root} > {log} 2>&1"
+
+
+# The page is made whatever the outcome, and shows it; this job fails if something does not verify.
+rule verify:
+    input:
+        page=rules.page.output.page,
+    output:
+        touch(RESULTS.verified),
+    log:
+        RESULTS.log("verify"),
+    conda:
+        "../../envs/score.yaml"
+    params:
+        root=lambda wildcards: str(RESULTS.root),
+    shell:
+        "python -m weft verify {params.root} > {log} 2>&1"

@@ -61,7 +61,7 @@ rule curve:
         file=experiment_file,
         settings=settings_of("curve"),
         gen_lengths=json.dumps(EXPERIMENT.gen_lengths),
-        code=source_digest("benchmarks"),
+        code=source_digest(*CODE_OF_RESULTS["curves"]),
         device=device,
         questions=lambda wildcards, input: options("--questions", input.questions),
         trained=lambda wildcards, input: (

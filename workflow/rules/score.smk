@@ -14,7 +14,7 @@ rule score:
     params:
         file=experiment_file,
         settings=settings_of("score"),
-        code=source_digest("benchmarks"),
+        code=source_digest(*CODE_OF_RESULTS["scores"]),
         offline=offline_options,
         root=lambda wildcards: str(RESULTS.root),
     shell:

@@ -13,11 +13,11 @@ def test_links_are_relative_to_the_page():
         ("CSV", "../tables/headline.csv"),
         ("Markdown", "../tables/headline.md"),
     ]
-    assert files.provenance == "../tables/headline.csv.provenance.json"
+    assert files.provenance == "../tables.provenance.json"
 
 
 def test_figures_have_the_provenance_of_their_first_format():
-    assert figure_files("accuracy").provenance == "../figures/accuracy.png.provenance.json"
+    assert figure_files("accuracy").provenance == "../figures.provenance.json"
     assert "../figures/accuracy.pdf" in [link.target for link in figure_files("accuracy").formats]
 
 

@@ -126,37 +126,35 @@ class TestCheckOrigin:
         return [layout.all_scores, layout.history("sft-worked-seed1")]
 
     @pytest.fixture
-    def figure(self, experiment, inputs, tmp_path):
-        path = tmp_path / "figures/accuracy.png"
-        write_text(path, "drawn")
+    def figures(self, experiment, inputs, tmp_path):
+        path = tmp_path / "figures"
+        write_text(path / "accuracy.png", "drawn")
         write_provenance(path, settings={}, experiment=experiment.name, inputs=inputs)
         return path
 
-    def test_a_figure_of_these_results_is_accepted(self, experiment, inputs, figure):
-        check_origin([figure], experiment, input_digests(inputs))
+    def test_figures_of_these_results_are_accepted(self, experiment, inputs, figures):
+        check_origin(figures, experiment, input_digests(inputs))
 
-    def test_a_figure_of_older_results_is_refused(self, experiment, inputs, figure):
+    def test_figures_of_older_results_are_refused(self, experiment, inputs, figures):
         rewrite(inputs[0] / "d1/base/gsm8k/48.jsonl", lambda line: line | {"reason": "changed"})
-        with pytest.raises(DataError, match=r"accuracy\.png: .* made from the results of this report"):
-            check_origin([figure], experiment, input_digests(inputs))
+        with pytest.raises(DataError, match=r"figures: .* made from the results of this report"):
+            check_origin(figures, experiment, input_digests(inputs))
 
-    def test_a_figure_of_another_experiment_is_refused(self, describe, inputs, figure):
-        with pytest.raises(
-            DataError, match="experiment 'other', got one of 'small'; make tables and figures"
-        ):
-            check_origin([figure], describe(name="other"), input_digests(inputs))
+    def test_figures_of_another_experiment_are_refused(self, describe, inputs, figures):
+        with pytest.raises(DataError, match="experiment 'other', got one of 'small'; make the figures"):
+            check_origin(figures, describe(name="other"), input_digests(inputs))
 
-    def test_a_figure_of_fewer_runs_is_refused(self, experiment, inputs, figure):
-        with pytest.raises(DataError, match=r"accuracy\.png"):
-            check_origin([figure], experiment, {**input_digests(inputs), "further": "0" * 64})
+    def test_figures_of_fewer_runs_are_refused(self, experiment, inputs, figures):
+        with pytest.raises(DataError, match="figures: expected"):
+            check_origin(figures, experiment, {**input_digests(inputs), "further": "0" * 64})
 
-    def test_a_changed_or_missing_figure_is_refused(self, experiment, inputs, figure):
-        figure.write_text("changed")
-        with pytest.raises(DataError, match=r"accuracy\.png"):
-            check_origin([figure], experiment, input_digests(inputs))
-        provenance_file(figure).unlink()
-        with pytest.raises(DataError, match="got none; make tables and figures again"):
-            check_origin([figure], experiment, input_digests(inputs))
+    def test_changed_or_missing_figures_are_refused(self, experiment, inputs, figures):
+        (figures / "accuracy.png").write_text("changed")
+        with pytest.raises(DataError, match="figures: expected"):
+            check_origin(figures, experiment, input_digests(inputs))
+        provenance_file(figures).unlink()
+        with pytest.raises(DataError, match="got none; make the figures again"):
+            check_origin(figures, experiment, input_digests(inputs))
 
 
 def generated(num_examples=24):

@@ -40,7 +40,7 @@ def rows_of(text):
 def test_the_page_is_self_contained(page):
     assert len(re.findall(r'src="data:image/svg.xml;base64,', page)) == 8
     assert not re.findall(r'src="(?!data:)', page)
-    assert not re.findall(r'href="(?!#|\.\./(?:tables|figures)/)', page)
+    assert not re.findall(r'href="(?!#|\.\./(?:tables|figures)[/.])', page)
     assert "default-src 'none'; img-src data:; style-src 'unsafe-inline'" in page
     for word in ("<script", "@import", "url("):
         assert word not in page
@@ -221,13 +221,15 @@ def test_settings_and_deviations_are_folded(page):
 
 
 def test_every_table_and_figure_leads_to_its_files_and_its_provenance(experiment, page):
+    num_tables = 0
     for name in list_tables(experiment):
         count = 3 if name == "gains" else 2  # beside the tables with these numbers, and among the downloads
         assert page.count(f'href="../tables/{name}.csv"') == count
-        assert page.count(f'href="../tables/{name}.csv.provenance.json"') == count
+        num_tables += count
+    assert page.count('href="../tables.provenance.json"') == num_tables
     for name in list_figures(experiment):
         assert page.count(f'href="../figures/{name}.pdf"') == 2
-        assert page.count(f'href="../figures/{name}.png.provenance.json"') == 2
+    assert page.count('href="../figures.provenance.json"') == 2 * len(list_figures(experiment))
     assert "@misc{xu2025weft" in section(page, "downloads")
 
 
@@ -261,9 +263,14 @@ def test_the_commands_write_all_files_with_provenance(write, tmp_path, describe_
     ):
         found = CliRunner().invoke(app, ["report", *command, *common], catch_exceptions=False)
         assert found.exit_code == 0
-    for path in (layout.table("headline"), layout.figure("accuracy"), layout.page, layout.all_answers):
+    scores = {str(file) for file in layout.all_scores.rglob("*.jsonl")}
+    for path in (layout.tables, layout.figures, layout.page, layout.all_answers, layout.verification):
         provenance = Provenance.model_validate_json(provenance_file(path).read_text())
-        assert str(layout.root / "scores") in provenance.inputs
+        assert scores
+        assert scores <= provenance.inputs.keys()
+    assert {str(layout.tables), str(layout.figures)} <= Provenance.model_validate_json(
+        provenance_file(layout.page).read_text()
+    ).inputs.keys()
     page = layout.page.read_text()
     assert "0 results" not in page
     assert "answers to a benchmark at one length were not found in 4 cases" in page

@@ -4,6 +4,7 @@ import os
 import pandas as pd
 import pytest
 
+from weft.audit import verify_results
 from weft.errors import DataError, ScoringError
 from weft.layout import ResultLayout, provenance_file
 from weft.provenance import stored_digest, write_provenance
@@ -12,9 +13,7 @@ from weft.records.files import read_json, write_json
 from weft.report.results import (
     GRADIENT_COLUMNS,
     MAY_BE_UNDEFINED,
-    check_digests,
     load_results,
-    read_provenance,
 )
 
 SCORES = "scores/d1/sft-worked-seed2/gsm8k/48.jsonl"
@@ -195,17 +194,18 @@ def test_summaries_and_traces_are_loaded_where_they_exist(experiment, results, l
 
 def test_a_change_that_keeps_size_and_time_is_detected(experiment, tmp_path):
     layout = ResultLayout(tmp_path)
-    run, weights = layout.run("sft"), layout.run("sft") / "weights"
-    run.mkdir(parents=True)
+    base, weights = layout.base, layout.base / "weights"
+    base.mkdir(parents=True)
     weights.write_text("before")
-    write_provenance(run, settings={}, experiment="small")
-    check_digests(layout, read_provenance(experiment, layout))
+    write_provenance(base, settings={}, experiment="small")
+    assert verify_results(tmp_path, includes_page=False).holds
     times = weights.stat().st_atime_ns, weights.stat().st_mtime_ns
     weights.write_text("change")
     os.utime(weights, ns=times)
-    assert stored_digest(run) == read_json(provenance_file(run), Provenance).sha256
-    with pytest.raises(DataError, match=r"runs/sft: .* sft\.provenance\.json"):
-        check_digests(layout, read_provenance(experiment, layout))
+    assert stored_digest(base) == read_json(provenance_file(base), Provenance).sha256
+    finding = verify_results(tmp_path, includes_page=False).findings[0]
+    assert (finding.status, finding.result) == ("fails", "base")
+    assert finding.text.startswith("weights has another content")
 
 
 def test_provenance_of_figures_report_and_hidden_folders_is_left_out(experiment, layout):

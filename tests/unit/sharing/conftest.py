@@ -44,5 +44,5 @@ def results(experiment, tmp_path):
     table.parent.mkdir()
     with table.open("w", newline="") as file:
         csv.writer(file).writerows([COLUMNS, *ROWS])
-    write_provenance(table, settings={}, experiment=experiment.name)
+    write_provenance(table.parent, settings={}, experiment=experiment.name)
     return folder

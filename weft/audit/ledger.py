@@ -1,0 +1,64 @@
+"""The checks that were made, and what they have brought to light."""
+
+from collections import Counter
+
+from weft.audit.tree import kind_of
+from weft.records.verification import Finding, KindSummary, Status, Verification
+
+
+class Ledger:
+    """Collects checks and findings, and summarises them as a `Verification`."""
+
+    def __init__(self) -> None:
+        self._results: dict[str, str] = {}
+        self._checks: Counter[str] = Counter()
+        self._failed: Counter[str] = Counter()
+        self._findings: list[Finding] = []
+        self._users: dict[str, list[str]] = {}
+
+    def add_result(self, name: str) -> None:
+        """Count a result."""
+        self._results[name] = kind_of(name)
+
+    def check(self, result: str, holds: bool, text: str) -> None:
+        """Record a check of a result, with the text of the finding if it does not hold."""
+        self._checks[kind_of(result)] += 1
+        if not holds:
+            self._failed[kind_of(result)] += 1
+            self._findings.append(Finding(status="fails", result=result, text=text))
+
+    def add_missing(self, name: str, *, user: str) -> None:
+        """Record that a file is missing, and whose input or part it is."""
+        users = self._users.setdefault(name, [])
+        if user not in users:
+            users.append(user)
+
+    def add(self, status: Status, result: str, text: str) -> None:
+        """Record a finding that is no check."""
+        self._findings.append(Finding(status=status, result=result, text=text))
+
+    def summarise(self, experiment: str, *, includes_page: bool) -> Verification:
+        """Return the outcome; what fails comes first, then what is missing, then all else."""
+        missing = [
+            Finding(status="missing", result=name, text=f"it belongs to {_name_some(users)}")
+            for name, users in sorted(self._users.items())
+        ]
+        order: list[Status] = ["fails", "missing", "extra", "note"]
+        findings = sorted([*self._findings, *missing], key=lambda finding: order.index(finding.status))
+        num_results, num_missing = Counter(self._results.values()), Counter(map(kind_of, self._users))
+        kinds = {
+            kind: KindSummary(
+                num_results=num_results[kind],
+                num_checks=self._checks[kind],
+                num_failed=self._failed[kind],
+                num_missing=num_missing[kind],
+            )
+            for kind in sorted({*num_results, *self._checks, *num_missing})
+        }
+        return Verification(
+            experiment=experiment, includes_page=includes_page, kinds=kinds, findings=tuple(findings)
+        )
+
+
+def _name_some(names: list[str]) -> str:
+    return names[0] + (f" and {len(names) - 1} more" if len(names) > 1 else "")

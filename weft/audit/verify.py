@@ -1,0 +1,46 @@
+"""Verify all results in a folder."""
+
+from pathlib import Path
+
+from weft.audit.counts import check_counts
+from weft.audit.ledger import Ledger
+from weft.audit.links import check_content, check_inputs, check_names
+from weft.audit.origins import check_base, check_source, note_extra
+from weft.audit.tree import PAGE_FILES, ResultTree
+from weft.records.verification import Verification
+
+
+def verify_results(root: Path, *, includes_page: bool = True) -> Verification:
+    """Verify the results of an experiment, from the report page back to the base model and the data.
+
+    Every file with provenance is read and hashed, whatever its size and date. Nothing is needed but the
+    folder: the experiment file and the folder in which the workflow ran may be elsewhere.
+
+    Args:
+        root: results folder of an experiment, or a copy of it.
+        includes_page: whether the page and the files written with it are verified, and must be there.
+
+    Returns:
+        What holds, what does not, what is missing, and what belongs to nothing.
+
+    Raises:
+        DataError: the folder does not exist or contains no provenance.
+    """
+    tree, ledger = ResultTree(root), Ledger()
+    names = [name for name in tree.provenance if includes_page or name not in PAGE_FILES]
+    for name in names:
+        recorded = tree.provenance[name]
+        ledger.add_result(name)
+        check_content(tree, ledger, name, recorded)
+        check_inputs(tree, ledger, name, recorded)
+        check_names(tree, ledger, name, recorded)
+        check_counts(tree, ledger, name)
+    for name, problem in tree.unreadable.items():
+        ledger.check(name, False, f"its provenance file is damaged: {problem}")
+    check_source(tree, ledger, names)
+    check_base(tree, ledger, names)
+    if includes_page:
+        for name in sorted(PAGE_FILES - set(tree.provenance)):
+            ledger.add_missing(name, user="a finished experiment")
+    note_extra(tree, ledger, includes_page=includes_page)
+    return ledger.summarise(tree.experiment, includes_page=includes_page)
