@@ -7,13 +7,8 @@ folder that other jobs read. It compares the files with the digests from when th
 
 from pathlib import Path
 
-from weft.layout import digests_file
-from weft.provenance import (
-    SNAKEMAKE_TIMESTAMP,
-    changed_files,
-    read_file_digests,
-    stored_file_digests,
-)
+from weft.layout import SNAKEMAKE_TIMESTAMP, digests_file
+from weft.provenance import changed_files, read_file_digests, stored_file_digests
 from weft.records import FileDigests
 from weft.records.files import write_json
 

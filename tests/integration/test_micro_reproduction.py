@@ -14,7 +14,6 @@ import yaml
 from tests.support.micro import command, digest_results, environment, run
 from tests.support.tampering import TAMPERINGS, flip
 from weft.audit import verify_results
-from weft.provenance import file_sha256
 from weft.records import CurvePoint, Generation
 from weft.records.files import read_lines
 

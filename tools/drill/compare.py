@@ -14,7 +14,15 @@ UNCOMPARED = re.compile(
 )
 """Files that contain wall times or the machine: logs, costs, the page, and provenance. Hidden files are not
 compared either."""
-KEPT_ENDINGS = (".lock", ".digests.json", ".snakemake_timestamp", STORE_ENDING, ".passed", ".done", ".verified")
+KEPT_ENDINGS = (
+    ".lock",
+    ".digests.json",
+    ".snakemake_timestamp",
+    STORE_ENDING,
+    ".passed",
+    ".done",
+    ".verified",
+)
 """Endings of hidden files and folders that a finished run keeps (docs/what-runs-again.md)."""
 
 

@@ -114,7 +114,8 @@ def require_same_origin(state: Path, division: Division, software: Software) -> 
         )
     if different := software.differences(began.software):
         raise TrainingError(
-            f"{begun}, which was written by {', '.join(different)}; use this version again to continue, {anew}"
+            f"{begun}, which was written by {', '.join(different)}; use this version again to continue, "
+            f"{anew}"
         )
 
 
