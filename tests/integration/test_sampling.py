@@ -16,6 +16,7 @@ from weft.cli import app
 from weft.cli.shared import load_for_sampling
 from weft.config.sources import GeneratedBenchmark
 from weft.data.questions import generate_questions
+from weft.layout import provenance_file
 from weft.model import load_model, merge_adapter
 from weft.records.files import write_lines
 
@@ -128,6 +129,23 @@ def test_one_call_answers_several_benchmarks_at_several_lengths(place, whole, tm
     assert again[:2] == sidecars[:2]
     assert again[2] != sidecars[2]
     assert len(list((tmp_path / "samples").rglob(".*.answers"))) == 4, "one store for each file"
+
+
+def test_a_changed_file_is_written_again_and_no_provenance_is_written_for_the_change(place, whole, tmp_path):
+    out = tmp_path / "out.jsonl"
+    sidecar, command = provenance_file(out), arguments(place, out)
+    assert CliRunner().invoke(app, command).exit_code == 0
+    before = sidecar.read_bytes()
+    changed = whole.replace(b'"generation": "', b'"generation": "forged ', 1)
+    out.write_bytes(changed)
+    assert CliRunner().invoke(app, command).exit_code == 0
+    assert (out.read_bytes(), sidecar.read_bytes()) == (whole, before)
+    (store,) = tmp_path.glob(".out.jsonl.*.answers")
+    store.write_bytes(store.read_bytes().replace(b'"generation": "', b'"generation": "forged ', 1))
+    out.unlink()
+    result = CliRunner().invoke(app, command)
+    assert "expected the answers whose SHA-256 is in out.jsonl.provenance.json" in str(result.exception)
+    assert sidecar.read_bytes() == before
 
 
 @pytest.mark.parametrize("count", [1, 2, 3])

@@ -7,16 +7,20 @@ from typer.testing import CliRunner
 
 from weft import provenance
 from weft.cli import app
+from weft.errors import DataError
 from weft.layout import digests_file, provenance_file
 from weft.provenance import (
     digest,
     file_sha256,
     git_state,
     merge_provenance,
+    recorded_digest,
+    require_same_answers,
     source_digest,
     stored_digest,
     write_provenance,
 )
+from weft.records.files import write_text
 
 
 def test_digests_do_not_depend_on_the_order_of_keys():
@@ -28,7 +32,8 @@ def test_a_directory_is_hashed_by_its_content(tmp_path):
     for name in ("one", "two"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "x").write_text("same")
-    for name in ("x.provenance.json", ".snakemake_timestamp"):
+    (tmp_path / "two/.cache").mkdir()
+    for name in ("x.provenance.json", ".snakemake_timestamp", "timing.json", ".cache/x"):
         (tmp_path / "two" / name).write_text("not part of the content")
     assert file_sha256(tmp_path / "one") == file_sha256(tmp_path / "two")
     (tmp_path / "two" / "x").write_text("other")
@@ -221,3 +226,41 @@ def test_the_remains_of_a_killed_writer_do_not_change_the_hash_of_a_folder(tmp_p
     expected = file_sha256(tmp_path)
     (tmp_path / ".a.jsonl.99.new").write_text("half")
     assert file_sha256(tmp_path) == expected
+
+
+def test_the_files_of_a_folder_are_recorded_and_those_of_an_earlier_version_deleted(tmp_path):
+    folder = tmp_path / "tables"
+    for name in ("a.csv", "b.csv", "mine.txt"):
+        write_text(folder / name, name)
+    kept = {name: file_sha256(folder / name) for name in ("a.csv", "b.csv")}
+    files = [folder / name for name in kept]
+    recorded = write_provenance(folder, settings={}, experiment="tiny", files=files)
+    assert (recorded.content, recorded.sha256) == (kept, digest(kept))
+    assert recorded_digest(folder / "a.csv") == kept["a.csv"]
+    assert recorded_digest(folder / "mine.txt") is None
+    write_provenance(folder, settings={}, experiment="tiny", files=files[:1])
+    assert sorted(path.name for path in folder.iterdir()) == ["a.csv", "mine.txt"]
+
+
+def test_a_changed_part_is_not_merged(tmp_path):
+    part, merged = tmp_path / "1", tmp_path / "all"
+    part.write_text("1")
+    merged.write_text("1")
+    write_provenance(part, settings={}, experiment="tiny")
+    part.write_text("2")
+    with pytest.raises(DataError, match=r"whose SHA-256 is in 1\.provenance\.json"):
+        merge_provenance([part], merged)
+    assert not provenance_file(merged).exists()
+
+
+def test_stored_answers_must_be_those_of_the_same_origin(tmp_path):
+    answers, question = tmp_path / "answers", tmp_path / "question"
+    for file in (answers, question):
+        file.write_text(file.name)
+    require_same_answers(answers, {"a": 1}, inputs=[question])
+    write_provenance(answers, settings={"a": 1}, experiment="tiny", inputs=[question])
+    require_same_answers(answers, {"a": 1}, inputs=[question])
+    answers.write_text("other")
+    require_same_answers(answers, {"a": 2}, inputs=[question])
+    with pytest.raises(DataError, match=r"whose SHA-256 is in answers\.provenance\.json"):
+        require_same_answers(answers, {"a": 1}, inputs=[question])

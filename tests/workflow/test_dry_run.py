@@ -98,7 +98,7 @@ def test_an_evaluation_places_every_model_and_trains_none(snakemake, tmp_path):
     result = snakemake("-n", "--quiet", "rules", "--config", f"experiment={tmp_path / 'models.yaml'}")
     assert jobs(result.stdout) == {
         "all": 1, "questions": 4, "place_model": 3, "place_model_base": 1, "sample": 3, "score": 6,
-        "trace": 3, "tables": 1, "figures": 1, "page": 1, "total": 24,
+        "trace": 3, "tables": 1, "figures": 1, "page": 1, "verify": 1, "total": 25,
     }, result.stdout  # fmt: skip
 
 
@@ -111,7 +111,7 @@ def test_a_fine_tuning_without_benchmarks_ends_with_models_and_a_page(snakemake,
     result = snakemake("-n", "--quiet", "rules", "--config", f"experiment={tmp_path / 'tiny.yaml'}")
     assert jobs(result.stdout) == {
         "all": 1, "place_base": 1, "examples": 1, "prepare": 1, "probe": 1, "train": 2, "tables": 1,
-        "figures": 1, "page": 1, "total": 10,
+        "figures": 1, "page": 1, "verify": 1, "total": 11,
     }, result.stdout  # fmt: skip
 
 

@@ -11,7 +11,7 @@ import yaml
 from tests.support.micro import REPOSITORY, run
 
 pytestmark = pytest.mark.slow
-REPORT = {"tables": 1, "figures": 1, "page": 1}
+REPORT = {"tables": 1, "figures": 1, "page": 1, "verify": 1}
 SCORED = {"score": 6} | REPORT
 SAMPLED = {"check": 1, "sample": 3} | SCORED
 NEW_RUN = {"train": 1, "sample": 1, "score": 2, "curve": 1} | REPORT
@@ -122,7 +122,7 @@ def test_comments_and_the_order_of_keys_run_nothing_again(plan):
 
 
 def test_the_interval_of_checkpoints_runs_nothing_again_but_the_page(plan):
-    assert plan(set_in("training", "save_every", value=5)) == {"page": 1}
+    assert plan(set_in("training", "save_every", value=5)) == {"page": 1, "verify": 1}
 
 
 def test_a_title_changes_the_report_only(plan):

@@ -64,8 +64,8 @@ def check_inputs(tree: ResultTree, ledger: Ledger, name: str, recorded: Provenan
 
 
 def _check_from_elsewhere(ledger: Ledger, name: str, path: str, sha256: str) -> None:
-    """Note whether a file outside the results folder, such as a data file of the user, has changed since."""
-    if not Path(path).is_file():
+    """Note whether an input outside the results folder, such as data of the user, has changed since."""
+    if not Path(path).exists():
         ledger.add("note", name, f"its input {path} lies outside of this folder and is not at hand")
     elif file_sha256(Path(path)) != sha256:
         ledger.add("note", name, f"its input {path} lies outside of this folder and was changed since")

@@ -25,7 +25,7 @@ def test_results_of_other_weights_are_left_out(results, facts, caplog):
 
 
 def test_results_of_another_experiment_are_left_out(results, facts):
-    table = provenance_file(results.parent.parent / "tables/scores.csv")
+    table = provenance_file(results.parent.parent / "tables")
     table.write_text(table.read_text().replace('"tiny"', '"other"'))
     assert read_results(results, facts) == []
 
