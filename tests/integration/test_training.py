@@ -14,6 +14,7 @@ import torch
 import yaml
 from safetensors.torch import load_file, save_file
 
+from tests.support.disks import enlarge, small_disk
 from tests.support.ports import free_port
 from weft.model import load_model
 
@@ -310,3 +311,25 @@ def test_a_planted_command_does_not_run_even_with_the_digest_of_its_file(worksho
     assert not (tmp_path / "ran").exists()
     assert "optim_states.pt names posix.mknod, which could run code, and is not read" in log
     assert (out / "history.jsonl").read_bytes() == (expected / "history.jsonl").read_bytes()
+
+
+def test_a_training_on_a_full_disk_says_so_and_resumes_when_there_is_room(workshop):
+    arguments, whole = workshop.training("undisturbed", "weft", {})
+    workshop.call(*arguments)
+    small = workshop.folder / "small"
+    small.mkdir()
+    arguments = [*arguments[:-3], small / "run", *arguments[-2:]]
+    with small_disk(small, 320) as disk:  # one checkpoint fits, and not two
+        command = [*WEFT, *map(str, arguments)]
+        run = subprocess.run(command, capture_output=True, text=True, timeout=500, check=False)
+        log = run.stdout + run.stderr
+        assert run.returncode == 2, log[-3000:]
+        state = next(disk.glob(".run.*.state"))
+        assert f"weft: error: no space left on the device that holds {state} (" in log
+        assert "free space and run the same command again" in log
+        assert [path.name for path in state.glob("checkpoint-*")] == ["checkpoint-2"]
+        assert not (disk / "run").exists()
+        enlarge(disk, 4096)
+        workshop.call(*arguments)
+        for name in ("adapter_model.safetensors", "history.jsonl"):
+            assert (disk / "run" / name).read_bytes() == (whole / name).read_bytes()
