@@ -14,6 +14,7 @@ from weft.benchmarks import Scorer
 from weft.benchmarks.endings import describe_ending
 from weft.errors import ConfigError, ScoringError, ScoringSetupError, describe_error
 from weft.records import TIMED_OUT, Generation, Score, ScoredExample, Verdict
+from weft.records.scores import MAX_SHOWN_CHARACTERS
 
 
 def score_generations(
@@ -46,11 +47,11 @@ def score_generations(
             example_id=generation.example_id,
             benchmark=generation.benchmark,
             scoring=scoring,
-            extracted=score.extracted,
+            extracted=None if score.extracted is None else score.extracted[:MAX_SHOWN_CHARACTERS],
             verdict=score.verdict,
             credit=score.credit,
             weight=score.weight,
-            reason=score.reason,
+            reason=score.reason[:MAX_SHOWN_CHARACTERS],
             details={**about, **score.details},
             **approximate,
         )

@@ -14,12 +14,13 @@ from typing import Any
 from weft.data.formats import LATIN1, Format, fill_paths, recognise_path, recognise_text
 from weft.errors import DataError
 from weft.records import JsonObject
-from weft.records.files import numbered_lines, read_text
+from weft.records.files import MAX_DEPTH, is_deeper, numbered_lines, read_text
 
 SHOWN_CHARACTERS = 80
 """Length to which a line is truncated in a message."""
 MAX_DIGITS = 4300
 """Largest number of digits of an integer that Python converts to text."""
+TOO_DEEP = f"its brackets are nested too deep, more than {MAX_DEPTH} levels"
 BLANK = " \t\r"
 """Characters of a blank line besides its end."""
 _BLANK = re.compile(r"[ \t\r\n]*")
@@ -94,6 +95,7 @@ def number_items(path: Path, text: str, *, remedy: str) -> Iterator[tuple[str, J
             row, end = decoder.raw_decode(text, position)
             if not isinstance(row, dict):
                 raise ValueError(f"this is a {type(row).__name__}")
+            _check_depth(row)
             _check_surrogates(row, text, position, end)
             after = _skip_blank(text, end)
             if text[after : after + 1] not in (",", "]"):
@@ -137,8 +139,14 @@ def parse_strictly(line: str) -> JsonObject:
 def parse_value(text: str) -> object:
     """Return a JSON value; raise ValueError or RecursionError if it is not strictly valid."""
     value = json.loads(text, cls=_StrictDecoder)
+    _check_depth(value)
     _check_surrogates(value, text, 0, len(text))
     return value
+
+
+def _check_depth(value: object) -> None:
+    if is_deeper(value, MAX_DEPTH):
+        raise ValueError(TOO_DEEP)
 
 
 def _check_surrogates(value: object, text: str, start: int, end: int) -> None:
@@ -201,7 +209,7 @@ def _require_unicode(row: object) -> None:
 
 def _explain(error: ValueError | RecursionError) -> str:
     if isinstance(error, RecursionError):
-        return "its brackets are nested too deep"
+        return TOO_DEEP
     if isinstance(error, json.JSONDecodeError):
         if error.msg == "Extra data":
             return f"more text follows the object at column {error.colno}; each object needs its own line"

@@ -8,6 +8,7 @@ columns are read that a form of rows may use; the others are null, whatever thei
 import csv
 import gzip
 import io
+import sys
 import zlib
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
@@ -25,7 +26,7 @@ from weft.data.formats import (
 from weft.data.jsonl import number_items, number_lines, parse_strictly, wrong_format
 from weft.errors import DataError, describe_error
 from weft.records import JsonObject
-from weft.records.files import decode_text
+from weft.records.files import decode_text, require_regular
 
 EXPECTED = "JSON Lines, a JSON list, Parquet or CSV"
 MAX_GROWTH = 200
@@ -56,6 +57,7 @@ def read_row_file(path: Path, *, wanted: Collection[str], remedy: str) -> Iterat
         DataError: the file is missing, in another format, or malformed.
     """
     try:
+        require_regular(path, sys.maxsize, error=DataError, remedy=remedy)
         with path.open("rb") as file:
             head = file.read(HEAD_BYTES)
     except OSError as error:

@@ -15,7 +15,7 @@ from typing import Generic, TypeVar
 from weft.data.hub import cached_commit
 from weft.data.jsonl import read_numbered_rows
 from weft.data.offline import explain_renewal
-from weft.errors import DataError
+from weft.errors import DataError, describe_error, shorten, show
 from weft.provenance import file_sha256
 from weft.records import JsonObject, Record
 from weft.records.files import read_text
@@ -59,8 +59,10 @@ def read_rows(path: Path) -> list[JsonObject]:
         import pyarrow.parquet
 
         rows: list[JsonObject] = pyarrow.parquet.read_table(path).to_pylist()
-    except (ValueError, OSError, csv.Error) as error:  # pyarrow's errors are ValueErrors or OSErrors
-        raise DataError(f"{path} must be a {path.suffix} file: {error}; {remedy}") from error
+    except Exception as error:  # pyarrow raises errors of many types for a damaged file
+        raise DataError(
+            f"{path} must be a {path.suffix} file: {shorten(describe_error(error))}; {remedy}"
+        ) from error
     return rows
 
 
@@ -70,7 +72,7 @@ def take_text(row: JsonObject, field: str) -> str:
     first = value[0] if isinstance(value, list) and value else value
     if not isinstance(first, str) or not first.strip() or not is_unicode(first):
         names = sorted(map(str, row))
-        raise ValueError(f"field {field!r} must contain text, got {first!r:.80}; the row has {names}")
+        raise ValueError(f"field {field!r} must contain text, got {first!r:.80}; the row has {show(names)}")
     return first
 
 

@@ -28,6 +28,7 @@ from pydantic import ValidationError
 from weft.errors import DataError, WeftError
 from weft.layout import lock_file
 from weft.records.base import JsonObject, Record
+from weft.records.deep_json import parse_leniently
 from weft.records.full_disk import explain_full_disk
 
 LOG = logging.getLogger("weft")
@@ -37,6 +38,9 @@ COPIED_BYTES = 2**26
 """Bytes that are copied at a time."""
 SHOWN_CHARACTERS = 80
 """Length to which a wrong value is truncated in a message."""
+MAX_DEPTH = 64
+"""Largest number of lists and objects around a JSON value in a file that people write. Python itself fails at
+about a thousand, and at fewer when it writes or compares such a value."""
 MAKE_AGAIN = "make the file again"
 """Advice in a message about a file that weft writes."""
 
@@ -345,7 +349,8 @@ def parse_record(
 ) -> RecordT:
     """Return a record from JSON text; ``place`` is named in messages, such as "FILE, line N".
 
-    With ``allow_nan``, NaN and Infinity are accepted, which Python's json module writes.
+    With ``allow_nan``, NaN and Infinity are accepted, which Python's json module writes, and a value that is
+    nested too deep does not matter if its field is not used.
     """
     content = _parse_object(text, place=place, error=error, remedy=remedy, allow_nan=allow_nan)
     return validate_record(content, kind, place=place, error=error, remedy=remedy)
@@ -364,9 +369,26 @@ def validate_record(
 def parse_json(text: str, *, allow_nan: bool = False) -> Any:
     """Parse JSON text that may contain lone surrogates; raise ValueError or RecursionError if it is invalid.
 
-    A byte-level tokenizer can produce lone surrogates; the parser of pydantic rejects them.
+    A byte-level tokenizer can produce lone surrogates; the parser of pydantic rejects them. With
+    ``allow_nan``, the text is read by `weft.records.deep_json.parse_leniently`.
     """
-    return json.loads(text, parse_constant=None if allow_nan else _refuse_constant)
+    return parse_leniently(text) if allow_nan else json.loads(text, parse_constant=_refuse_constant)
+
+
+def is_deeper(value: Any, limit: int) -> bool:
+    """Return True if more than ``limit`` lists and objects are around a part of a JSON value."""
+    level = [value]
+    for _ in range(limit):
+        level = [part for item in level for part in _parts(item)]
+        if not level:
+            return False
+    return True
+
+
+def _parts(value: Any) -> Iterable[Any]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()
 
 
 def _refuse_constant(name: str) -> None:

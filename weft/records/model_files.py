@@ -4,19 +4,17 @@ A directory may come from a stranger. Only regular files of bounded size are rea
 may never end, and the depth of JSON is bounded, because Python writes and compares values recursively.
 """
 
+import json
 from pathlib import Path
-from typing import Any
 
 from weft.errors import CheckpointError, shorten
 from weft.records.base import JsonObject
-from weft.records.files import parse_json, read_text, require_regular
+from weft.records.files import MAX_DEPTH, is_deeper, read_text, require_regular
 
 MAX_JSON_BYTES = 2**24
 """Size of the largest JSON file of configuration. Published ones have at most 1 MB."""
 MAX_FILE_BYTES = 2**28
 """Size of the largest file of a tokenizer. Dream's vocabulary has 7 MB."""
-MAX_DEPTH = 64
-"""Largest number of lists and objects around a value."""
 TOKENIZER_FILES = (
     "added_tokens.json",
     "chat_template.jinja",
@@ -50,14 +48,14 @@ def read_model_json(file: Path) -> JsonObject:
         )
     text = read_text(file, error=CheckpointError, remedy=REMEDY, max_bytes=MAX_JSON_BYTES)
     try:
-        fields = parse_json(text, allow_nan=True)  # each number that is used is checked
+        fields = json.loads(text)  # NaN is allowed; each number that is used is checked
     except RecursionError as error:
         raise CheckpointError(f"{file} must be JSON without deep nesting; {REMEDY}") from error
     except ValueError as error:
         raise CheckpointError(f"{file} must be JSON: {shorten(str(error))}; {REMEDY}") from error
     if not isinstance(fields, dict):
         raise CheckpointError(f"{file} must contain a JSON object, got {type(fields).__name__}; {REMEDY}")
-    if _is_deeper(fields, MAX_DEPTH):
+    if is_deeper(fields, MAX_DEPTH):
         raise CheckpointError(f"{file} must be JSON without deep nesting (at most {MAX_DEPTH}); {REMEDY}")
     return fields
 
@@ -68,19 +66,3 @@ def require_model_file(file: Path) -> None:
         require_regular(file, MAX_FILE_BYTES, error=CheckpointError, remedy=REMEDY)
     except OSError as error:
         raise CheckpointError(f"{file}: expected a readable file, got {error.strerror}; {REMEDY}") from error
-
-
-def _is_deeper(value: Any, limit: int) -> bool:
-    """Return True if more than ``limit`` lists and objects are around a part of a value."""
-    level = [value]
-    for _ in range(limit):
-        level = [part for item in level for part in _parts(item)]
-        if not level:
-            return False
-    return True
-
-
-def _parts(value: Any) -> list[Any]:
-    if isinstance(value, dict):
-        return list(value.values())
-    return value if isinstance(value, list) else []

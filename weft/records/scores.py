@@ -10,6 +10,8 @@ from pydantic import Field, model_validator
 
 from weft.records.base import MAX_COUNT, Count, Record
 
+MAX_SHOWN_CHARACTERS = 1000
+"""Length to which the extracted answer and the reason are cut in a score file."""
 TIMED_OUT = "timed out"
 """Beginning of the reason of an answer that is unscorable because a comparison took too long."""
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from weft.benchmarks import SCORERS
 from weft.benchmarks.references import find_problem
-from weft.errors import SamplingError
+from weft.errors import SamplingError, show
 from weft.layout import answer_store, answer_stores
 from weft.provenance import digest, stored_digest
 from weft.records import Generation, Question
@@ -24,6 +24,9 @@ from weft.records.files import (
     read_text,
     write_lines,
 )
+
+MAX_ID_CHARACTERS = 200
+"""Length of the longest id of a question; weft's own have 16 characters."""
 
 
 def read_questions(path: Path) -> dict[str, Question]:
@@ -38,6 +41,11 @@ def read_questions(path: Path) -> dict[str, Question]:
         if not line.strip():
             continue
         question = parse_record(line, Question, place=place, error=SamplingError, remedy=MAKE_AGAIN)
+        if not question.example_id.isprintable() or len(question.example_id) > MAX_ID_CHARACTERS:
+            raise SamplingError(
+                f"{place}: example_id must be a printable text of at most {MAX_ID_CHARACTERS} characters, "
+                f"got {show(question.example_id)}; correct the file"
+            )
         _check_reference(question, place)
         if question.example_id in questions:
             raise SamplingError(f"{place}: example_id must be unique, got {question.example_id!r} again")
