@@ -7,23 +7,28 @@ next settings that are finished. Its name stands for settings and model. Answers
 asked no longer are kept as well, so that a change of the questions asks the new ones only.
 """
 
-from collections.abc import Mapping, Sequence
+import logging
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from weft.benchmarks import SCORERS
 from weft.benchmarks.references import find_problem
 from weft.errors import SamplingError, show
-from weft.layout import answer_store, answer_stores
+from weft.layout import answer_store, answer_stores, provenance_file
 from weft.provenance import digest, stored_digest
 from weft.records import Generation, Question
 from weft.records.files import (
     MAKE_AGAIN,
     LineAppender,
+    move,
     numbered_lines,
     parse_record,
     read_text,
     write_lines,
 )
+from weft.sampling.stored import StoredAnswer, tokens_source
+
+LOG = logging.getLogger(__name__)
 
 MAX_ID_CHARACTERS = 200
 """Length of the longest id of a question; weft's own have 16 characters."""
@@ -87,39 +92,93 @@ def _check_reference(question: Question, place: str) -> None:
             raise SamplingError(f"{place}: {problem}")
 
 
-class GenerationWriter(LineAppender[Generation]):
+class GenerationWriter(LineAppender[StoredAnswer]):
     """Append generations to the store of a job, and write its output at the end.
+
+    Answers of an unfinished job are used only if the same code has computed them; the others stay in the
+    store. Answers without the right digest, or that are not those of the job, are set aside.
 
     Args:
         out: the file to write.
         digest: digest of settings and model; part of the store's name.
         questions: the questions by example.
+        is_valid: tells whether a generation is one that the job makes.
 
     Attributes:
         done: generations of these questions so far by example, including those of earlier jobs.
     """
 
-    def __init__(self, out: Path, *, digest: str, questions: Mapping[str, Question]) -> None:
-        super().__init__(answer_store(out, digest), Generation)
-        self.out = out
+    def __init__(
+        self,
+        out: Path,
+        *,
+        digest: str,
+        questions: Mapping[str, Question],
+        is_valid: Callable[[Generation], bool],
+    ) -> None:
+        super().__init__(answer_store(out, digest), StoredAnswer)
+        self.out, self.source = out, tokens_source()
+        self._set_unsound_aside(is_valid)
+        usable = [record for record in self.records if record.source in (None, self.source)]
+        if len(usable) < len(self.records):
+            LOG.warning(
+                "%s: %d answers of an interrupted job are not used, because other code has computed them; "
+                "their questions are asked again",
+                self.path,
+                len(self.records) - len(usable),
+            )
         self.done = {
-            generation.example_id: _with_reference(generation, questions[generation.example_id])
-            for generation in self.records
-            if _answers(generation, questions.get(generation.example_id))
+            record.example_id: _with_reference(record.answer(), questions[record.example_id])
+            for record in usable
+            if _answers(record, questions.get(record.example_id))
         }
 
     def append(self, record: Generation) -> None:
         """Write a generation and force it to disk."""
         assert record.example_id not in self.done, "run_job skips answered examples"
-        super().append(record)
+        super().append(StoredAnswer.seal(record, self.source))
         self.done[record.example_id] = record
 
     def finish(self, order: Sequence[str]) -> None:
-        """Write the output in the given order of examples, and remove the stores of other digests."""
-        write_lines(self.out, [self.done[example_id] for example_id in order])
+        """Write the output in the given order of examples, and remove the stores of other digests.
+
+        The store keeps all usable answers, also those to other questions, for later versions of weft as well.
+        """
+        generations = [self.done[example_id] for example_id in order]
+        usable = [record.answer() for record in self.records if record.source in (None, self.source)]
+        self._file.close()
+        write_lines(self.path, [StoredAnswer.seal(generation, None) for generation in usable])
+        write_lines(self.out, generations)
+        _aside(self.path).unlink(missing_ok=True)
         for store in answer_stores(self.out):
             if store != self.path:
                 store.unlink()
+
+    def _set_unsound_aside(self, is_valid: Callable[[Generation], bool]) -> None:
+        """Rename a store with unsound answers, and go on with a new one that has the sound answers."""
+        # A store without any digest is that of an earlier version; it counts if its output was finished.
+        is_old = all(record.check is None for record in self.records)
+        is_old = is_old and provenance_file(self.out).exists()
+        sound = [record for record in self.records if (is_old or record.is_intact) and is_valid(record)]
+        if len(sound) == len(self.records):
+            return
+        LOG.warning(
+            "%s: %d of %d answers are not those that this job has written; their questions are asked again, "
+            "and the file is kept as %s until the job has ended",
+            self.path,
+            len(self.records) - len(sound),
+            len(self.records),
+            _aside(self.path).name,
+        )
+        self._file.close()
+        move(self.path, _aside(self.path))
+        write_lines(self.path, sound)
+        super().__init__(self.path, StoredAnswer)
+
+
+def _aside(store: Path) -> Path:
+    """Return the path to which a store with unsound answers is renamed."""
+    return store.with_suffix(".damaged")
 
 
 def _answers(generation: Generation, question: Question | None) -> bool:

@@ -157,7 +157,12 @@ def run_job(
             "written again from the stored answers, and answers that are not stored are sampled again",
             out,
         )
-    writer = GenerationWriter(out, digest=job.digest, questions=dict(zip(names, asked, strict=True)))
+    writer = GenerationWriter(
+        out,
+        digest=job.digest,
+        questions=dict(zip(names, asked, strict=True)),
+        is_valid=lambda generation: _is_made_by(job, generation),
+    )
     with writer:
         if all(name in writer.done for name in names):
             LOG.info("%s: all answers were stored before", out)
@@ -214,21 +219,37 @@ def is_done(job: SamplingJob, out: Path, questions: Sequence[Question]) -> bool:
     ]
 
 
-def _generation(job: SamplingJob, question: Question, answer: Answer, text: str) -> Generation:
+def _is_made_by(job: SamplingJob, generation: Generation) -> bool:
+    """Return True if a generation has all fields that the job writes, with the values of its settings."""
+    given, expected = generation.as_object(), _settings(job)
+    is_counted = generation.num_forward is not None and generation.ended_early is not None
+    return is_counted and {name: given.get(name) for name in expected} == expected
+
+
+def _settings(job: SamplingJob) -> dict[str, str | int | None]:
+    """Return the fields of a generation that are the same for all questions of a job."""
     approximation = job.sampling.approximation
-    return Generation(
-        example_id=question.example_id,
-        benchmark=question.benchmark,
-        question=question.question,
-        reference=question.reference,
-        generation=text,
-        gen_length=job.gen_length,
-        diffusion_steps=job.sampling.diffusion_steps(job.gen_length),
-        block_length=job.sampling.block_length,
-        num_forward=answer.num_forward,
-        ended_early=answer.ended_early,
-        seed=job.seed,
-        model=job.model_name,
-        digest=job.answers_digest[:12],
+    return {
+        "gen_length": job.gen_length,
+        "diffusion_steps": job.sampling.diffusion_steps(job.gen_length),
+        "block_length": job.sampling.block_length,
+        "seed": job.seed,
+        "model": job.model_name,
+        "digest": job.answers_digest[:12],
         **({} if approximation is None else {"approximate": approximation}),
+    }
+
+
+def _generation(job: SamplingJob, question: Question, answer: Answer, text: str) -> Generation:
+    return Generation.model_validate(
+        {
+            "example_id": question.example_id,
+            "benchmark": question.benchmark,
+            "question": question.question,
+            "reference": question.reference,
+            "generation": text,
+            "num_forward": answer.num_forward,
+            "ended_early": answer.ended_early,
+            **_settings(job),
+        }
     )

@@ -13,10 +13,11 @@ from weft.data.questions import generate_questions
 from weft.errors import CheckpointError, DataError, SamplingError
 from weft.layout import answer_store
 from weft.model import load_adapter, load_model, merge_adapter
-from weft.records import Question
+from weft.records import Generation, Question
 from weft.records.files import write_lines
 from weft.sampling.job import SamplingJob, require_room, run_job
 from weft.sampling.shards import Shard, merge_shards
+from weft.sampling.stored import StoredAnswer, tokens_source
 from weft.sampling.stream import stream_answers
 
 BASE = Path("experiments/tiny-base")
@@ -224,11 +225,28 @@ def test_existing_answers_are_not_sampled_again(base, questions, tmp_path):
     with pytest.raises(KeyboardInterrupt):
         answer(job, Dying(base, 9), questions, out)
     store = answer_store(out, job.digest)
-    kept = records_of(store)
+    kept = [Generation.model_validate(record) for record in records_of(store)]
     assert kept
-    store.write_text("".join(json.dumps(record | {"generation": "kept"}) + "\n" for record in kept))
+    marked = [record.model_copy(update={"generation": "kept"}) for record in kept]
+    write_lines(store, [StoredAnswer.seal(record, tokens_source()) for record in marked])
     records = records_of(answer(job, base, questions, out))
-    assert {r["example_id"] for r in records if r["generation"] == "kept"} == {r["example_id"] for r in kept}
+    assert {r["example_id"] for r in records if r["generation"] == "kept"} == {r.example_id for r in kept}
+
+
+def test_answers_that_the_job_cannot_have_made_are_asked_again(base, questions, tmp_path, caplog):
+    """They have their digests, but not the fields of the job, or those of other settings."""
+    expected = answer(described(), base, questions, tmp_path / "whole.jsonl").read_bytes()
+    out, job = tmp_path / "a.jsonl", described()
+    with pytest.raises(KeyboardInterrupt):
+        answer(job, Dying(base, 9), questions, out)
+    store = answer_store(out, job.digest)
+    changes = [{"num_forward": None}, {"ended_early": None}, {"digest": "0" * 12}, {"gen_length": 4}]
+    records = [Generation.model_validate(record) for record in records_of(store)]
+    changed = [record.model_copy(update=change) for record, change in zip(records, changes, strict=False)]
+    assert len(changed) >= 2
+    write_lines(store, [StoredAnswer.seal(record, tokens_source()) for record in changed])
+    assert answer(job, base, questions, out).read_bytes() == expected
+    assert f"{len(changed)} of {len(changed)} answers are not those" in caplog.text
 
 
 def test_the_digest_stands_for_everything_but_the_batch_size():
