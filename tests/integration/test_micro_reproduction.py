@@ -5,6 +5,7 @@ import re
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -54,6 +55,23 @@ def test_every_result_has_provenance_and_verifies(finished):
     page = (finished / "results/micro/report/index.html").read_text(encoding="utf-8")
     assert re.search("All [0-9,]+ checks of [0-9]+ results hold", page)
     assert "do not verify" not in page
+
+
+def test_a_finished_experiment_is_packed_and_a_changed_one_is_not(finished, tmp_path):
+    def pack(root):
+        return subprocess.run(
+            [sys.executable, "-m", "weft", "archive", str(root), "--out", str(tmp_path / "micro.zip"),
+             "--experiment", str(REPOSITORY / "tests/workflow/micro.yaml"), "--keep-paths"],
+            capture_output=True, text=True, check=False, env=environment(), cwd=finished,
+        )  # fmt: skip
+
+    packed = pack("results/micro")
+    assert packed.returncode == 0, packed.stderr
+    shutil.copytree(finished / "results/micro", tmp_path / "micro")
+    flip("data/questions/gsm8k.jsonl")(tmp_path / "micro")
+    refused = pack(tmp_path / "micro")
+    assert refused.returncode == 2
+    assert "data/questions/gsm8k.jsonl" in refused.stderr
 
 
 @pytest.mark.parametrize("tampering", TAMPERINGS, ids=lambda tampering: tampering.name)

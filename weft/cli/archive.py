@@ -8,7 +8,7 @@ import typer
 
 from weft.cli.shared import app
 from weft.config import find_experiment
-from weft.errors import ConfigError
+from weft.errors import ConfigError, DataError
 
 LICENCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+-]*")
 """Form of a name in the list of SPDX."""
@@ -50,7 +50,7 @@ def archive_experiment(
     The archive holds the results, the experiment file, the workflow, the package, the lock file, the licence
     and the citation. The same results give the same bytes.
     """
-    from weft.sharing.archive import Wanted, pack_experiment, require_unchanged
+    from weft.sharing.archive import Wanted, pack_experiment
 
     name = root.resolve().name
     if licence is not None and not LICENCE.fullmatch(licence):
@@ -70,7 +70,21 @@ def archive_experiment(
         licence=licence,
         keep_paths=keep_paths,
     )
-    contents = pack_experiment(wanted, file, verify=require_unchanged)
+    contents = pack_experiment(wanted, file, verify=require_verified)
     for left_out in contents.left_out:
         typer.echo(f"not packed: {left_out.name} ({left_out.size:,} bytes)")
     typer.echo(f"{name}: {len(contents.members) + 2} files -> {file}")
+
+
+def require_verified(root: Path) -> None:
+    """Raise a DataError unless all results in a folder verify, as ``weft verify`` does."""
+    from weft.audit import verify_results
+
+    outcome = verify_results(root)
+    if not outcome.holds:
+        first = next(finding for finding in outcome.findings if finding.status in {"fails", "missing"})
+        raise DataError(
+            f"all results must verify before they are packed, but {outcome.count('fails')} checks do not "
+            f"hold and {outcome.count('missing')} files are missing, first {first.result}: {first.text}; run weft "
+            f"verify {root} to see all, and run the experiment again"
+        )

@@ -17,7 +17,7 @@ from weft.config import Experiment, load_experiment
 from weft.config.places import CHECKOUT
 from weft.errors import ConfigError, DataError
 from weft.layout import PROVENANCE_ENDING, RESULTS, SHIPPED_FILES, ResultLayout, provenance_file
-from weft.provenance import PACKAGE_ROOT, digest, file_sha256, source_digest
+from weft.provenance import PACKAGE_ROOT, digest, source_digest
 from weft.records import Provenance
 from weft.records.files import parse_record, read_json
 from weft.sharing.citation import read_citation
@@ -67,7 +67,8 @@ def pack_experiment(wanted: Wanted, out: Path, *, verify: Callable[[Path], None]
     Args:
         wanted: what is packed.
         out: zip file to write.
-        verify: function that raises a DataError unless the results in a folder hold, see `require_unchanged`.
+        verify: function that raises a DataError unless the results in a folder hold, such as one that calls
+            `weft.audit.verify_results`.
 
     Returns:
         The files of the archive.
@@ -126,28 +127,6 @@ def require_finished(root: Path, experiment: Experiment) -> None:
             f"the experiment file must be the one that made {root}, but the settings of "
             f"{made_by.experiment!r} there and those of {experiment.name!r} differ; name the file with "
             "--experiment, or run the experiment again"
-        )
-
-
-def require_unchanged(root: Path) -> None:
-    """Check that every result has the content that its provenance names.
-
-    Args:
-        root: results folder of an experiment.
-
-    Raises:
-        DataError: a result is missing or has been changed.
-    """
-    changed = []
-    for file in sorted(root.rglob(f"*{PROVENANCE_ENDING}")):
-        result = file.with_name(file.name.removesuffix(PROVENANCE_ENDING))
-        recorded = read_json(file, Provenance, remedy=MAKE_AGAIN)
-        if not result.exists() or file_sha256(result) != recorded.sha256:
-            changed.append(str(result))
-    if changed:
-        raise DataError(
-            f"every result must have the content that its provenance names, but {_join(changed)} "
-            "is missing or has been changed; delete it and run the experiment again"
         )
 
 
