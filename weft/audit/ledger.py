@@ -1,15 +1,22 @@
 """The checks that were made, and what they have brought to light."""
 
 from collections import Counter
+from collections.abc import Collection
 
 from weft.audit.tree import kind_of
 from weft.records.verification import Finding, KindSummary, Status, Verification
 
 
 class Ledger:
-    """Collects checks and findings, and summarises them as a `Verification`."""
+    """Collects checks and findings, and summarises them as a `Verification`.
 
-    def __init__(self) -> None:
+    Args:
+        unused: results on which the page does not depend, such as those of a benchmark that was removed from
+            the experiment. What does not hold for them is no fault.
+    """
+
+    def __init__(self, unused: Collection[str] = ()) -> None:
+        self._unused = unused
         self._results: dict[str, str] = {}
         self._checks: Counter[str] = Counter()
         self._failed: Counter[str] = Counter()
@@ -17,11 +24,16 @@ class Ledger:
         self._users: dict[str, list[str]] = {}
 
     def add_result(self, name: str) -> None:
-        """Count a result."""
-        self._results[name] = kind_of(name)
+        """Count a result that the page uses."""
+        if name not in self._unused:
+            self._results[name] = kind_of(name)
 
     def check(self, result: str, holds: bool, text: str) -> None:
         """Record a check of a result, with the text of the finding if it does not hold."""
+        if result in self._unused:
+            if not holds:
+                self.add("extra", result, f"the page does not use it, and it does not verify: {text}")
+            return
         self._checks[kind_of(result)] += 1
         if not holds:
             self._failed[kind_of(result)] += 1
@@ -29,7 +41,7 @@ class Ledger:
 
     def add_missing(self, name: str, *, user: str) -> None:
         """Record that a file is missing, and whose input or part it is."""
-        users = self._users.setdefault(name, [])
+        users = [] if user in self._unused else self._users.setdefault(name, [])
         if user not in users:
             users.append(user)
 

@@ -2,7 +2,7 @@
 
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
 
@@ -112,6 +112,34 @@ class ResultTree:
                 if result in self.provenance or result in self.unreadable:
                     return result
         return None
+
+    def list_used(self, inputs: Iterable[str] | None) -> set[str]:
+        """Return the results on which the page depends, directly or not, and the exported models.
+
+        Args:
+            inputs: paths from which a page is about to be made; None for the page that is there.
+
+        Returns:
+            Paths of the results; all of them if there is no page.
+        """
+        page = str(_LAYOUT.page)
+        if inputs is None and page not in self.provenance:
+            return {*self.provenance, *self.unreadable}
+        pending = [name for name in self.provenance if kind_of(name) == "exports"]
+        pending += [page] if inputs is None else self._owners(inputs)
+        used: set[str] = set()
+        while pending:
+            name = pending.pop()
+            if name not in used:
+                used.add(name)
+                pending += self._owners(self.provenance[name].inputs) if name in self.provenance else []
+        return used
+
+    def _owners(self, recorded: Iterable[str]) -> list[str]:
+        """Return the results to which inputs belong, as far as they lie in this folder."""
+        places = (self.locate(path) for path in recorded)
+        owners = (self.owner(place) for place in places if place is not None)
+        return [owner for owner in owners if owner is not None]
 
     def locate(self, recorded: str) -> str | None:
         """Return the path in this folder of an input that was recorded; None for a file from elsewhere.

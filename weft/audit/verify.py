@@ -1,5 +1,6 @@
 """Verify all results in a folder."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from weft.audit.counts import check_counts
@@ -10,15 +11,17 @@ from weft.audit.tree import PAGE_FILES, ResultTree
 from weft.records.verification import Verification
 
 
-def verify_results(root: Path, *, includes_page: bool = True) -> Verification:
+def verify_results(root: Path, *, page_inputs: Iterable[Path] | None = None) -> Verification:
     """Verify the results of an experiment, from the report page back to the base model and the data.
 
     Every file with provenance is read and hashed, whatever its size and date. Nothing is needed but the
-    folder: the experiment file and the folder in which the workflow ran may be elsewhere.
+    folder: the experiment file and the folder in which the workflow ran may be elsewhere. Results on which
+    the page does not depend, which an earlier version of the experiment has left, are no fault.
 
     Args:
         root: results folder of an experiment, or a copy of it.
-        includes_page: whether the page and the files written with it are verified, and must be there.
+        page_inputs: files from which a page is about to be made. The page and the files written with it are
+            then neither verified nor expected. By default, the inputs that the page's provenance records.
 
     Returns:
         What holds, what does not, what is missing, and what belongs to nothing.
@@ -26,8 +29,10 @@ def verify_results(root: Path, *, includes_page: bool = True) -> Verification:
     Raises:
         DataError: the folder does not exist or contains no provenance.
     """
-    tree, ledger = ResultTree(root), Ledger()
+    tree, includes_page = ResultTree(root), page_inputs is None
     names = [name for name in tree.provenance if includes_page or name not in PAGE_FILES]
+    used = tree.list_used([str(path) for path in page_inputs] if page_inputs is not None else None)
+    ledger = Ledger(unused={*names, *tree.unreadable} - used)
     for name in names:
         recorded = tree.provenance[name]
         ledger.add_result(name)
@@ -37,7 +42,7 @@ def verify_results(root: Path, *, includes_page: bool = True) -> Verification:
         check_counts(tree, ledger, name)
     for name, problem in tree.unreadable.items():
         ledger.check(name, False, f"its provenance file is damaged: {problem}")
-    check_source(tree, ledger, names)
+    check_source(tree, ledger, [name for name in names if name in used])
     check_base(tree, ledger, names)
     if includes_page:
         for name in sorted(PAGE_FILES - set(tree.provenance)):

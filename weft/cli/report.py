@@ -77,8 +77,9 @@ def report_page(
 
     checked, layout = load_experiment(find_experiment(experiment)), ResultLayout(root)
     results = load_results(checked, layout)
-    outcome = verify_results(root, includes_page=False)
     inputs = _digest_inputs(checked, layout)
+    shown = _list_shown(checked, layout, figures)
+    outcome = verify_results(root, page_inputs=[*map(Path, inputs), *shown])
     if figures.resolve() != layout.figures.resolve():  # otherwise the figures have been verified
         check_origin(figures, checked, inputs)
     paths = {name: figures / f"{name}.{EMBEDDED_FORMAT}" for name in list_figures(checked)}
@@ -94,27 +95,20 @@ def report_page(
     write_json(verification, outcome)
     save_provenance(verification, checked, inputs=inputs)
     write_text(out, render_page(checked, results, tables, images, browser, verification=outcome))
-    save_provenance(out, checked, inputs=inputs | _digest_page_inputs(checked, layout, figures, out))
+    written = [path for path in (download, verification) if path.exists()]
+    save_provenance(out, checked, inputs=inputs | input_digests([*shown, *written]))
     if not outcome.holds:
         typer.echo(describe_outcome(outcome), err=True)
 
 
-def _digest_page_inputs(
-    experiment: Experiment, layout: ResultLayout, figures: Path, out: Path
-) -> dict[str, str]:
-    """Return the digests of what the page shows or links to, beyond the inputs of the tables, by path."""
+def _list_shown(experiment: Experiment, layout: ResultLayout, figures: Path) -> list[Path]:
+    """Return what the page shows or links to, beyond the inputs of the tables, as far as it is there."""
     from weft.report.deviations import DEVIATIONS_FILE
 
-    paths = [
-        layout.tables,
-        figures,
-        out.with_name(layout.all_answers.name),
-        out.with_name(layout.verification.name),
-    ]
-    paths += [layout.trace(run.run_id) for run in experiment.traced_runs]
+    paths = [layout.tables, figures, *(layout.trace(run.run_id) for run in experiment.traced_runs)]
     for name in experiment.dataset_names:
         paths += [layout.examples(name), layout.check(name), layout.prepared(name) / SUMMARY_FILE]
-    return input_digests(path for path in [*paths, DEVIATIONS_FILE] if path.exists())
+    return [path for path in [*paths, DEVIATIONS_FILE] if path.exists()]
 
 
 def _answer_files(

@@ -260,8 +260,24 @@ def test_a_shipped_base_model_must_be_the_pinned_one(root):
 def test_before_the_page_is_made_it_is_not_expected(root):
     for name in ("report/index.html", "report/examples.jsonl.gz", "report/verification.json"):
         remove_with_provenance(name)(root)
-    assert verify_results(root, includes_page=False).holds
+    assert verify_results(root, page_inputs=[root / "tables", root / "figures"]).holds
     assert [finding.status for finding in findings(root)] == ["missing"] * 3
+
+
+def test_results_that_the_page_does_not_use_are_no_fault(root):
+    unused = "samples/base/gsm8k/16.jsonl"
+    for name in (SAMPLES["base"], f"{SAMPLES['base']}.provenance.json"):
+        shutil.copy2(root / name, root / name.replace("/8.", "/16."))
+    assert not findings(root)
+    edit(unused, lambda lines: lines[1:])(root)
+    assert {(finding.status, finding.result) for finding in findings(root)} == {("extra", unused)}
+    assert verify_results(root).holds
+
+
+def test_results_without_a_page_are_all_checked(root):
+    remove_with_provenance("report/index.html")(root)
+    flip(SAMPLES["base"])(root)
+    assert any(line.startswith(f"fails {SAMPLES['base']}: ") for line in names(root))
 
 
 def test_provenance_of_earlier_versions_is_read(root):

@@ -137,7 +137,7 @@ def test_the_report_accepts_restored_results(experiment, layout, tmp_path):
 
 def list_changed(layout):
     """List the results with another content than their provenance records."""
-    findings = verify_results(layout.root, includes_page=False).findings
+    findings = verify_results(layout.root).findings
     return [finding.result for finding in findings if "another content" in finding.text]
 
 
