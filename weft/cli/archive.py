@@ -85,6 +85,6 @@ def require_verified(root: Path) -> None:
         first = next(finding for finding in outcome.findings if finding.status in {"fails", "missing"})
         raise DataError(
             f"all results must verify before they are packed, but {outcome.count('fails')} checks do not "
-            f"hold and {outcome.count('missing')} files are missing, first {first.result}: {first.text}; run weft "
-            f"verify {root} to see all, and run the experiment again"
+            f"hold and {outcome.count('missing')} files are missing, first {first.result}: {first.text}; run "
+            f"weft verify {root} to see all, and run the experiment again"
         )

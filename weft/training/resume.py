@@ -104,18 +104,18 @@ def require_same_origin(state: Path, division: Division, software: Software) -> 
         ) from error
     before, now = began.division.as_object(), division.as_object()
     changed = [name for name in now if before[name] != now[name]]
-    begun = f"this run has a checkpoint after optimiser step {checkpoint_step(checkpoint)}"
+    written = f"this run has a checkpoint after optimiser step {checkpoint_step(checkpoint)}"
     anew = f"or delete {state} to train from the beginning"
     if changed:
         old, new = (", ".join(f"{name}={values[name]}" for name in changed) for values in (before, now))
         raise TrainingError(
-            f"{begun}, which can be resumed only with {old}, got {new}; run it again with {old} to continue, "
-            f"{anew}"
+            f"{written}, which can be resumed only with {old}, got {new}; "
+            f"run it again with {old} to continue, {anew}"
         )
     if different := software.differences(began.software):
         raise TrainingError(
-            f"{begun}, which was written by {', '.join(different)}; use this version again to continue, "
-            f"{anew}"
+            f"{written}, which was written by {', '.join(different)}; "
+            f"use this version again to continue, {anew}"
         )
 
 

@@ -317,6 +317,11 @@ class DiffusionTrainer(Trainer):
         ):  # it also loads the checkpoint from which a training resumes
             return super()._prepare_for_training(*args, **kwargs)
 
+    def _load_best_model(self) -> None:
+        """Load the best checkpoint, which contains tensors and numbers only."""
+        with weights_only(has_deepspeed=self.is_deepspeed_enabled):
+            super()._load_best_model()
+
     def _clip_grad_norm(self, model: torch.nn.Module) -> Tensor:
         """Clip the gradients and return their norm, with the rounding of DeepSpeed's ZeRO.
 
