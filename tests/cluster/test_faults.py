@@ -276,6 +276,10 @@ def test_the_gpus_of_a_job_are_on_one_node(cluster, start, trained):
         return pending and cluster.call("squeue", "-h", "-j", pending[0], "-o", "%r") == "Resources"
 
     wait_until(waits, what="a job that waits for resources")
+    (pending,) = cluster.jobs(states="pending")
+    assert "NumNodes=1-1 " in cluster.call("scontrol", "-o", "show", "job", pending), (
+        "at least and at most one"
+    )
     cluster.call("scancel", others["n2"])
     wait_until(lambda: len(cluster.jobs(states="running")) == 2, what="the start of the training")
     job = cluster.jobs(states="running")[-1]
