@@ -11,12 +11,15 @@ at the end of its message, which has this form::
     FILE, line N: FIELD: expected ..., got ...; REMEDY
 """
 
+import glob
 import gzip
 import json
 import logging
 import os
+import platform
 import shutil
 import stat
+import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -53,11 +56,11 @@ def atomic_file(out: Path) -> Iterator[Path]:
     """Yield a temporary path, and rename the file written there to ``out`` when the block ends.
 
     If the block raises, the temporary file is deleted and ``out`` is not changed. The folder of ``out`` is
-    created if necessary.
+    created if necessary. The temporary files of writers of this machine that were killed are removed.
     """
     with explain_full_disk(out):
         out.parent.mkdir(parents=True, exist_ok=True)
-        temporary = out.with_name(f".{out.name}.{os.getpid()}.new")
+        temporary = _temporary_file(out)
         try:
             yield temporary
             with temporary.open("rb") as file:
@@ -65,6 +68,27 @@ def atomic_file(out: Path) -> Iterator[Path]:
             temporary.replace(out)
         finally:
             temporary.unlink(missing_ok=True)
+
+
+def _temporary_file(out: Path) -> Path:
+    """Return the path for the content of ``out``, and remove those of processes that have ended.
+
+    Its name has a checksum of the machine's name, because the processes of another machine are not known.
+    """
+    beginning = f".{out.name}.{zlib.crc32(platform.node().encode()):08x}-"
+    for remains in out.parent.glob(f"{glob.escape(beginning)}*.new"):
+        process = remains.name.removeprefix(beginning).removesuffix(".new")
+        if process.isdecimal() and not _is_running(int(process)):
+            remains.unlink(missing_ok=True)
+    return out.with_name(f"{beginning}{os.getpid()}.new")
+
+
+def _is_running(process: int) -> bool:
+    try:
+        os.kill(process, 0)  # sends nothing
+    except OSError as error:
+        return not isinstance(error, ProcessLookupError)  # otherwise it belongs to another user
+    return True
 
 
 @contextmanager

@@ -2,11 +2,14 @@
 
 import logging
 import os
+import subprocess
+import sys
 import threading
 
 import pytest
 
 from weft.errors import DataError, ScoringError
+from weft.provenance import TEMPORARY_FILES
 from weft.records import Example, Generation, Message, Score, ScoredExample, Verdict, files
 
 
@@ -77,6 +80,38 @@ def test_a_failed_writer_leaves_the_old_file_and_nothing_else(tmp_path):
         write_half()
     assert out.read_text() == "old"
     assert [path.name for path in tmp_path.iterdir()] == ["out.txt"]
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from weft.records.files import atomic_file
+with atomic_file(Path(sys.argv[1])) as temporary:
+    temporary.write_bytes(b"half")
+    print(temporary.name, flush=True)
+    if sys.argv[2] == "killed":
+        os.kill(os.getpid(), signal.SIGKILL)
+    sys.stdin.read()
+"""
+
+
+@pytest.mark.parametrize(("state", "is_kept"), [("killed", False), ("running", True)])
+def test_the_temporary_file_of_a_killed_writer_is_removed_by_the_next(tmp_path, state, is_kept):
+    out = tmp_path / "figure[1].pdf"
+    with subprocess.Popen(
+        [sys.executable, "-c", KILLED, str(out), state],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    ) as writer:  # fmt: skip
+        temporary = tmp_path / writer.stdout.readline().strip()
+        if state == "killed":
+            writer.wait()
+        assert temporary.exists()
+        assert temporary.match(TEMPORARY_FILES)
+        files.write_bytes(tmp_path / "figure1.pdf", b"another file")
+        assert temporary.exists()
+        files.write_bytes(out, b"whole")
+        assert temporary.exists() == is_kept
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["figure1.pdf", "figure[1].pdf"]
 
 
 def test_a_directory_is_written_atomically(tmp_path):
