@@ -18,7 +18,8 @@ from weft.config.sources import GeneratedBenchmark
 from weft.data.questions import generate_questions
 from weft.layout import provenance_file
 from weft.model import load_model, merge_adapter
-from weft.records.files import write_lines
+from weft.records.files import read_lines, write_lines
+from weft.sampling.stored import StoredAnswer
 
 NUM_QUESTIONS = 60
 
@@ -141,7 +142,14 @@ def test_a_changed_file_is_written_again_and_no_provenance_is_written_for_the_ch
     assert CliRunner().invoke(app, command).exit_code == 0
     assert (out.read_bytes(), sidecar.read_bytes()) == (whole, before)
     (store,) = tmp_path.glob(".out.jsonl.*.answers")
-    store.write_bytes(store.read_bytes().replace(b'"generation": "', b'"generation": "forged ', 1))
+    stored = store.read_bytes()
+    store.write_bytes(stored.replace(b'"generation": "', b'"generation": "forged ', 1))
+    out.unlink()
+    assert CliRunner().invoke(app, command).exit_code == 0, "the forged answer is sampled again"
+    assert (out.read_bytes(), sidecar.read_bytes()) == (whole, before)
+    answers = read_lines(store, StoredAnswer)
+    forged = answers[0].answer().model_copy(update={"generation": "forged"})
+    write_lines(store, [StoredAnswer.seal(forged, None), *answers[1:]])
     out.unlink()
     result = CliRunner().invoke(app, command)
     assert "expected the answers whose SHA-256 is in out.jsonl.provenance.json" in str(result.exception)

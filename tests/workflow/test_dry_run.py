@@ -369,7 +369,8 @@ def test_files_that_are_replaced_by_older_ones_are_noticed(snakemake, tmp_path):
     replaced = {}
     for file in (data, base / "model.safetensors"):
         replaced[file] = file.read_bytes(), file.stat().st_mtime
-        file.write_bytes(replaced[file][0].replace(b"5", b"6"))
+        changed = replaced[file][0].replace(b"5", b"6") if file == data else replaced[file][0][:-1] + b"\0"
+        file.write_bytes(changed)
         os.utime(file, (0, 0))
     assert plan() == {"examples": 1, "place_base": 1, "total": 2}
     for file, (before, time) in replaced.items():

@@ -166,7 +166,8 @@ def _apply_template(
             "template"
         ) from error
     for turn in turns:
-        if turn["content"].strip() not in text:  # templates may remove space around a text
+        # Templates may remove space around a text, and the reasoning from earlier answers.
+        if turn["role"] != "assistant" and turn["content"].strip() not in text:
             raise DataError(
                 f"the chat template of {tokenizer.name_or_path or 'the tokenizer'} must write the text of "
                 f"every turn, got a prompt of {len(text)} characters without the text of the {turn['role']} "

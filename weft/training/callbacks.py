@@ -1,15 +1,20 @@
-"""Callbacks of the Trainer: record metrics and wall times, and remove shared-memory buffers."""
+"""Callbacks of the Trainer: metrics and wall times, shared-memory buffers, and digests of checkpoints."""
 
+import shutil
 import statistics
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from transformers import TrainerCallback
 
 from weft.records import StepMetrics, Timing
+from weft.training.checkpoints import DIGESTS_FILE, list_checkpoints, write_digests
 from weft.training.deepspeed import unlink_shared_buffer
 
 if TYPE_CHECKING:
+    from accelerate import Accelerator
+
     from weft.training.trainer import DiffusionTrainer
 
 
@@ -67,3 +72,31 @@ def timing_summary(
         device=device,
         setup_seconds=setup_seconds,
     )
+
+
+class DigestCallback(TrainerCallback):
+    """Write the digests of each checkpoint, and keep two checkpoints.
+
+    An old checkpoint is deleted just before the next one is written, so that there is never room needed for
+    three of them.
+
+    Args:
+        accelerator: the accelerator of the trainer.
+        state: folder of the state for resuming.
+    """
+
+    def __init__(self, accelerator: "Accelerator", state: Path) -> None:
+        self.accelerator, self.state = accelerator, state
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Delete all checkpoints but the newest one if another one follows."""
+        del args, state
+        if control.should_save and self.accelerator.is_main_process:
+            for folder in list_checkpoints(self.state)[1:]:
+                (folder / DIGESTS_FILE).unlink(missing_ok=True)
+                shutil.rmtree(folder, ignore_errors=True)
+
+    def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Write the digests; each rank reads a part of the files."""
+        del args, control
+        write_digests(self.accelerator, self.state, step=state.global_step)

@@ -18,8 +18,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from transformers import TrainerCallback
-
 from weft.errors import TrainingError, WeftError
 from weft.records import Record
 from weft.records.files import move, read_json, write_json
@@ -54,34 +52,6 @@ class CheckpointDigests(Record):
     """Optimiser step after which the checkpoint was written."""
     sha256: Mapping[str, str]
     """Path relative to the state folder -> SHA-256 of the file."""
-
-
-class DigestCallback(TrainerCallback):
-    """Write the digests of each checkpoint, and keep two checkpoints.
-
-    An old checkpoint is deleted just before the next one is written, so that there is never room needed for
-    three of them.
-
-    Args:
-        accelerator: the accelerator of the trainer.
-        state: folder of the state for resuming.
-    """
-
-    def __init__(self, accelerator: "Accelerator", state: Path) -> None:
-        self.accelerator, self.state = accelerator, state
-
-    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        """Delete all checkpoints but the newest one if another one follows."""
-        del args, state
-        if control.should_save and self.accelerator.is_main_process:
-            for folder in list_checkpoints(self.state)[1:]:
-                (folder / DIGESTS_FILE).unlink(missing_ok=True)
-                shutil.rmtree(folder, ignore_errors=True)
-
-    def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        """Write the digests; each rank reads a part of the files."""
-        del args, control
-        write_digests(self.accelerator, self.state, step=state.global_step)
 
 
 def write_digests(accelerator: "Accelerator", state: Path, *, step: int) -> None:

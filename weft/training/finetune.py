@@ -19,8 +19,7 @@ from weft.records.files import atomic_directory, write_json, write_lines
 from weft.sharing.card import write_run_card
 from weft.sharing.facts import describe_run
 from weft.training.adapters import lora_settings
-from weft.training.callbacks import BufferCallback, history_rows, timing_summary
-from weft.training.checkpoints import DigestCallback
+from weft.training.callbacks import BufferCallback, DigestCallback, history_rows, timing_summary
 from weft.training.deepspeed import deepspeed_settings
 from weft.training.job import TrainingJob
 from weft.training.kept import kept_result, place_result

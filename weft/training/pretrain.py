@@ -19,7 +19,8 @@ from weft.model import LladaConfig, LladaForMaskedDiffusion, Predictor, save_mod
 from weft.provenance import digest, installed_versions, source_digest, write_provenance
 from weft.records import JsonObject
 from weft.records.files import atomic_directory, lock_output, write_json
-from weft.training.checkpoints import DigestCallback, take_sound_checkpoint
+from weft.training.callbacks import DigestCallback
+from weft.training.checkpoints import take_sound_checkpoint
 from weft.training.kept import LIBRARIES, PRETRAINING_CODE
 from weft.training.muon import MuonWithAdamW
 from weft.training.resume import make_state_folder

@@ -122,8 +122,11 @@ def test_a_template_may_cut_texts_with_special_tokens(tokenizer):
     cutting.chat_template = (
         "{% for m in messages %}{{ m.content.split('|>')[-1] | trim }}<|eot_id|>{% endfor %}"
     )
-    ids = encode_prompt(cutting, "<|mdm_mask|> 4", special_tokens="plain_text")
-    assert cutting.decode(ids) == "4<|eot_id|>"
+    history = [{"role": "user", "content": "2"}, {"role": "assistant", "content": "<|mdm_mask|> 3"}]
+    ids = encode_prompt(cutting, "4", history=history, special_tokens="plain_text")
+    assert cutting.decode(ids) == "2<|eot_id|>3<|eot_id|>4<|eot_id|>"
+    with pytest.raises(DataError, match="must write the text of every turn"):
+        encode_prompt(cutting, "<|mdm_mask|> 4", special_tokens="plain_text")
 
 
 def test_the_mark_of_special_tokens_is_an_ordinary_character_unless_it_is_needed(tokenizer):

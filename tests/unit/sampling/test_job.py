@@ -13,6 +13,7 @@ from weft.data.questions import generate_questions
 from weft.errors import CheckpointError, DataError, SamplingError
 from weft.layout import answer_store
 from weft.model import load_adapter, load_model, merge_adapter
+from weft.provenance import write_provenance
 from weft.records import Generation, Question
 from weft.records.files import write_lines
 from weft.sampling.job import SamplingJob, require_room, run_job
@@ -96,6 +97,7 @@ def test_a_generation_contains_question_answer_and_steps(base, questions, tmp_pa
 def test_a_finished_job_is_not_done_again(base, questions, tmp_path, caplog):
     out = tmp_path / "a.jsonl"
     whole = answer(described(), base, questions, out).read_bytes()
+    write_provenance(out, settings={}, experiment="test")  # as weft sample does
     with caplog.at_level("INFO", logger="weft.sampling"):
         answer(described(), Dying(base, 0), questions, out)
     assert out.read_bytes() == whole
