@@ -5,7 +5,7 @@ from pathlib import Path, PurePosixPath
 
 from weft.audit.ledger import Ledger
 from weft.audit.tree import ResultTree
-from weft.layout import STORED_ENDING
+from weft.layout import PROVENANCE_ENDING, STORED_ENDING
 from weft.provenance import digest, file_sha256
 from weft.records import Provenance
 
@@ -15,6 +15,12 @@ AGAIN = "delete it with its provenance file, and run the workflow again"
 def check_content(tree: ResultTree, ledger: Ledger, name: str, recorded: Provenance) -> None:
     """Check that a result has the content that its provenance records, file by file for a folder."""
     if name.endswith(STORED_ENDING):
+        # `tools.stored_results` restores files of lines whole, with their provenance.
+        ledger.check(
+            name,
+            not name.endswith(f".jsonl{STORED_ENDING}"),
+            f"expected the provenance of a folder or of a table, got that of a file of lines; {AGAIN}",
+        )
         return
     if not tree.exists(name):
         ledger.add_missing(name, user=f"{name}.provenance.json")
@@ -54,6 +60,8 @@ def check_inputs(tree: ResultTree, ledger: Ledger, name: str, recorded: Provenan
         elif f"{place}{STORED_ENDING}" in tree.provenance:
             continue  # only a part of its files was stored
         elif tree.exists(place):
+            if tree.experiment and tree.owner(place) is None:
+                ledger.add_missing(f"{place}{PROVENANCE_ENDING}", user=name)
             ledger.check(
                 name,
                 tree.digest(place) == sha256,
@@ -65,9 +73,14 @@ def check_inputs(tree: ResultTree, ledger: Ledger, name: str, recorded: Provenan
 
 def _check_from_elsewhere(ledger: Ledger, name: str, path: str, sha256: str) -> None:
     """Note whether an input outside the results folder, such as data of the user, has changed since."""
-    if not Path(path).exists():
+    try:
+        is_there = Path(path).is_file() or Path(path).is_dir()  # pipes and devices have no end
+        actual = file_sha256(Path(path)) if is_there else None
+    except (OSError, ValueError):
+        actual = None
+    if actual is None:
         ledger.add("note", name, f"its input {path} lies outside of this folder and is not at hand")
-    elif file_sha256(Path(path)) != sha256:
+    elif actual != sha256:
         ledger.add("note", name, f"its input {path} lies outside of this folder and was changed since")
 
 

@@ -83,8 +83,9 @@ class ResultTree:
         return any(name.endswith(STORED_ENDING) for name in self.provenance)
 
     def exists(self, name: str) -> bool:
-        """Return True if there is such a file or folder."""
-        return (self.root / name).exists()
+        """Return True if there is such a file or folder; a pipe or a device is neither."""
+        path = self.root / name
+        return path.is_file() or path.is_dir()
 
     def is_folder(self, name: str) -> bool:
         """Return True if there is such a folder."""
@@ -148,9 +149,12 @@ class ResultTree:
         folder may have been moved since.
         """
         parts = Path(recorded).parts
+        if not _is_path(recorded):
+            return None
         for index in range(len(parts) - 2, 0, -1):
             if (parts[index - 1], parts[index]) == (RESULTS.name, self.experiment):
-                return "/".join(parts[index + 1 :])
+                rest = parts[index + 1 :]
+                return None if ".." in rest else "/".join(rest)  # it would lead out of the folder
         path = Path(recorded).resolve()
         if path.is_relative_to(self.root.resolve()):
             return path.relative_to(self.root.resolve()).as_posix()
@@ -162,13 +166,32 @@ class ResultTree:
         return next((end for end in ends if end in self.provenance and self.exists(end)), None)
 
 
+def _is_path(text: str) -> bool:
+    """Return True for a text that can be the path of a file."""
+    try:
+        Path(text).stat()
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
+        return True
+    except (OSError, ValueError):  # it is too long, or has a character that no path has
+        return False
+    return True
+
+
 def _list_files(root: Path) -> list[str]:
-    """Return the paths of all files that are not hidden, nor logs or timings, sorted."""
-    names = []
-    for folder, folders, files in os.walk(root):
-        place = Path(folder).relative_to(root)
-        folders[:] = [name for name in folders if not name.startswith(".")]
+    """Return the paths of all files that are not hidden, nor logs or timings, sorted.
+
+    Folders that are symbolic links are listed too, each once: results may lie on another disk.
+    """
+    names, visited = [], set()
+    for folder, folders, files in os.walk(root, followlinks=True):
+        place, real = Path(folder).relative_to(root), os.path.realpath(folder)
+        if real in visited:
+            folders.clear()
+            continue
+        visited.add(real)
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
         if place == Path():
             folders[:] = [name for name in folders if name not in NOT_VERIFIED]
-        names += [(place / name).as_posix() for name in files if not name.startswith(".")]
+        shown = [name for name in files if not name.startswith(".") and (Path(folder) / name).is_file()]
+        names += [(place / name).as_posix() for name in shown]
     return sorted(names)

@@ -8,6 +8,7 @@ from weft.audit.ledger import Ledger
 from weft.audit.links import check_content, check_inputs, check_names
 from weft.audit.origins import check_base, check_source, note_extra
 from weft.audit.tree import PAGE_FILES, ResultTree
+from weft.layout import PROVENANCE_ENDING, STORED_ENDING
 from weft.records.verification import Verification
 
 
@@ -30,6 +31,7 @@ def verify_results(root: Path, *, page_inputs: Iterable[Path] | None = None) -> 
         DataError: the folder does not exist or contains no provenance.
     """
     tree, includes_page = ResultTree(root), page_inputs is None
+    page_inputs = None if page_inputs is None else list(page_inputs)
     names = [name for name in tree.provenance if includes_page or name not in PAGE_FILES]
     used = tree.list_used([str(path) for path in page_inputs] if page_inputs is not None else None)
     ledger = Ledger(unused={*names, *tree.unreadable} - used)
@@ -44,6 +46,14 @@ def verify_results(root: Path, *, page_inputs: Iterable[Path] | None = None) -> 
         ledger.check(name, False, f"its provenance file is damaged: {problem}")
     check_source(tree, ledger, [name for name in names if name in used])
     check_base(tree, ledger, names)
+    for path in page_inputs or ():
+        place = tree.locate(str(path))
+        if place is not None and tree.exists(place) and tree.owner(place) is None:
+            ledger.add_missing(f"{place}{PROVENANCE_ENDING}", user="report/index.html")
+    if stored := sum(name.endswith(STORED_ENDING) for name in names):
+        ledger.add(
+            "note", "", f"of {stored} results only the provenance was stored; their content is not here"
+        )
     if includes_page:
         for name in sorted(PAGE_FILES - set(tree.provenance)):
             ledger.add_missing(name, user="a finished experiment")

@@ -321,3 +321,66 @@ def test_a_folder_without_results_is_refused(tmp_path):
 )
 def test_kinds_of_results(name, kind):
     assert kind_of(name) == kind
+
+
+@pytest.mark.parametrize(
+    "result", ["base", f"runs/{RUN}", SAMPLES[RUN], SCORES["base"], "tables", "checks/worked.json"]
+)
+@pytest.mark.parametrize("as_folder", [False, True])
+def test_a_result_without_its_provenance_file_is_a_fault(root, result, as_folder):
+    provenance_file(root / result).unlink()
+    if as_folder:
+        provenance_file(root / result).mkdir()
+    assert any(f"missing {result}.provenance.json" in line for line in names(root))
+    inputs = [root / SCORES[run] for run in SCORES] + [root / "tables", root / "checks/worked.json"]
+    assert not verify_results(root, page_inputs=inputs).holds
+
+
+def test_answers_cannot_be_declared_as_stored_elsewhere(root):
+    result = SAMPLES[RUN]
+    provenance_file(root / result).rename(provenance_file(root / f"{result}.stored"))
+    assert any(f"fails {result}.stored: expected the provenance of a folder" in line for line in names(root))
+
+
+def test_results_of_which_only_the_provenance_is_there_are_counted(root):
+    provenance_file(root / "base").rename(provenance_file(root / "base.stored"))
+    notes = [finding.text for finding in verify_results(root).findings if finding.status == "note"]
+    assert any("of 1 results only the provenance was stored" in text for text in notes)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/dev/zero",
+        "results/small/../../../../../../../../../dev/zero",
+        "a\0b",
+        "/" + "a" * 5000,
+        "\ud800",
+        "a/\ud800",
+    ],
+)
+def test_no_recorded_input_makes_verifying_hang_or_fail(root, path):
+    file = provenance_file(root / SAMPLES[RUN])
+    record = json.loads(file.read_text())
+    record["inputs"][path] = "0" * 64
+    file.write_text(json.dumps(record))
+    notes = [finding.text for finding in verify_results(root).findings if finding.status == "note"]
+    assert any("lies outside of this folder and is not at hand" in text for text in notes)
+
+
+@pytest.mark.parametrize(
+    "name", [SAMPLES[RUN], f"{SAMPLES[RUN]}.provenance.json", f"runs/{RUN}/history.jsonl"]
+)
+def test_a_pipe_is_a_missing_file(root, name):
+    (root / name).unlink()
+    os.mkfifo(root / name)
+    assert any(line.startswith(f"missing {name}") for line in names(root))
+
+
+def test_a_folder_of_results_may_lie_on_another_disk(root, tmp_path):
+    shutil.move(root / "data", tmp_path / "data")
+    (root / "data").symlink_to(tmp_path / "data")
+    (root / "data/again").symlink_to(root)
+    assert not findings(root)
+    flip("data/examples/worked.jsonl")(root)
+    assert any(line.startswith("fails data/examples/worked.jsonl") for line in names(root))
