@@ -8,7 +8,7 @@ folder that other jobs read. It compares the files with the digests from when th
 from pathlib import Path
 
 from weft.layout import SNAKEMAKE_TIMESTAMP, digests_file
-from weft.provenance import changed_files, read_file_digests, stored_file_digests
+from weft.provenance import changed_files, known_content, stored_file_digests
 from weft.records import FileDigests
 from weft.records.files import write_json
 
@@ -27,8 +27,10 @@ def notice_edits(folder: Path) -> list[str]:
         The paths of the files below the folder that were changed, added or removed.
     """
     timestamp = folder / SNAKEMAKE_TIMESTAMP
-    before = read_file_digests(folder)
-    if not before or not timestamp.exists():  # not made yet, or just being made
+    if not timestamp.exists():  # not made yet, or just being made
+        return []
+    before = known_content(folder)
+    if not before:
         return []
     after = stored_file_digests(folder)
     edited = changed_files(before, after)

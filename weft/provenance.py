@@ -105,7 +105,8 @@ def stored_file_digests(directory: Path) -> dict[str, FileDigest]:
     """
     known = read_file_digests(directory)
     digests = _digest_files(directory, known)
-    is_edited = bool(known) and changed_files(known, digests) != []
+    before = known_content(directory)
+    is_edited = bool(before) and changed_files(before, digests) != []
     if digests != known and not is_edited and provenance_file(directory).exists():
         with contextlib.suppress(OSError):  # the folder may be read-only
             write_json(digests_file(directory), FileDigests(files=digests))
@@ -120,13 +121,26 @@ def read_file_digests(directory: Path) -> Mapping[str, FileDigest]:
         return {}
 
 
-def changed_files(before: Mapping[str, FileDigest], after: Mapping[str, FileDigest]) -> list[str]:
+def known_content(directory: Path) -> Mapping[str, str]:
+    """Return path -> SHA-256 of a directory's files, from the stored digests or else from its provenance.
+
+    A copy of results may lack the digests, which are in a hidden file.
+    """
+    if known := read_file_digests(directory):
+        return {name: file.sha256 for name, file in known.items()}
+    try:
+        return read_json(provenance_file(directory), Provenance).content
+    except WeftError:
+        return {}
+
+
+def changed_files(before: Mapping[str, str], after: Mapping[str, FileDigest]) -> list[str]:
     """Return the names of the files that were changed, added or removed, sorted."""
     names = before.keys() | after.keys()
     return sorted(
         name
         for name in names
-        if name not in before or name not in after or before[name].sha256 != after[name].sha256
+        if name not in before or name not in after or before[name] != after[name].sha256
     )
 
 

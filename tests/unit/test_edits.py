@@ -94,3 +94,20 @@ def test_what_is_not_a_finished_result_is_left_alone(folder, missing):
     else:
         (folder / ".snakemake_timestamp").unlink()
     assert notice_edits(folder) == []
+
+
+@pytest.mark.parametrize("damage", [lambda file: file.unlink(), lambda file: file.write_text("{")])
+def test_an_edit_is_noticed_without_the_hidden_digests(folder, damage):
+    damage(digests_file(folder))
+    change(folder)
+    provenance._HASHED.clear()
+    stored_digest(folder)
+    assert notice_edits(folder) == ["config.json"]
+    assert time_of(folder) > 1000
+    assert notice_edits(folder) == []
+
+
+def test_nothing_is_noticed_in_an_unchanged_copy_without_the_hidden_digests(folder):
+    digests_file(folder).unlink()
+    assert notice_edits(folder) == []
+    assert digests_file(folder).exists()
