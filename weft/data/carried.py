@@ -26,15 +26,16 @@ def list_carried(folder: Path) -> list[str]:
         The paths relative to the folder.
 
     Raises:
-        DataError: a name holds a line end or a backslash, which the format cannot store as it is.
+        DataError: a name cannot be stored as it is: it holds a line end or a backslash, is not text in UTF-8,
+            or begins with the folder ``~``.
     """
     names = [path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()]
     names = sorted(name for name in names if not re.search(r"(^|/)\.", name) and name != MANIFEST)
     for name in names:
-        if re.search(r"[\\\n\r]", name):
+        if re.search(r"[\\\n\r\ud800-\udfff]", name) or not is_inside(name):
             raise DataError(
-                f"{folder}: names of files must have neither line ends nor backslashes, got {name!r}; rename "
-                "the file"
+                f"{folder}: names of files must be UTF-8 without line ends and backslashes, and not "
+                f"begin with ~/, got {name!r}; rename the file"
             )
     return names
 
@@ -60,7 +61,7 @@ def read_manifest(folder: Path) -> dict[str, str]:
     """
     file, remedy = folder / MANIFEST, "fetch the files again"
     hashes = {}
-    for number, line in enumerate(read_text(file, remedy=remedy).splitlines(), start=1):
+    for number, line in enumerate(_split_lines(read_text(file, remedy=remedy)), start=1):
         match = LINE.fullmatch(line)
         if match is None or not is_inside(match[2]):
             raise DataError(
@@ -69,6 +70,11 @@ def read_manifest(folder: Path) -> dict[str, str]:
             )
         hashes[match[2]] = match[1]
     return hashes
+
+
+def _split_lines(text: str) -> list[str]:
+    """Return the lines of a text; unlike `str.splitlines`, other separators may stand in a name."""
+    return text.removesuffix("\n").split("\n") if text else []
 
 
 def is_inside(name: str) -> bool:

@@ -83,13 +83,15 @@ def check_locks(results: Path) -> Iterator[Finding]:
         except BlockingIOError:
             holders = ", ".join(map(str, _list_holders(descriptor))) or "on another machine"
             held.append(f"{path} (process {holders})")
+        except OSError as error:  # the file system has no locks
+            foreign.append(f"{path} ({error.strerror})")
         finally:
             os.close(descriptor)
     if foreign:
         yield problem(
             "locks of results",
-            f"{len(foreign)} lock files cannot be opened: {_shorten(foreign)}",
-            "write to results of your own, or ask the owner to delete them",
+            f"{len(foreign)} lock files cannot be opened or locked: {_shorten(foreign)}",
+            "write to results of your own on a file system with locks, or ask the owner to delete them",
         )
     if held:
         yield warning(

@@ -55,10 +55,23 @@ def test_names_that_lead_out_of_the_folder(folder, name):
 
 def test_names_that_the_format_cannot_store(folder):
     (folder / "a\nb").touch()
-    with pytest.raises(DataError, match="neither line ends nor backslashes"):
+    with pytest.raises(DataError, match="without line ends and backslashes"):
         write_manifest(folder)
 
 
 def test_without_a_manifest(tmp_path):
     with pytest.raises(DataError, match="SHA256SUMS: expected a file, got none; fetch the files again"):
         check_carried(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["~", "\udcff"])
+def test_names_that_the_check_would_refuse_are_refused_before(folder, name):
+    (folder / name).touch()
+    with pytest.raises(DataError, match="rename the file"):
+        write_manifest(folder)
+
+
+def test_other_separators_may_stand_in_a_name(folder):
+    (folder / "a\u2028b\x0bc").touch()
+    write_manifest(folder)
+    assert check_carried(folder) == []

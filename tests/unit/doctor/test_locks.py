@@ -1,3 +1,4 @@
+import errno
 import os
 import subprocess
 import sys
@@ -99,3 +100,15 @@ def test_snakemakes_records_of_another_user_are_named(tmp_path):
         [sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=True
     )
     assert "belongs to user 0 and cannot be written" in result.stdout
+
+
+def test_a_file_system_without_locks_is_a_problem(tmp_path, monkeypatch):
+    (tmp_path / ".a.lock").touch()
+
+    def refuse(descriptor, operation):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr("weft.doctor.locks.fcntl.flock", refuse)
+    (finding,) = check_locks(tmp_path)
+    assert finding.level == "problem"
+    assert "No locks available" in finding.text
