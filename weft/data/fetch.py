@@ -32,7 +32,14 @@ from weft.config.sources import (
 )
 from weft.data.carried import holds, is_inside, write_manifest
 from weft.data.folders import CARD
-from weft.data.hub import fetch_hub_file, fetch_hub_model, model_files, pin_hub_file, pin_hub_model
+from weft.data.hub import (
+    cached_commit,
+    fetch_hub_file,
+    fetch_hub_model,
+    model_files,
+    pin_hub_file,
+    pin_hub_model,
+)
 from weft.data.instructions import MAX_SOURCE_BYTES, fetch_instruction
 from weft.data.offline import find_generations, find_offline
 from weft.data.pins import pins_path
@@ -45,6 +52,7 @@ from weft.records.files import (
     MAKE_AGAIN,
     atomic_directory,
     atomic_file,
+    copy_file,
     link_or_copy,
     lock_output,
     read_json,
@@ -211,7 +219,7 @@ class _Fetch:
         target = self.out / name
         if not (target.is_file() and sha256_once(target) == sha256_once(path)):
             with atomic_file(target) as temporary:
-                link_or_copy(path, temporary)
+                _put(path, temporary)
         self.names.add(name)
 
     def place_folder(self, name: str, files: Mapping[str, Path]) -> None:
@@ -226,7 +234,7 @@ class _Fetch:
             with atomic_directory(folder) as growing:
                 for file, path in content.items():
                     (growing / file).parent.mkdir(parents=True, exist_ok=True)
-                    link_or_copy(path, growing / file)
+                    (link_or_copy if path in kept else _put)(path, growing / file)
         self.names.update(f"{name}/{file}" for file in files)
 
     def add_model(self, source: HubModel | LocalModel) -> None:
@@ -335,6 +343,15 @@ class _Fetch:
             raise ConfigError(
                 f"a place in an offline folder must be a path below it, got {name!r}; correct the experiment"
             )
+
+
+def _put(path: Path, target: Path) -> None:
+    """Link a file from the cache of the hub's client, and copy any other.
+
+    An edit in the folder must not change a shipped file or one of the user.
+    """
+    place = link_or_copy if cached_commit(path) is not None else copy_file
+    place(path, target)
 
 
 def _below(file: Path, place: Path) -> str:

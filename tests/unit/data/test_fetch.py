@@ -261,6 +261,21 @@ def test_two_revisions_of_a_repository_are_refused(online, tmp_path):
         fetch_experiment(load_experiment(path), path, tmp_path / "carried", offline=[])
 
 
+def test_an_edit_in_the_folder_changes_no_file_of_the_user(online, fetch, tmp_path):
+    path = describe(tmp_path, online)
+    mine = {
+        file: file.read_bytes() for file in (path, *path.parent.glob("*.py"), *path.parent.glob("*.jsonl"))
+    }
+    code, output = fetch(path, "--out", "carried")
+    assert code == 0, output
+    for file, content in mine.items():
+        (copy,) = (tmp_path / "carried/experiments").rglob(file.name)
+        with copy.open("ab") as opened:
+            opened.write(b"edited")
+        assert copy.read_bytes() != content
+    assert all(file.read_bytes() == content for file, content in mine.items())
+
+
 def test_a_file_named_by_an_absolute_path_is_reported(online, fetch, tmp_path):
     (tmp_path / "far.jsonl").write_bytes(rows("3+1?"))
     datasets = {"own": {"source": "file", "path": str(tmp_path / "far.jsonl")}}
