@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from weft.errors import CheckpointError, shorten, show
 from weft.model.adapter_config import ADAPTER_CONFIG, lora_settings, read_adapter_config
 from weft.model.checkpoint import (
+    DTYPES,
     find_family,
     find_layout,
     load_model,
@@ -230,8 +231,8 @@ def _read_adapter(folder: Path) -> tuple[Fields, dict[str, Tensor]]:
     with open_weights(file) as handle:
         tensors = {key: handle.get_tensor(key) for key in handle.keys()}  # noqa: SIM118
     for key, tensor in tensors.items():
-        if tensor.is_floating_point():  # others are refused with their module
-            require_finite(tensor, key, source=file)
+        if tensor.dtype in DTYPES.values():  # others are refused with their module
+            require_finite(tensor.float(), key, source=file)  # an adapter is used in float32
     return fields, tensors
 
 
@@ -252,6 +253,11 @@ def _by_our_modules(
             )
         if module == "lm_head":
             raise CheckpointError(f"{folder}: tensor {key} adapts the output head, which is not supported")
+        if tensor.dtype not in DTYPES.values():
+            raise CheckpointError(
+                f"{folder}: tensor {key} must contain floating-point numbers of at least 16 bits, got "
+                f"{tensor.dtype}; quantised adapters are not supported"
+            )
         kinds.add(is_published)
         ours.setdefault(module, {})[match["side"]] = (key, tensor)
     if len(kinds) != 1:
@@ -278,11 +284,6 @@ def _require_shapes(
                 raise CheckpointError(
                     f"{folder}: tensor {key} must have shape {expected[side]} for r={rank} in "
                     f"{ADAPTER_CONFIG}, got {tuple(tensor.shape)}; the adapter was trained on another model"
-                )
-            if not tensor.is_floating_point():
-                raise CheckpointError(
-                    f"{folder}: tensor {key} must contain floating-point numbers, got {tensor.dtype}; "
-                    "quantised adapters are not supported"
                 )
 
 

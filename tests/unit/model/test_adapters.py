@@ -258,7 +258,15 @@ Q0 = "base_model.model.model.layers.0.self_attn.q_proj.lora_"
             r"adapter_model.safetensors: tensor \S*layers.0\S*lora_B.weight must contain finite numbers, "
             "got 3 of 96 that are NaN or infinite as float32",
         ),
+        (
+            lambda t: t.update({f"{Q0}A.weight": torch.full((3, 32), 1e300, dtype=torch.float64)}),
+            "must contain finite numbers, got 96 of 96 that are NaN or infinite as float32",
+        ),
         (lambda t: t.update({f"{Q0}A.weight": torch.zeros(3, 32).char()}), r"floating-point .* torch\.int8"),
+        (
+            lambda t: t.update({f"{Q0}A.weight": torch.zeros(3, 32).to(torch.float8_e4m3fn)}),
+            r"floating-point numbers of at least 16 bits, got torch\.float8_e4m3fn; quantised",
+        ),
     ],
 )
 def test_adapters_that_do_not_fit_are_refused_by_name(tokenizer, tmp_path, edit_tensors, change, message):
