@@ -219,12 +219,13 @@ class LineAppender(Generic[RecordT]):
 
     Attributes:
         records: all records in the file, including those of earlier processes.
+        num_damaged: number of complete lines in the file that are no records; they are left in it.
     """
 
     def __init__(self, path: Path, kind: type[RecordT]) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self.path = path
-        self.records, num_bytes = _read_whole_lines(path, kind)
+        self.records, self.num_damaged, num_bytes = _read_whole_lines(path, kind)
         self._file = path.open("ab", buffering=0)  # after a failed write, nothing is left to write
         self._file.truncate(num_bytes)
 
@@ -244,19 +245,18 @@ class LineAppender(Generic[RecordT]):
         self.records.append(record)
 
 
-def _read_whole_lines(path: Path, kind: type[RecordT]) -> tuple[list[RecordT], int]:
-    """Return the records before the first incomplete or damaged line, and their size in bytes."""
+def _read_whole_lines(path: Path, kind: type[RecordT]) -> tuple[list[RecordT], int, int]:
+    """Return the records in the complete lines, the number of other complete lines, and the size of both."""
     records: list[RecordT] = []
-    num_bytes = 0
-    for line in path.read_bytes().splitlines(keepends=True) if path.exists() else ():
-        if not line.endswith(b"\n"):
-            break
+    num_damaged = num_bytes = 0
+    *lines, _ = path.read_bytes().split(b"\n") if path.exists() else [b""]  # the rest is incomplete
+    for line in lines:
         try:
             records.append(kind.model_validate(parse_json(line.decode("utf-8"))))
         except (ValueError, RecursionError):  # ValidationError and UnicodeDecodeError are ValueErrors
-            break
-        num_bytes += len(line)
-    return records, num_bytes
+            num_damaged += 1
+        num_bytes += len(line) + 1
+    return records, num_damaged, num_bytes
 
 
 # Reading

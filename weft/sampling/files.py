@@ -96,7 +96,8 @@ class GenerationWriter(LineAppender[StoredAnswer]):
     """Append generations to the store of a job, and write its output at the end.
 
     Answers of an unfinished job are used only if the same code has computed them; the others stay in the
-    store. Answers without the right digest, or that are not those of the job, are set aside.
+    store. Damaged lines, and answers without the right digest or that are not those of the job, are set
+    aside; the answers behind them are used.
 
     Args:
         out: the file to write.
@@ -160,14 +161,15 @@ class GenerationWriter(LineAppender[StoredAnswer]):
         is_old = all(record.check is None for record in self.records)
         is_old = is_old and provenance_file(self.out).exists()
         sound = [record for record in self.records if (is_old or record.is_intact) and is_valid(record)]
-        if len(sound) == len(self.records):
+        total = len(self.records) + self.num_damaged
+        if len(sound) == total:
             return
         LOG.warning(
             "%s: %d of %d answers are not those that this job has written; their questions are asked again, "
             "and the file is kept as %s until the job has ended",
             self.path,
-            len(self.records) - len(sound),
-            len(self.records),
+            total - len(sound),
+            total,
             _aside(self.path).name,
         )
         self._file.close()

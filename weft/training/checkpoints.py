@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from weft.errors import TrainingError, WeftError
+from weft.errors import TrainingError, WeftError, describe_error, shorten
 from weft.records import Record
 from weft.records.files import move, read_json, write_json
 
@@ -133,11 +133,18 @@ def find_damage(checkpoint: Path) -> str | None:
     Returns:
         The first damage, or None if the files are as they were written, and loading them runs no code.
     """
-    state = checkpoint.parent
     try:
         recorded = read_json(checkpoint / DIGESTS_FILE, CheckpointDigests, remedy="")
+        return _find_difference(checkpoint, recorded)
     except WeftError as error:
         return str(error).removesuffix("; ")
+    except OSError as error:  # such as a sector that the disk cannot read
+        return f"its files must be readable, got {shorten(describe_error(error))}"
+
+
+def _find_difference(checkpoint: Path, recorded: CheckpointDigests) -> str | None:
+    """Return what differs from the recorded digests, or which file could run code; None if nothing does."""
+    state = checkpoint.parent
     for source, step in ((DIGESTS_FILE, recorded.step), (TRAINER_FILE, _trainer_step(checkpoint))):
         if checkpoint.name != f"{PREFIX}{step}":
             return f"{source} must belong to the same optimiser step, got {step}"

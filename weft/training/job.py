@@ -131,8 +131,10 @@ def launch_training(
         settings.append(experiment.learning_curve.snapshot_settings())
     name, division = digest([*settings, *inputs]), Division.of(training, num_processes=total)
     key = training_key(experiment, run, inputs)
+    software = Software.current()
     # Runs share the base model's uncertainties, which do not depend on seeds and most settings.
-    probe = digest([*inputs, training.max_length, training.dtype, _probe_settings(method)])
+    origin = [software.code, software.versions]
+    probe = digest([*inputs, training.max_length, training.dtype, _probe_settings(method), *origin])
     state = layout.state_folder(out, name)
     is_first = nodes.rank == 0
     with lock_training(out) if is_first else nullcontext():
@@ -141,7 +143,6 @@ def launch_training(
             return
         job_file = (state / JOB_FILE).absolute()
         if is_first:
-            software = Software.current()
             require_same_origin(state, division, software)
             make_state_folder(out, name)
             job = TrainingJob.model_validate(

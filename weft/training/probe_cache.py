@@ -101,7 +101,7 @@ def _load(path: Path) -> dict[int, FlatFloats] | None:
                 return None
         keys, lengths = content["keys"].tolist(), content["lengths"].tolist()
         return dict(zip(keys, content["values"].split(lengths), strict=True))
-    except (OSError, ValueError, RuntimeError, SafetensorError):
+    except (OSError, ValueError, RuntimeError, TypeError, SafetensorError):  # TypeError: no type of NumPy
         return None
 
 

@@ -128,11 +128,23 @@ def test_appending_goes_on_after_the_last_whole_line(tmp_path):
     with files.LineAppender(path, Generation) as appender:
         appender.append(make_generation(example_id="1"))
     whole = path.read_bytes()
-    for torn in (b'{"example_id": "2"', b"\xff\xfe\n", make_generation().as_line().encode()[:-1]):
+    for torn in (b'{"example_id": "2"', b"\xff\xfe", make_generation().as_line().encode()[:-1]):
         path.write_bytes(whole + torn)
         with files.LineAppender(path, Generation) as appender:
             assert [one.example_id for one in appender.records] == ["1"]
         assert path.read_bytes() == whole
+
+
+def test_a_damaged_line_is_counted_and_takes_no_other_with_it(tmp_path):
+    path = tmp_path / "growing"
+    first, last = (make_generation(example_id=name).as_line().encode() for name in "12")
+    for damaged in (b"\xff\xfe\n", b"\n", b"[]\n", b"[" * 100_000 + b"\n", b'{"example_id": "3"}\n'):
+        content = first + damaged + last
+        path.write_bytes(content)
+        with files.LineAppender(path, Generation) as appender:
+            assert [one.example_id for one in appender.records] == ["1", "2"]
+            assert appender.num_damaged == 1
+        assert path.read_bytes() == content
 
 
 def test_a_score_with_contradictory_verdict_and_credit_is_refused():

@@ -127,6 +127,19 @@ def test_an_answer_that_the_job_has_not_written_is_set_aside(out, store, line, c
     assert not store.with_suffix(".damaged").exists()
 
 
+@pytest.mark.parametrize("line", ["garbage", '{"example_id": "q1"}', "", "[]"])
+def test_a_damaged_line_costs_its_own_answer_only(out, store, line, caplog):
+    lie_in_store(store, 0, 1, 2, source=tokens_source())
+    rows = store.read_text().splitlines()
+    damaged = "\n".join([rows[0], line, rows[2]]) + "\n"
+    store.write_text(damaged)
+    with open_writer(out) as writer:
+        assert list(writer.done) == ["q0", "q2"]
+        assert store.with_suffix(".damaged").read_text() == damaged
+        assert stored(store)[0] == ["q0", "q2"]
+    assert "1 of 3 answers are not those that this job has written" in caplog.text
+
+
 def test_an_answer_without_the_fields_of_the_job_is_set_aside(out, store, caplog):
     lie_in_store(store, 0, 1, source=tokens_source())
     with open_writer(out, is_valid=lambda generation: generation.example_id != "q1") as writer:

@@ -89,6 +89,13 @@ def plant_bare_pickle(folder):
     forge_digests(folder)
 
 
+def name_what_no_disk_has(folder):
+    """Add a file to the digests whose name makes the operating system fail."""
+    content = json.loads((folder / DIGESTS_FILE).read_text())
+    content["sha256"] = {"a" * 5000: "0"} | content["sha256"]
+    (folder / DIGESTS_FILE).write_text(json.dumps(content))
+
+
 def set_step(folder):
     file = folder / "trainer_state.json"
     file.write_text(file.read_text().replace("8", "4"))
@@ -130,6 +137,7 @@ DAMAGE = {
         "must not be there, because no digest was stored",
     ),
     "cut digests": (lambda folder: os.truncate(folder / DIGESTS_FILE, 200), "expected a JSON object"),
+    "unreadable": (name_what_no_disk_has, "its files must be readable, got OSError: [Errno 36]"),
     "digests of another checkpoint": (
         lambda folder: shutil.copy(folder.with_name("checkpoint-4") / DIGESTS_FILE, folder),
         "digests.json must belong to the same optimiser step, got 4",

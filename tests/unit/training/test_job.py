@@ -11,6 +11,7 @@ from weft.errors import ConfigError, TrainingError
 from weft.provenance import write_provenance
 from weft.records.files import read_json
 from weft.training import job as job_module
+from weft.training import resume
 from weft.training.checkpoints import write_digests
 from weft.training.job import TrainingJob, launch_training
 from weft.training.kept import kept_result
@@ -210,6 +211,13 @@ def test_runs_share_the_uncertainties_of_the_base_model(launch):
     probe = launch("weft")[2].frozen_probe
     assert launch("weft", learning_rate=0.5, epochs=1)[2].frozen_probe == probe
     assert launch("weft", max_length=60)[2].frozen_probe != probe
+
+
+@pytest.mark.parametrize("changed", ["CODE", "LIBRARIES"])
+def test_uncertainties_that_other_code_has_computed_are_not_used(launch, monkeypatch, changed):
+    probe = launch("weft")[2].frozen_probe
+    monkeypatch.setattr(resume, changed, ("diffusion",) if changed == "CODE" else ())
+    assert launch("weft")[2].frozen_probe != probe
 
 
 def test_a_batch_that_cannot_be_divided_is_refused_before_the_launch(launch, tmp_path):

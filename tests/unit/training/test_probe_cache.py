@@ -1,5 +1,6 @@
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from weft.config.methods import Method
 from weft.data.collate import PadToLength
@@ -61,6 +62,13 @@ def test_values_are_computed_once_and_read_afterwards(tmp_path):
 def test_a_damaged_file_is_replaced(tmp_path, content):
     path = tmp_path / "x.safetensors"
     path.write_bytes(content)
+    assert load_or_compute(path, lambda: {1: torch.tensor([2.0])}).values[1].tolist() == [2]
+
+
+def test_a_file_in_a_type_that_is_never_written_is_replaced(tmp_path):
+    path = tmp_path / "x.safetensors"
+    names = ("keys", "lengths", "values")
+    save_file({name: torch.ones(1, dtype=torch.bfloat16) for name in names}, path)
     assert load_or_compute(path, lambda: {1: torch.tensor([2.0])}).values[1].tolist() == [2]
 
 
