@@ -7,6 +7,7 @@ folder that other jobs read. It compares the files with the digests from when th
 
 from pathlib import Path
 
+from weft.errors import DataError
 from weft.layout import SNAKEMAKE_TIMESTAMP, digests_file
 from weft.provenance import changed_files, known_content, stored_file_digests
 from weft.records import FileDigests
@@ -25,7 +26,20 @@ def notice_edits(folder: Path) -> list[str]:
 
     Returns:
         The paths of the files below the folder that were changed, added or removed.
+
+    Raises:
+        DataError: a file cannot be read, or the edit cannot be noted, for example in another user's folder.
     """
+    try:
+        return _notice(folder)
+    except OSError as error:
+        raise DataError(
+            f"{folder} must be readable, and writable if a file in it was edited, got {error.strerror} for "
+            f"{error.filename}; change the permissions"
+        ) from error
+
+
+def _notice(folder: Path) -> list[str]:
     timestamp = folder / SNAKEMAKE_TIMESTAMP
     if not timestamp.exists():  # not made yet, or just being made
         return []

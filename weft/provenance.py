@@ -387,6 +387,17 @@ def git_state() -> tuple[str | None, bool | None]:
     return commit, bool(changes)
 
 
+def explain_unknown_commit() -> str | None:
+    """Return a sentence if the source is a checkout of which git tells no commit; None if all is well."""
+    checkout = PACKAGE_ROOT.parent
+    if not (checkout / ".git").exists() or git_state()[0] is not None:
+        return None
+    return (
+        f"git does not tell the commit of {checkout}, so that the provenance of results names none; if the "
+        f"folder belongs to another user, allow it: git config --global --add safe.directory {checkout}"
+    )
+
+
 def installed_versions() -> dict[str, str]:
     """Return the versions of the installed packages that can change a result."""
     versions = {}

@@ -4,6 +4,7 @@ import pytest
 
 from weft import provenance
 from weft.edits import notice_edits
+from weft.errors import DataError
 from weft.layout import digests_file, provenance_file
 from weft.provenance import stored_digest, write_provenance
 
@@ -111,3 +112,20 @@ def test_nothing_is_noticed_in_an_unchanged_copy_without_the_hidden_digests(fold
     digests_file(folder).unlink()
     assert notice_edits(folder) == []
     assert digests_file(folder).exists()
+
+
+def test_a_link_is_an_edit(folder):
+    (folder / "config.json").unlink()
+    (folder / "config.json").symlink_to(folder / "model.safetensors")
+    assert notice_edits(folder) == ["config.json"]
+
+
+def test_an_edit_that_cannot_be_noted_is_an_error(folder, monkeypatch):
+    change(folder)
+
+    def refuse(path, content):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr("weft.edits.write_json", refuse)  # a superuser may write everywhere
+    with pytest.raises(DataError, match=r"must be readable, and writable .* got Permission denied for"):
+        notice_edits(folder)

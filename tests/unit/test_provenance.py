@@ -264,3 +264,13 @@ def test_stored_answers_must_be_those_of_the_same_origin(tmp_path):
     require_same_answers(answers, {"a": 2}, inputs=[question])
     with pytest.raises(DataError, match=r"whose SHA-256 is in answers\.provenance\.json"):
         require_same_answers(answers, {"a": 1}, inputs=[question])
+
+
+def test_a_checkout_whose_commit_git_does_not_tell_is_named(tmp_path, monkeypatch):
+    monkeypatch.setattr(provenance, "PACKAGE_ROOT", tmp_path / "weft")
+    monkeypatch.setattr(provenance, "git_state", lambda: (None, None))
+    assert provenance.explain_unknown_commit() is None, "no checkout"
+    (tmp_path / ".git").mkdir()
+    assert f"safe.directory {tmp_path}" in provenance.explain_unknown_commit()
+    monkeypatch.setattr(provenance, "git_state", lambda: ("0" * 40, False))
+    assert provenance.explain_unknown_commit() is None

@@ -12,12 +12,15 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, PlainSerializer
 
+from weft.errors import ConfigError
 from weft.layout import PACKAGE, SHIPPED_FILES
 
 CHECKOUT = SHIPPED_FILES if SHIPPED_FILES.is_dir() else PACKAGE.parent
 """Root of the repository; in an installed package, the folder with copies of the files that weft uses."""
 
-JOBS_PACKAGE = Path(".snakemake/weft")
+SNAKEMAKE_RECORDS = ".snakemake"
+"""Folder in the working directory in which Snakemake keeps its records."""
+JOBS_PACKAGE = Path(SNAKEMAKE_RECORDS, "weft")
 """Folder for a link to an installed package, beside Snakemake's own records."""
 
 
@@ -101,6 +104,42 @@ def in_one_spelling(path: Path) -> Path:
         if folder == here or (folder.exists() and folder.samefile(here)):
             return absolute.relative_to(folder)
     return absolute
+
+
+def require_writable_records(folder: Path) -> None:
+    """Check that Snakemake can write its records in a working directory, before it fails with a traceback.
+
+    Args:
+        folder: the working directory.
+
+    Raises:
+        ConfigError: the directory, or a folder of records in it, belongs to another user or is read-only.
+    """
+    records = folder / SNAKEMAKE_RECORDS
+    is_used = os.path.isdir(records)  # noqa: PTH112 - False for a folder that may not be read
+    _require_writable(records if is_used else folder)
+    for place in records.iterdir() if is_used else ():
+        if place.is_dir():
+            _require_writable(place)
+
+
+def _require_writable(place: Path) -> None:
+    if not os.access(place, os.R_OK | os.W_OK | os.X_OK):
+        raise ConfigError(
+            f"{place} must be a folder that you may write, because Snakemake keeps its records there; it "
+            f"belongs to {_owner(place)}. Work in a copy of your own, or give another folder: snakemake "
+            "--directory FOLDER"
+        )
+
+
+def _owner(path: Path) -> str:
+    """Return the name of the owner of a path, or the number of a user without a name."""
+    try:
+        return f"the user {path.owner()}"
+    except KeyError:
+        return f"the user with the number {path.stat().st_uid}"
+    except OSError:  # a folder above may not be read
+        return "another user"
 
 
 def run_jobs_from_checkout() -> None:

@@ -12,7 +12,12 @@ from snakemake.logging import logger
 
 from weft.benchmarks.question_text import questions_text
 from weft.config import BASE_RUN, load_experiment, resolve_settings
-from weft.config.places import CHECKOUT, find_path, run_jobs_from_checkout
+from weft.config.places import (
+    CHECKOUT,
+    find_path,
+    require_writable_records,
+    run_jobs_from_checkout,
+)
 from weft.config.remarks import list_remarks
 from weft.config.stages import stage_settings
 from weft.data.context import check_before_jobs
@@ -34,6 +39,7 @@ from weft.plan import (
 from weft.provenance import (
     CODE_OF_RESULTS,
     digest,
+    explain_unknown_commit,
     file_sha256,
     sha256_once,
     source_digest,
@@ -48,9 +54,10 @@ if re.search("[{}]", str(CHECKOUT)):
         f"{CHECKOUT}; rename the folder, or move the checkout"
     )
 
-run_jobs_from_checkout()
-
 try:
+    if workflow.is_main_process:  # the jobs read this file as well
+        require_writable_records(Path.cwd())
+    run_jobs_from_checkout()
     SETTINGS = resolve_settings(
         config,
         default=Path(workflow.source_path("../../config.yaml")),
@@ -68,7 +75,10 @@ except (WeftError, OSError) as error:
 
 MATERIAL = describe_material(EXPERIMENT, offline=SETTINGS.offline)
 
-if workflow.is_main_process:  # the jobs read this file as well
+if workflow.is_main_process:
+    if remark := explain_unknown_commit():
+        logger.warning(remark)
+
     for remark in list_remarks(EXPERIMENT, Path(SETTINGS.experiment)):
         logger.warning(remark)
 
@@ -279,7 +289,11 @@ FOLDERS = [RESULTS.base, RESULTS.pretrained, *PREPARED, *MODELS, *PLACED] + [
 
 if workflow.is_main_process:
     for folder in FOLDERS:
-        if edited := notice_edits(folder):
+        try:
+            edited = notice_edits(folder)
+        except WeftError as error:
+            raise WorkflowError(str(error)) from None
+        if edited:
             logger.warning(
                 f"{folder}: {', '.join(edited[:3])} was changed since the folder was made; "
                 "the jobs that read the folder run again"

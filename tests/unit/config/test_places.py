@@ -1,12 +1,22 @@
 import copy
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from weft.config import load_experiment, places
-from weft.config.places import CHECKOUT, as_written, find_path, in_one_spelling, run_jobs_from_checkout
+from weft.config.places import (
+    CHECKOUT,
+    as_written,
+    find_path,
+    in_one_spelling,
+    require_writable_records,
+    run_jobs_from_checkout,
+)
 from weft.config.stages import stage_settings
+from weft.errors import ConfigError
 
 
 @pytest.fixture
@@ -137,3 +147,27 @@ def test_the_settings_have_the_path_as_it_is_written_whatever_the_spelling_of_th
         (path,) = copy.deepcopy(experiment).datasets["mine"].path
         assert (path, as_written(path)) == ("study/my/train.jsonl", "my/train.jsonl")
     assert as_written("other.jsonl") == "other.jsonl"
+
+
+@pytest.mark.parametrize("what", ["folder", "records", "locks"])
+def test_records_of_snakemake_that_cannot_be_written_are_named(tmp_path, monkeypatch, what):
+    names = {"folder": ".", "records": ".snakemake", "locks": ".snakemake/locks"}
+    closed = tmp_path / names[what]
+    closed.mkdir(parents=True, exist_ok=True)
+    require_writable_records(tmp_path)
+    monkeypatch.setattr(os, "access", lambda path, mode: Path(path) != closed)  # root may write everywhere
+    with pytest.raises(ConfigError, match=f"{closed} must be a folder that you may write.* the user"):
+        require_writable_records(tmp_path)
+
+
+def test_a_folder_that_belongs_to_another_user_is_refused_with_one_sentence(tmp_path):
+    if os.getuid() != 0:
+        pytest.skip("only root can act as another user")
+    tmp_path.chmod(0o755)
+    code = f"os.setuid(65534)\nrequire_writable_records(Path({str(tmp_path)!r}))"
+    imports = "import os\nfrom pathlib import Path\nfrom weft.config.places import require_writable_records\n"
+    result = subprocess.run(
+        [sys.executable, "-c", imports + code], capture_output=True, text=True, check=False
+    )
+    assert "ConfigError: " in result.stderr
+    assert "must be a folder that you may write, because Snakemake keeps its records there" in result.stderr
