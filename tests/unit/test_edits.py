@@ -85,13 +85,11 @@ def test_nothing_is_noticed_if_only_times_differ(folder):
     assert notice_edits(folder) == []
 
 
-@pytest.mark.parametrize("missing", ["folder", "digests", "timestamp"])
+@pytest.mark.parametrize("missing", ["folder", "timestamp"])
 def test_what_is_not_a_finished_result_is_left_alone(folder, missing):
     change(folder)
     if missing == "folder":
         folder = folder.with_name("absent")
-    elif missing == "digests":
-        digests_file(folder).unlink()
     else:
         (folder / ".snakemake_timestamp").unlink()
     assert notice_edits(folder) == []

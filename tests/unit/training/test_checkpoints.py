@@ -12,9 +12,9 @@ import torch
 from accelerate import Accelerator
 
 from weft.errors import TrainingError
+from weft.training.callbacks import DigestCallback
 from weft.training.checkpoints import (
     DIGESTS_FILE,
-    DigestCallback,
     find_damage,
     list_checkpoints,
     take_sound_checkpoint,
