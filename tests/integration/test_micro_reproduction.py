@@ -39,7 +39,7 @@ def test_the_page_has_all_sections(finished):
     ]
     assert {point.num_questions for point in points} == {4}
     assert "Learning curves" in page.read_text(encoding="utf-8")
-    kept = (".lock", ".digests.json", ".snakemake_timestamp", ".answers", ".done", ".passed")
+    kept = (".lock", ".digests.json", ".snakemake_timestamp", ".answers", ".done", ".passed", ".verified")
     hidden = [path for path in root.rglob(".*") if not path.name.endswith(kept)]
     assert not hidden, "state of finished jobs is cleared away"
     assert len(list((root / "samples").rglob(".*.answers"))) == 9, "but answers are kept"
