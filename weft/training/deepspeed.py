@@ -46,3 +46,18 @@ def unlink_shared_buffer() -> None:
     # The name is built by shm_initialize() in csrc/cpu/comm/shm.cpp of DeepSpeed 0.19.
     name = f"deepspeed_allreduce_buffer_{os.getuid()}_{address}_{port}_{rank}"
     (Path("/dev/shm") / name).unlink(missing_ok=True)  # noqa: S108 - where shm_open() keeps its files
+
+
+def pickle_stage_by_value() -> None:
+    """Let DeepSpeed's checkpoints name the stage of ZeRO by its number.
+
+    Python 3.11.0 to 3.11.3 pickle a member of an enumeration as a call of `getattr`, which
+    `weft.training.checkpoints` refuses in a checkpoint, because with `getattr` a file could run code. Later
+    versions of Python pickle it in the way that is set here.
+    """
+    from deepspeed.runtime.zero.config import ZeroStageEnum
+
+    def reduce(member: Any, _protocol: int) -> tuple[type, tuple[int]]:
+        return type(member), (member.value,)
+
+    ZeroStageEnum.__reduce_ex__ = reduce

@@ -33,6 +33,7 @@ from weft.training.batch_objective import MethodLike, as_method
 from weft.training.callbacks import HistoryCallback
 from weft.training.checkpoints import weights_only
 from weft.training.clipping import clip_gradients
+from weft.training.deepspeed import pickle_stage_by_value
 from weft.training.evaluation import example_sums, mean_loss, require_live_probe
 from weft.training.metrics import metric_means
 from weft.training.objective import (
@@ -312,9 +313,10 @@ class DiffusionTrainer(Trainer):
         if is_bare and self.accelerator.num_processes > 1:
             self.model._is_accelerate_prepared = False  # type: ignore[union-attr]
             self.accelerator._models.clear()
-        with weights_only(
-            has_deepspeed=self.is_deepspeed_enabled
-        ):  # it also loads the checkpoint from which a training resumes
+        if self.is_deepspeed_enabled:
+            pickle_stage_by_value()
+        # The Trainer also loads the checkpoint from which a training resumes here.
+        with weights_only(has_deepspeed=self.is_deepspeed_enabled):
             return super()._prepare_for_training(*args, **kwargs)
 
     def _load_best_model(self) -> None:

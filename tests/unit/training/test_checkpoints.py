@@ -21,6 +21,7 @@ from weft.training.checkpoints import (
     weights_only,
     write_digests,
 )
+from weft.training.deepspeed import pickle_stage_by_value
 
 OPTIMIZER = "global_step8/zero_pp_rank_0_mp_rank_00_optim_states.pt"
 
@@ -39,6 +40,7 @@ def write_checkpoint(state, step):
     from deepspeed.runtime.fp16.loss_scaler import LossScaler
     from deepspeed.runtime.zero.config import ZeroStageEnum
 
+    pickle_stage_by_value()  # as the Trainer does
     folder = state / f"checkpoint-{step}"
     (folder / f"global_step{step}").mkdir(parents=True)
     (folder / "latest").write_text(f"global_step{step}")
