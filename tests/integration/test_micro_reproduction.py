@@ -15,6 +15,7 @@ import yaml
 from tests.support.micro import command, digest_results, environment, run
 from tests.support.tampering import TAMPERINGS, flip
 from weft.audit import verify_results
+from weft.layout import digests_file, provenance_file
 from weft.records import CurvePoint, Generation
 from weft.records.files import read_lines
 
@@ -107,8 +108,11 @@ def test_a_second_call_does_nothing(finished):
 
 
 def test_two_ranks_and_a_fresh_start_give_the_same_results(finished, tmp_path):
-    (tmp_path / "results/micro").mkdir(parents=True)
-    shutil.copytree(finished / "results/micro/pretrained", tmp_path / "results/micro/pretrained")
+    pretrained, root = finished / "results/micro/pretrained", tmp_path / "results/micro"
+    root.mkdir(parents=True)
+    shutil.copytree(pretrained, root / pretrained.name)
+    for file in (provenance_file(pretrained), digests_file(pretrained)):
+        shutil.copy(file, root / file.name)
     result = run(tmp_path, "--rerun-triggers", "mtime", processes=2)
     assert result.returncode == 0, result.stdout + result.stderr
     assert digest_results(tmp_path) == digest_results(finished)
