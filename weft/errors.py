@@ -9,7 +9,7 @@ import difflib
 import functools
 import inspect
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import ParamSpec, TypeVar
 
@@ -112,6 +112,12 @@ def _pieces(value: object, limit: int) -> Iterator[str]:
 def shorten(text: str, limit: int = MESSAGE_CHARACTERS) -> str:
     """Return a text, truncated to a number of characters; dots follow a truncated one."""
     return text if len(text) <= limit else f"{text[:limit]}..."
+
+
+def name_some(names: Collection[str], limit: int = 1) -> str:
+    """Return the first names, separated by commas, and how many more there are."""
+    more = len(names) - limit
+    return ", ".join([*names][:limit]) + (f" and {more} more" if more > 0 else "")
 
 
 def describe_error(error: BaseException) -> str:

@@ -192,7 +192,7 @@ def source_digest(*rooms: str) -> str:
         for file in sorted([PACKAGE_ROOT / f"{room}.py", *(PACKAGE_ROOT / room).rglob("*")])
         if file.is_file() and "__pycache__" not in file.parts
     ]
-    return digest({str(file.relative_to(PACKAGE_ROOT)): file_sha256(file) for file in files})[:16]
+    return digest({str(file.relative_to(PACKAGE_ROOT)): sha256_once(file) for file in files})[:16]
 
 
 def write_provenance(

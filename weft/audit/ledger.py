@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Collection
 
 from weft.audit.tree import kind_of
+from weft.errors import name_some
 from weft.records.verification import Finding, KindSummary, Status, Verification
 
 
@@ -52,7 +53,7 @@ class Ledger:
     def summarise(self, experiment: str, *, includes_page: bool) -> Verification:
         """Return the outcome; what fails comes first, then what is missing, then all else."""
         missing = [
-            Finding(status="missing", result=name, text=f"it belongs to {_name_some(users)}")
+            Finding(status="missing", result=name, text=f"it belongs to {name_some(users)}")
             for name, users in sorted(self._users.items())
         ]
         order: list[Status] = ["fails", "missing", "extra", "note"]
@@ -70,7 +71,3 @@ class Ledger:
         return Verification(
             experiment=experiment, includes_page=includes_page, kinds=kinds, findings=tuple(findings)
         )
-
-
-def _name_some(names: list[str]) -> str:
-    return names[0] + (f" and {len(names) - 1} more" if len(names) > 1 else "")

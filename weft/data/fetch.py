@@ -12,12 +12,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from weft.config import Evaluation, Experiment, FineTuning, StoredGenerations
+from weft.config import Experiment, StoredGenerations
 from weft.config.experiment import experiment_files
+from weft.config.inputs import list_models, list_sources
 from weft.config.instructions import InstructionFile, instruction_file
 from weft.config.places import CHECKOUT, as_written, expand_home, find_path
 from weft.config.sources import (
-    BaseModelSource,
     BenchmarkSource,
     CustomBenchmark,
     DataSource,
@@ -73,24 +73,6 @@ class Fetched(Record):
     """Path in the folder -> SHA-256."""
     not_carried: list[str]
     """Paths of the user that the folder cannot hold, because the experiment names them by absolute paths."""
-
-
-def list_models(experiment: Experiment) -> list[BaseModelSource]:
-    """Return the sources of all models of an experiment that are not trained here."""
-    if isinstance(experiment, FineTuning):
-        return [experiment.base_model]
-    if not isinstance(experiment, Evaluation):
-        return []
-    models = [(model, experiment.base_source(name)) for name, model in experiment.models.items()]
-    return [source for pair in models for source in pair if source is not None]
-
-
-def list_sources(experiment: Experiment) -> list[tuple[str, DataSource | BenchmarkSource]]:
-    """Return the names and sources of the data sets and benchmarks of an experiment."""
-    if isinstance(experiment, StoredGenerations):
-        return []
-    datasets = experiment.datasets.items() if isinstance(experiment, FineTuning) else []
-    return [*datasets, *experiment.benchmarks.items()]
 
 
 def find_fetched(experiment: Experiment, out: Path) -> Fetched | None:

@@ -7,14 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from weft.config import Experiment
+from weft.config.inputs import list_models, list_sources
 from weft.config.instructions import instruction_file
 from weft.config.sources import HubData, HubDataset, HubFile, HubModel, PublishedBenchmark, WebFile
 from weft.costs.published_files import find_published
-from weft.data.fetch import list_models, list_sources
 from weft.data.hub import MODEL_SUFFIXES
 from weft.data.offline import find_offline
 from weft.data.pins import RepoType, find_pin
 from weft.errors import DataError
+from weft.records.full_disk import existing_folder
 
 GB = 1e9
 
@@ -130,8 +131,7 @@ def describe_downloads(downloads: Sequence[Download], folders: Sequence[Path]) -
     total, unknown = sum(known), len(downloads) - len(known)
     free = {}
     for folder in folders:
-        existing = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
-        free[folder] = shutil.disk_usage(existing).free
+        free[folder] = shutil.disk_usage(existing_folder(folder)).free
         if free[folder] < total:
             raise DataError(
                 f"{folder} must have room for {_in_gb(total)} of downloads, got {_in_gb(free[folder])}; free "

@@ -12,7 +12,7 @@ from weft.costs.stages import list_jobs
 from weft.data.context import check_before_jobs
 from weft.data.pins import pins_path
 from weft.doctor.devices import check_devices, check_gpu_memory
-from weft.doctor.file_system import check_file_system, existing_folder
+from weft.doctor.file_system import check_file_system
 from weft.doctor.finding import Finding, problem
 from weft.doctor.locks import check_locks, check_snakemake
 from weft.doctor.machine import (
@@ -35,6 +35,7 @@ from weft.doctor.software import check_checkout, check_versions
 from weft.errors import WeftError
 from weft.layout import RESULTS, ResultLayout
 from weft.plan import JobResources, describe_material, disk_need
+from weft.records.full_disk import existing_folder
 from weft.training.environment import extensions_folder
 
 

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from weft.doctor.finding import Finding, ok, problem, warning
+from weft.records.full_disk import existing_folder
 
 MAX_CLOCK_DIFFERENCE = 5.0
 """Difference between the clocks of the machine and of a file system, in seconds, above which jobs of several
@@ -31,12 +32,6 @@ with open(sys.argv[1], "rb+") as file:
 LOCK_IS_HELD = 3
 """Exit code of that program if the lock is held."""
 MOVE = "move the folder to another file system, or mount it with locks (NFS: a lock service; Lustre: flock)"
-
-
-def existing_folder(path: Path) -> Path:
-    """Return a folder, or the nearest one above it that exists, in which it would be created."""
-    absolute = path.absolute()
-    return next(folder for folder in (absolute, *absolute.parents) if folder.exists())
 
 
 def check_file_system(title: str, path: Path) -> Iterator[Finding]:

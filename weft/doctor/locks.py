@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from weft.doctor.finding import Finding, ok, problem, warning
+from weft.errors import name_some
 
 SNAKEMAKE_FOLDER = Path(".snakemake")
 MAX_NAMED = 3
@@ -90,13 +91,13 @@ def check_locks(results: Path) -> Iterator[Finding]:
     if foreign:
         yield problem(
             "locks of results",
-            f"{len(foreign)} lock files cannot be opened or locked: {_shorten(foreign)}",
+            f"{len(foreign)} lock files cannot be opened or locked: {name_some(foreign, MAX_NAMED)}",
             "write to results of your own on a file system with locks, or ask the owner to delete them",
         )
     if held:
         yield warning(
             "locks of results",
-            f"{len(held)} results are being written: {_shorten(held)}",
+            f"{len(held)} results are being written: {name_some(held, MAX_NAMED)}",
             "a run waits for these processes; end them first if they are not wanted",
         )
     if not held and not foreign:
@@ -112,8 +113,3 @@ def _list_holders(descriptor: int) -> list[int]:
         return []
     pattern = re.compile(rf"FLOCK\s+\S+\s+WRITE\s+(\d+)\s+[0-9a-f:]+:{inode}\s")
     return [int(match[1]) for line in lines if (match := pattern.search(line)) and "->" not in line]
-
-
-def _shorten(names: list[str]) -> str:
-    more = len(names) - MAX_NAMED
-    return ", ".join(names[:MAX_NAMED]) + (f" and {more} more" if more > 0 else "")

@@ -12,10 +12,11 @@ from weft.config.sources import HubModel
 from weft.data.context import find_known_base
 from weft.data.offline import find_generations
 from weft.data.pins import find_pin
-from weft.doctor.file_system import existing_folder, folder_size
+from weft.doctor.file_system import folder_size
 from weft.doctor.finding import Finding, ok, problem, warning
-from weft.errors import DataError, WeftError
+from weft.errors import DataError, WeftError, name_some
 from weft.plan import DiskNeed, Needs, find_needs
+from weft.records.full_disk import existing_folder
 
 SPARE_BYTES = 200e6
 """Space for temporary files, logs and records, in bytes, assumed; ``tiny`` writes less in all."""
@@ -133,10 +134,9 @@ def check_files(needs: Needs, environment: Mapping[str, str] = os.environ) -> It
         yield problem("files", line, "correct the path in the experiment file, or copy the file there")
     downloads = needs.downloads
     if downloads:
-        more = "" if len(downloads) <= MAX_NAMED else f" and {len(downloads) - MAX_NAMED} more"
         size = _format_size(needs.megabytes * 1e6)
         unknown = f", {needs.num_unknown} of unknown size" if needs.num_unknown else ""
-        text = f"{len(downloads)} downloads ({size}{unknown}): {', '.join([*downloads][:MAX_NAMED])}{more}"
+        text = f"{len(downloads)} downloads ({size}{unknown}): {name_some(downloads, MAX_NAMED)}"
         remedy = "copy them into an offline folder; weft plan lists their names and addresses"
         if environment.get(OFFLINE_VARIABLE, "0").upper() in {"1", "ON", "YES", "TRUE"}:
             yield problem("downloads", f"{text}, but {OFFLINE_VARIABLE} forbids it", remedy)

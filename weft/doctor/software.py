@@ -11,7 +11,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 
 from weft.config.places import CHECKOUT
 from weft.doctor.finding import Finding, ok, problem, warning
-from weft.errors import WeftError
+from weft.errors import WeftError, name_some
 from weft.records.files import read_text
 
 LOCK_FILE = Path("envs/weft.lock.txt")
@@ -53,7 +53,9 @@ def check_versions(lock: Path | None = None) -> Iterator[Finding]:
     if refused:
         yield problem("versions", f"weft cannot run with {', '.join(refused)}", remedy)
     if differing:
-        yield warning("versions", f"{len(differing)} differ from {file}: {_shorten(differing)}", remedy)
+        yield warning(
+            "versions", f"{len(differing)} differ from {file}: {name_some(differing, MAX_NAMED)}", remedy
+        )
     elif not refused:
         yield ok("versions", f"all {len(locked)} packages have the versions of {file}")
 
@@ -86,11 +88,6 @@ def _list_refused() -> Iterator[str]:
         version = _installed(requirement.name)
         if version is None or not requirement.specifier.contains(version, prereleases=True):
             yield f"{requirement.name} {version or 'missing'} (required: {requirement.specifier})"
-
-
-def _shorten(names: list[str]) -> str:
-    more = len(names) - MAX_NAMED
-    return ", ".join(names[:MAX_NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
 def check_checkout(folder: Path = CHECKOUT) -> Iterator[Finding]:

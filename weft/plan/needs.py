@@ -6,11 +6,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from weft.config import FineTuning, Sampled
+from weft.config import Sampled
+from weft.config.inputs import list_models, list_sources
 from weft.config.instructions import instruction_file
 from weft.config.places import find_path
 from weft.config.sources import (
-    BaseModelSource,
     BenchmarkSource,
     CustomBenchmark,
     DataSource,
@@ -60,16 +60,6 @@ def _describe_absence(path: str, kind: str) -> str:
     return f"missing: {path}{places}"
 
 
-def _list_models(experiment: Sampled) -> list[BaseModelSource]:
-    """Return the sources of all models that are not trained here."""
-    if isinstance(experiment, FineTuning):
-        return [experiment.base_model]
-    models = [[model, model.base] for model in experiment.models.values()]
-    return [
-        source for pair in models for source in pair if source is not None and not isinstance(source, str)
-    ]
-
-
 @dataclass(frozen=True)
 class Needs:
     """What an experiment needs beside weft itself.
@@ -110,14 +100,14 @@ def find_needs(experiment: Sampled, *, offline: Sequence[str], pins: Path | None
     """
     needs: dict[str, Need] = {}  # path below the offline folders -> what is needed there
     shipped, absent = [], []
-    for model in _list_models(experiment):
+    for model in list_models(experiment):
         if isinstance(model, HubModel):
             needs[model.repo] = _describe_model(model, pins)
         elif isinstance(model, ScratchModel) and model.use == "shipped":
             shipped.append(str(model.shipped))
         elif isinstance(model, LocalModel) and not find_path(model.path).is_dir():
             absent.append(_describe_absence(model.path, "directory"))
-    sources = _list_sources(experiment)
+    sources = [source for _, source in list_sources(experiment)]
     absent += _list_missing(sources)
     for source in sources:
         needs.update(_needs_of(source, pins))
@@ -167,11 +157,6 @@ def _needs_of(source: DataSource | BenchmarkSource, pins: Path | None) -> dict[s
     if text is not None:
         needs[text.offline] = Need("pinned by hash", text.url, _size_of(text.offline))
     return needs
-
-
-def _list_sources(experiment: Sampled) -> list[DataSource | BenchmarkSource]:
-    datasets = experiment.datasets.values() if isinstance(experiment, FineTuning) else []
-    return [*datasets, *experiment.benchmarks.values()]
 
 
 def _list_missing(sources: Sequence[DataSource | BenchmarkSource]) -> Iterator[str]:

@@ -90,6 +90,12 @@ def reserve_log_space() -> None:
             ctypes.CDLL(None).fallocate(descriptor, keep_size, start, length)
 
 
+def existing_folder(path: Path) -> Path:
+    """Return a folder, or the nearest one above it that exists, in which it would be created."""
+    absolute = path.absolute()
+    return next(folder for folder in (absolute, *absolute.parents) if folder.exists())
+
+
 def _existing_parent(path: Path) -> Path:
     """Return the innermost folder that exists and contains a path, or is the path."""
     return next((folder for folder in (path, *path.absolute().parents) if folder.is_dir()), Path.cwd())

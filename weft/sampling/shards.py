@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from weft.errors import SamplingError
+from weft.errors import SamplingError, name_some
 from weft.records import Generation
 from weft.records.files import read_lines, write_lines
 from weft.sampling.files import read_questions
@@ -142,8 +142,7 @@ def _require_same_settings(first: tuple[Path, Generation], other: tuple[Path, Ge
 def _require_none(requirement: str, examples: Sequence[str]) -> None:
     """Raise a SamplingError that names some of the examples if any violates a requirement."""
     if examples:
-        more = len(examples) - MAX_EXAMPLES_NAMED
-        names = ", ".join(examples[:MAX_EXAMPLES_NAMED]) + (f" and {more} more" if more > 0 else "")
+        names = name_some(examples, MAX_EXAMPLES_NAMED)
         raise SamplingError(
             f"{requirement}; this does not hold for {names}; check that these are all the shards"
         )

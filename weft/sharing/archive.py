@@ -15,7 +15,7 @@ from pathlib import Path
 
 from weft.config import Experiment, load_experiment
 from weft.config.places import CHECKOUT
-from weft.errors import ConfigError, DataError
+from weft.errors import ConfigError, DataError, name_some
 from weft.layout import PROVENANCE_ENDING, RESULTS, SHIPPED_FILES, ResultLayout, provenance_file
 from weft.provenance import PACKAGE_ROOT, digest, source_digest
 from weft.records import Provenance
@@ -130,19 +130,14 @@ def require_finished(root: Path, experiment: Experiment) -> None:
         )
 
 
-def _join(names: Sequence[str]) -> str:
-    shown = ", ".join(names[:SHOWN])
-    return shown if len(names) <= SHOWN else f"{shown} and {len(names) - SHOWN} more"
-
-
 def _require_no_places(contents: Contents, root: Path) -> None:
     """Raise a DataError if a result or an input holds the path of a folder of this machine, or its name."""
     guilty = find_machine_texts((*contents.results, *contents.inputs), _machine_texts(root))
     if guilty:
         raise DataError(
-            f"the archive must not name folders of this machine, but {_join(guilty)} does; give paths "
-            "relative to the experiment file and run the experiment again, or pack it as it is with "
-            "--keep-paths"
+            f"the archive must not name folders of this machine, but {name_some(guilty, SHOWN)} does; "
+            "give paths relative to the experiment file and run the experiment again, or pack it as it is "
+            "with --keep-paths"
         )
 
 

@@ -6,19 +6,19 @@ find a file that was replaced together with its digest, and DeepSpeed unpickles 
 makes ``torch.load`` refuse it once more.
 """
 
-import hashlib
 import importlib
 import json
 import logging
 import os
 import pickle  # for the name of an error: nothing is unpickled here
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from weft.errors import TrainingError, WeftError, describe_error, shorten
+from weft.errors import TrainingError, WeftError, describe_error, name_some, shorten
+from weft.provenance import file_sha256
 from weft.records import Record
 from weft.records.files import move, read_json, write_json
 
@@ -150,11 +150,11 @@ def _find_difference(checkpoint: Path, recorded: CheckpointDigests) -> str | Non
             return f"{source} must belong to the same optimiser step, got {step}"
     present, expected = {*_content(checkpoint)}, recorded.sha256
     if extra := sorted(present - expected.keys()):
-        return f"{_listed(extra)} must not be there, because no digest was stored"
+        return f"{name_some(extra)} must not be there, because no digest was stored"
     if missing := sorted(name for name in expected if not (state / name).is_file()):
-        return f"{_listed(missing)} must be there, but is missing"
+        return f"{name_some(missing)} must be there, but is missing"
     for name, sha256 in expected.items():
-        if _sha256(state / name) != sha256:
+        if file_sha256(state / name) != sha256:
             return f"{name} has another content than was written"
     return _find_foreign_class(state, present)
 
@@ -204,7 +204,7 @@ def _find_foreign_class(state: Path, names: set[str]) -> str | None:
         except (ValueError, RuntimeError, pickle.UnpicklingError, EOFError, IndexError, KeyError) as error:
             return f"{name} was not written by torch.save ({str(error).splitlines()[0]})"
         if unknown := sorted(foreign - {*DEEPSPEED_CLASSES, *NUMPY_CLASSES}):
-            return f"{name} names {_listed(unknown)}, which could run code, and is not read"
+            return f"{name} names {name_some(unknown)}, which could run code, and is not read"
     return None
 
 
@@ -230,18 +230,8 @@ def _beside(state: Path) -> list[str]:
     return sorted(str(file.relative_to(state)) for pattern in BESIDE for file in state.glob(pattern))
 
 
-def _sha256(file: Path) -> str:
-    with file.open("rb") as opened:
-        return hashlib.file_digest(opened, "sha256").hexdigest()
-
-
 def _sha256_on_disk(file: Path) -> str:
     """Return the SHA-256 of a file after forcing it to disk."""
     with file.open("rb") as opened:
         os.fsync(opened.fileno())
-        return hashlib.file_digest(opened, "sha256").hexdigest()
-
-
-def _listed(names: Sequence[str]) -> str:
-    more = f" and {len(names) - 1} more" if len(names) > 1 else ""
-    return f"{names[0]}{more}"
+    return file_sha256(file)

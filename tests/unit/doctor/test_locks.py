@@ -47,24 +47,29 @@ def test_a_result_that_another_process_writes_is_named(tmp_path, locked):
     assert f"(process {pid})" in finding.text
 
 
+def print_as_another_user(check, folder):
+    """Run a check as a user who owns nothing; return the findings as text. Only root can do so."""
+    for place in (folder, *folder.parents):
+        if place != place.parent and not place.stat().st_mode & 0o001:
+            place.chmod(place.stat().st_mode | 0o055)
+    code = (
+        f"import os, sys; from pathlib import Path; from weft.doctor.locks import {check.__name__}\n"
+        f"os.setuid(65534); print(*[f.as_text() for f in {check.__name__}(Path(sys.argv[1]))])"
+    )
+    return subprocess.run(
+        [sys.executable, "-c", code, str(folder)], capture_output=True, text=True, check=True
+    ).stdout
+
+
 def test_a_lock_of_another_user_is_named(tmp_path):
     if os.getuid():
         pytest.skip("only root can become another user")
     with lock_output(tmp_path / "base"):
         pass
     (tmp_path / ".base.lock").chmod(0o600)
-    for folder in (tmp_path, *tmp_path.parents):
-        if folder != folder.parent and not folder.stat().st_mode & 0o001:
-            folder.chmod(folder.stat().st_mode | 0o055)
-    code = (
-        "import os, sys; from pathlib import Path; from weft.doctor.locks import check_locks\n"
-        "os.setuid(65534); print(*[f.as_text() for f in check_locks(Path(sys.argv[1]))])"
-    )
-    result = subprocess.run(
-        [sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=True
-    )
-    assert result.stdout.startswith("problem  locks of results: 1 lock files cannot be opened")
-    assert "Permission denied" in result.stdout
+    printed = print_as_another_user(check_locks, tmp_path)
+    assert printed.startswith("problem  locks of results: 1 lock files cannot be opened")
+    assert "Permission denied" in printed
 
 
 def test_the_lock_of_a_killed_snakemake_is_told_from_that_of_a_running_one(tmp_path, locked):
@@ -89,17 +94,8 @@ def test_snakemakes_records_of_another_user_are_named(tmp_path):
     if os.getuid():
         pytest.skip("only root can become another user")
     (tmp_path / ".snakemake").mkdir(mode=0o755)
-    for folder in (tmp_path, *tmp_path.parents):
-        if folder != folder.parent and not folder.stat().st_mode & 0o001:
-            folder.chmod(folder.stat().st_mode | 0o055)
-    code = (
-        "import os, sys; from pathlib import Path; from weft.doctor.locks import check_snakemake\n"
-        "os.setuid(65534); print(*[f.as_text() for f in check_snakemake(Path(sys.argv[1]))])"
-    )
-    result = subprocess.run(
-        [sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=True
-    )
-    assert "belongs to user 0 and cannot be written" in result.stdout
+    printed = print_as_another_user(check_snakemake, tmp_path)
+    assert "belongs to user 0 and cannot be written" in printed
 
 
 def test_a_file_system_without_locks_is_a_problem(tmp_path, monkeypatch):
